@@ -1,0 +1,162 @@
+"""META records <-> JSON text <-> one stored zstd frame.
+
+META is one JSON object: ``gen5_metadata`` first, as the 0.1.0 package reads it, then this version's own
+keys. A reader that wants a tensor needs only the first, so the rest is parsed when it is asked for.
+
+Source: FORMAT.md, "META".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import jsontext, spec
+from .chunks import compress_frame, encode_frame, inflate
+from .errors import EncodeError, MalformedChunkError
+from .records import ChunkRow
+from .table import encode_row
+
+_HEAD = '{"gen5_metadata":'
+_MAX_ATTEMPTS = 256
+
+
+class Manifest:
+    """META, parsed as far as it was asked for."""
+
+    def __init__(self, text: str, offset: int) -> None:
+        self._text = text
+        self._offset = offset
+        self._document: dict[str, Any] | None = None
+        self.core: dict[str, Any] = self._parse_core()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole of META.
+
+        Raises
+        ------
+        MalformedChunkError
+            if the part that was not needed so far is not JSON.
+        """
+        if self._document is None:
+            document = jsontext.loads(self._text, chunk=spec.META, offset=self._offset)
+            document = self._expect_object(document, "the text")
+            self._expect_object(document.get("gen5_metadata"), "gen5_metadata")
+            if self.core and document["gen5_metadata"] != self.core:
+                raise MalformedChunkError("has gen5_metadata twice", chunk=spec.META, offset=self._offset)
+            self._document = document
+        return self._document
+
+    @property
+    def model_info(self) -> dict[str, Any]:
+        """``gen5_metadata.model_info``, empty where there is none."""
+        return self._expect_object(self.core.get("model_info", {}), "model_info")
+
+    def _parse_core(self) -> dict[str, Any]:
+        """Return ``gen5_metadata``, alone where it stands first as this package writes it."""
+        if self._text.startswith(_HEAD):
+            try:
+                core, end = jsontext.DECODER.raw_decode(self._text, len(_HEAD))
+            except (ValueError, RecursionError):
+                core, end = None, 0  # the whole text is parsed below and says what is wrong
+            if isinstance(core, dict) and self._text[end : end + 1] in (",", "}"):
+                return core
+        self.core = {}
+        return self._expect_object(self.document["gen5_metadata"], "gen5_metadata")
+
+    def _expect_object(self, value: Any, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = jsontext.expect(dict, value, name, chunk=spec.META, offset=self._offset)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMeta:
+    """META as stored: one zstd frame, its SHA-256 being the file's root."""
+
+    data: bytes
+
+    @property
+    def root(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def decode_meta(stored: bytes, offset: int, limits: spec.Limits) -> Manifest:
+    """Return the manifest of a stored META.
+
+    Raises
+    ------
+    LimitError, MalformedChunkError
+    """
+    content = inflate(
+        stored, None, max_bytes=limits.meta_decoded_bytes, limits=limits, chunk=spec.META, offset=offset
+    )
+    frame, text = content[: spec.FRAME_SIZE], memoryview(content)[spec.FRAME_SIZE :]
+    expected = encode_frame(spec.META, spec.NO_FLAGS, text.nbytes)
+    if frame != expected:
+        raise MalformedChunkError(
+            f"its frame header is {frame!r}, not {expected!r}", chunk=spec.META, offset=offset
+        )
+    return Manifest(jsontext.decode_utf8(text, chunk=spec.META, offset=offset), offset)
+
+
+def encode_meta(
+    *, model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any], offset: int
+) -> StoredMeta:
+    """Return META as it will lie at offset, the true file size in it.
+
+    The size of META depends on the digits of the file size, which depend on the size of META: sizes are
+    tried until one fits, with a space more after the JSON where they go in a circle.
+
+    Raises
+    ------
+    EncodeError
+        if a value is not JSON, or META grows over what readers accept.
+    """
+    tail = _encode_tail(model_info, rows, further)
+    claimed = offset
+    for attempt in range(_MAX_ATTEMPTS):
+        text = _HEAD + '{"file_info":' + _encode_file_info(claimed, len(rows)) + tail + " " * (attempt // 4)
+        stored = _compress_meta(text)
+        actual = offset + len(stored)
+        if actual == claimed:
+            return StoredMeta(stored)
+        claimed = actual
+    raise EncodeError(f"no size for META was found in {_MAX_ATTEMPTS} attempts; please report this")
+
+
+def _encode_file_info(size_bytes: int, chunk_count: int) -> str:
+    info = {
+        "magic": spec.MAGIC.decode("ascii"),
+        "version_major": spec.VERSION.major,
+        "version_minor": spec.VERSION.minor,
+        "file_size": size_bytes,
+        "chunk_count": chunk_count,
+    }
+    return jsontext.dumps(info, "file_info")
+
+
+def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any]) -> str:
+    info = jsontext.dumps(model_info, "model_info")
+    table = jsontext.dumps([encode_row(row) for row in rows], "chunks")
+    parts = [f',"model_info":{info},"chunks":{table}}}']
+    parts += [
+        f",{jsontext.dumps(name, name)}:{jsontext.dumps(value, name)}" for name, value in further.items()
+    ]
+    return "".join(parts) + "}"
+
+
+def _compress_meta(text: str) -> bytes:
+    limits = spec.Limits()
+    data = text.encode("utf-8")
+    frame = encode_frame(spec.META, spec.NO_FLAGS, len(data))
+    stored = b"".join(compress_frame(frame, data, level=spec.LEVEL_TEXT))
+    if len(data) + spec.FRAME_SIZE > limits.meta_decoded_bytes or len(stored) > limits.meta_stored_bytes:
+        raise EncodeError(
+            f"META takes {len(data)} bytes, {len(stored)} stored; readers accept "
+            f"{limits.meta_decoded_bytes} and {limits.meta_stored_bytes}: "
+            "save without the workflow (embed_workflow off)"
+        )
+    return stored
