@@ -1,0 +1,15 @@
+"""What every test may rely on: nothing is written to the home folder of whoever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _private_gen5_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the per-install key of machine names in a temporary folder, in child processes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEN5_HOME", str(tmp_path_factory.mktemp("gen5-home")))
+        yield

@@ -1,0 +1,555 @@
+"""What decides the bits: captured, stored as ENVC, read back and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gen5core import environment
+from gen5core.environment import Component, Environment, parse_environment
+from gen5core.errors import (
+    ChecksumError,
+    FormatError,
+    MalformedChunkError,
+    UnsupportedVersionError,
+)
+from gen5core.probes import DEFAULT, Gpu, Probes
+from gen5core.records import Drift
+
+ROOT = Path(environment.__file__).parents[1]
+RTX = Gpu("NVIDIA GeForce RTX 4090", 24564 * 2**20, "550.54.14", "12.4")
+L40 = Gpu("NVIDIA L40S", 46068 * 2**20, "550.54.14", "12.4")
+CUDA_VERSION_FILE = "__version__ = '2.5.1+cu124'\ncuda: Optional[str] = '12.4'\nhip: Optional[str] = None\n"
+
+
+def machine(**answers: Any) -> Probes:
+    """Return probes of a machine without GPU, torch or a key folder, but for the answers given."""
+    told = {
+        "operating_system": "Linux 6.8.0",
+        "python_version": "3.11.7",
+        "numpy_version": "2.1.0",
+        "cpu_model": "AMD Ryzen 9 7950X",
+        "cpu_cores": 16,
+        "ram_bytes": 64 * 2**30,
+        "nvml_gpus": (),
+        "loaded_torch": None,
+        "torch_version_file": None,
+        "host_name": "annas-workstation",
+        "key_folder": None,
+        **answers,
+    }
+    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in told.items()}
+    return Probes(**functions, getenv={}.get)
+
+
+def rocm_torch() -> ModuleType:
+    """Return a stand-in for a loaded ROCm torch of the years before the fp32_precision settings."""
+    torch = ModuleType("torch")
+    torch.__version__ = "2.5.1+rocm6.2"
+    torch.version = SimpleNamespace(cuda=None, hip="6.2.41133-dd7f95766")
+    torch.cuda = SimpleNamespace(
+        is_available=lambda: True,
+        is_initialized=lambda: True,
+        device_count=lambda: 2,
+        get_device_properties=lambda i: SimpleNamespace(name="AMD Instinct MI300X", total_memory=192 * 2**30),
+    )
+    torch.backends = SimpleNamespace(
+        cuda=SimpleNamespace(
+            matmul=SimpleNamespace(
+                allow_tf32=True,
+                allow_fp16_reduced_precision_reduction=True,
+                allow_bf16_reduced_precision_reduction=False,
+            )
+        ),
+        cudnn=SimpleNamespace(
+            enabled=True, deterministic=True, benchmark=False, allow_tf32=False, version=lambda: 3002000
+        ),
+    )
+    torch.get_float32_matmul_precision = lambda: "high"
+    torch.are_deterministic_algorithms_enabled = lambda: True
+    torch.is_deterministic_algorithms_warn_only_enabled = lambda: True
+    return torch
+
+
+def strings(captured: Environment) -> list[str]:
+    """Return the canonical strings of the components, in order."""
+    return [component.canonical for component in captured.components]
+
+
+def payload(*components: tuple[str, str], **changes: Any) -> bytes:
+    """Return an ENVC payload of (id, canonical string) pairs; changes replace keys of the document."""
+    rows = [
+        {
+            "component_id": name,
+            "cononical_str": canonical,
+            "component_sha256_digest": hashlib.sha256(canonical.encode()).hexdigest(),
+        }
+        for name, canonical in components
+    ]
+    return json.dumps({"env_version": 1, "components": rows, **changes}).encode()
+
+
+def parse(data: bytes, **arguments: Any) -> Environment:
+    return parse_environment(data, chunk="chunk 1 (ENVC)", offset=96, **arguments)
+
+
+# Capture
+
+
+def test_a_cuda_machine_with_two_gpus(tmp_path: Path) -> None:
+    """The first GPU is a component, the second one stands in further, and the drivers in both."""
+    version_file = tmp_path / "version.py"
+    version_file.write_text(CUDA_VERSION_FILE)
+    captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40), torch_version_file=version_file))
+
+    assert [
+        "name=torch;version=2.5.1;cuda=12.4",
+        "name=numpy;version=2.1.0",
+        "name=python;version=3.11.7",
+        "name=cuda;version=12.4",
+        "name=os;version=Linux 6.8.0",
+        "name=gpu;model=NVIDIA GeForce RTX 4090;driver=550.54.14",
+    ] == strings(captured)
+    assert {
+        "gpu1": "name=gpu;model=NVIDIA L40S;driver=550.54.14",
+        "torch_build": "name=torch_build;version=2.5.1+cu124",
+    } == captured.further
+
+
+def test_a_rocm_machine() -> None:
+    """A loaded ROCm torch gives its GPUs, its HIP version and every live setting."""
+    captured = Environment.capture(probes=machine(loaded_torch=rocm_torch()))
+
+    assert [
+        "name=torch;version=2.5.1;cuda=None",
+        "name=numpy;version=2.1.0",
+        "name=python;version=3.11.7",
+        "name=cuda;version=none",
+        "name=os;version=Linux 6.8.0",
+        "name=gpu;model=AMD Instinct MI300X;driver=unknown",
+    ] == strings(captured)
+    assert {
+        "gpu1": "name=gpu;model=AMD Instinct MI300X;driver=unknown",
+        "torch_build": "name=torch_build;version=2.5.1+rocm6.2",
+        "hip": "name=hip;version=6.2.41133-dd7f95766",
+        "cudnn": "name=cudnn;version=3002000",
+        "tf32": "name=tf32;matmul=tf32;conv=ieee;rnn=ieee",
+        "float32_matmul_precision": "name=float32_matmul_precision;value=high",
+        "deterministic_algorithms": "name=deterministic_algorithms;enabled=True;warn_only=True",
+        "cudnn_flags": "name=cudnn_flags;enabled=True;deterministic=True;benchmark=False",
+        "reduced_precision": "name=reduced_precision;fp16=True;bf16=False",
+        "cublas_workspace": "name=cublas_workspace;config=unset",
+    } == captured.further
+
+
+def test_no_torch() -> None:
+    """Without torch the components torch and cuda are absent, and nothing further is known."""
+    captured = Environment.capture(probes=machine())
+
+    assert [
+        "name=numpy;version=2.1.0",
+        "name=python;version=3.11.7",
+        "name=os;version=Linux 6.8.0",
+    ] == strings(captured)
+    assert {} == captured.further
+
+
+def test_host_and_attention() -> None:
+    """The program that asks and its attention backend are kept as it names them."""
+    captured = Environment.capture(host="ComfyUI 0.3.64", attention="pytorch", probes=machine())
+
+    assert {
+        "attention": "name=attention;backend=pytorch",
+        "host": "name=host;version=ComfyUI 0.3.64",
+    } == captured.further
+
+
+def test_unencodable_text_is_replaced() -> None:
+    """A name that UTF-8 cannot carry does not stop a file from being written."""
+    captured = Environment.capture(probes=machine(nvml_gpus=(Gpu("A\udcff"),)))
+
+    assert "name=gpu;model=A?;driver=unknown" == strings(captured)[-1]
+    assert 64 == len(captured.components[-1].digest)
+
+
+def test_cudnn_is_not_asked_before_cuda_runs() -> None:
+    """Asking cuDNN for its version would start CUDA: it is left out where CUDA does not run."""
+    torch = rocm_torch()
+    torch.cuda.is_initialized = lambda: False
+
+    assert "cudnn" not in Environment.capture(probes=machine(loaded_torch=torch)).further
+
+
+def test_a_cudnn_that_does_not_fit_is_left_out() -> None:
+    """A cuDNN that torch refuses has no version, and no error."""
+
+    def refuse() -> int:
+        raise RuntimeError("cuDNN version incompatibility")
+
+    torch = rocm_torch()
+    torch.backends.cudnn.version = refuse
+
+    assert "cudnn" not in Environment.capture(probes=machine(loaded_torch=torch)).further
+
+
+def test_the_host_name_is_nowhere(tmp_path: Path) -> None:
+    """Neither the payload, nor the further facts, nor the hardware hold the host's name."""
+    captured = Environment.capture(probes=machine(key_folder=tmp_path))
+
+    assert "annas" not in str(captured)
+    assert b"annas" not in captured.encode()
+    assert 16 == len(captured.hardware["machine_name"])
+
+
+def test_capture_does_not_import_torch(tmp_path: Path) -> None:
+    """A capture finds torch's version, imports no torch, prints nothing and warns of nothing."""
+    pytest.importorskip("torch")
+    script = (
+        "import sys; from gen5core.environment import Environment\n"
+        "found = Environment.capture()\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert found.components[0].component_id == 'torch', found\n"
+        "assert 'tf32' not in found.further, found\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "GEN5_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_this_machine_as_the_peer_sees_it(tmp_path: Path) -> None:
+    """The components of a real capture are those of gen5 0.1.0, byte for byte, and so is the payload."""
+    pytest.importorskip("gen5")
+    peer = importlib.import_module("gen5.chunks.env").Gen5Env()
+    captured = Environment.capture(probes=replace(DEFAULT, key_folder=lambda: tmp_path))
+    # 0.1.0 tells the GPU only where CUDA is not to be used.
+    ours = replace(captured, components=tuple(c for c in captured.components if c.component_id != "gpu"))
+    theirs = peer.env_chunk_populator()
+    theirs.components = [c for c in theirs.components if c.component_id != "gpu"]
+
+    assert [
+        (c.component_id, c.cononical_str, c.component_sha256_digest.hex()) for c in theirs.components
+    ] == [(c.component_id, c.canonical, c.digest) for c in ours.components]
+    assert peer.env_chunk_builder(theirs)[1] == ours.encode()
+
+
+def test_a_loaded_torch_is_the_installed_one(tmp_path: Path) -> None:
+    """Read off its version.py or asked when loaded, torch is the same component."""
+    pytest.importorskip("torch")
+    loaded = replace(DEFAULT, key_folder=lambda: tmp_path)
+    installed = replace(loaded, loaded_torch=lambda: None)
+
+    assert strings(Environment.capture(probes=loaded)) == strings(Environment.capture(probes=installed))
+
+
+@contextmanager
+def torch_flags(torch: ModuleType) -> Iterator[None]:
+    """Put the numeric settings of torch back on the way out."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if not hasattr(matmul, "fp32_precision"):
+        pytest.skip("a torch before the fp32_precision settings")
+    before = matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision = before
+        cudnn.benchmark = False
+        torch.use_deterministic_algorithms(False)
+
+
+def test_live_settings_are_read_each_time(tmp_path: Path) -> None:
+    """A setting that changes between two captures is told as drift; nothing warns."""
+    torch = pytest.importorskip("torch")
+    probed = replace(DEFAULT, key_folder=lambda: tmp_path)
+    with torch_flags(torch), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = Environment.capture(probes=probed)
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        drifts = before.diff(Environment.capture(probes=probed))
+
+    assert ["tf32", "float32_matmul_precision", "deterministic_algorithms", "cudnn_flags"] == [
+        drift.component for drift in drifts
+    ]
+
+
+def test_old_and_new_settings_mixed(tmp_path: Path) -> None:
+    """Where torch refuses to read its older flags, the precision in force is told all the same."""
+    torch = pytest.importorskip("torch")
+    with torch_flags(torch), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.get_float32_matmul_precision()
+        further = Environment.capture(probes=replace(DEFAULT, key_folder=lambda: tmp_path)).further
+
+    assert "name=tf32;matmul=tf32;conv=ieee;rnn=tf32" == further["tf32"]
+    assert "float32_matmul_precision" not in further
+
+
+# ENVC
+
+
+def test_encode() -> None:
+    """The payload is the format's JSON, the odd spelling of its second key included."""
+    encoded = Environment((Component("numpy", "name=numpy;version=2.1.0"),)).encode()
+
+    assert {
+        "env_version": 1,
+        "components": [
+            {
+                "component_id": "numpy",
+                "cononical_str": "name=numpy;version=2.1.0",
+                "component_sha256_digest": "3c1816be9524422971cfa25b9a4a6bc8013d5b204914567ac91bec9660c9c82f",
+            }
+        ],
+    } == json.loads(encoded)
+
+
+def test_round_trip() -> None:
+    """What is encoded is read back, with the further facts and the hardware that META holds."""
+    captured = Environment.capture(host="ComfyUI 0.3.64", probes=machine(nvml_gpus=(RTX, L40)))
+
+    assert captured == parse(captured.encode(), further=captured.further, hardware=captured.hardware)
+
+
+def test_the_gpus_of_the_peer() -> None:
+    """Several components named gpu are the first GPU and the further ones."""
+    data = payload(("gpu", "name=gpu;model=A"), ("gpu", "name=gpu;model=B"), ("gpu", "name=gpu;model=C"))
+    parsed = parse(data, further={"host": "name=host;version=1"})
+
+    assert ["name=gpu;model=A"] == strings(parsed)
+    assert {
+        "gpu1": "name=gpu;model=B",
+        "gpu2": "name=gpu;model=C",
+        "host": "name=host;version=1",
+    } == parsed.further
+
+
+def test_extra_keys_and_components_are_kept_apart() -> None:
+    """Keys that the format does not know are passed over; such a component is a further fact."""
+    document = json.loads(payload(("numpy", "name=numpy;version=2"), ("blas", "name=blas;version=1")))
+    document["components"][0]["more"] = [1, 2]
+    parsed = parse(json.dumps({**document, "more": {}}).encode())
+
+    assert ["name=numpy;version=2"] == strings(parsed)
+    assert {"blas": "name=blas;version=1"} == parsed.further
+
+
+def test_further_facts_do_not_replace_components() -> None:
+    """META's environment, which has no digests of its own, cannot stand in for a component."""
+    parsed = parse(payload(("torch", "name=torch;version=2")), further={"torch": "forged"})
+
+    assert ["name=torch;version=2"] == strings(parsed)
+
+
+def test_digests_are_read_in_either_case() -> None:
+    """A digest in capital letters is the same digest."""
+    document = json.loads(payload(("numpy", "name=numpy;version=2")))
+    row = document["components"][0]
+    row["component_sha256_digest"] = row["component_sha256_digest"].upper()
+
+    assert ["name=numpy;version=2"] == strings(parse(json.dumps(document).encode()))
+
+
+def test_a_forged_string_is_found() -> None:
+    """A canonical string that was changed no longer matches its digest, and the error tells both."""
+    forged = payload(("torch", "name=torch;version=2.5.1")).replace(b"2.5.1", b"2.6.0")
+    stored = hashlib.sha256(b"name=torch;version=2.5.1").hexdigest()
+    true = hashlib.sha256(b"name=torch;version=2.6.0").hexdigest()
+
+    with pytest.raises(ChecksumError) as caught:
+        parse(forged)
+    assert (
+        "chunk 1 (ENVC) at offset 96: component 'torch' is 'name=torch;version=2.6.0', whose SHA-256 is "
+        f"{true}, but the file says '{stored}': it was damaged or edited"
+    ) == str(caught.value)
+
+
+NUMPY = ("numpy", "name=numpy;version=2")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "its text is not strict JSON (Expecting value: line 1 column 1 (char 0))"),
+        (b"\xff", "its text is not UTF-8"),
+        ("{}".encode("utf-16"), "its text is not UTF-8"),
+        (b"[" * 200_000, "its JSON is nested too deeply"),
+        (b'{"env_version": ' + b"9" * 5000 + b"}", "its text is not strict JSON"),
+        (payload(more=float("nan")), "its text is not strict JSON (NaN is not JSON)"),
+        (b"[]", "expected a JSON object with a list 'components'"),
+        (b'{"env_version": 1}', "expected a JSON object with a list 'components'"),
+        (payload(components={}), "expected a JSON object with a list 'components'"),
+        (payload(env_version="1"), "env_version is '1', not an integer"),
+        (payload(env_version=True), "env_version is True, not an integer"),
+        (payload(env_version=[]), "env_version is a list, not an integer"),
+        (payload(components=[7]), "a component is 7, not an object"),
+        (payload(components=[{}]), "component_id is None, not a string"),
+        (payload(components=[{"component_id": {}}]), "component_id is a dict, not a string"),
+        (payload(components=[{"component_id": "os"}]), "cononical_str of 'os' is None, not a string"),
+        (
+            payload(components=[{"component_id": "os", "cononical_str": ""}]),
+            "component_sha256_digest of 'os' is None, not a string",
+        ),
+        (payload(components=[{"component_id": "\ud800"}]), "component_id holds half a surrogate pair"),
+        (payload(NUMPY, NUMPY), "component 'numpy' stands twice"),
+        (payload(("gpu", "a"), ("gpu", "b"), ("gpu1", "c")), "component 'gpu1' stands twice"),
+    ],
+)
+def test_malformed(data: bytes, message: str) -> None:
+    """Whatever breaks the format's rules is one error that names the chunk and what is wrong."""
+    with pytest.raises(MalformedChunkError) as caught:
+        parse(data)
+
+    assert str(caught.value).startswith(f"chunk 1 (ENVC) at offset 96: {message}")
+    assert ("chunk 1 (ENVC)", 96) == (caught.value.chunk, caught.value.offset)
+
+
+def test_another_env_version() -> None:
+    """An ENVC of a later version is told as such."""
+    with pytest.raises(UnsupportedVersionError, match="env_version is 2; this reader knows 1"):
+        parse(payload(env_version=2))
+
+
+def test_a_long_string_is_shown_short() -> None:
+    """An error stays readable, however long the forged string is."""
+    forged = payload(("torch", "x" * 100_000)).replace(b"xx", b"xy", 1)
+
+    with pytest.raises(ChecksumError) as caught:
+        parse(forged)
+    assert 600 > len(str(caught.value))
+
+
+def test_malformed_further_facts() -> None:
+    """A further fact that is no string is blamed on META, where it stands."""
+    with pytest.raises(MalformedChunkError, match=r"^META: environment entry 'host' is 7, not a string$"):
+        parse(payload(), further={"host": 7})
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "torch", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("key"), inner),
+    max_leaves=4,
+)
+NEAR_COMPONENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "component_id": st.sampled_from(["torch", "gpu", "gpu1"]) | JSON_VALUES,
+        "cononical_str": st.just("") | JSON_VALUES,
+        "component_sha256_digest": st.just(hashlib.sha256().hexdigest()) | JSON_VALUES,
+    },
+)
+NEAR_PAYLOADS = st.fixed_dictionaries(
+    {},
+    optional={
+        "env_version": st.just(1) | JSON_VALUES,
+        "components": st.lists(NEAR_COMPONENTS, max_size=3) | JSON_VALUES,
+    },
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary() | NEAR_PAYLOADS.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_give_an_environment_or_our_error(data: bytes) -> None:
+    """Whatever the payload, either an environment comes out that can be stored, or our own error."""
+    blamed: str | None = "chunk 1 (ENVC)"
+    try:
+        parsed = parse(data)
+        assert parsed.components == parse(parsed.encode()).components
+    except FormatError as error:
+        blamed = error.chunk
+
+    assert "chunk 1 (ENVC)" == blamed
+
+
+# Drift
+
+
+def stored(*components: tuple[str, str], **sides: Any) -> Environment:
+    return Environment(tuple(Component(*pair) for pair in components), **sides)
+
+
+def test_the_documented_warning_texts() -> None:
+    """The three kinds of drift read as the page of gen5 0.1.0 gives them."""
+    before = stored(("torch", "name=torch;version=2.5.1"), ("cuda", "name=cuda;version=12.4"))
+    now = stored(("torch", "name=torch;version=2.6.0"), ("gpu", "name=gpu;model=A;driver=1"))
+
+    assert [
+        "Environment component 'torch' differs:\n  File: name=torch;version=2.5.1\n"
+        "  Current: name=torch;version=2.6.0",
+        "Environment component 'cuda' missing in current system",
+        "Environment component 'gpu' missing in file",
+    ] == [str(drift) for drift in before.diff(now)]
+
+
+def test_no_drift() -> None:
+    """An environment does not differ from itself, read back."""
+    captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40)))
+    parsed = parse(captured.encode(), further=captured.further, hardware=captured.hardware)
+
+    assert [] == parsed.diff(captured)
+
+
+def test_order_of_drift() -> None:
+    """Components come first in the documented order, then further facts, then hardware."""
+    before = stored(
+        ("os", "a"), ("torch", "a"), further={"gpu1": "a", "tf32": "a"}, hardware={"ram_gb": 8.0, "cpu": "a"}
+    )
+    now = stored(
+        ("torch", "b"), ("os", "b"), further={"tf32": "b", "gpu1": "b"}, hardware={"cpu": "b", "ram_gb": 64.0}
+    )
+
+    assert ["torch", "os", "gpu1", "tf32", "hardware.cpu", "hardware.ram_gb"] == [
+        drift.component for drift in before.diff(now)
+    ]
+
+
+def test_further_facts_of_one_side_are_not_told() -> None:
+    """A further fact that one side lacks is no drift, since older files lack most of them."""
+    assert [] == stored(further={"tf32": "a"}).diff(stored(further={"host": "b"}))
+
+
+def test_system_and_gpu_are_told_once() -> None:
+    """Where both sides have the component, the hardware of the same name is not compared."""
+    components = ("os", "a"), ("gpu", "a")
+    hardware = {"os": "Linux 6.8.0", "gpu": [{"name": "A"}]}
+    other = {"os": "Windows 11", "gpu": [{"name": "B"}]}
+
+    assert [] == stored(*components, hardware=hardware).diff(stored(*components, hardware=other))
+
+
+def test_hardware_stands_in_for_a_missing_component() -> None:
+    """Where a side lacks the component, the hardware is compared."""
+    before = stored(hardware={"os": "Linux 6.8.0", "gpu": [{"name": "A"}]})
+    now = stored(("gpu", "a"), hardware={"os": "Windows 11", "gpu": [{"name": "B"}]})
+
+    assert [
+        Drift("gpu", None, "a", "missing in file"),
+        Drift("hardware.os", "Linux 6.8.0", "Windows 11", "differs"),
+        Drift("hardware.gpu", "A", "B", "differs"),
+    ] == before.diff(now)

@@ -1,0 +1,584 @@
+"""What a machine tells of itself, on machines stood up by their probes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gen5core import hardware, probes, torch_facts
+from gen5core.hardware import hardware_drift, hardware_info, machine_name
+from gen5core.probes import DEFAULT, Gpu, Probes, key_folder
+from gen5core.torch_facts import TorchBuild, installed_build
+
+ROOT = Path(hardware.__file__).parents[1]
+HOST = "annas-workstation"
+GIB = 2**30
+RTX = Gpu("NVIDIA GeForce RTX 4090", 24564 * 2**20, "550.54.14", "12.4")
+L40 = Gpu("NVIDIA L40S", 46068 * 2**20, "550.54.14", "12.4")
+
+CUDA_VERSION_FILE = """\
+from typing import Optional
+
+__all__ = ['__version__', 'debug', 'cuda', 'git_version', 'hip']
+__version__ = '2.5.1+cu124'
+debug = False
+cuda: Optional[str] = '12.4'
+hip: Optional[str] = None
+"""
+
+
+def machine(folder: Path, **answers: Any) -> Probes:
+    """Return probes of a machine without GPU, torch or NVML, but for the answers given."""
+    told = {
+        "operating_system": "Linux 6.8.0",
+        "python_version": "3.11.7",
+        "numpy_version": "2.1.0",
+        "cpu_model": "AMD Ryzen 9 7950X",
+        "cpu_cores": 16,
+        "ram_bytes": 64 * GIB,
+        "nvml_gpus": (),
+        "loaded_torch": None,
+        "torch_version_file": None,
+        "host_name": HOST,
+        "key_folder": folder,
+        **answers,
+    }
+    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in told.items()}
+    return Probes(**functions, getenv=lambda name: None)
+
+
+def fake_torch(*, gpus: tuple[tuple[str, int], ...] = (), **version: str | None) -> ModuleType:
+    """Return a stand-in for a loaded torch that sees the given (name, memory in bytes)."""
+    torch = ModuleType("torch")
+    torch.__version__ = version.pop("release", "2.5.1+rocm6.2")
+    torch.version = SimpleNamespace(**version)
+    torch.cuda = SimpleNamespace(
+        is_available=lambda: bool(gpus),
+        device_count=lambda: len(gpus),
+        get_device_properties=lambda i: SimpleNamespace(name=gpus[i][0], total_memory=gpus[i][1]),
+    )
+    return torch
+
+
+class NvmlError(Exception):
+    """Stands for pynvml.NVMLError."""
+
+
+def fake_nvml(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> ModuleType:
+    """Put a pynvml in place whose functions answer as given; one given an exception raises it."""
+    answers = {
+        "nvmlInit": None,
+        "nvmlShutdown": None,
+        "nvmlDeviceGetCount": 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetName": lambda handle: ["NVIDIA GeForce RTX 4090", b"NVIDIA L40S"][handle],
+        "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=[24564, 46068][handle] * 2**20),
+        "nvmlSystemGetDriverVersion": "550.54.14",
+        "nvmlSystemGetCudaDriverVersion": 12040,
+        **functions,
+    }
+    nvml = ModuleType("pynvml")
+    nvml.NVMLError = NvmlError
+
+    def function(answer: Any) -> Any:
+        def ask(*arguments: Any) -> Any:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer(*arguments) if callable(answer) else answer
+
+        return ask
+
+    for name, answer in answers.items():
+        setattr(nvml, name, function(answer))
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    return nvml
+
+
+def test_a_machine_with_two_gpus(tmp_path: Path) -> None:
+    """Both GPUs are listed with GiB, driver and CUDA, though no torch is there to use them."""
+    info = hardware_info(machine(tmp_path, nvml_gpus=(RTX, L40)))
+
+    assert {
+        "machine_name": machine_name(HOST, tmp_path),
+        "os": "Linux 6.8.0",
+        "cpu": "AMD Ryzen 9 7950X",
+        "cpu_cores": 16,
+        "gpu": [
+            {
+                "name": "NVIDIA GeForce RTX 4090",
+                "memory_gb": 24.0,
+                "driver": "550.54.14",
+                "cuda_version": "12.4",
+            },
+            {"name": "NVIDIA L40S", "memory_gb": 45.0, "driver": "550.54.14", "cuda_version": "12.4"},
+        ],
+        "ram_gb": 64.0,
+    } == info
+
+
+def test_an_installed_cuda_torch(tmp_path: Path) -> None:
+    """A torch that is installed but not loaded gives framework and compute library."""
+    version_file = tmp_path / "version.py"
+    version_file.write_text(CUDA_VERSION_FILE)
+    info = hardware_info(machine(tmp_path, torch_version_file=version_file))
+
+    assert ("torch", "cuda") == (info["framework"], info["compute_lib"])
+
+
+def test_a_rocm_machine(tmp_path: Path) -> None:
+    """Where NVML is absent, the GPUs of a loaded ROCm torch are listed."""
+    torch = fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), cuda=None, hip="6.2.41133")
+    info = hardware_info(machine(tmp_path, loaded_torch=torch))
+
+    assert [{"name": "AMD Radeon RX 7900 XTX", "memory_gb": 24.0}] == info["gpu"]
+    assert ("torch", "rocm") == (info["framework"], info["compute_lib"])
+
+
+@pytest.mark.parametrize(
+    ("system", "version", "expected"),
+    [
+        ("Linux 6.8.0", {"cuda": None}, "cpu"),
+        ("Linux 6.8.0", {"cuda": "12.4"}, "cuda"),
+        ("Linux 6.8.0", {"xpu": "20250000"}, "xpu"),
+        ("Darwin 24.1.0", {"cuda": None}, None),
+    ],
+)
+def test_compute_lib(
+    tmp_path: Path, system: str, version: dict[str, str | None], expected: str | None
+) -> None:
+    """The compute library is the one that torch was built for; on a Mac the build does not tell."""
+    torch = fake_torch(**version)
+    info = hardware_info(machine(tmp_path, operating_system=system, loaded_torch=torch))
+
+    assert expected == info.get("compute_lib")
+
+
+def test_nvml_goes_before_torch(tmp_path: Path) -> None:
+    """A GPU that torch sees does not hide the one that NVML knows more of."""
+    torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
+
+    assert (RTX,) == hardware.survey(machine(tmp_path, nvml_gpus=(RTX,), loaded_torch=torch)).gpus
+
+
+def test_a_torch_loaded_later_is_asked(tmp_path: Path) -> None:
+    """A survey made before torch was loaded does not hide the GPU that torch sees."""
+    loaded: list[ModuleType] = []
+    asked = replace(machine(tmp_path), loaded_torch=lambda: loaded[0] if loaded else None)
+    before = hardware_info(asked)["gpu"]
+    loaded.append(fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), hip="6.2"))
+
+    assert ([], 1) == (before, len(hardware_info(asked)["gpu"]))
+
+
+def test_a_fact_is_asked_once(tmp_path: Path) -> None:
+    """What cannot change is asked once a process, and no caller can change it for the next one."""
+    asked: list[str] = []
+    counted = replace(machine(tmp_path), cpu_model=lambda: asked.append("cpu") or "AMD EPYC")
+    hardware_info(counted)["gpu"].append("forged")
+
+    assert [] == hardware_info(counted)["gpu"]
+    assert ["cpu"] == asked
+
+
+def test_unknown_facts_have_no_key(tmp_path: Path) -> None:
+    """A machine that tells nothing has its system and an empty list of GPUs."""
+    blank = machine(tmp_path, cpu_model=None, cpu_cores=None, ram_bytes=None, host_name="")
+
+    assert {"os": "Linux 6.8.0", "gpu": []} == hardware_info(blank)
+
+
+def test_it_fits_the_schema_of_the_peer(tmp_path: Path) -> None:
+    """What this machine, and one with two GPUs, tell passes the JSON schema of gen5 0.1.0."""
+    pytest.importorskip("gen5")
+    constants = importlib.import_module("gen5.core.constants")
+    jsonschema = pytest.importorskip("jsonschema")
+    rule = find_key(json.loads(constants.JSON_SCHEMA), "hardware_info")
+
+    for probed in (machine(tmp_path, nvml_gpus=(RTX, L40)), replace(DEFAULT, key_folder=lambda: tmp_path)):
+        jsonschema.validate(hardware_info(probed), rule)
+
+
+def find_key(tree: Any, wanted: str) -> Any:
+    """Return the value of the first key of that name in nested dicts."""
+    if not isinstance(tree, dict):
+        return None
+    if wanted in tree:
+        return tree[wanted]
+    return next((found for value in tree.values() if (found := find_key(value, wanted))), None)
+
+
+# NVML
+
+
+def test_nvml_lists_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names come as str or bytes, the driver's CUDA as an integer; both GPUs are read."""
+    fake_nvml(monkeypatch)
+
+    assert (RTX, L40) == probes.nvml_gpus()
+
+
+def test_nvml_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without NVIDIA's driver has no NVIDIA GPU."""
+    fake_nvml(monkeypatch, nvmlInit=NvmlError("Driver Not Loaded"))
+
+    assert () == probes.nvml_gpus()
+
+
+def test_no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without pynvml has no GPU that NVML would know."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+
+    assert () == probes.nvml_gpus()
+
+
+def test_a_lost_gpu_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that fell off the bus is left out; the one beside it is listed."""
+
+    def handle(index: int) -> int:
+        if index == 0:
+            raise NvmlError("GPU is lost")
+        return index
+
+    fake_nvml(monkeypatch, nvmlDeviceGetHandleByIndex=handle)
+
+    assert (L40,) == probes.nvml_gpus()
+
+
+def test_shared_memory_has_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that shares the system's memory has no memory of its own to tell."""
+    fake_nvml(monkeypatch, nvmlDeviceGetCount=1, nvmlDeviceGetMemoryInfo=NvmlError("Not Supported"))
+
+    assert (replace(RTX, memory_bytes=None),) == probes.nvml_gpus()
+
+
+def test_nvml_is_always_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVML is given back also when it fails half-way."""
+    closed: list[bool] = []
+    fake_nvml(
+        monkeypatch, nvmlDeviceGetCount=NvmlError("Unknown Error"), nvmlShutdown=lambda: closed.append(True)
+    )
+
+    assert () == probes.nvml_gpus()
+    assert [True] == closed
+
+
+# torch
+
+
+def test_installed_build(tmp_path: Path) -> None:
+    """A CUDA build is read off version.py, plain and annotated assignments alike."""
+    version_file = tmp_path / "version.py"
+    version_file.write_text(CUDA_VERSION_FILE)
+    build = installed_build(version_file)
+
+    assert TorchBuild("2.5.1+cu124", cuda="12.4") == build
+    assert build is not None
+    assert "2.5.1" == build.release
+
+
+def test_version_file_is_never_run(tmp_path: Path) -> None:
+    """Code in version.py is not executed, and a version that is computed is no version."""
+    version_file = tmp_path / "version.py"
+    mark = tmp_path / "ran"
+    version_file.write_text(f"open({str(mark)!r}, 'w')\n__version__ = str(2)\n")
+
+    assert installed_build(version_file) is None
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"__version__ = ", b"\xff\xfe", b"\0", b"cuda = '12.4'\n"])
+def test_broken_version_file(tmp_path: Path, content: bytes) -> None:
+    """A version.py that tells no version counts as no torch."""
+    version_file = tmp_path / "version.py"
+    version_file.write_bytes(content)
+
+    assert installed_build(version_file) is None
+
+
+def test_missing_version_file(tmp_path: Path) -> None:
+    """A torch without version.py counts as no torch."""
+    assert installed_build(tmp_path / "version.py") is None
+
+
+def test_gpu_of_a_forked_process() -> None:
+    """A process that may not use the GPU sees none, and no error."""
+
+    def refuse(index: int) -> None:
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")
+
+    torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
+    torch.cuda.get_device_properties = refuse
+
+    assert () == torch_facts.torch_gpus(torch)
+
+
+def test_torch_imported_half_way_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch that another thread is still importing is not asked."""
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+
+    assert probes.loaded_torch() is None
+    assert probes.torch_version_file() is None
+
+
+def test_torch_blocked_from_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch that may not be imported is not there."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    assert (None, None) == (probes.loaded_torch(), probes.torch_version_file())
+
+
+# CPU and memory
+
+
+def test_without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without psutil the cores are the logical ones and the memory is unknown."""
+    monkeypatch.setitem(sys.modules, "psutil", None)
+
+    assert (os.cpu_count(), None) == (probes.cpu_cores(), probes.ram_bytes())
+
+
+def test_cpu_name_of_linux(tmp_path: Path) -> None:
+    """The processor's name is the first one that cpuinfo gives."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: AMD Ryzen 9 7950X 16-Core Processor\nmodel name : B\n")
+
+    assert "AMD Ryzen 9 7950X 16-Core Processor" == probes._proc_cpu_name(cpuinfo)
+
+
+def test_cpu_without_a_name(tmp_path: Path) -> None:
+    """A cpuinfo without a name (ARM), or no cpuinfo at all, gives none."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
+
+    assert (None, None) == (probes._proc_cpu_name(cpuinfo), probes._proc_cpu_name(tmp_path / "none"))
+
+
+# The machine's name
+
+
+def test_the_host_name_is_never_written(tmp_path: Path) -> None:
+    """The name is 16 hex digits, and the host's own name stands nowhere."""
+    info = hardware_info(machine(tmp_path))
+
+    assert re.fullmatch("[0-9a-f]{16}", info["machine_name"])
+    assert HOST not in str(info)
+
+
+def test_a_machine_is_recognised(tmp_path: Path) -> None:
+    """One host under one key is one name; another host, or another install, is another."""
+    first = machine_name(HOST, tmp_path)
+
+    assert first == machine_name(HOST, tmp_path)
+    assert first != machine_name("another", tmp_path)
+    assert first != machine_name(HOST, tmp_path / "another")
+
+
+def test_name_under_a_known_key(tmp_path: Path) -> None:
+    """The name is the start of HMAC-SHA256 of the host name."""
+    (tmp_path / "machine.key").write_bytes(bytes(range(32)))
+
+    assert "85ac74495c53ccca" == machine_name(HOST, tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
+def test_key_is_private_and_alone(tmp_path: Path) -> None:
+    """The key is the owner's only, 32 bytes, in a private folder, and no draft stays beside it."""
+    folder = tmp_path / "a" / "b"
+    machine_name(HOST, folder)
+    key = folder / "machine.key"
+
+    assert ["machine.key"] == os.listdir(folder)
+    assert (0o600, 0o700) == (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(folder.stat().st_mode))
+    assert 32 == len(key.read_bytes())
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
+def test_a_broken_key_gives_no_name(tmp_path: Path, content: bytes) -> None:
+    """A key of another length is neither used nor replaced."""
+    (tmp_path / "machine.key").write_bytes(content)
+
+    assert machine_name(HOST, tmp_path) is None
+    assert content == (tmp_path / "machine.key").read_bytes()
+
+
+def test_no_folder_no_name(tmp_path: Path) -> None:
+    """Where no key can be kept, or the host has no name, the machine has none."""
+    (tmp_path / "file").write_bytes(b"")
+
+    assert machine_name(HOST, tmp_path / "file") is None
+    assert machine_name(HOST, tmp_path / "file" / "below") is None
+    assert machine_name(HOST, None) is None
+    assert machine_name("", tmp_path) is None
+
+
+def test_a_folder_that_refuses_links_gives_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without links no key is kept, and nothing is left behind."""
+
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError("links are not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    assert machine_name(HOST, tmp_path) is None
+    assert [] == os.listdir(tmp_path)
+
+
+def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that appears at the last moment stays, and is the one that both use."""
+    link = os.link
+
+    def link_too_late(source: Path, target: Path) -> None:
+        Path(target).write_bytes(bytes(range(32)))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_too_late)
+
+    assert "85ac74495c53ccca" == machine_name(HOST, tmp_path)
+    assert ["machine.key"] == os.listdir(tmp_path)
+
+
+def test_many_threads_make_one_key(tmp_path: Path) -> None:
+    """Sixteen threads at once agree on one name."""
+    with ThreadPoolExecutor(16) as pool:
+        names = set(pool.map(lambda _: machine_name(HOST, tmp_path), range(64)))
+
+    assert {machine_name(HOST, tmp_path)} == names
+    assert ["machine.key"] == os.listdir(tmp_path)
+
+
+def test_many_processes_make_one_key(tmp_path: Path) -> None:
+    """Six processes that start at one moment agree on one name."""
+    script = (
+        "import sys, time, pathlib; from gen5core.hardware import machine_name\n"
+        "start, folder = map(pathlib.Path, sys.argv[1:])\n"
+        "print('ready', flush=True)\n"
+        "while not start.exists(): time.sleep(0)\n"
+        f"print(machine_name({HOST!r}, folder))\n"
+    )
+    start, folder = tmp_path / "start", tmp_path / "config" / "gen5"
+    command = [sys.executable, "-c", script, str(start), str(folder)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) for _ in range(6)]
+    for process in running:
+        assert process.stdout is not None
+        assert "ready\n" == process.stdout.readline()
+    start.touch()
+    names = {process.communicate(timeout=60)[0].strip() for process in running}
+
+    assert {machine_name(HOST, folder)} == names
+    assert ["machine.key"] == os.listdir(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
+@pytest.mark.parametrize(
+    ("system", "variables", "expected"),
+    [
+        ("linux", {"GEN5_HOME": "/keys", "XDG_CONFIG_HOME": "/x"}, "/keys"),
+        ("linux", {"XDG_CONFIG_HOME": "/x"}, "/x/gen5"),
+        ("linux", {"XDG_CONFIG_HOME": "relative"}, "/home/anna/.config/gen5"),
+        ("linux", {}, "/home/anna/.config/gen5"),
+        ("darwin", {"XDG_CONFIG_HOME": "/x"}, "/home/anna/Library/Application Support/gen5"),
+        ("win32", {"APPDATA": "/roaming"}, "/roaming/gen5"),
+        ("win32", {}, "/home/anna/AppData/Roaming/gen5"),
+    ],
+)
+def test_key_folder(
+    system: str, variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key lies in the configuration folder of the user's system, or where GEN5_HOME says."""
+    monkeypatch.setenv("HOME", "/home/anna")
+
+    assert Path(expected) == key_folder(variables.get, system)
+
+
+def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home folder has no folder for a key."""
+
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", refuse)
+
+    assert key_folder({}.get, "linux") is None
+
+
+# Drift
+
+
+@pytest.mark.parametrize(
+    ("key", "stored", "current"),
+    [
+        ("os", "Linux 6.8.0", "Windows 11"),
+        ("cpu", "AMD EPYC", "Intel Xeon"),
+        ("cpu_cores", 8, 16),
+        ("ram_gb", 32.0, 64.0),
+        ("ram_gb", 64.0, 60.0),
+    ],
+)
+def test_drift(key: str, stored: object, current: object) -> None:
+    """Another value is told under the key's name, with both values."""
+    (drift,) = hardware_drift({key: stored}, {key: current})
+
+    assert (f"hardware.{key}", str(stored), str(current), "differs") == (
+        drift.component,
+        drift.stored,
+        drift.current,
+        drift.kind,
+    )
+
+
+def test_drift_of_gpus() -> None:
+    """One GPU more is told, each with its driver."""
+    gpus = [{"name": "NVIDIA L40S", "memory_gb": 45.0, "driver": "550.54.14"}]
+    (drift,) = hardware_drift({"gpu": gpus}, {"gpu": [*gpus, {"name": "NVIDIA T4"}]})
+
+    assert (
+        "Environment component 'hardware.gpu' differs:\n"
+        "  File: NVIDIA L40S driver 550.54.14\n"
+        "  Current: NVIDIA L40S driver 550.54.14, NVIDIA T4"
+    ) == str(drift)
+
+
+@pytest.mark.parametrize(
+    ("stored", "current"),
+    [
+        ({"ram_gb": 64}, {"ram_gb": 62.7}),
+        ({"ram_gb": 16.0}, {"ram_gb": 15.5}),
+        ({"ram_gb": 31.3}, {"ram_gb": 31.2}),
+        ({"cpu": "", "cpu_cores": 0, "gpu": [], "ram_gb": 0.0}, {"cpu": "A", "cpu_cores": 8, "ram_gb": 8.0}),
+        ({"cpu": "AMD EPYC"}, {}),
+        ({}, {"cpu": "AMD EPYC"}),
+        ({"gpu": [{"name": "NVIDIA L40S"}]}, {"gpu": [{"name": "NVIDIA L40S", "driver": "550.54.14"}]}),
+        ({"gpu": [{"name": "A", "memory_gb": 24}]}, {"gpu": [{"name": "A", "memory_gb": 23.6}]}),
+        ({"cpu": ["AMD"], "cpu_cores": "8", "ram_gb": None, "gpu": "A"}, {"cpu": "B", "cpu_cores": 9}),
+        ({"machine_name": "a"}, {"machine_name": "b"}),
+    ],
+)
+def test_no_drift(stored: dict[str, Any], current: dict[str, Any]) -> None:
+    """Rounding, empty, missing and mistyped values, and the machine's name, are no drift."""
+    assert [] == hardware_drift(stored, current)
+
+
+@pytest.mark.parametrize("stored", [{"ram_gb": 10**400}, {"gpu": [7]}, {"gpu": [{}, {}]}])
+def test_drift_of_senseless_values(stored: dict[str, Any]) -> None:
+    """A senseless stored value is told as drift and raises nothing."""
+    current = {"ram_gb": 62.7, "gpu": [{"name": "NVIDIA L40S", "memory_gb": 45.0}]}
+
+    assert [f"hardware.{key}" for key in stored] == [d.component for d in hardware_drift(stored, current)]
+
+
+def test_a_skipped_key_is_not_told() -> None:
+    """What is told as a component is not told as hardware again."""
+    assert [] == hardware_drift({"os": "Linux 6.8.0"}, {"os": "Windows 11"}, skip={"os"})
