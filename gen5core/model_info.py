@@ -1,0 +1,122 @@
+"""What a caller says of an image (settings, prompt, tags, hardware) -> META's ``model_info``, checked.
+
+The rules are those of the 0.1.0 package's own JSON schema, so that its users' tools accept our files.
+
+Source: FORMAT.md, "model_info".
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from .errors import EncodeError
+
+_Rule = tuple[type | tuple[type, ...], float | None]
+"""Type, and the least value."""
+
+SETTINGS_RULES: Mapping[str, _Rule] = {
+    "seed": (numbers.Integral, 0),
+    "steps": (numbers.Integral, 1),
+    "sampler": (str, None),
+    "cfg_scale": (numbers.Real, 0),
+    "scheduler": (str, None),
+    "eta": (numbers.Real, 0),
+    "guidance": (str, None),
+    "precision": (str, None),
+    "deterministic": ((bool, np.bool_), None),
+}
+HARDWARE_RULES: Mapping[str, _Rule] = {
+    "os": (str, None),
+    "machine_name": (str, None),
+    "cpu": (str, None),
+    "cpu_cores": (numbers.Integral, 1),
+    "gpu": (list, None),
+    "ram_gb": (numbers.Real, 0),
+    "framework": (str, None),
+    "compute_lib": (str, None),
+}
+GPU_RULES: Mapping[str, _Rule] = {
+    "name": (str, None),
+    "memory_gb": (numbers.Real, 0),
+    "driver": (str, None),
+    "cuda_version": (str, None),
+}
+
+
+def build_model_info(
+    *,
+    model_name: str,
+    model_version: str,
+    prompt: str,
+    tags: Iterable[str],
+    settings: Mapping[str, Any] | None,
+    hardware: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return META's ``model_info`` with the current time as its date.
+
+    Settings and hardware that are None leave no key behind. Names that the rules do not know pass through.
+
+    Raises
+    ------
+    EncodeError
+        naming the field, what it is and what it must be.
+    """
+    info: dict[str, Any] = {
+        "model_name": _text(model_name, "model_name"),
+        "version": _text(model_version, "model_version"),
+        "date": datetime.now(timezone.utc).isoformat(),
+        "prompt": _text(prompt, "prompt"),
+        "tags": _tags(tags),
+    }
+    if settings is not None:
+        info["generation_settings"] = _checked(settings, SETTINGS_RULES, "settings")
+    if hardware is not None:
+        info["hardware_info"] = _checked(hardware, HARDWARE_RULES, "hardware")
+        for index, gpu in enumerate(hardware.get("gpu", ())):
+            _checked(
+                {"name": None, **as_mapping(gpu, f"hardware['gpu'][{index}]")},
+                GPU_RULES,
+                f"hardware['gpu'][{index}]",
+            )
+    return info
+
+
+def as_mapping(values: Any, what: str) -> dict[str, Any]:
+    """Return values as a dict, or raise EncodeError if they are no mapping."""
+    if not isinstance(values, Mapping):
+        raise EncodeError(f"{what} is a {type(values).__name__}, not a mapping of names to values")
+    return dict(values)
+
+
+def _checked(values: Mapping[str, Any], rules: Mapping[str, _Rule], what: str) -> dict[str, Any]:
+    found = as_mapping(values, what)
+    for name, (kind, least) in rules.items():
+        if name in found:
+            _check_value(found[name], kind, least, f"{what}[{name!r}]")
+    return found
+
+
+def _check_value(value: Any, kind: Any, least: float | None, what: str) -> None:
+    is_number = kind in (numbers.Integral, numbers.Real)
+    if not isinstance(value, kind) or (is_number and isinstance(value, bool)):
+        names = [part.__name__ for part in (kind if isinstance(kind, tuple) else (kind,))]
+        raise EncodeError(f"{what} is {value!r:.80}, not {names[0].lower()}")
+    if least is not None and not value >= least:
+        raise EncodeError(f"{what} is {value!r}, it must be at least {least}")
+
+
+def _text(value: str, what: str) -> str:
+    if not isinstance(value, str):
+        raise EncodeError(f"{what} is {value!r:.80}, not a string")
+    return value
+
+
+def _tags(tags: Iterable[str]) -> list[str]:
+    if isinstance(tags, str):
+        raise EncodeError(f"tags is the string {tags!r:.80}; give a list of strings")
+    return [_text(tag, "a tag") for tag in tags]

@@ -1,0 +1,91 @@
+"""Stored chunks -> payloads: read into memory of our own, checked while they are read.
+
+An access checks what an attacker or a bad disk could have touched: the stored bytes of a compressed
+chunk before zstd sees them, the payload of a raw one while it is read. ``check_payload`` checks both.
+
+Source: FORMAT.md, "Digests".
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from . import spec
+from .chunks import check_digest, check_frame, inflate
+from .records import ChunkRow
+from .source import FileSource
+
+BLOCK_BYTES = 2**20
+"""Read and hashed in turn, so that a block is hashed while it is still in the processor's cache."""
+
+
+def read_payload(
+    source: FileSource, row: ChunkRow, *, limits: spec.Limits, verify: bool = True
+) -> npt.NDArray[np.uint8]:
+    """Return the payload of a chunk as new writable memory, uint8, shape (uncompressed_size,).
+
+    Raises
+    ------
+    ChecksumError, LimitError, MalformedChunkError, TruncatedError
+    """
+    if row.compressed:
+        content = _inflate_checked(source, row, limits, verify)
+        payload = np.frombuffer(content, np.uint8)[spec.FRAME_SIZE :]
+        if verify and row.stored_sha256 is None:
+            check_digest(hashlib.sha256(payload.data).hexdigest(), row.hash, row, "payload")
+        return payload.copy()
+    check_frame(source.read(row.offset, spec.FRAME_SIZE, chunk=str(row)), row)
+    payload = np.empty(row.uncompressed_size, np.uint8)
+    digest = hashlib.sha256()
+    start = row.offset + spec.FRAME_SIZE
+    for position in range(0, payload.nbytes, BLOCK_BYTES):
+        block = payload[position : position + BLOCK_BYTES]
+        source.read_into(block.data, start + position, chunk=str(row))
+        if verify:
+            digest.update(block.data)
+    if verify:
+        check_digest(digest.hexdigest(), row.hash, row, "payload")
+    return payload
+
+
+def check_payload(source: FileSource, row: ChunkRow, *, limits: spec.Limits) -> None:
+    """Check every byte of a stored chunk: stored bytes, frame header and payload; keep nothing of it.
+
+    Raises
+    ------
+    ChecksumError, LimitError, MalformedChunkError, TruncatedError
+    """
+    if row.compressed:
+        content = memoryview(_inflate_checked(source, row, limits, verify=True))
+        check_digest(hashlib.sha256(content[spec.FRAME_SIZE :]).hexdigest(), row.hash, row, "payload")
+        return
+    check_frame(source.read(row.offset, spec.FRAME_SIZE, chunk=str(row)), row)
+    digest = hashlib.sha256()
+    block = np.empty(min(BLOCK_BYTES, row.uncompressed_size), np.uint8)
+    start = row.offset + spec.FRAME_SIZE
+    for position in range(0, row.uncompressed_size, BLOCK_BYTES):
+        part = block[: row.uncompressed_size - position]
+        source.read_into(part.data, start + position, chunk=str(row))
+        digest.update(part.data)
+    check_digest(digest.hexdigest(), row.hash, row, "payload")
+
+
+def _inflate_checked(source: FileSource, row: ChunkRow, limits: spec.Limits, verify: bool) -> bytes:
+    """Return frame header and payload of a compressed chunk, its stored bytes checked before zstd."""
+    stored = np.empty(row.compressed_size, np.uint8).data
+    source.read_into(stored, row.offset, chunk=str(row))
+    if verify and row.stored_sha256 is not None:
+        check_digest(hashlib.sha256(stored).hexdigest(), row.stored_sha256, row, "stored bytes")
+    content = inflate(
+        stored,
+        row.uncompressed_size + spec.FRAME_SIZE,
+        max_bytes=limits.inflated_bytes,
+        limits=limits,
+        chunk=str(row),
+        offset=row.offset,
+    )
+    check_frame(memoryview(content)[: spec.FRAME_SIZE], row)
+    return content

@@ -1,0 +1,92 @@
+"""Positions and bytes: one regular file read at offsets, never mapped, safe to share between threads.
+
+A mapped file that shrinks kills the process (SIGBUS); a read that comes back short is an error here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+from .errors import NotGen5Error, TruncatedError
+
+_HAS_PREADV = hasattr(os, "preadv")
+
+
+class FileSource:
+    """An open regular file of a fixed size, read at offsets into memory that the caller owns."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        flags = (
+            os.O_RDONLY
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+            | getattr(os, "O_CLOEXEC", 0)
+        )
+        self._fd = os.open(self.path, flags)
+        self._lock = threading.Lock()
+        try:
+            status = os.fstat(self._fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise NotGen5Error(f"{self.path} is {_kind(status.st_mode)}, not a regular file")
+        except BaseException:
+            self.close()
+            raise
+        self.size_bytes = status.st_size
+
+    def close(self) -> None:
+        """Close the file; later reads raise ValueError."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def read(self, offset: int, size_bytes: int, *, chunk: str) -> bytes:
+        """Return size_bytes from offset.
+
+        Raises
+        ------
+        TruncatedError
+            if the file ends before.
+        """
+        buffer = bytearray(size_bytes)
+        self.read_into(memoryview(buffer), offset, chunk=chunk)
+        return bytes(buffer)
+
+    def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
+        """Fill target with the bytes from offset.
+
+        Raises
+        ------
+        TruncatedError
+            if the file ends before.
+        """
+        done = 0
+        while done < target.nbytes:
+            count = self._read_some(target[done:], offset + done)
+            if not count:
+                raise TruncatedError(
+                    f"{target.nbytes} bytes are needed from offset {offset}, the file ends after {done} of "
+                    "them: it was cut, or changed while it was read",
+                    chunk=chunk,
+                    offset=offset + done,
+                )
+            done += count
+
+    def _read_some(self, view: memoryview, offset: int) -> int:
+        if self._fd < 0:
+            raise ValueError(f"{self.path} is closed; read inside the `with gen5core.open(...)` block")
+        if _HAS_PREADV:
+            return os.preadv(self._fd, [view], offset)
+        with self._lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            data = os.read(self._fd, view.nbytes)
+        view[: len(data)] = data
+        return len(data)
+
+
+def _kind(mode: int) -> str:
+    names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
+    return next((name for test, name in names if test(mode)), "a device")

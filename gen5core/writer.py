@@ -1,0 +1,251 @@
+"""Records -> one atomic file: chunks back to back, META, and last the header that seals them.
+
+Tensors are written from the memory that they are in. Nothing is encoded before everything that could
+be refused was looked at, and a chunk is written before the next is encoded.
+
+Source: FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from . import images as image_codec
+from . import jsontext, spec
+from .atomic import atomic_file, write_all
+from .chunks import Compression, Payload, check_compression, write_chunk
+from .environment import Environment
+from .errors import EncodeError
+from .header import encode_header, seal_header
+from .manifest import encode_meta
+from .model_info import as_mapping, build_model_info
+from .records import ChunkRow, Header
+from .tensors import encode_tensor, payload_bytes
+
+
+class _Captured:
+    def __repr__(self) -> str:
+        return "<captured>"
+
+
+CAPTURED: Final = _Captured()
+"""Default of ``environment`` and ``hardware``: what this process finds out by itself."""
+
+_META_RESERVE_BYTES = 2**20
+_IMAGE_RESERVE_BYTES = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A chunk before it is encoded: what it may take at most, and how to get it."""
+
+    most_bytes: int
+    encode: Callable[[], Payload]
+
+
+def save(
+    path: str | os.PathLike[str],
+    *,
+    latents: Mapping[str, Any] | None = None,
+    images: Any = (),
+    settings: Mapping[str, Any] | None = None,
+    prompt: str = "",
+    model_name: str = "",
+    model_version: str = "",
+    tags: Iterable[str] = (),
+    comfyui: Mapping[str, Any] | None = None,
+    capture: Mapping[str, Any] | None = None,
+    resources: Iterable[Mapping[str, Any]] = (),
+    environment: Environment | _Captured | None = CAPTURED,
+    hardware: Mapping[str, Any] | _Captured | None = CAPTURED,
+    compression: Compression = "auto",
+    half: bool = False,
+    overwrite: bool = True,
+) -> Path:
+    """Write one GEN5 file of version 1.1, whole or not at all.
+
+    Parameters
+    ----------
+    path : ends in ``.gen5``; its folder exists
+    latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8;
+        a list or tuple of them is a nested latent
+    images : encoded bytes (PNG, JPEG, WebP; kept as they are), or uint8 pixels of shape (H, W),
+        (H, W, C) or (B, H, W, C), C 1, 3 or 4; or a sequence of those
+    settings : ``generation_settings``: seed, steps, sampler, cfg_scale, scheduler, eta, guidance …
+    comfyui : prompt, workflow and version of the ComfyUI that ran; images given as pixels carry
+        prompt and workflow as ComfyUI's own PNGs do
+    capture, resources : where the noise is from; models by name and digest
+    environment : None to leave it out
+    hardware : None to leave it out
+    compression : ``auto`` compresses what shrinks by a tenth; ``none``; ``zstd``
+    half : store float32 latents as float16
+    overwrite : replace a file at path; else FileExistsError
+
+    Returns
+    -------
+    path, as a Path
+
+    Raises
+    ------
+    EncodeError
+        before anything is written, naming what cannot be stored.
+    OSError
+        as the file system gives it; what stood at path is still there then.
+
+    Source: FORMAT.md.
+    """
+    target = Path(path)
+    check_compression(compression)
+    if target.suffix.lower() != ".gen5":
+        raise EncodeError(f"{target.name!r} does not end in .gen5; name the file {target.stem}.gen5")
+    captured = Environment.capture() if CAPTURED in (environment, hardware) else None
+    kept = captured if isinstance(environment, _Captured) else environment
+    told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
+    model_info = build_model_info(
+        model_name=model_name,
+        model_version=model_version,
+        prompt=prompt,
+        tags=tags,
+        settings=settings,
+        hardware=told,
+    )
+    further = _collect_further(comfyui, capture, resources, kept)
+    chunks = [*_plan_latents(latents or {}, half), *_plan_images(images, further.get("comfyui", {}))]
+    if kept is not None:
+        chunks.append(_plan_environment(kept))
+    _check_sizes(chunks)
+    with atomic_file(target, overwrite=overwrite) as fd:
+        _write(fd, chunks, compression, model_info, further)
+    return target
+
+
+def _write(
+    fd: int,
+    chunks: Sequence[_Planned],
+    compression: Compression,
+    model_info: Mapping[str, Any],
+    further: Mapping[str, Any],
+) -> None:
+    os.lseek(fd, spec.HEADER_SIZE, os.SEEK_SET)
+    rows: list[ChunkRow] = []
+    offset = spec.HEADER_SIZE
+    for chunk in chunks:
+        payload = chunk.encode()
+        rule: Compression = "zstd" if payload.type == spec.ENVC else compression
+        rows.append(write_chunk(partial(write_all, fd), payload, rule, index=len(rows), offset=offset))
+        offset = rows[-1].end
+    meta = encode_meta(model_info=model_info, rows=rows, further=further, offset=offset)
+    file_size = offset + len(meta.data)
+    if file_size > spec.MAX_FILE_BYTES:
+        raise EncodeError(_too_large(file_size))
+    header = Header(
+        version_major=spec.VERSION.major,
+        version_minor=spec.VERSION.minor,
+        flags=0,
+        chunk_table_offset=offset,
+        chunk_table_size=len(meta.data),
+        chunk_count=len(rows),
+        file_size=file_size,
+        reserved=0,
+    )
+    write_all(fd, [meta.data])
+    os.lseek(fd, 0, os.SEEK_SET)
+    write_all(fd, [encode_header(seal_header(header, meta.data))])
+
+
+def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
+    for name, value in as_mapping(latents, "latents").items():
+        if not isinstance(name, str) or not name:
+            raise EncodeError(f"a latent is named {name!r}; a name is a string that is not empty")
+        nested = isinstance(value, (list, tuple))
+        if nested and not value:
+            raise EncodeError(
+                f"latent {name!r} is an empty list; give a tensor, or a list of the parts of a nested one"
+            )
+        for part, tensor in enumerate(value if nested else [value]):
+            encode = partial(encode_tensor, name, tensor, part=part if nested else None, half=half)
+            yield _Planned(payload_bytes(name, tensor, half=half), encode)
+
+
+def _plan_images(images: Any, comfyui: Mapping[str, Any]) -> Iterator[_Planned]:
+    text = {
+        name: jsontext.dumps(comfyui[name], name)
+        for name in ("prompt", "workflow")
+        if comfyui.get(name) is not None
+    }
+    for index, image in enumerate(image_codec.split_batch(images)):
+        most_bytes = (
+            len(image) if isinstance(image, bytes) else image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
+        )
+        if isinstance(image, bytes):
+            image_codec.image_info(image)
+        yield _Planned(most_bytes, partial(_encode_image, image, index, text))
+
+
+def _encode_image(image: bytes | np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
+    data = image if isinstance(image, bytes) else image_codec.encode_image(image, text=text)
+    info = image_codec.image_info(data)
+    extra = {"index": index, "width": info.width, "height": info.height, "format": info.format}
+    return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
+
+
+def _plan_environment(environment: Environment) -> _Planned:
+    payload = Payload(spec.ENVC, spec.NO_FLAGS, memoryview(environment.encode()), level=spec.LEVEL_TEXT)
+    return _Planned(payload.data.nbytes, lambda: payload)
+
+
+def _collect_further(
+    comfyui: Mapping[str, Any] | None,
+    capture: Mapping[str, Any] | None,
+    resources: Iterable[Mapping[str, Any]],
+    environment: Environment | None,
+) -> dict[str, Any]:
+    """Return META's top-level keys beside ``gen5_metadata``, those that hold something."""
+    further = {
+        "comfyui": _without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
+        "capture": as_mapping(capture, "capture") if capture else None,
+        "resources": [as_mapping(resource, "a resource") for resource in resources],
+        "environment": dict(environment.further) if environment else None,
+    }
+    return {name: value for name, value in further.items() if value}
+
+
+def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:
+    """Return comfyui without the cache keys that ComfyUI leaves in its prompt; they may be NaN."""
+    prompt = comfyui.get("prompt")
+    if not isinstance(prompt, Mapping):
+        return dict(comfyui)
+    nodes = {
+        node_id: {name: value for name, value in node.items() if name != "is_changed"}
+        if isinstance(node, Mapping)
+        else node
+        for node_id, node in prompt.items()
+    }
+    return {**comfyui, "prompt": nodes}
+
+
+def _check_sizes(chunks: Sequence[_Planned]) -> None:
+    if len(chunks) > spec.MAX_CHUNKS:
+        raise EncodeError(
+            f"{len(chunks)} latents and images are more than the {spec.MAX_CHUNKS} chunks of a file: "
+            "store fewer images (images_stored first or none)"
+        )
+    total = (
+        sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks) + spec.HEADER_SIZE + _META_RESERVE_BYTES
+    )
+    if total > spec.MAX_FILE_BYTES:
+        raise EncodeError(_too_large(total))
+
+
+def _too_large(size_bytes: int) -> str:
+    return (
+        f"the file would take up to {size_bytes} bytes, a GEN5 file ends below {spec.MAX_FILE_BYTES + 1}: "
+        "store fewer images or latents"
+    )
