@@ -1,0 +1,244 @@
+"""The 0.1.0 API, as its page documents it, over this package's reader and writer.
+
+Code written for ``from gen5 import Gen5FileHandler`` runs unchanged on ``from gen5core import
+Gen5FileHandler``. Differences, all of them on purpose: float16 only when asked for, every digest is
+checked, nothing is printed, and NaN, bfloat16, torch tensors and any number of axes are taken.
+
+Source: the page of the package gen5 0.1.0.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from . import reader, spec, table
+from .environment import Environment
+from .errors import EncodeError, LimitError, MalformedChunkError
+from .images import encode_image
+from .records import Header
+from .writer import CAPTURED, save
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass
+class EnvChunk:
+    """The environment as 0.1.0 hands it out: components are dicts, their digests 32 bytes."""
+
+    env_version: int
+    components: list[dict[str, Any]]
+
+
+class Gen5FileHandler:
+    """Encode and decode whole GEN5 files with the calls of the 0.1.0 page.
+
+    Parameters
+    ----------
+    max_file_size, max_chunk_size : bytes; None for what the format holds
+    """
+
+    HEADER_SIZE = spec.HEADER_SIZE
+
+    def __init__(self, max_file_size: int | None = None, max_chunk_size: int | None = None) -> None:
+        self.max_file_size = max_file_size or spec.MAX_FILE_BYTES
+        self.max_chunk_size = max_chunk_size or spec.MAX_INFLATED_BYTES
+
+    def file_encoder(
+        self,
+        filename: str,
+        latent: Mapping[str, Any],
+        chunk_records: list[dict[str, Any]],
+        model_name: str,
+        model_version: str,
+        prompt: str,
+        tags: list[str],
+        img_binary: bytes | None,
+        should_compress: bool = True,
+        convert_float16: bool = False,
+        generation_settings: dict[str, Any] | None = None,
+        hardware_info: dict[str, Any] | None = None,
+    ) -> dict[str, bytes | None]:
+        """Write a file and return its parts as stored.
+
+        Parameters
+        ----------
+        filename : ends in ``.gen5``
+        latent : name -> array; see ``gen5core.save``
+        chunk_records : the rows of the new file's chunks are appended to it
+        img_binary : an encoded image, or None
+        should_compress : compress the latents and the image
+        convert_float16 : store float32 latents as float16; 0.1.0 does so unless told not to
+        generation_settings : seed, steps, sampler …; None leaves them out
+        hardware_info : None for what this machine tells of itself
+
+        Returns
+        -------
+        ``header``, ``latent_chunks`` (joined), ``metadata_chunk``, ``image_chunk`` (None without image)
+
+        Raises
+        ------
+        EncodeError
+            which is a ValueError; nothing was written.
+        """
+        if not str(filename).endswith(".gen5"):
+            raise EncodeError("Filename must have a .gen5 extension")
+        save(
+            filename,
+            latents=latent,
+            images=() if img_binary is None else img_binary,
+            settings=generation_settings,
+            prompt=prompt,
+            model_name=model_name,
+            model_version=model_version,
+            tags=tags,
+            hardware=CAPTURED if hardware_info is None else hardware_info,
+            compression="zstd" if should_compress else "none",
+            half=convert_float16,
+        )
+        with reader.open(filename) as written:
+            chunk_records.extend(_record(row) for row in written.rows)
+            return _stored_parts(filename, written)
+
+    def file_decoder(self, filename: str) -> dict[str, Any]:
+        """Read a whole file, every byte checked, and warn of what differs in the environment.
+
+        Returns
+        -------
+        ``header`` (dict), ``chunks`` (``latent``: list of arrays in stored order, ``image``: bytes of the
+        last one, ``env``: EnvChunk; what the file lacks is not there, but for ``latent``), ``metadata``
+        (dict), and beyond 0.1.0 ``latents``: name -> array
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, which is a ValueError.
+        """
+        limits = replace(spec.Limits(), inflated_bytes=self.max_chunk_size)
+        with reader.open(filename, limits=limits) as file:
+            if file.header.file_size > self.max_file_size:
+                raise LimitError(
+                    f"{file.header.file_size} bytes, this handler was given {self.max_file_size}"
+                )
+            file.verify()
+            latents = _read_latents(file)
+            chunks: dict[str, Any] = {
+                "latent": [array for parts in latents.values() for array in _as_list(parts)]
+            }
+            if file.images:
+                chunks["image"] = file.images[-1].bytes
+            if (environment := file.environment) is not None:
+                chunks["env"] = _env_chunk(environment)
+                _warn_of_drift(environment)
+            return {
+                "header": _header_fields(file.header),
+                "chunks": chunks,
+                "metadata": file.metadata,
+                "latents": latents,
+            }
+
+    @staticmethod
+    def png_to_bytes(png_path: str | os.PathLike[str]) -> bytes:
+        """Return an image file as the bytes of an RGBA PNG.
+
+        Raises
+        ------
+        EncodeError
+            if it is no image.
+        OSError
+            as the file system gives it.
+        """
+        import numpy as np
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(png_path) as image:
+                pixels = np.array(image.convert("RGBA"))
+        except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise EncodeError(f"{png_path} is not an image: {error}") from error
+        return encode_image(pixels, level=6)
+
+    @staticmethod
+    def bytes_to_png(img_bytes: bytes) -> Image:
+        """Return encoded bytes as a Pillow image.
+
+        Raises
+        ------
+        MalformedChunkError
+            if they are no image.
+        """
+        import io
+
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            return Image.open(io.BytesIO(img_bytes))
+        except (
+            UnidentifiedImageError,
+            SyntaxError,
+            ValueError,
+            TypeError,
+            Image.DecompressionBombError,
+        ) as error:
+            raise MalformedChunkError(f"the bytes are not an image: {error}") from error
+
+
+def _record(row: Any) -> dict[str, Any]:
+    record = table.encode_row(row)
+    del record["index"]
+    return record
+
+
+def _stored_parts(filename: str, written: reader.Gen5File) -> dict[str, bytes | None]:
+    def stored(kind: str) -> bytes:
+        return b"".join(data[row.offset : row.end] for row in written.rows if row.type == kind)
+
+    with open(filename, "rb") as file:
+        data = file.read()
+    return {
+        "header": data[: spec.HEADER_SIZE],
+        "latent_chunks": stored(spec.LATN),
+        "metadata_chunk": data[written.header.chunk_table_offset : written.header.meta_end],
+        "image_chunk": stored(spec.DATA) if written.images else None,
+    }
+
+
+def _read_latents(file: reader.Gen5File) -> dict[str, Any]:
+    """Return every latent by name; a nested one as the list of its parts."""
+    latents: dict[str, Any] = {}
+    for name, stored in file.latents.items():
+        parts = [part.array() for part in stored.parts]
+        latents[name] = parts if len(parts) > 1 else parts[0]
+    return latents
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _header_fields(header: Header) -> dict[str, Any]:
+    return {"magic": spec.MAGIC, **asdict(header)}
+
+
+def _env_chunk(environment: Environment) -> EnvChunk:
+    components = [
+        {
+            "component_id": component.component_id,
+            "cononical_str": component.canonical,
+            "component_sha256_digest": bytes.fromhex(component.digest),
+        }
+        for component in environment.components
+    ]
+    return EnvChunk(env_version=1, components=components)
+
+
+def _warn_of_drift(environment: Environment) -> None:
+    """Warn of the components that the page documents; hardware_info is what its caller typed in."""
+    current = Environment.capture()
+    documented = replace(environment, further={}, hardware={})
+    for drift in documented.diff(replace(current, further={}, hardware={})):
+        warnings.warn(str(drift), UserWarning, stacklevel=3)
