@@ -9,16 +9,18 @@ Source: the page of the package gen5 0.1.0.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import reader, spec, table
 from .environment import Environment
 from .errors import EncodeError, LimitError, MalformedChunkError
-from .images import encode_image
+from .images import DECODE_ERRORS, encode_image
 from .records import Header
 from .writer import CAPTURED, save
 
@@ -125,7 +127,7 @@ class Gen5FileHandler:
                     f"{file.header.file_size} bytes, this handler was given {self.max_file_size}"
                 )
             file.verify()
-            latents = _read_latents(file)
+            latents = file.latents.arrays()
             chunks: dict[str, Any] = {
                 "latent": [array for parts in latents.values() for array in _as_list(parts)]
             }
@@ -153,12 +155,13 @@ class Gen5FileHandler:
             as the file system gives it.
         """
         import numpy as np
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
+        data = Path(png_path).read_bytes()
         try:
-            with Image.open(png_path) as image:
+            with Image.open(io.BytesIO(data)) as image:
                 pixels = np.array(image.convert("RGBA"))
-        except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (*DECODE_ERRORS, Image.DecompressionBombError) as error:
             raise EncodeError(f"{png_path} is not an image: {error}") from error
         return encode_image(pixels, level=6)
 
@@ -171,19 +174,11 @@ class Gen5FileHandler:
         MalformedChunkError
             if they are no image.
         """
-        import io
-
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         try:
             return Image.open(io.BytesIO(img_bytes))
-        except (
-            UnidentifiedImageError,
-            SyntaxError,
-            ValueError,
-            TypeError,
-            Image.DecompressionBombError,
-        ) as error:
+        except (*DECODE_ERRORS, Image.DecompressionBombError) as error:
             raise MalformedChunkError(f"the bytes are not an image: {error}") from error
 
 
@@ -205,15 +200,6 @@ def _stored_parts(filename: str, written: reader.Gen5File) -> dict[str, bytes | 
         "metadata_chunk": data[written.header.chunk_table_offset : written.header.meta_end],
         "image_chunk": stored(spec.DATA) if written.images else None,
     }
-
-
-def _read_latents(file: reader.Gen5File) -> dict[str, Any]:
-    """Return every latent by name; a nested one as the list of its parts."""
-    latents: dict[str, Any] = {}
-    for name, stored in file.latents.items():
-        parts = [part.array() for part in stored.parts]
-        latents[name] = parts if len(parts) > 1 else parts[0]
-    return latents
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -31,7 +31,7 @@ _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _DEPTH_OFFSET = 24
 """Where IHDR, the first chunk, has the bits a channel."""
 _UP_FILTER = 2
-_DECODE_ERRORS = (
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -136,18 +136,21 @@ def encode_image(
 
 
 def deflate_png(png: bytes, level: int = 6) -> bytes:
-    """Return the same PNG with its pixel stream deflated again, or png itself where that saves nothing.
+    """Return the same PNG with its pixel stream deflated again; every other chunk is kept, byte for byte.
 
-    Every other chunk is kept, byte for byte. png must be one that ``image_info`` accepts.
+    png itself comes back where that saves nothing, and where png is no PNG or not a whole one.
     """
-    parts, stream = [PNG_SIGNATURE], bytearray()
-    for kind, data in _iter_png_chunks(png):
-        if kind == b"IDAT":
-            stream += data
-            continue
-        if kind == b"IEND":
-            parts += _png_chunk(b"IDAT", zlib.compress(zlib.decompress(stream), level))
-        parts += _png_chunk(kind, data)
+    chunks = list(_iter_png_chunks(png))
+    kinds = [kind for kind, _ in chunks]
+    if b"IDAT" not in kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
+        return png
+    pixels = _inflate_pixels(png, b"".join(whole[8:-4] for kind, whole in chunks if kind == b"IDAT"))
+    if pixels is None:
+        return png
+    first = kinds.index(b"IDAT")
+    parts = [PNG_SIGNATURE, *(whole for _, whole in chunks[:first])]
+    parts += _png_chunk(b"IDAT", zlib.compress(pixels, level))
+    parts += [whole for kind, whole in chunks[first:] if kind != b"IDAT"]
     smaller = b"".join(parts)
     return smaller if len(smaller) < len(png) else png
 
@@ -171,7 +174,7 @@ def image_info(data: bytes, limits: spec.Limits | None = None) -> ImageInfo:
     try:
         with _open_image(data) as image:
             info = ImageInfo(str(image.format), image.width, image.height, image.mode)
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise EncodeError(
             f"image starts with {bytes(data[:8])!r} and is not a whole PNG, JPEG or WebP ({error})"
         ) from error
@@ -196,6 +199,9 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
         info = image_info(data, limits)
     except EncodeError as error:
         raise MalformedChunkError(str(error), chunk=chunk, offset=offset) from error
+    except LimitError as error:
+        error.chunk, error.offset = chunk, offset
+        raise
     if info.format == "PNG" and data[_DEPTH_OFFSET] > 8:
         raise MalformedChunkError(
             f"its pixels take {data[_DEPTH_OFFSET]} bits a channel, which 8 bits do not hold; "
@@ -208,7 +214,7 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
             pixels = np.array(image.convert(_target_mode(image, chunk, offset)))
     except MalformedChunkError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise MalformedChunkError(
             f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
         ) from error
@@ -279,8 +285,24 @@ def _text_chunk(keyword: str, value: str) -> list[bytes]:
 
 
 def _iter_png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = len(PNG_SIGNATURE)
-    while position + 12 <= len(png):
+    """Yield the kind and the whole of each chunk; nothing of a PNG that is cut or followed by more."""
+    position, found = len(PNG_SIGNATURE), []
+    while png.startswith(PNG_SIGNATURE) and position + 12 <= len(png):
         (size,) = struct.unpack_from(">I", png, position)
-        yield png[position + 4 : position + 8], png[position + 8 : position + 8 + size]
+        found.append((png[position + 4 : position + 8], png[position : position + 12 + size]))
         position += 12 + size
+    if position == len(png):
+        yield from found
+
+
+def _inflate_pixels(png: bytes, stream: bytes) -> bytes | None:
+    """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR allows."""
+    width, height = struct.unpack_from(">II", png, 16)
+    # 16-bit RGBA takes eight bytes a pixel; Adam7 has less than two lines a row, each with its filter type.
+    most_bytes = min(8 * width * height + 4 * height + 64, spec.MAX_INFLATED_BYTES)
+    inflater = zlib.decompressobj()
+    try:
+        pixels = inflater.decompress(stream, most_bytes)
+    except zlib.error:
+        return None
+    return pixels if inflater.eof else None

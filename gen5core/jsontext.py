@@ -12,7 +12,8 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from .errors import EncodeError, MalformedChunkError
+from . import spec
+from .errors import EncodeError, LimitError, MalformedChunkError
 
 Kind = TypeVar("Kind")
 _SEPARATORS = (",", ":")
@@ -29,8 +30,11 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+DEFAULT_LIMITS = spec.Limits()
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 """Decodes JSON but not Python's additions to it: NaN, Infinity, -Infinity."""
+LENIENT_DECODER = json.JSONDecoder()
+"""Decodes those too: version 1.0 writes them, e.g. for a cfg_scale that is NaN."""
 
 
 def dumps(value: Any, what: str) -> str:
@@ -65,22 +69,44 @@ def without_nan(value: Any) -> Any:
     return value
 
 
-def loads(text: str, *, chunk: str, offset: int | None) -> Any:
-    """Return the value of strict JSON text.
+def loads(
+    text: str,
+    *,
+    chunk: str,
+    offset: int | None,
+    decoder: json.JSONDecoder = DECODER,
+    limits: spec.Limits = DEFAULT_LIMITS,
+) -> Any:
+    """Return the value of JSON text, strict unless another decoder is given.
 
     Raises
     ------
+    LimitError
+        before parsing, if it may hold more values than the limits allow.
     MalformedChunkError
         for anything else: NaN, endless numbers, endless nesting.
     """
+    check_values(text, limits, chunk=chunk, offset=offset)
     try:
-        return DECODER.decode(text)
+        return decoder.decode(text)
     except RecursionError as error:
         raise MalformedChunkError("its JSON is nested too deeply", chunk=chunk, offset=offset) from error
     except ValueError as error:
         raise MalformedChunkError(
             f"its text is not strict JSON ({error})", chunk=chunk, offset=offset
         ) from error
+
+
+def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | None) -> None:
+    """Check how many values text may hold: each is the first of a list or object, or behind a comma.
+
+    Raises
+    ------
+    LimitError
+    """
+    most = limits.json_values
+    if len(text) > most and (count := sum(map(text.count, "[{,"))) > most:
+        raise LimitError(f"its JSON may hold {count} values, the limit is {most}", chunk=chunk, offset=offset)
 
 
 def expect(kind: type[Kind], value: Any, name: str, *, chunk: str, offset: int | None) -> Kind:

@@ -26,9 +26,10 @@ _MAX_ATTEMPTS = 256
 class Manifest:
     """META, parsed as far as it was asked for."""
 
-    def __init__(self, text: str, offset: int) -> None:
+    def __init__(self, text: str, offset: int, limits: spec.Limits, *, strict: bool = True) -> None:
+        self._decoder = jsontext.DECODER if strict else jsontext.LENIENT_DECODER
         self._text = text
-        self._offset = offset
+        self._offset, self._limits = offset, limits
         self._document: dict[str, Any] | None = None
         self.core: dict[str, Any] = self._parse_core()
 
@@ -42,7 +43,9 @@ class Manifest:
             if the part that was not needed so far is not JSON.
         """
         if self._document is None:
-            document = jsontext.loads(self._text, chunk=spec.META, offset=self._offset)
+            document = jsontext.loads(
+                self._text, chunk=spec.META, offset=self._offset, decoder=self._decoder, limits=self._limits
+            )
             document = self._expect_object(document, "the text")
             self._expect_object(document.get("gen5_metadata"), "gen5_metadata")
             if self.core and document["gen5_metadata"] != self.core:
@@ -58,8 +61,9 @@ class Manifest:
     def _parse_core(self) -> dict[str, Any]:
         """Return ``gen5_metadata``, alone where it stands first as this package writes it."""
         if self._text.startswith(_HEAD):
+            jsontext.check_values(self._text, self._limits, chunk=spec.META, offset=self._offset)
             try:
-                core, end = jsontext.DECODER.raw_decode(self._text, len(_HEAD))
+                core, end = self._decoder.raw_decode(self._text, len(_HEAD))
             except (ValueError, RecursionError):
                 core, end = None, 0  # the whole text is parsed below and says what is wrong
             if isinstance(core, dict) and self._text[end : end + 1] in (",", "}"):
@@ -83,7 +87,7 @@ class StoredMeta:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def decode_meta(stored: bytes, offset: int, limits: spec.Limits) -> Manifest:
+def decode_meta(stored: bytes, offset: int, limits: spec.Limits, *, strict: bool = True) -> Manifest:
     """Return the manifest of a stored META.
 
     Raises
@@ -99,7 +103,7 @@ def decode_meta(stored: bytes, offset: int, limits: spec.Limits) -> Manifest:
         raise MalformedChunkError(
             f"its frame header is {frame!r}, not {expected!r}", chunk=spec.META, offset=offset
         )
-    return Manifest(jsontext.decode_utf8(text, chunk=spec.META, offset=offset), offset)
+    return Manifest(jsontext.decode_utf8(text, chunk=spec.META, offset=offset), offset, limits, strict=strict)
 
 
 def encode_meta(

@@ -59,7 +59,7 @@ def build_model_info(
 ) -> dict[str, Any]:
     """Return META's ``model_info`` with the current time as its date.
 
-    Settings and hardware that are None leave no key behind. Names that the rules do not know pass through.
+    Settings and hardware that are None or empty leave no key behind. Names without a rule pass through.
 
     Raises
     ------
@@ -77,13 +77,10 @@ def build_model_info(
         info["generation_settings"] = _checked(settings, SETTINGS_RULES, "settings")
     if hardware is not None:
         info["hardware_info"] = _checked(hardware, HARDWARE_RULES, "hardware")
-        for index, gpu in enumerate(hardware.get("gpu", ())):
-            _checked(
-                {"name": None, **as_mapping(gpu, f"hardware['gpu'][{index}]")},
-                GPU_RULES,
-                f"hardware['gpu'][{index}]",
-            )
-    return info
+        for index, gpu in enumerate(info["hardware_info"].get("gpu", ())):
+            what = f"hardware['gpu'][{index}]"
+            _checked({"name": None, **as_mapping(gpu, what)}, GPU_RULES, what)
+    return {name: value for name, value in info.items() if value != {}}
 
 
 def as_mapping(values: Any, what: str) -> dict[str, Any]:

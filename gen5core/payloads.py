@@ -9,6 +9,8 @@ Source: FORMAT.md, "Digests".
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,8 @@ from .source import FileSource
 
 BLOCK_BYTES = 2**20
 """Read and hashed in turn, so that a block is hashed while it is still in the processor's cache."""
+READ_AHEAD_BYTES = 4 * 2**20
+"""From here on blocks are read ahead while one is hashed; below, a thread costs more than it saves."""
 
 
 def read_payload(
@@ -40,12 +44,9 @@ def read_payload(
     check_frame(source.read(row.offset, spec.FRAME_SIZE, chunk=str(row)), row)
     payload = np.empty(row.uncompressed_size, np.uint8)
     digest = hashlib.sha256()
-    start = row.offset + spec.FRAME_SIZE
-    for position in range(0, payload.nbytes, BLOCK_BYTES):
-        block = payload[position : position + BLOCK_BYTES]
-        source.read_into(block.data, start + position, chunk=str(row))
+    for block in _read_blocks(source, row, payload):
         if verify:
-            digest.update(block.data)
+            digest.update(block)
     if verify:
         check_digest(digest.hexdigest(), row.hash, row, "payload")
     return payload
@@ -71,6 +72,22 @@ def check_payload(source: FileSource, row: ChunkRow, *, limits: spec.Limits) -> 
         source.read_into(part.data, start + position, chunk=str(row))
         digest.update(part.data)
     check_digest(digest.hexdigest(), row.hash, row, "payload")
+
+
+def _read_blocks(source: FileSource, row: ChunkRow, payload: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
+    """Fill payload and yield each block once it is read, the next ones being read ahead by another thread."""
+
+    def read(position: int) -> memoryview:
+        block = payload[position : position + BLOCK_BYTES].data
+        source.read_into(block, row.offset + spec.FRAME_SIZE + position, chunk=str(row))
+        return block
+
+    positions = range(0, payload.nbytes, BLOCK_BYTES)
+    if payload.nbytes < READ_AHEAD_BYTES:
+        yield from map(read, positions)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        yield from reader.map(read, positions)
 
 
 def _inflate_checked(source: FileSource, row: ChunkRow, limits: spec.Limits, verify: bool) -> bytes:

@@ -27,9 +27,11 @@ from .threads import run_each
 
 Kind = TypeVar("Kind")
 
+DEFAULT_LIMITS = spec.Limits()
+
 
 def open(
-    path: str | os.PathLike[str], *, verify: bool = True, limits: spec.Limits = spec.Limits()
+    path: str | os.PathLike[str], *, verify: bool = True, limits: spec.Limits = DEFAULT_LIMITS
 ) -> Gen5File:
     """Open a GEN5 file; header and META are read, the rest waits until it is asked for.
 
@@ -76,7 +78,12 @@ class Gen5File:
         self.header: Header = parse_header(data, source.size_bytes)
         stored_meta = self._read_meta(data)
         self.root: str = stored_meta.root
-        self._manifest = decode_meta(stored_meta.data, self.header.chunk_table_offset, limits)
+        self._manifest = decode_meta(
+            stored_meta.data,
+            self.header.chunk_table_offset,
+            limits,
+            strict=self.header.version_minor > 0,
+        )
         self.rows: tuple[ChunkRow, ...] = parse_rows(self._manifest.core, self.header, limits)
         self.trailers: tuple[Trailer, ...] = tuple(self._read_trailers())
         self.latents: Latents = collect_latents(
@@ -84,7 +91,7 @@ class Gen5File:
         )
         data_rows = [row for row in self.rows if row.type == spec.DATA]
         self.images: tuple[StoredImage, ...] = tuple(
-            StoredImage(row, self._read, limits) for row in data_rows
+            StoredImage(row, self._read, limits, self.path) for row in data_rows
         )
 
     def __enter__(self) -> Gen5File:
@@ -185,6 +192,7 @@ class Gen5File:
             return None
         with naming_file(self.path):
             further = self._further("environment", dict) or {}
+            self._check_text_size(row)
             payload = self._read(row).tobytes()
             return parse_environment(
                 payload, chunk=str(row), offset=row.offset, further=further, hardware=self.hardware
@@ -235,7 +243,9 @@ class Gen5File:
         trailers: list[Trailer] = []
         offset, end = self.header.meta_end, self.header.file_size
         while offset < end:
-            if len(trailers) >= self._limits.chunks or end - offset < spec.FRAME_SIZE:
+            if len(trailers) >= self._limits.chunks:
+                raise LimitError(f"more than {self._limits.chunks} trailers", chunk="trailer", offset=offset)
+            if end - offset < spec.FRAME_SIZE:
                 raise MalformedChunkError(
                     f"{end - offset} bytes after META are no frame", chunk="trailer", offset=offset
                 )
@@ -252,6 +262,17 @@ class Gen5File:
             )
             offset += spec.FRAME_SIZE + size_bytes
         return trailers
+
+    def _check_text_size(self, row: ChunkRow) -> None:
+        """Check that JSON in a chunk is no larger than META may be: parsed, it takes many times its size."""
+        limit = self._limits.meta_decoded_bytes
+        if row.uncompressed_size > limit:
+            raise LimitError(
+                f"is JSON of {row.uncompressed_size} bytes, the limit is {limit}; "
+                "if you trust the file, pass larger Limits",
+                chunk=str(row),
+                offset=row.offset,
+            )
 
     def _read(self, row: ChunkRow) -> npt.NDArray[np.uint8]:
         with naming_file(self.path):

@@ -66,7 +66,7 @@ class ChunkRow:
 
     def __str__(self) -> str:
         key = self.extra.get("key")
-        name = f" {key!r}" if isinstance(key, str) else ""
+        name = f" {key!r:.80}" if isinstance(key, str) else ""
         return f"chunk {self.index} ({self.type}{name})"
 
 
@@ -149,16 +149,20 @@ class SamplerPass:
     add_noise: bool = True
     guidance: float | None = None
     positive: str | None = None
+    """The texts that meet in the conditioning, joined; empty for a zeroed one."""
     negative: str | None = None
     model_name: str | None = None
     loras: tuple[tuple[str, float | None], ...] = ()
+    """Name and strength on the model, in the order applied; a strength that only a run knows is None."""
     vae_name: str | None = None
+    """None also for a VAE baked into the checkpoint; ``clip_names`` leaves such text encoders out too."""
     clip_names: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     batch_size: int | None = None
     noise_from: str | None = None
-    """Id of the node whose class draws the starting noise; the sampler's own id when it draws by itself."""
+    """Id of the node whose class draws the starting noise; the sampler's own id when it draws by itself, None
+    when no noise is added."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What only some samplers have: eta, s_noise, shift, ControlNets …"""
     unresolved: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import spec
-from .errors import ChunkNotFoundError, MalformedChunkError
+from .errors import ChunkNotFoundError, MalformedChunkError, naming_file
 from .images import decode_image
 from .records import ChunkRow, TensorSpec
 from .tensors import decode_array, decode_torch, parse_tensor_spec
@@ -115,26 +115,27 @@ class Latents(Mapping[str, StoredTensor]):
     def __len__(self) -> int:
         return len(self._tensors)
 
-    def arrays(
-        self, names: Iterable[str] | None = None, *, threads: int | None = None
-    ) -> dict[str, npt.NDArray[Any]]:
-        """Return several latents at once, read side by side.
+    def arrays(self, names: Iterable[str] | None = None, *, threads: int | None = None) -> dict[str, Any]:
+        """Return several latents at once, read side by side: name -> array, a list of them for a nested one.
 
         Parameters
         ----------
         names : None for all
         threads : None for one per processor, at most 4
         """
-        wanted = list(self if names is None else names)
-        found = [self[name] for name in wanted]
-        return dict(zip(wanted, run_each(StoredTensor.array, found, threads), strict=True))
+        found = {name: self[name].parts for name in (self if names is None else names)}
+        read = iter(
+            run_each(StoredTensor.array, [part for parts in found.values() for part in parts], threads)
+        )
+        arrays = {name: [next(read) for _ in parts] for name, parts in found.items()}
+        return {name: values if len(values) > 1 else values[0] for name, values in arrays.items()}
 
 
 class StoredImage:
     """One encoded image; its bytes are read and checked on ``bytes`` and ``array()``."""
 
-    def __init__(self, row: ChunkRow, read: ReadPayload, limits: spec.Limits) -> None:
-        self._row, self._read, self._limits = row, read, limits
+    def __init__(self, row: ChunkRow, read: ReadPayload, limits: spec.Limits, path: str) -> None:
+        self._row, self._read, self._limits, self._path = row, read, limits, path
 
     @property
     def size_bytes(self) -> int:
@@ -159,7 +160,9 @@ class StoredImage:
         FormatError
             in one of its kinds, if the bytes do not match or are no image; LimitError before decoding.
         """
-        return decode_image(self.bytes, chunk=str(self._row), offset=self._row.offset, limits=self._limits)
+        data, row = self.bytes, self._row
+        with naming_file(self._path):
+            return decode_image(data, chunk=str(row), offset=row.offset, limits=self._limits)
 
 
 def collect_latents(rows: Iterable[ChunkRow], read: ReadPayload, *, alias_single: bool) -> Latents:
@@ -184,10 +187,10 @@ def collect_latents(rows: Iterable[ChunkRow], read: ReadPayload, *, alias_single
 
 def _check_parts(name: str, pieces: Sequence[tuple[TensorSpec, ChunkRow]]) -> None:
     parts = [spec_.part for spec_, _ in pieces]
-    if len(pieces) > 1 and parts != list(range(len(pieces))):
-        row = pieces[1][1]
+    if parts not in ([None], list(range(len(parts)))):
+        row = pieces[-1][1]
         raise MalformedChunkError(
-            f"{len(pieces)} latents are named {name!r} and their parts are {parts}",
+            f"{len(pieces)} latents are named {name!r:.80} and their parts are {parts}",
             chunk=str(row),
             offset=row.offset,
         )

@@ -49,6 +49,7 @@ def parse_rows(core: Mapping[str, Any], header: Header, limits: spec.Limits) -> 
         )
     rows = tuple(_parse_row(index, entry, header) for index, entry in enumerate(table))
     _check_layout(rows, header)
+    _check_single_environment(rows)
     _check_file_info(core, header)
     return rows
 
@@ -89,10 +90,15 @@ def _row_faults(row: ChunkRow, header: Header) -> Iterator[str]:
     for name, value in (("type", row.type), ("flags", row.flags)):
         if not (value.isascii() and len(value) <= 4) or (name == "type" and len(value) < 4):
             yield f"its {name} {value!r:.40} is not of four ASCII characters"
-    if row.compressed_size < 0 or not 0 <= row.uncompressed_size <= spec.U32_MAX - spec.FRAME_SIZE:
-        yield f"its sizes are {row.compressed_size} and {row.uncompressed_size}; they go from 0 to 4294967283"
+    sizes = (row.compressed_size, row.uncompressed_size)
+    if not all(0 <= size <= spec.U32_MAX - spec.FRAME_SIZE for size in sizes):
+        yield f"its sizes are {sizes[0]!r:.40} and {sizes[1]!r:.40}; they go from 0 to 4294967283"
     if row.offset < spec.HEADER_SIZE or row.end > header.chunk_table_offset:
-        yield f"lies at {row.offset} to {row.end}; chunks lie from 32 to META at {header.chunk_table_offset}"
+        # Their sum may have more digits than Python prints.
+        yield (
+            f"lies at {row.offset!r:.40}, {row.compressed_size} bytes long; "
+            f"chunks lie from 32 to META at {header.chunk_table_offset}"
+        )
     if not row.compressed and row.compressed_size != row.uncompressed_size + spec.FRAME_SIZE:
         yield f"is stored raw in {row.compressed_size} bytes; 12 and {row.uncompressed_size} are expected"
     if not _HEX_DIGEST.fullmatch(row.hash):
@@ -124,24 +130,32 @@ def _check_layout(rows: Sequence[ChunkRow], header: Header) -> None:
         )
 
 
+def _check_single_environment(rows: Sequence[ChunkRow]) -> None:
+    """Check that readers cannot see different environments: this one takes the first, 0.1.0 the last."""
+    for row in [row for row in rows if row.type == spec.ENVC][1:]:
+        raise MalformedChunkError(
+            "is a second environment, a file has one at most", chunk=str(row), offset=row.offset
+        )
+
+
 def _check_file_info(core: Mapping[str, Any], header: Header) -> None:
-    """Check file_info against the header; version 1.0 wrote a wrong size into nearly every file."""
+    """Check file_info against the header, without the size in 1.0: nearly every such file has it wrong."""
     info = jsontext.expect(
         dict, core.get("file_info", {}), "file_info", chunk=spec.META, offset=header.chunk_table_offset
     )
-    if header.version_minor == 0:
-        return
-    expected = {
+    expected: dict[str, Any] = {
         "magic": spec.MAGIC.decode("ascii"),
         "version_major": header.version_major,
         "version_minor": header.version_minor,
-        "file_size": header.meta_end,
         "chunk_count": header.chunk_count,
     }
+    if header.version_minor:
+        expected["file_size"] = header.meta_end
     for name, value in expected.items():
-        if info.get(name) != value:
+        found = info.get(name)
+        if type(found) is not type(value) or found != value:
             raise MalformedChunkError(
-                f"file_info.{name} is {info.get(name)!r:.80}, the header gives {value!r}",
+                f"file_info.{name} is {found!r:.80}, the header gives {value!r}",
                 chunk=spec.META,
                 offset=header.chunk_table_offset,
             )

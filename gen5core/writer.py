@@ -1,7 +1,7 @@
-"""Records -> one atomic file: chunks back to back, META, and last the header that seals them.
+"""What a caller has -> payloads and META, for one atomic file.
 
 Tensors are written from the memory that they are in. Nothing is encoded before everything that could
-be refused was looked at, and a chunk is written before the next is encoded.
+be refused was looked at.
 
 Source: FORMAT.md.
 """
@@ -19,14 +19,11 @@ import numpy as np
 
 from . import images as image_codec
 from . import jsontext, spec
-from .atomic import atomic_file, write_all
-from .chunks import Compression, Payload, check_compression, write_chunk
+from .chunks import Compression, Payload, check_compression
+from .container import check_size, check_suffix, write_payloads
 from .environment import Environment
 from .errors import EncodeError
-from .header import encode_header, seal_header
-from .manifest import encode_meta
 from .model_info import as_mapping, build_model_info
-from .records import ChunkRow, Header
 from .tensors import encode_tensor, payload_bytes
 
 
@@ -103,8 +100,7 @@ def save(
     """
     target = Path(path)
     check_compression(compression)
-    if target.suffix.lower() != ".gen5":
-        raise EncodeError(f"{target.name!r} does not end in .gen5; name the file {target.stem}.gen5")
+    check_suffix(target)
     captured = Environment.capture() if CAPTURED in (environment, hardware) else None
     kept = captured if isinstance(environment, _Captured) else environment
     told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
@@ -121,43 +117,14 @@ def save(
     if kept is not None:
         chunks.append(_plan_environment(kept))
     _check_sizes(chunks)
-    with atomic_file(target, overwrite=overwrite) as fd:
-        _write(fd, chunks, compression, model_info, further)
-    return target
-
-
-def _write(
-    fd: int,
-    chunks: Sequence[_Planned],
-    compression: Compression,
-    model_info: Mapping[str, Any],
-    further: Mapping[str, Any],
-) -> None:
-    os.lseek(fd, spec.HEADER_SIZE, os.SEEK_SET)
-    rows: list[ChunkRow] = []
-    offset = spec.HEADER_SIZE
-    for chunk in chunks:
-        payload = chunk.encode()
-        rule: Compression = "zstd" if payload.type == spec.ENVC else compression
-        rows.append(write_chunk(partial(write_all, fd), payload, rule, index=len(rows), offset=offset))
-        offset = rows[-1].end
-    meta = encode_meta(model_info=model_info, rows=rows, further=further, offset=offset)
-    file_size = offset + len(meta.data)
-    if file_size > spec.MAX_FILE_BYTES:
-        raise EncodeError(_too_large(file_size))
-    header = Header(
-        version_major=spec.VERSION.major,
-        version_minor=spec.VERSION.minor,
-        flags=0,
-        chunk_table_offset=offset,
-        chunk_table_size=len(meta.data),
-        chunk_count=len(rows),
-        file_size=file_size,
-        reserved=0,
+    return write_payloads(
+        target,
+        [chunk.encode for chunk in chunks],
+        model_info=model_info,
+        further=further,
+        compression=compression,
+        overwrite=overwrite,
     )
-    write_all(fd, [meta.data])
-    os.lseek(fd, 0, os.SEEK_SET)
-    write_all(fd, [encode_header(seal_header(header, meta.data))])
 
 
 def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
@@ -237,15 +204,5 @@ def _check_sizes(chunks: Sequence[_Planned]) -> None:
             f"{len(chunks)} latents and images are more than the {spec.MAX_CHUNKS} chunks of a file: "
             "store fewer images (images_stored first or none)"
         )
-    total = (
-        sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks) + spec.HEADER_SIZE + _META_RESERVE_BYTES
-    )
-    if total > spec.MAX_FILE_BYTES:
-        raise EncodeError(_too_large(total))
-
-
-def _too_large(size_bytes: int) -> str:
-    return (
-        f"the file would take up to {size_bytes} bytes, a GEN5 file ends below {spec.MAX_FILE_BYTES + 1}: "
-        "store fewer images or latents"
-    )
+    most_bytes = sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks)
+    check_size(most_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES)
