@@ -17,13 +17,23 @@ tensors, images           arrays <-> payloads; pixels <-> PNG
 table, manifest           the chunk table and META
 probes, torch_facts       what can be asked of a machine and of torch
 hardware, environment     hardware_info; the ENVC components, captured and compared
+noise                     the starting noise of a seed, by the documented conventions
+graph …                   a ComfyUI prompt -> sampler passes: graph_links, graph_walk, graph_rules,
+                          graph_pass; the tables samplers, sampler_parts, node_*
+fingerprint               model files told apart
 source, payloads, stored  positional reads; checked payloads; tensors and images on demand
 reader                    bytes -> Gen5File, bounds first, lazy
-atomic, model_info        whole files or none; settings checked
-writer                    records -> one atomic file
+atomic, container         whole files or none; payloads and META -> one file
+model_info, writer        settings checked; what a caller has -> a file
+handler                   Gen5FileHandler, the documented 0.1.0 API
+compare, convert, scrub   two files; other formats (exports, safetensors_file, raw_latents,
+                          png_text); what leaves the machine (private_paths, image_privacy)
+cli …                     the command: cli_group, cli_commands, cli_transfer, cli_verify,
+                          cli_show, cli_text, cli_files
 ========================  =====================================================================
 
-Nothing here imports torch, knows ComfyUI, prints, or touches the network.
+Nothing here imports torch before a tensor is named, imports ComfyUI, prints (the command aside), or touches
+the network.
 """
 
 from __future__ import annotations
@@ -48,8 +58,10 @@ if TYPE_CHECKING:
         UnsupportedDtypeError,
         UnsupportedVersionError,
     )
+    from .graph import sampler_passes
     from .handler import Gen5FileHandler
     from .images import encode_image
+    from .noise import comfy_noise, per_image_noise
     from .reader import Gen5File, open
     from .records import Drift, Report, SamplerPass
     from .spec import Limits
@@ -74,8 +86,11 @@ __all__ = [
     "TruncatedError",
     "UnsupportedDtypeError",
     "UnsupportedVersionError",
+    "comfy_noise",
     "encode_image",
     "open",
+    "per_image_noise",
+    "sampler_passes",
     "save",
 ]
 
@@ -94,8 +109,10 @@ _HOMES = {
         "UnsupportedDtypeError",
         "UnsupportedVersionError",
     ),
+    "graph": ("sampler_passes",),
     "handler": ("Gen5FileHandler",),
     "images": ("encode_image",),
+    "noise": ("comfy_noise", "per_image_noise"),
     "reader": (
         "Gen5File",
         "open",

@@ -1,0 +1,119 @@
+"""Model files told apart by what is in them: a sampled digest in milliseconds, a full one on request.
+
+The sampled digest covers the size, a safetensors header and 256 blocks spread evenly over the file. Another
+set of weights shows; a change of a few bytes between the blocks does not, which its name says.
+
+Source: FORMAT.md, "resources"; SHA-256, FIPS 180-4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+DigestKind = Literal["sampled", "full"]
+
+SAMPLE_BLOCKS = 256
+SAMPLE_BLOCK_BYTES = 4096
+_DIGEST_NAMES = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}
+_MAX_HEADER_BYTES = 100 * 2**20
+"""What the safetensors library itself accepts."""
+_READ_BYTES = 8 * 2**20
+
+
+def digest_name(kind: DigestKind) -> str:
+    """Return what META calls a digest of this kind."""
+    return _DIGEST_NAMES[kind]
+
+
+def digest_file(path: Path, kind: DigestKind, progress: Callable[[int], None] = lambda done: None) -> str:
+    """Return the digest (SHA-256, hex) of a file.
+
+    Parameters
+    ----------
+    progress : called with the bytes read so far, for a full digest
+
+    Raises
+    ------
+    OSError
+        as the file system gives it.
+    """
+    with path.open("rb") as file:
+        return _digest_samples(file) if kind == "sampled" else _digest_all(file, progress)
+
+
+class DigestCache:
+    """Digests by path, size and time of change, kept in a small SQLite file.
+
+    A cache that cannot be written is no error: the digest is computed again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def digest(
+        self, path: Path, kind: DigestKind, progress: Callable[[int], None] = lambda done: None
+    ) -> str:
+        """Return the digest of a file, computed only when the file is new or changed."""
+        status = path.stat()
+        key = (os.path.realpath(path), status.st_size, status.st_mtime_ns, digest_name(kind))
+        found = self._look_up(key)
+        if found is None:
+            found = digest_file(path, kind, progress)
+            self._keep(key, found)
+        return found
+
+    def _look_up(self, key: tuple[str, int, int, str]) -> str | None:
+        try:
+            with closing(self._connect()) as database:
+                row = database.execute(
+                    "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime = ? AND kind = ?", key
+                ).fetchone()
+        except (sqlite3.Error, OSError):
+            return None
+        return None if row is None else str(row[0])
+
+    def _keep(self, key: tuple[str, int, int, str], digest: str) -> None:
+        try:
+            with closing(self._connect()) as database, database:
+                database.execute("DELETE FROM digests WHERE path = ? AND kind = ?", (key[0], key[3]))
+                database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (*key, digest))
+        except (sqlite3.Error, OSError):
+            return
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self._path, timeout=5)
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS digests"
+            " (path TEXT, size INTEGER, mtime INTEGER, kind TEXT, digest TEXT, PRIMARY KEY (path, kind))"
+        )
+        return database
+
+
+def _digest_samples(file: BinaryIO) -> str:
+    size = os.fstat(file.fileno()).st_size
+    digest = hashlib.sha256(b"gen5 sampled 1" + size.to_bytes(8, "little"))
+    header = file.read(8)
+    header_bytes = int.from_bytes(header, "little")
+    if len(header) == 8 and header_bytes <= min(size - 8, _MAX_HEADER_BYTES):
+        digest.update(header + file.read(header_bytes))
+    last = max(size - SAMPLE_BLOCK_BYTES, 0)
+    for offset in sorted({last * block // (SAMPLE_BLOCKS - 1) for block in range(SAMPLE_BLOCKS)}):
+        file.seek(offset)
+        digest.update(file.read(SAMPLE_BLOCK_BYTES))
+    return digest.hexdigest()
+
+
+def _digest_all(file: BinaryIO, progress: Callable[[int], None]) -> str:
+    digest, done = hashlib.sha256(), 0
+    while block := file.read(_READ_BYTES):
+        digest.update(block)
+        done += len(block)
+        progress(done)
+    return digest.hexdigest()

@@ -1,0 +1,126 @@
+"""The documented noise conventions: the starting noise of a seed, drawn again, bit for bit.
+
+Both draw on the CPU, where a seed gives the same numbers on every machine of a torch version, and neither
+touches torch's global generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+from .errors import EncodeError
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = Sequence[int]
+MAX_SEED = 2**64 - 1
+"""The last seed that a ComfyUI widget gives."""
+
+
+@overload
+def comfy_noise(
+    shape: Shape, seed: int, *, dtype: torch.dtype, batch_index: Sequence[int] | None = None
+) -> torch.Tensor: ...
+@overload
+def comfy_noise(
+    shape: Sequence[Shape], seed: int, *, dtype: torch.dtype, batch_index: Sequence[int] | None = None
+) -> list[torch.Tensor]: ...
+def comfy_noise(
+    shape: Shape | Sequence[Shape],
+    seed: int,
+    *,
+    dtype: torch.dtype,
+    batch_index: Sequence[int] | None = None,
+) -> torch.Tensor | list[torch.Tensor]:
+    """Return the noise that ComfyUI's samplers start from.
+
+    Drawn as float32 on the CPU from one generator, then cast.
+
+    Parameters
+    ----------
+    shape : the latent's, e.g. (B, C, H, W) or (B, C, T, H, W); for a nested latent the shapes of its
+        parts, drawn one after the other
+    seed : 0 to 2⁶⁴−1
+    dtype : the latent's
+    batch_index : for each image the number of its noise within the seed; as many are drawn as it takes,
+        one image at a time, and those wanted are kept
+
+    Returns
+    -------
+    tensor of shape and dtype on the CPU; a list of them for a nested latent
+
+    Raises
+    ------
+    EncodeError
+        for a seed out of range or a negative batch_index.
+
+    Source: ComfyUI, ``comfy.sample.prepare_noise``. Versions up to 0.8 at least draw half precision in its
+    own dtype, which gives other numbers.
+    """
+    import torch
+
+    generator = torch.Generator("cpu").manual_seed(_checked(seed))
+    if shape and isinstance(shape[0], Sequence):
+        shapes: Sequence[Shape] = shape  # type: ignore[assignment]
+        return [_draw(part, generator, dtype, batch_index) for part in shapes]
+    return _draw(shape, generator, dtype, batch_index)  # type: ignore[arg-type]
+
+
+def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -> torch.Tensor:
+    """Return noise drawn by one generator an image, as a list of generators draws it in Diffusers.
+
+    An image's noise then does not depend on its place in the batch.
+
+    Parameters
+    ----------
+    shape : (B, …), B being the number of seeds
+    seeds : one an image, 0 to 2⁶⁴−1
+    dtype : drawn in this dtype, which gives other numbers than a cast
+
+    Returns
+    -------
+    tensor of shape and dtype on the CPU
+
+    Raises
+    ------
+    EncodeError
+        if there are more or fewer seeds than images, or a seed is out of range.
+
+    Source: Diffusers, ``diffusers.utils.torch_utils.randn_tensor``; guide "Reproducible pipelines".
+    """
+    import torch
+
+    if len(seeds) != shape[0]:
+        raise EncodeError(f"{len(seeds)} seeds for a batch of {shape[0]}: give {shape[0]}, one an image")
+    drawn = [
+        torch.randn(
+            (1, *shape[1:]), generator=torch.Generator("cpu").manual_seed(_checked(seed)), dtype=dtype
+        )
+        for seed in seeds
+    ]
+    return torch.cat(drawn)
+
+
+def _draw(
+    shape: Shape, generator: torch.Generator, dtype: torch.dtype, batch_index: Sequence[int] | None
+) -> torch.Tensor:
+    import torch
+
+    if batch_index is None:
+        return torch.randn(tuple(shape), dtype=torch.float32, generator=generator).to(dtype)
+    if not batch_index or min(batch_index) < 0:
+        raise EncodeError(f"batch_index is {list(batch_index)}; it names noises from 0 on, one an image")
+    drawn = {}
+    for number in range(max(batch_index) + 1):
+        noise = torch.randn((1, *shape[1:]), dtype=torch.float32, generator=generator)
+        if number in batch_index:
+            drawn[number] = noise.to(dtype)
+    return torch.cat([drawn[number] for number in batch_index])
+
+
+def _checked(seed: int) -> int:
+    if not 0 <= seed <= MAX_SEED:
+        raise EncodeError(f"seed is {seed}; it goes from 0 to {MAX_SEED}")
+    return seed

@@ -1,0 +1,426 @@
+"""The graph walk: passes read off known prompts, and its bearing on any prompt at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from graph_prompts import (
+    CASES,
+    Case,
+    advanced,
+    at,
+    base,
+    custom_advanced,
+    custom_parts,
+    ksampler,
+    node,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gen5core.graph import noise_is_derivable, noise_obstacle, sampler_of_latent, sampler_passes
+from gen5core.graph_rules import SIGMA
+from gen5core.node_lookup import TABLE
+from gen5core.records import SamplerPass
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_passes(case: Case) -> None:
+    """Every known prompt gives the passes that a person reads off it, in order."""
+    passes = sampler_passes(case.prompt, case.target)
+    expected = [{"unresolved": ()} | wanted for wanted in case.expected]
+    assert expected == [
+        {name: getattr(found, name) for name in wanted}
+        for wanted, found in zip(expected, passes, strict=False)
+    ]
+    assert len(case.expected) == len(passes)
+
+
+def test_there_are_enough_prompts() -> None:
+    """The collection does not shrink unnoticed."""
+    assert len(CASES) >= 80
+
+
+def test_whole_prompt() -> None:
+    """Without a target, samplers that lead nowhere are told as well."""
+    prompt = base(s=ksampler(), loose=ksampler(seed=5))
+    assert {"s", "loose"} == {each.node_id for each in sampler_passes(prompt)}
+
+
+def test_a_sampler_as_target_counts_itself() -> None:
+    """Asked about a sampler, the walk ends with that sampler."""
+    prompt = base(a=ksampler(), s=ksampler(latent_image=at("a")))
+    assert ["a", "s"] == [each.node_id for each in sampler_passes(prompt, "s")]
+
+
+OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
+    "another noise class": (
+        base(**custom_parts() | {"noise": node("RandomNoise //Inspire", noise_seed=1)}, s=custom_advanced()),
+        "RandomNoise //Inspire draws its starting noise in its own way",
+    ),
+    "a noise class without a row": (
+        base(**custom_parts() | {"noise": node("MixNoise", noise1=at("empty"))}, s=custom_advanced()),
+        "MixNoise is not known to draw noise as ComfyUI does",
+    ),
+    "stored noise by the socket": (
+        base(
+            **custom_parts() | {"noise": node("Gen5Load", file="a.gen5")},
+            s=custom_advanced(noise=at("noise", 3)),
+        ),
+        "Gen5Load hands out a noise that was stored, not one drawn from the seed",
+    ),
+    "a replay above the sampler": (
+        base(
+            replay=node("Gen5Replay", model=at("ckpt"), gen5=at("empty")),
+            r=node("Reroute", **{"": at("replay")}),
+            s=ksampler(model=at("r")),
+        ),
+        "a stored noise is put in its place",
+    ),
+    "no noise": (base(s=advanced(add_noise="disable")), "KSamplerAdvanced adds no noise"),
+    "noise disabled by its node": (
+        base(**custom_parts() | {"noise": node("DisableNoise")}, s=custom_advanced()),
+        "SamplerCustomAdvanced adds no noise",
+    ),
+    "noise or not, a run decides": (
+        base(x=node("Coin"), s=advanced(add_noise=at("x"))),
+        "whether KSamplerAdvanced adds noise is known only to a run",
+    ),
+    "seed from a run": (base(x=node("Dice"), s=ksampler(seed=at("x"))), "its seed is known only to a run"),
+    "no seed": (base(s=node("KSampler", model=at("ckpt"))), "KSampler has no seed"),
+    "a script": (
+        base(
+            x=node("Noise Control Script", rng_source="nv", add_seed_noise=True, seed=1, weight=0.1),
+            s=node("KSampler (Efficient)", seed=1, model=at("ckpt"), script=at("x")),
+        ),
+        "what is connected to script of KSampler (Efficient) may change how it samples",
+    ),
+    "tiles": (
+        base(s=node("UltimateSDUpscale", image=at("empty"), model=at("ckpt"), seed=1, steps=5)),
+        "UltimateSDUpscale draws one noise for each tile",
+    ),
+    "an unknown sampler": (
+        base(s=node("MySampler", model=at("ckpt"), seed=1, steps=5)),
+        "MySampler is not known to draw noise as ComfyUI does",
+    ),
+}
+
+
+@pytest.mark.parametrize(("prompt", "reason"), OBSTACLES.values(), ids=OBSTACLES.keys())
+def test_noise_obstacle(prompt: dict[str, Any], reason: str) -> None:
+    """Where the noise does not follow from the seed, the reason is told in words."""
+    found = sampler_passes(prompt, "s")[-1]
+    assert reason == noise_obstacle(prompt, found)
+    assert not noise_is_derivable(prompt, found)
+
+
+@pytest.mark.parametrize(
+    "class_type",
+    [
+        "KSampler",
+        "ttN KSampler_v2",
+        "BNK_TiledKSampler",
+        "LanPaint_KSampler",
+        "KSamplerWithNAG",
+        "KSampler (Efficient)",
+    ],
+)
+def test_noise_of_comfyui_is_derivable(class_type: str) -> None:
+    """Samplers that draw as ComfyUI does are told so."""
+    prompt = base(s=node(class_type, model=at("ckpt"), seed=1, steps=5, latent_image=at("empty")))
+    assert noise_is_derivable(prompt, sampler_passes(prompt, "s")[0])
+
+
+def test_random_noise_is_derivable() -> None:
+    """A noise node of ComfyUI's own, also through a switch, is followed to itself."""
+    switch = node("ImpactSwitch", select=1, input1=at("noise"))
+    prompt = base(**custom_parts(), pick=switch, s=custom_advanced(noise=at("pick")))
+    found = sampler_passes(prompt, "s")[0]
+    assert found.noise_from == "noise"
+    assert noise_is_derivable(prompt, found)
+
+
+def test_obstacle_in_another_prompt() -> None:
+    """A pass that the prompt does not have is told as such."""
+    prompt = base(s=ksampler())
+    found = sampler_passes(prompt)[0]
+    assert noise_obstacle({}, found) == "node s is no sampler of this prompt"
+
+
+@pytest.mark.parametrize(
+    ("between", "sampler"),
+    [
+        ({}, "s"),
+        ({"x": node("Reroute", **{"": at("s")})}, "s"),
+        ({"x": node("LatentUpscaleBy", samples=at("s"), scale_by=2.0)}, None),
+        ({"x": node("LatentFromBatch", samples=at("s"), batch_index=1, length=1)}, None),
+        ({"x": node("Mystery", latent=at("s"))}, None),
+    ],
+)
+def test_sampler_of_latent(between: dict[str, Any], sampler: str | None) -> None:
+    """Only what passes a latent on as it is stands between it and its sampler."""
+    source = at("x") if between else at("s")
+    prompt = base(s=ksampler(), out=node("Gen5Save", latent=source), **between)
+    assert sampler == sampler_of_latent(prompt, "out", "latent")
+
+
+@pytest.mark.parametrize(("node_id", "input_name"), [("out", "noise"), ("out", "format"), ("gone", "latent")])
+def test_sampler_of_no_latent(node_id: str, input_name: str) -> None:
+    """An input that is absent or no link, or of no node, has no sampler."""
+    prompt = base(s=ksampler(), out=node("Gen5Save", latent=at("s"), format="gen5"))
+    assert sampler_of_latent(prompt, node_id, input_name) is None
+
+
+def test_sampler_of_a_pipes_latent() -> None:
+    """A latent out of a pipe belongs to the sampler that put it there."""
+    prompt = {
+        "pre": node("easy preSampling", pipe=at("pre"), seed=1, steps=5),
+        "k": node("easy kSampler", pipe=at("pre")),
+        "out": node("easy pipeOut", pipe=at("k")),
+        "end": node("Gen5Save", latent=at("out", 4)),
+    }
+    assert sampler_of_latent(prompt, "end", "latent") == "k"
+
+
+def chain(length: int, first: list[Any]) -> dict[str, Any]:
+    """Reroutes ``r0`` (the last) up to the given link."""
+    ids = [f"r{number}" for number in range(length)]
+    sources = [at(each) for each in ids[1:]] + [first]
+    return {each: node("Reroute", **{"": source}) for each, source in zip(ids, sources, strict=True)}
+
+
+def test_a_chain_of_20000_reroutes() -> None:
+    """Length is no limit: nothing here recurses."""
+    prompt = base(p=node("PrimitiveInt", value=42), s=ksampler(seed=at("r0"))) | chain(20_000, at("p"))
+    assert sampler_passes(prompt, "save")[0].seed == 42
+
+
+@pytest.mark.parametrize(
+    ("class_type", "inputs"),
+    [
+        ("LoraLoaderModelOnly", {"lora_name": "x", "strength_model": 1.0}),
+        ("ModelSamplingSD3", {"shift": 1.0}),
+        ("MyPatch", {}),
+    ],
+)
+def test_a_chain_of_20000_models(class_type: str, inputs: dict[str, Any]) -> None:
+    """Nor does it matter what the chain is made of, or that each link of it notes something."""
+    links = [at("ckpt"), *(at(f"m{number}") for number in range(20_000))]
+    models = {f"m{number}": node(class_type, model=link, **inputs) for number, link in enumerate(links[:-1])}
+    found = sampler_passes(base(s=ksampler(model=links[-1])) | models, "save")[0]
+    assert found.model_name == "sd15.safetensors"
+    assert len(found.loras) in (0, 20_000)
+
+
+class Counting(dict[str, Any]):
+    """A mapping that counts how often it is looked at, and its nodes' inputs with it."""
+
+    looks = 0
+
+    def __getitem__(self, key: str) -> Any:
+        Counting.looks += 1
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        Counting.looks += 1
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        Counting.looks += 1
+        return super().get(key, default)
+
+    def items(self) -> Any:
+        for item in super().items():
+            Counting.looks += 1
+            yield item
+
+
+def counted(value: Any) -> Any:
+    """The same graph, counting."""
+    if isinstance(value, Mapping):
+        return Counting({key: counted(each) for key, each in value.items()})
+    return value
+
+
+def looks(prompt: dict[str, Any]) -> int:
+    """How many looks at the graph its passes take."""
+    graph = counted(prompt)
+    Counting.looks = 0
+    sampler_passes(graph)
+    return Counting.looks
+
+
+def diamonds(count: int) -> dict[str, Any]:
+    """A ladder of diamonds: each combines the one before with itself, 2**count ways through."""
+    links = [at("pos"), *(at(f"d{number}") for number in range(count))]
+    rungs = {
+        f"d{number}": node("ConditioningCombine", conditioning_1=link, conditioning_2=link)
+        for number, link in enumerate(links[:-1])
+    }
+    return base(s=ksampler(positive=links[-1])) | rungs
+
+
+def batches(count: int) -> dict[str, Any]:
+    """Diamonds of latents."""
+    links = [at("empty"), *(at(f"d{number}") for number in range(count))]
+    rungs = {
+        f"d{number}": node("LatentBatch", samples1=link, samples2=link)
+        for number, link in enumerate(links[:-1])
+    }
+    return base(s=ksampler(latent_image=links[-1])) | rungs
+
+
+def samplers(count: int) -> dict[str, Any]:
+    """Samplers in a row, each on the latent of the one before."""
+    links = [at("empty"), *(at(f"k{number}") for number in range(count))]
+    row = {f"k{number}": ksampler(latent_image=link) for number, link in enumerate(links[:-1])}
+    return base(s=ksampler(latent_image=links[-1])) | row
+
+
+def switches(count: int) -> dict[str, Any]:
+    """Undecided switches, each between twice the one before."""
+    links = [at("ckpt"), *(at(f"w{number}") for number in range(count))]
+    rungs = {
+        f"w{number}": node("Mystery", model=link, on_false=link, on_true=link, guider=link)
+        for number, link in enumerate(links[:-1])
+    }
+    return base(s=ksampler(model=links[-1])) | rungs
+
+
+@pytest.mark.parametrize("ladder", [diamonds, batches, samplers, switches])
+def test_work_is_linear(ladder: Any) -> None:
+    """Twice the graph takes twice the looks at it, counted, not timed."""
+    small, large, larger = (looks(ladder(count)) for count in (100, 200, 400))
+    assert larger - large == 2 * (large - small)
+
+
+def test_a_diamond_ladders_text_is_told_once() -> None:
+    """2**300 ways lead to one text."""
+    assert sampler_passes(diamonds(300), "save")[0].positive == "a cat"
+
+
+IDS = [str(number) for number in range(8)]
+CLASSES = [*TABLE, "Reroute", "easy preSampling", "MySampler", "Mystery"]
+NAMES = sorted(
+    {
+        given.lstrip("@").partition(":")[0]
+        for known in TABLE.values()
+        for each in known.roles.values()
+        for given in each.inputs
+    }
+    | {given.lstrip("@") for known in TABLE.values() for note in known.notes for given in note.inputs}
+)
+LINKS = st.tuples(st.sampled_from([*IDS, "missing"]), st.integers(-1, 9)).map(list)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+NODES = st.fixed_dictionaries(
+    {
+        "class_type": st.sampled_from(CLASSES),
+        "inputs": st.dictionaries(st.sampled_from(NAMES), LINKS | JSON_VALUES, max_size=10),
+    }
+)
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> dict[str, Any]:
+    """Well-formed graphs of known and unknown classes, with cycles, dangling links and odd values."""
+    return {node_id: draw(NODES) for node_id in IDS[: draw(st.integers(1, len(IDS)))]}
+
+
+def fields_are_sound(passes: list[SamplerPass]) -> bool:
+    """Types as the record states them, and a value that is told is not called unresolved."""
+    for each in passes:
+        numbers = (each.seed, each.steps, each.start_step, each.end_step, each.width, each.height)
+        assert all(number is None or type(number) is int for number in numbers)
+        assert all(number is None or type(number) is float for number in (each.cfg, each.denoise))
+        assert each.seed is None or 0 <= each.seed < 2**64
+        assert all(isinstance(name, str) for name, _ in each.loras)
+        assert type(each.add_noise) is bool
+    return True
+
+
+@pytest.mark.parametrize(
+    "figure", [10**400, -(10**400), 1e308, -1e308, float("inf"), float("nan"), "9" * 5000]
+)
+@pytest.mark.parametrize("where", ["size", "factor", "seed", "denoise"])
+def test_figures_beyond_reason(figure: Any, where: str) -> None:
+    """Figures that overflow a float, or are none, raise nothing and are not taken for settings."""
+    chosen = {"size": 512, "factor": 1.5, "seed": 1, "denoise": 0.5} | {where: figure}
+    prompt = base(
+        **custom_parts() | {"noise": node("RandomNoise", noise_seed=chosen["seed"])},
+        empty=node("EmptyLatentImage", width=chosen["size"], height=512, batch_size=1),
+        up=node("LatentUpscaleBy", samples=at("empty"), scale_by=chosen["factor"]),
+        split=node("SplitSigmasDenoise", sigmas=at("sigmas"), denoise=chosen["denoise"]),
+        s=custom_advanced(latent_image=at("up"), sigmas=at("split", 1)),
+    )
+    found = sampler_passes(prompt, "save")[0]
+    assert {"size": "width", "factor": "width", "seed": "seed", "denoise": "start_step"}[
+        where
+    ] in found.unresolved
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("", 0), ("14.6, 0.9, 0", 2), ("1.2.3", 1), (".5 1..2 7.", 2), ("." * 200_000, 0), ("1" * 200_000, 0)],
+)
+def test_manual_sigmas(text: str, steps: int) -> None:
+    """Numbers are counted as ManualSigmas finds them, in time linear in the text."""
+    prompt = base(**custom_parts() | {"sigmas": node("ManualSigmas", sigmas=text)}, s=custom_advanced())
+    assert sampler_passes(prompt, "save")[0].steps == steps
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="0123456789.-+, ", max_size=30))
+def test_manual_sigmas_as_comfyui_finds_them(text: str) -> None:
+    """The linear pattern finds as many numbers as the node's own."""
+    assert len(re.findall(r"[-+]?(?:\d*\.*\d+)", text)) == len(SIGMA.findall(text))
+
+
+@settings(max_examples=400, deadline=None)
+@given(prompts())
+def test_any_well_formed_graph(prompt: dict[str, Any]) -> None:
+    """Nothing raises, cycles end, every pass is a node of the prompt and told once."""
+    passes = sampler_passes(prompt)
+    ids = [each.node_id for each in passes]
+    assert fields_are_sound(passes)
+    assert set(ids) <= prompt.keys()
+    assert len(ids) == len(set(ids))
+    for each in passes:
+        assert noise_is_derivable(prompt, each) == (noise_obstacle(prompt, each) is None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(prompts(), st.sampled_from(IDS))
+def test_any_target(prompt: dict[str, Any], target: str) -> None:
+    """What is above one node is part of the whole, with the same settings."""
+    whole = {each.node_id: each for each in sampler_passes(prompt)}
+    above = sampler_passes(prompt, target)
+    assert {each.node_id for each in above} <= whole.keys()
+    assert all(each.class_type == whole[each.node_id].class_type for each in above)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(IDS), JSON_VALUES | NODES, max_size=8))
+def test_entries_of_any_kind(prompt: dict[str, Any]) -> None:
+    """Entries that are no nodes are left aside."""
+    assert fields_are_sound(sampler_passes(prompt))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(IDS), st.integers(0, 2**64 - 1))
+def test_execution_order(ids: list[str], seed: int) -> None:
+    """Samplers in a row are told from the first to the last, whatever order the prompt has them in."""
+    row = {
+        each: ksampler(seed=seed, latent_image=at(before))
+        for each, before in zip(ids, ["empty", *ids], strict=False)
+    }
+    shuffled = {node_id: row[node_id] for node_id in sorted(row)}
+    passes = sampler_passes(base(s=ksampler(latent_image=at(ids[-1]))) | shuffled, "save")
+    assert [*ids, "s"] == [each.node_id for each in passes]
+    assert all(each.width == 512 for each in passes)
