@@ -1,0 +1,7 @@
+"""``python -m gen5core``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

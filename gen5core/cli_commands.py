@@ -1,0 +1,162 @@
+"""The commands that look: info, verify, env, diff; ``cli_transfer`` adds those that write."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from . import __version__, cli_show, reader
+from .cli_group import ERROR, FOUND, Failure, Group
+from .cli_transfer import TRANSFERS
+from .cli_verify import Checked, check_files, find_files, show_checked
+from .compare import compare_files
+from .environment import Environment
+from .reader import Gen5File
+from .stored import StoredTensor
+
+_FILE = click.argument("file", metavar="FILE")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.group(
+    "gen5core",
+    cls=Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 1 damage or a difference was found, 2 an error, told in one line on stderr.",
+)
+@click.version_option(__version__, prog_name="gen5core")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Look into GEN5 files, check them, compare them, and turn them into other files and back."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@cli.command(short_help="Show what a file says of itself.")
+@_FILE
+@_JSON
+def info(file: str, as_json: bool) -> None:
+    """Show what FILE says of itself: settings, latents, images, environment.
+
+    Header and META are checked and read; `verify` checks every byte.
+    """
+    with reader.open(file) as opened:
+        if as_json:
+            cli_show.print_json(_described(opened))
+        else:
+            cli_show.show_info(opened)
+
+
+@cli.command(found="if a file is damaged", short_help="Check every byte of files and folders.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@_JSON
+@click.pass_context
+def verify(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
+    """Check every byte of each PATH; of a folder, of every .gen5 file in it and below.
+
+    Prints one line for each file that is damaged, and at the end how many were checked.
+    """
+    files = find_files(paths)
+    checked: list[Checked] = []
+    try:
+        for entry in check_files(files):
+            checked.append(entry)
+    finally:
+        complete = len(checked) == len(files)
+        if as_json:
+            rows = [entry.as_json() for entry in checked]
+            cli_show.print_json({"complete": complete, "files": rows})
+        else:
+            show_checked(checked, complete=complete)
+    statuses = {entry.status for entry in checked}
+    if statuses != {"whole"}:
+        ctx.exit(FOUND if "damaged" in statuses else ERROR)
+
+
+@cli.command(found="if something differs", short_help="Compare a file's environment with this machine.")
+@_FILE
+@_JSON
+@click.pass_context
+def env(ctx: click.Context, file: str, as_json: bool) -> None:
+    """Show how the environment that FILE was made in differs from this machine's.
+
+    The settings of a running torch (tf32 and the like) are compared inside ComfyUI only.
+    """
+    with reader.open(file) as opened:
+        stored = opened.environment
+    if stored is None:
+        raise Failure(f"{file}: no environment is stored; there is nothing to compare")
+    drifts = stored.diff(Environment.capture())
+    if as_json:
+        cli_show.print_json([asdict(drift) for drift in drifts])
+    else:
+        cli_show.show_drifts(drifts, file)
+    if drifts:
+        ctx.exit(FOUND)
+
+
+@cli.command(found="if something differs", short_help="Compare two files.")
+@click.argument("left", metavar="A")
+@click.argument("right", metavar="B")
+@_JSON
+@click.pass_context
+def diff(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
+    """Compare A with B: settings, prompt, model, latents, images, environment, resources, prompt graph.
+
+    Latents are compared bit by bit (L∞ is the largest difference of two values), images by their pixels.
+    Date, compression, workflow and the names of files do not count.
+    """
+    with reader.open(left) as one, reader.open(right) as other:
+        comparison = compare_files(one, other)
+    if as_json:
+        rows = [asdict(difference) for difference in comparison.differences]
+        equal = [list(pair) for pair in comparison.equal]
+        cli_show.print_json({"differences": rows, "equal": equal})
+    else:
+        cli_show.show_comparison(comparison, left, right)
+    if comparison.differences:
+        ctx.exit(FOUND)
+
+
+for _command in TRANSFERS:
+    cli.add_command(_command)
+
+
+def _described(file: Gen5File) -> dict[str, Any]:
+    """Return what ``info --json`` prints."""
+    environment = file.environment
+    components = {part.component_id: part.canonical for part in environment.components} if environment else {}
+    return {
+        "path": file.path,
+        "version": str(file.version),
+        "sealed": file.sealed,
+        "root": file.root,
+        "size_bytes": file.header.file_size,
+        "date": file.date,
+        "prompt": file.prompt,
+        "model_name": file.model_name,
+        "model_version": file.model_version,
+        "tags": list(file.tags),
+        "settings": file.settings,
+        "latents": [_described_latent(name, part) for name, part in _parts(file)],
+        "images": [{**image.facts, "size_bytes": image.size_bytes} for image in file.images],
+        "environment": components | dict(environment.further) if environment else None,
+        "hardware": file.hardware,
+        "resources": file.resources,
+        "capture": file.capture,
+        "has_prompt_graph": "prompt" in (file.comfyui or {}),
+        "has_workflow": "workflow" in (file.comfyui or {}),
+        "trailers": [trailer.type for trailer in file.trailers],
+    }
+
+
+def _parts(file: Gen5File) -> list[tuple[str, StoredTensor]]:
+    return [(name, part) for name, latent in file.latents.items() for part in latent.parts]
+
+
+def _described_latent(name: str, part: StoredTensor) -> dict[str, Any]:
+    facts = {"name": name, "shape": list(part.shape), "dtype": part.orig_dtype}
+    return {**facts, "stored_dtype": str(part.dtype)}

@@ -1,0 +1,134 @@
+"""PNG bytes <-> their chunks and the texts in them; pixels are never decoded here.
+
+ComfyUI keeps the graph of an image in its PNG as text: ``prompt`` and ``workflow``, both JSON.
+
+Source: PNG third edition, sections 5.3 (layout), 11.3.3 (text) and 13.2 (errors).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from .errors import EncodeError, LimitError
+from .images import PNG_SIGNATURE
+
+TEXT_CHUNKS: Final = (b"tEXt", b"zTXt", b"iTXt")
+MAX_TEXT_BYTES: Final = 64 * 2**20
+"""One text, inflated: as much as META itself may take."""
+
+_LENGTH: Final = struct.Struct(">I")
+_FRAME_SIZE: Final = 12
+"""Length, type and CRC around a chunk's data."""
+
+PngChunk = tuple[bytes, bytes]
+"""Type and data."""
+
+
+def iter_chunks(png: bytes) -> Iterator[PngChunk]:
+    """Yield the chunks of a PNG, IEND last; what follows IEND is not looked at.
+
+    Raises
+    ------
+    EncodeError
+        if it does not start as a PNG, a chunk is cut, or a CRC does not match.
+    """
+    if png[: len(PNG_SIGNATURE)] != PNG_SIGNATURE:
+        raise EncodeError(f"image starts with {png[:8]!r}, a PNG with {PNG_SIGNATURE!r}")
+    position, kind = len(PNG_SIGNATURE), b""
+    while kind != b"IEND":
+        head = png[position : position + 8]
+        end = position + _FRAME_SIZE + int.from_bytes(head[:4], "big")
+        if len(head) < 8 or end > len(png):
+            raise EncodeError(f"the PNG is cut at offset {position} of {len(png)}; take another copy")
+        kind, data = head[4:], png[position + 8 : end - 4]
+        if zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(png[end - 4 : end], "big"):
+            raise EncodeError(f"the PNG is damaged: its {kind!r} at offset {position} fails its CRC")
+        yield kind, data
+        position = end
+
+
+def join_chunks(chunks: Iterable[PngChunk]) -> bytes:
+    """Return a PNG of these chunks, in order."""
+    parts = [PNG_SIGNATURE]
+    for kind, data in chunks:
+        crc = zlib.crc32(data, zlib.crc32(kind))
+        parts += [_LENGTH.pack(len(data)), kind, data, _LENGTH.pack(crc)]
+    return b"".join(parts)
+
+
+def read_texts(png: bytes) -> dict[str, str]:
+    """Return keyword -> text of a PNG; of several under one keyword, the first.
+
+    Raises
+    ------
+    EncodeError
+        if the PNG or a text in it is damaged.
+    LimitError
+        if a text inflates to more than 64 MiB.
+    """
+    texts: dict[str, str] = {}
+    for kind, data in iter_chunks(png):
+        if kind in TEXT_CHUNKS:
+            keyword, text = decode_text(kind, data)
+            texts.setdefault(keyword, text)
+    return texts
+
+
+def decode_text(kind: bytes, data: bytes) -> tuple[str, str]:
+    """Return keyword and text of a tEXt, zTXt or iTXt chunk.
+
+    Raises
+    ------
+    EncodeError, LimitError
+        as ``read_texts``.
+    """
+    keyword, _, rest = data.partition(b"\0")
+    name = keyword.decode("latin-1")
+    if kind == b"tEXt":
+        return name, rest.decode("latin-1")
+    if kind == b"zTXt":
+        return name, _inflate(rest[1:], name).decode("latin-1")
+    compressed, tail = rest[:1] == b"\1", rest[2:]
+    _language, _, tail = tail.partition(b"\0")
+    _translated, _, text = tail.partition(b"\0")
+    return name, (_inflate(text, name) if compressed else text).decode("utf-8", "replace")
+
+
+def encode_text(keyword: str, text: str) -> PngChunk:
+    """Return a text as tEXt where Latin-1 holds it, else as iTXt, as ComfyUI writes its own.
+
+    What UTF-8 cannot carry (half a surrogate pair) becomes a question mark.
+    """
+    key = keyword.encode("latin-1")
+    try:
+        return b"tEXt", key + b"\0" + text.encode("latin-1")
+    except UnicodeEncodeError:
+        return b"iTXt", key + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+
+
+def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
+    """Return the PNG with those texts before its pixels whose keyword it does not have yet.
+
+    Raises
+    ------
+    EncodeError, LimitError
+        as ``read_texts``.
+    """
+    present = read_texts(png)
+    header, *rest = iter_chunks(png)
+    new = [encode_text(name, text) for name, text in texts.items() if name not in present]
+    return join_chunks([header, *new, *rest]) if new else png
+
+
+def _inflate(data: bytes, keyword: str) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(data, MAX_TEXT_BYTES)
+    except zlib.error as error:
+        raise EncodeError(f"the PNG's text {keyword!r} is damaged ({error})") from error
+    if inflater.unconsumed_tail:
+        raise LimitError(f"the PNG's text {keyword!r} inflates to more than {MAX_TEXT_BYTES} bytes")
+    return text

@@ -1,0 +1,469 @@
+"""Other files and GEN5: every tensor there and back bit for bit, bad files one clear error."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gen5core
+from gen5core import png_text
+from gen5core.convert import SD1_SCALE, export_file, import_file
+
+PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7.5}}}
+WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
+PIXELS = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
+NAN_BITS = {
+    "F32": struct.pack("<4I", 0x7F800001, 0xFFC12345, 0x80000000, 0x7F800000),
+    "F16": struct.pack("<4H", 0x7C01, 0xFE23, 0x8000, 0x7C00),
+    "BF16": struct.pack("<4H", 0x7F81, 0xFFC3, 0x8000, 0x7F80),
+    "F8_E4M3": bytes((0x7F, 0xFF, 0x80, 0x38)),
+    "F8_E5M2": bytes((0x7D, 0xFF, 0x80, 0x7C)),
+}
+"""Two NaN of unlike payloads, minus zero and infinity (or one), by the format's word for the dtype."""
+
+Tensors = dict[str, tuple[str, list[int], bytes]]
+"""Name -> dtype, shape, bytes."""
+
+
+def safetensors_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    """Return a safetensors file, written out by hand."""
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata is not None else {}
+    body = b""
+    for name, (dtype, shape, data) in tensors.items():
+        offsets = [len(body), len(body) + len(data)]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+        body += data
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def parsed(data: bytes) -> tuple[Tensors, dict[str, str]]:
+    """Return the tensors and metadata of a safetensors file, read by hand."""
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + size])
+    metadata = header.pop("__metadata__", {})
+    body = data[8 + size :]
+    tensors = {
+        name: (row["dtype"], row["shape"], body[slice(*row["data_offsets"])]) for name, row in header.items()
+    }
+    return tensors, metadata
+
+
+def latent_bytes(dtype: str = "F32", *, version: bool = True, **metadata: str) -> bytes:
+    """Return a file as ComfyUI's SaveLatent writes it."""
+    tensors: Tensors = {"latent_tensor": (dtype, [1, 4], NAN_BITS[dtype])}
+    if version:
+        tensors["latent_format_version_0"] = ("F32", [0], b"")
+    return safetensors_bytes(tensors, metadata)
+
+
+def imported(tmp_path: Path, file_name: str, data: bytes, **options: Any) -> Path:
+    """Import a file of these bytes and return the new one."""
+    (tmp_path / file_name).write_bytes(data)
+    import_file(tmp_path / file_name, tmp_path / "new.gen5", **options)
+    return tmp_path / "new.gen5"
+
+
+# .latent
+
+
+@pytest.mark.parametrize("dtype", NAN_BITS)
+def test_a_latent_goes_there_and_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
+    """Bits, dtype, shape, prompt, workflow and every other text of a .latent come back as they were."""
+    texts = {"prompt": json.dumps(PROMPT), "workflow": json.dumps(WORKFLOW), "notes": "犬 \x1b"}
+    data = latent_bytes(dtype, **texts)
+    path = imported(tmp_path, "x.latent", data)
+    export_file(path, tmp_path / "y.latent", "latent")
+    assert parsed((tmp_path / "y.latent").read_bytes()) == parsed(data)
+
+
+def test_a_latent_is_a_result_unless_named(tmp_path: Path) -> None:
+    """Save Latent stores what a sampler returned; who knows better names it."""
+    path = imported(tmp_path, "x.latent", latent_bytes(prompt=json.dumps(PROMPT)))
+    with gen5core.open(path) as file:
+        assert list(file.latents) == ["final_latent"]
+        assert file.comfyui == {"prompt": PROMPT}
+        assert file.capture == {"noise_source": "none", "imported": {"from": "latent"}}
+        assert (file.environment, file.hardware) == (None, {})
+    import_file(tmp_path / "x.latent", path, name="initial_noise", overwrite=True)
+    with gen5core.open(path) as file:
+        assert list(file.latents) == ["initial_noise"]
+        assert file.capture == {"noise_source": "provided", "imported": {"from": "latent"}}
+
+
+def test_an_old_latent_is_scaled_as_comfyui_does(tmp_path: Path) -> None:
+    """Without latent_format_version_0, LoadLatent gives float32 times 1/0.18215: stored so, and said."""
+    torch = pytest.importorskip("torch")
+    values = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).half()
+    data = safetensors_bytes({"latent_tensor": ("F16", [1, 4, 8, 8], values.numpy().tobytes())})
+    (tmp_path / "x.latent").write_bytes(data)
+    assert import_file(tmp_path / "x.latent", tmp_path / "new.gen5") == (
+        "has no latent_format_version_0: multiplied by 1/0.18215, as ComfyUI's Load Latent does",
+    )
+    with gen5core.open(tmp_path / "new.gen5") as file:
+        assert torch.equal(file.latents["final_latent"].torch(), values.float() * (1.0 / 0.18215))
+        assert file.latents["final_latent"].orig_dtype == "float32"
+    assert SD1_SCALE == 1.0 / 0.18215
+
+
+def test_an_exported_latent_opens_in_the_library_that_comfyui_uses(tmp_path: Path) -> None:
+    """safetensors itself, which LoadLatent calls, reads the tensor and finds the version."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+
+    noise = torch.randn(1, 4, 8, 8).bfloat16()
+    gen5core.save(tmp_path / "a.gen5", latents={"initial_noise": noise, "final_latent": noise * 2})
+    export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent")
+    loaded = load_file(str(tmp_path / "a.latent"))
+    assert sorted(loaded) == ["latent_format_version_0", "latent_tensor"]
+    assert torch.equal(loaded["latent_tensor"], noise)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        (
+            {},
+            "x.latent: has no tensor 'latent_tensor', so it is not of ComfyUI's Save Latent: name it",
+        ),
+        (
+            {"latent_tensor": ("F32", [1], b"\0" * 4), "mask": ("F32", [1], b"\0" * 4)},
+            "x.latent: has tensors that a .latent does not (mask): name it .safetensors",
+        ),
+        (
+            {"latent_tensor": ("I32", [1], b"\0" * 4)},
+            "x.latent: tensor 'latent_tensor' is I32; a GEN5 file holds F32, F16, BF16",
+        ),
+    ],
+)
+def test_what_is_no_latent_is_refused(tmp_path: Path, tensors: Tensors, message: str) -> None:
+    """The error names the file, what is in it, and what to do."""
+    with pytest.raises(gen5core.EncodeError, match=re.escape(message)):
+        imported(tmp_path, "x.latent", safetensors_bytes(tensors))
+    assert not (tmp_path / "new.gen5").exists()
+
+
+@pytest.mark.parametrize("text", ["not json", "[1]", "[" * 100_000, '{"a": ' + "9" * 5000 + "}"])
+def test_a_graph_that_is_no_json_object_is_kept_as_text(tmp_path: Path, text: str) -> None:
+    """Nothing is lost silently: it is said, kept, and exported again."""
+    (tmp_path / "x.latent").write_bytes(latent_bytes(workflow=text))
+    notes = import_file(tmp_path / "x.latent", tmp_path / "new.gen5")
+    assert notes == ("its workflow is not a JSON object and was kept as text",)
+    export_file(tmp_path / "new.gen5", tmp_path / "y.latent", "latent")
+    assert parsed((tmp_path / "y.latent").read_bytes())[1] == {"workflow": text}
+
+
+def test_cache_keys_of_a_prompt_are_left_out(tmp_path: Path) -> None:
+    """ComfyUI's is_changed may be NaN, which JSON does not have; it says nothing of the image."""
+    graph = '{"3": {"class_type": "LoadImage", "inputs": {}, "is_changed": [NaN]}}'
+    path = imported(tmp_path, "x.latent", latent_bytes(prompt=graph))
+    with gen5core.open(path) as file:
+        assert file.comfyui == {"prompt": {"3": {"class_type": "LoadImage", "inputs": {}}}}
+
+
+# .safetensors
+
+
+@st.composite
+def tensor_files(draw: st.DrawFn) -> tuple[Tensors, dict[str, str]]:
+    """Any tensors of the dtypes that are stored, any bits, any shape, and any metadata."""
+    names = draw(
+        st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), unique=True, max_size=4)
+    )
+    tensors: Tensors = {}
+    for name in names:
+        dtype = draw(st.sampled_from(sorted(ITEM_BYTES)))
+        shape = draw(st.lists(st.integers(0, 4), max_size=4))
+        size = int(np.prod(shape)) * ITEM_BYTES[dtype]
+        tensors[name] = (dtype, shape, draw(st.binary(min_size=size, max_size=size)))
+    text = st.text(st.characters(codec="utf-8"), max_size=8)
+    metadata = draw(
+        st.dictionaries(text.filter(lambda key: key not in ("prompt", "workflow")), text, max_size=3)
+    )
+    return {name: tensors[name] for name in names if name != "__metadata__"}, metadata
+
+
+@given(tensor_files())
+def test_safetensors_go_there_and_back_bit_for_bit(content: tuple[Tensors, dict[str, str]]) -> None:
+    """Every name, dtype, shape, bit (NaN payloads too) and metadata text comes back."""
+    import tempfile
+
+    tensors, metadata = content
+    with tempfile.TemporaryDirectory() as folder:
+        path = imported(Path(folder), "x.safetensors", safetensors_bytes(tensors, metadata))
+        with gen5core.open(path) as file:
+            assert sorted(file.latents) == sorted(tensors)
+            file.verify()
+        if tensors:
+            export_file(path, Path(folder, "y.safetensors"), "safetensors")
+            assert parsed(Path(folder, "y.safetensors").read_bytes()) == (tensors, metadata)
+
+
+def test_an_export_is_laid_out_as_the_format_asks(tmp_path: Path) -> None:
+    """Header padded to eight bytes, wide dtypes first, so that every tensor is aligned."""
+    half, single = np.ones(3, np.float16), np.ones(2, np.float32)
+    gen5core.save(tmp_path / "a.gen5", latents={"a": half, "b": single}, environment=None, hardware=None)
+    export_file(tmp_path / "a.gen5", tmp_path / "a.safetensors", "safetensors")
+    header = (
+        b'{"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+        b'"a":{"dtype":"F16","shape":[3],"data_offsets":[8,14]}}'
+    )
+    padded = header + b" " * (-len(header) % 8)
+    expected = struct.pack("<Q", len(padded)) + padded + single.tobytes() + half.tobytes()
+    assert (tmp_path / "a.safetensors").read_bytes() == expected
+
+
+def test_a_nested_latent_is_exported_part_by_part(tmp_path: Path) -> None:
+    """Audio and video of one latent become two tensors; a .latent, which holds one, is refused."""
+    parts = [np.ones(2, np.float32), np.zeros(3, np.float32)]
+    gen5core.save(tmp_path / "a.gen5", latents={"initial_noise": parts}, environment=None, hardware=None)
+    export_file(tmp_path / "a.gen5", tmp_path / "a.safetensors", "safetensors")
+    tensors, _metadata = parsed((tmp_path / "a.safetensors").read_bytes())
+    assert tensors == {
+        "initial_noise.part0": ("F32", [2], parts[0].tobytes()),
+        "initial_noise.part1": ("F32", [3], parts[1].tobytes()),
+    }
+    with pytest.raises(gen5core.ChunkNotFoundError, match="latent 'initial_noise' is nested, of 2 parts"):
+        export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent")
+
+
+def test_one_latent_can_be_named(tmp_path: Path) -> None:
+    """A name picks one of several on the way out, and renames the only one on the way in."""
+    latents = {"a": np.ones(1, np.float32), "b": np.zeros(1, np.float32)}
+    gen5core.save(tmp_path / "a.gen5", latents=latents, environment=None, hardware=None)
+    export_file(tmp_path / "a.gen5", tmp_path / "b.safetensors", "safetensors", name="b")
+    import_file(tmp_path / "b.safetensors", tmp_path / "new.gen5", name="initial_noise")
+    with gen5core.open(tmp_path / "new.gen5") as file:
+        assert file.latents.arrays() == {"initial_noise": np.zeros(1, np.float32)}
+    with pytest.raises(gen5core.ChunkNotFoundError, match=r"a\.gen5 has 2 latents \(a, b\): name one"):
+        export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent")
+    with pytest.raises(gen5core.ChunkNotFoundError, match="there is no latent 'c'; the file has a, b"):
+        export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent", name="c")
+
+
+@pytest.mark.parametrize("dtype", ["F64", "I64", "BOOL", "C64", "U8"])
+def test_dtypes_without_a_place_are_refused_by_name(tmp_path: Path, dtype: str) -> None:
+    """Integers and float64 are never rounded into something else."""
+    size = {"F64": 8, "I64": 8, "C64": 8}.get(dtype, 1)
+    message = rf"x\.safetensors: tensor 'steps' is {dtype}; .* without loss: convert it first"
+    with pytest.raises(gen5core.UnsupportedDtypeError, match=message):
+        imported(tmp_path, "x.safetensors", safetensors_bytes({"steps": (dtype, [1], b"\0" * size)}))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is not a whole safetensors file"),
+        (b"\xff" * 64, "is not a whole safetensors file"),
+        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)})[:-1], "is not a whole safetensors file"),
+        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)}) + b"x", "is not a whole safetensors file"),
+        (safetensors_bytes({"a": ("F32", [2**63, 0], b"")}), "tensor 'a' has shape"),
+        (safetensors_bytes({"a": ("F32", [1] * 40, b"\0" * 4)}), "tensor 'a' has shape"),
+        (safetensors_bytes({"": ("F32", [0], b"")}), "has a tensor whose name is empty: rename it"),
+        (struct.pack("<Q", 9000) + b"[" * 9000, "is not a whole safetensors file"),
+    ],
+)
+def test_a_broken_safetensors_is_one_clear_error(tmp_path: Path, data: bytes, message: str) -> None:
+    """Cut, padded, absurd or nested: the error is ours and names the file."""
+    with pytest.raises(gen5core.EncodeError, match=rf"x\.safetensors: {re.escape(message)}"):
+        imported(tmp_path, "x.safetensors", data)
+
+
+GOOD = safetensors_bytes({"a": ("F32", [2], b"\1" * 8), "b": ("BF16", [2], b"\2" * 4)}, {"prompt": "{}"})
+
+
+@given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_hostile_safetensors_raise_nothing_foreign(flips: list[tuple[int, int]]) -> None:
+    """Whatever is done to the bytes, they import whole or end in an error of this package."""
+    import tempfile
+
+    data = GOOD
+    for position, mask in flips:
+        data = forge.flipped(data, position, mask)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = imported(Path(folder), "x.safetensors", data)
+        except gen5core.Gen5Error:
+            assert not Path(folder, "new.gen5").exists()
+            return
+        with gen5core.open(path) as file:
+            assert file.verify().chunk_count == len(file.latents)
+
+
+def test_bfloat16_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bfloat16 travels as bits where torch is not installed; float8 is refused with the remedy."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    data = safetensors_bytes({"a": ("BF16", [4], NAN_BITS["BF16"])})
+    path = imported(tmp_path, "x.safetensors", data)
+    export_file(path, tmp_path / "y.safetensors", "safetensors")
+    assert parsed((tmp_path / "y.safetensors").read_bytes()) == parsed(data)
+    with pytest.raises(gen5core.UnsupportedDtypeError, match=r"'a' is float8_e4m3fn.*pip install -U torch"):
+        imported(
+            tmp_path, "x.safetensors", safetensors_bytes({"a": ("F8_E4M3", [4], bytes(4))}), overwrite=True
+        )
+
+
+def test_several_tensors_take_no_one_name(tmp_path: Path) -> None:
+    """One name for two tensors would lose one."""
+    with pytest.raises(gen5core.EncodeError, match=r"x\.safetensors: has 2 tensors, one name fits one"):
+        imported(tmp_path, "x.safetensors", GOOD, name="initial_noise")
+
+
+# .png
+
+
+def png_with(**texts: str) -> bytes:
+    """Return a small PNG with texts, as ComfyUI writes them."""
+    return png_text.add_texts(gen5core.encode_image(PIXELS), texts)
+
+
+def test_a_png_is_kept_byte_for_byte_with_its_graphs(tmp_path: Path) -> None:
+    """The image stays as it is; prompt and workflow are also found where a GEN5 file has them."""
+    data = png_with(prompt=json.dumps(PROMPT), workflow=json.dumps(WORKFLOW))
+    path = imported(tmp_path, "x.PNG", data)
+    with gen5core.open(path) as file:
+        assert file.images[0].bytes == data
+        assert file.comfyui == {"prompt": PROMPT, "workflow": WORKFLOW}
+        assert (file.prompt, file.capture) == ("", {"noise_source": "none", "imported": {"from": "png"}})
+
+
+def test_a1111_parameters_become_the_prompt(tmp_path: Path) -> None:
+    """A PNG of another program says how it was made in one text; nothing of it is left out."""
+    text = "a cat, 犬\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Seed: 1"
+    with gen5core.open(imported(tmp_path, "x.png", png_with(parameters=text))) as file:
+        assert (file.prompt, file.comfyui) == (text, None)
+
+
+def test_a_png_goes_out_small_with_its_graphs(tmp_path: Path) -> None:
+    """An exported PNG is deflated and carries the graphs that ComfyUI reads; the stored one need not."""
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    gen5core.save(
+        tmp_path / "a.gen5",
+        images=[gen5core.encode_image(pixels), gen5core.encode_image(pixels[:32])],
+        comfyui={"prompt": PROMPT, "workflow": WORKFLOW},
+        environment=None,
+        hardware=None,
+    )
+    export_file(tmp_path / "a.gen5", tmp_path / "a.png", "png")
+    data = (tmp_path / "a.png").read_bytes()
+    assert png_text.read_texts(data) == {"prompt": json.dumps(PROMPT), "workflow": json.dumps(WORKFLOW)}
+    assert len(data) < 1000
+    gen5core.save(tmp_path / "b.gen5", images=data)
+    with gen5core.open(tmp_path / "b.gen5") as file:
+        np.testing.assert_array_equal(file.images[0].array(), pixels)
+    export_file(tmp_path / "a.gen5", tmp_path / "b.png", "png", index=1)
+    assert struct.unpack(">II", (tmp_path / "b.png").read_bytes()[16:24]) == (64, 32)
+    with pytest.raises(gen5core.ChunkNotFoundError, match=r"a\.gen5 has no image 2; it has 2"):
+        export_file(tmp_path / "a.gen5", tmp_path / "c.png", "png", index=2)
+
+
+def test_a_stored_jpeg_goes_out_as_a_png_of_its_pixels(tmp_path: Path) -> None:
+    """An export to PNG is a PNG whatever was stored."""
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, "JPEG")
+    gen5core.save(tmp_path / "a.gen5", images=stream.getvalue(), comfyui={"prompt": PROMPT})
+    export_file(tmp_path / "a.gen5", tmp_path / "a.png", "png")
+    with Image.open(tmp_path / "a.png") as image, Image.open(stream) as stored:
+        assert (image.format, json.loads(image.text["prompt"])) == ("PNG", PROMPT)
+        np.testing.assert_array_equal(np.array(image), np.array(stored))
+
+
+def test_an_animated_png_stays_animated(tmp_path: Path) -> None:
+    """Every frame of it comes out as it was, in its order."""
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    pixels = [PIXELS, PIXELS[::-1].copy()]
+    frames = [Image.fromarray(frame) for frame in pixels]
+    frames[0].save(stream, "PNG", save_all=True, append_images=frames[1:], compress_level=0)
+    gen5core.save(tmp_path / "a.gen5", images=stream.getvalue())
+    export_file(tmp_path / "a.gen5", tmp_path / "a.png", "png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.n_frames == 2
+        for index, frame in enumerate(pixels):
+            image.seek(index)
+            np.testing.assert_array_equal(np.array(image.convert("RGB")), frame)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "image starts with b'', a PNG with"),
+        (b"GIF89a", "image starts with b'GIF89a', a PNG with"),
+        (forge.png(20000, 20000), "image of 20000 x 20000 pixels, the limit is"),
+        (png_with(prompt="{}")[:-20], "the PNG is cut at offset"),
+        (
+            forge.flipped(png_with(prompt="{}"), 42, 1),
+            "the PNG is damaged: its b'tEXt' at offset 33 fails its CRC",
+        ),
+    ],
+)
+def test_a_broken_png_is_one_clear_error(tmp_path: Path, data: bytes, message: str) -> None:
+    """No image, cut, damaged or gigantic: the error is ours and names the file."""
+    with pytest.raises(gen5core.Gen5Error, match=rf"x\.png: .*{re.escape(message)}"):
+        imported(tmp_path, "x.png", data)
+    assert not (tmp_path / "new.gen5").exists()
+
+
+def test_a_text_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
+    """64 kB of zTXt can inflate to gigabytes: a limit stops it."""
+    import zlib
+
+    bomb = zlib.compress(bytes(65 * 2**20), 9)
+    header, *rest = png_text.iter_chunks(png_with())
+    data = png_text.join_chunks([header, (b"zTXt", b"prompt\0\0" + bomb), *rest])
+    with pytest.raises(gen5core.LimitError, match=r"text 'prompt' inflates to more than 67108864 bytes"):
+        imported(tmp_path, "x.png", data)
+
+
+def test_an_image_has_no_latent_to_name(tmp_path: Path) -> None:
+    """A name for a latent that is not there is a misunderstanding, not a detail."""
+    with pytest.raises(gen5core.EncodeError, match="is an image and has no latent to name 'initial_noise'"):
+        imported(tmp_path, "x.png", png_with(), name="initial_noise")
+
+
+# Both
+
+
+@pytest.mark.parametrize("name", ["x.latent", "x.safetensors", "x.png"])
+def test_an_import_replaces_nothing_unasked(tmp_path: Path, name: str) -> None:
+    """What stands at out stays unless overwriting is asked for."""
+    data = {"x.latent": latent_bytes(), "x.safetensors": GOOD, "x.png": png_with()}[name]
+    (tmp_path / "new.gen5").write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match=r"new\.gen5"):
+        imported(tmp_path, name, data)
+    assert (tmp_path / "new.gen5").read_bytes() == b"mine"
+    imported(tmp_path, name, data, overwrite=True)
+    with gen5core.open(tmp_path / "new.gen5") as file:
+        assert file.version == (1, 1)
+
+
+def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+    """The error says which kinds there are, both ways."""
+    with pytest.raises(
+        gen5core.EncodeError, match=r"x\.ckpt is none of \.latent, \.safetensors, \.sft, \.png"
+    ):
+        import_file(tmp_path / "x.ckpt", tmp_path / "new.gen5")
+    with pytest.raises(gen5core.EncodeError, match=r"'x\.gif' does not end in \.gen5; name the file x\.gen5"):
+        import_file(tmp_path / "x.png", tmp_path / "x.gif")
+    with pytest.raises(
+        gen5core.EncodeError, match="no export to 'gif'; it is one of latent, safetensors, png"
+    ):
+        export_file(tmp_path / "x.gen5", tmp_path / "x.gif", "gif")
