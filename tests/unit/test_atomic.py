@@ -1,0 +1,536 @@
+"""Saving whole or not at all: kills, full disks, many writers; and opening what is no ordinary file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gen5core
+from gen5core import EncodeError, Gen5Error, NotGen5Error, TruncatedError
+from gen5core import atomic as atomic_module
+from gen5core.source import FileSource
+
+ROOT = Path(gen5core.__file__).parents[1]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, FIFOs and owners are POSIX")
+NOTHING: dict[str, Any] = {"environment": None, "hardware": None}
+SMALL = {"a": np.arange(16, dtype=np.float32)}
+
+
+def run(script: str, *arguments: str) -> Any:
+    """Run a script in a process of its own and return the JSON that it prints."""
+    command = [sys.executable, "-c", script, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    return json.loads(done.stdout)
+
+
+def debris(folder: Path) -> list[str]:
+    """Return the names of temporary files."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".gen5")
+
+
+_KILLED = """
+import json, os, random, signal, sys, time
+import numpy as np
+import gen5core, gen5core.reader, gen5core.writer
+
+folder, rounds = sys.argv[1], 100
+path = os.path.join(folder, "image.gen5")
+base = np.random.default_rng(0).standard_normal(2**19, np.float32)
+
+def save(generation):
+    base[:] = generation
+    gen5core.save(path, latents={"a": base}, settings={"seed": generation}, compression="none",
+                  environment=None, hardware=None)
+
+def generation():
+    with gen5core.open(path) as file:
+        file.verify(threads=1)
+        seed = file.settings["seed"]
+        assert (file.latents["a"].array() == seed).all(), "half of one, half of another"
+        return seed
+
+save(0)
+started = time.perf_counter()
+for _ in range(5):
+    save(0)
+duration = (time.perf_counter() - started) / 5
+rng = random.Random(0)
+told = {"old": 0, "new": 0, "torn": [], "left": 0, "kept_after_save": 0}
+for number in range(1, rounds + 1):
+    before = generation()
+    ready, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(go, b"x")
+        save(number)
+        os._exit(0)
+    os.read(ready, 1)
+    time.sleep(rng.uniform(0, 1.3 * duration))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(ready), os.close(go)
+    after = generation()
+    if after not in (before, number):
+        told["torn"].append([before, number, after])
+    told["new" if after == number else "old"] += 1
+    told["left"] += len(os.listdir(folder)) - 1
+    gen5core.save(os.path.join(folder, "next.gen5"), environment=None, hardware=None)
+    told["kept_after_save"] += len(os.listdir(folder)) - 2
+    os.unlink(os.path.join(folder, "next.gen5"))
+print(json.dumps(told))
+"""
+
+
+@POSIX
+def test_killed_at_100_moments(tmp_path: Path) -> None:
+    """SIGKILL while saving over a file leaves the old file or the new one; the next save sweeps the rest."""
+    told = run(_KILLED, str(tmp_path))
+    assert [] == told["torn"]
+    assert 100 == told["old"] + told["new"]
+    assert 0 == told["kept_after_save"]
+    # The moments were spread over the save: some came before its end, some left a temporary file.
+    assert told["old"] >= 10
+    assert told["left"] >= 5
+
+
+_COUNTED = """
+import json, os, sys
+import numpy as np
+import gen5core, gen5core.writer
+
+folder, writers, each = sys.argv[1], 8, 25
+
+def write(writer):
+    number = 0
+    for index in range(each):
+        while True:
+            number += 1
+            try:
+                gen5core.save(f"{folder}/{number:05}.gen5", latents={"a": np.full(64, writer, np.float32)},
+                              settings={"seed": writer * each + index}, overwrite=False,
+                              environment=None, hardware=None)
+                break
+            except FileExistsError:
+                pass
+
+ready, go = os.pipe()
+children = []
+for writer in range(writers):
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(ready, 1)
+        write(writer)
+        os._exit(0)
+    children.append(child)
+os.close(go)
+print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]))
+"""
+
+
+@POSIX
+def test_eight_writers_and_a_counter(tmp_path: Path) -> None:
+    """Eight processes that count up with overwrite=False lose no file, skip no number, leave no debris."""
+    assert [0] * 8 == run(_COUNTED, str(tmp_path))
+    found = []
+    for path in sorted(tmp_path.iterdir()):
+        with gen5core.open(path) as file:
+            file.verify(threads=1)
+            seed = file.settings["seed"]
+            assert {seed // 25} == set(file.latents["a"].array().tolist())
+            found.append(seed)
+    assert [f"{number:05}.gen5" for number in range(1, 201)] == sorted(os.listdir(tmp_path))
+    assert list(range(200)) == sorted(found)
+
+
+def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
+    """Saving over a file that must stay raises FileExistsError and leaves it byte for byte."""
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"a\.gen5"):
+        gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
+    assert before == path.read_bytes()
+    assert [] == debris(tmp_path)
+
+
+def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without hard links (exFAT, some shares) a file is made once, and never replaced."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, overwrite=False, **NOTHING)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"a\.gen5"):
+        gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
+    assert before == path.read_bytes()
+    assert [] == debris(tmp_path)
+
+
+def test_threads_in_one_folder(tmp_path: Path) -> None:
+    """Threads that save into one folder do not sweep each other's temporary files."""
+    errors: list[Exception] = []
+
+    def work(number: int) -> None:
+        try:
+            for index in range(10):
+                gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == errors
+    assert 80 == len(list(tmp_path.glob("*.gen5")))
+    assert [] == debris(tmp_path)
+
+
+def test_stale_files_of_others_stay(tmp_path: Path) -> None:
+    """The sweep takes this package's own temporary files and no one else's."""
+    stale = tmp_path / ".gen5-0123456789abcdef.tmp"
+    others = ["mine.tmp", ".gen5-notes.txt", "gen5-a.tmp"]
+    for name in (stale.name, *others):
+        (tmp_path / name).write_bytes(b"kept")
+    gen5core.save(tmp_path / "a.gen5", **NOTHING)
+    assert sorted(others) == debris(tmp_path)
+
+
+_LIMITED = """
+import json, resource, sys
+import numpy as np
+import gen5core, gen5core.writer
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+try:
+    gen5core.save(sys.argv[1], latents={"a": np.zeros(2**18, np.float32)}, compression="none",
+                  environment=None, hardware=None)
+    print(json.dumps(None))
+except OSError as error:
+    print(json.dumps([error.errno, str(error), error.filename]))
+"""
+
+
+@POSIX
+def test_file_size_limit(tmp_path: Path) -> None:
+    """A file that outgrows what the process may write is an OSError in words; the old file stays, alone."""
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
+    before = path.read_bytes()
+    number, message, name = run(_LIMITED, str(path))
+    assert (errno.EFBIG, str(path)) == (number, name)
+    assert "nothing was written, free some space and save again" in message
+    assert before == path.read_bytes()
+    assert [path.name] == os.listdir(tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 1 MiB, where that is allowed."""
+    mount = shutil.which("mount")
+    if sys.platform != "linux" or mount is None or os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs takes root on Linux")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk(small_disk: Path) -> None:
+    """On a full disk a save says so, keeps the old file and leaves nothing; with room it works again."""
+    path = gen5core.save(
+        small_disk / "a.gen5", latents={"a": np.ones(2**16, np.float32)}, compression="none", **NOTHING
+    )
+    before = path.read_bytes()
+    large = {"a": np.zeros(2**18, np.float32)}
+    with pytest.raises(OSError, match="nothing was written, free some space and save again") as caught:
+        gen5core.save(path, latents=large, compression="none", **NOTHING)
+    assert (errno.ENOSPC, str(path)) == (caught.value.errno, caught.value.filename)
+    assert before == path.read_bytes()
+    assert [path.name] == os.listdir(small_disk)
+    gen5core.save(path, latents=large, compression="zstd", **NOTHING)
+    with gen5core.open(path) as file:
+        assert 0 == file.latents["a"].array().max()
+
+
+def test_disk_fills_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever system call the disk fails at, the old file stays whole and nothing lies beside it."""
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
+    before = path.read_bytes()
+    calls = {"writev": 0, "fsync": 0, "replace": 0}
+    for name in calls:
+        for fails_at in range(1, 12):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, name, _failing(getattr(os, name), fails_at, folder_ok=name == "fsync"))
+                failed = _errno_of_save(path)
+            if failed is None:
+                break
+            assert failed == errno.ENOSPC
+            calls[name] += 1
+            assert before == path.read_bytes()
+            assert [path.name] == os.listdir(tmp_path)
+        path.write_bytes(before)
+    assert all(calls.values()), calls
+
+
+def _errno_of_save(path: Path) -> int | None:
+    try:
+        gen5core.save(path, latents={"b": np.ones(9, np.float32)}, prompt="new", **NOTHING)
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _failing(function: Any, fails_at: int, *, folder_ok: bool) -> Any:
+    count = 0
+
+    def stand_in(*arguments: Any, **further: Any) -> Any:
+        nonlocal count
+        if folder_ok and stat.S_ISDIR(os.fstat(arguments[0]).st_mode):
+            return function(*arguments, **further)
+        count += 1
+        if count == fails_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return function(*arguments, **further)
+
+    return stand_in
+
+
+def test_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that syncs files but no folders (some shares) is no reason to call a save failed."""
+    fsync = os.fsync
+
+    def files_only(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    path = gen5core.save(tmp_path / "a.gen5", prompt="a cat", **NOTHING)
+    with gen5core.open(path) as file:
+        assert file.prompt == "a cat"
+
+
+def test_short_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that takes few bytes at a time, as a slow share may, still gets all of them."""
+    writev = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, views: writev(fd, [views[0][:7]]))
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, prompt="a cat", **NOTHING)
+    with gen5core.open(path) as file:
+        file.verify()
+        assert SMALL["a"].tolist() == file.latents["a"].array().tolist()
+
+
+class _Odd:
+    """Stands for a value that JSON does not have."""
+
+
+_CYCLE: list[Any] = [float("nan")]
+_CYCLE.append(_CYCLE)
+BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
+    "suffix": ({}, "does not end in .gen5"),
+    "dtype": ({"latents": {"a": np.zeros(3, np.int32)}}, "latent 'a' is int32"),
+    "name": ({"latents": {"": np.zeros(3, np.float32)}}, "a latent is named ''"),
+    "list": ({"latents": {"a": [1.0, 2.0]}}, "latent 'a' is a float"),
+    "half": ({"latents": {"a": np.float32([70000])}, "half": True}, "float16 ends at 65504"),
+    "image": ({"images": b"not an image"}, "is not a whole PNG, JPEG or WebP"),
+    "image_name": ({"images": "cat.png"}, "image"),
+    "image_none": ({"images": None}, "image"),
+    "pixels": ({"images": np.zeros((2, 2, 2), np.uint8)}, "image shape is"),
+    "setting": ({"settings": {"seed": -1}}, "must be at least 0"),
+    "json": ({"settings": {"x": _Odd()}}, "cannot be written as JSON"),
+    "json_cycle": ({"settings": {"x": _CYCLE}}, "cannot be written as JSON"),
+    "json_nan_key": ({"settings": {"x": {float("nan"): 1}}}, "cannot be written as JSON"),
+    "json_huge": ({"settings": {"x": 10**5000}}, "cannot be written as JSON"),
+    "compression": ({"compression": "gzip"}, "compression is 'gzip'"),
+    "tags": ({"tags": "cat"}, "tags is the string"),
+    "prompt": ({"prompt": None}, "prompt is None"),
+    "many": (
+        {"latents": {str(index): np.zeros(1, np.float32) for index in range(1001)}},
+        "more than the 1000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VALUES)
+@pytest.mark.parametrize("existing", [True, False], ids=["over_a_file", "new"])
+def test_bad_value_leaves_no_file(tmp_path: Path, name: str, existing: bool) -> None:
+    """A value that cannot be stored is our EncodeError; what stood there stays, and nothing is left."""
+    values, message = BAD_VALUES[name]
+    path = tmp_path / ("a.png" if name == "suffix" else "a.gen5")
+    if existing:
+        path.write_bytes(b"what stood there")
+    with pytest.raises(EncodeError, match=message):
+        gen5core.save(path, **{**NOTHING, **values})
+    assert ([path.name] if existing else []) == os.listdir(tmp_path)
+    assert not existing or b"what stood there" == path.read_bytes()
+
+
+def test_folder_missing(tmp_path: Path) -> None:
+    """A folder that does not exist is the file system's own error, and is not made."""
+    with pytest.raises(FileNotFoundError, match="missing"):
+        gen5core.save(tmp_path / "missing" / "a.gen5", **NOTHING)
+    assert [] == os.listdir(tmp_path)
+
+
+def test_saving_over_a_folder(tmp_path: Path) -> None:
+    """A folder of the file's name is the file system's own error; it stays, and nothing is left beside it."""
+    (tmp_path / "a.gen5").mkdir()
+    with pytest.raises(OSError, match=r"a\.gen5"):
+        gen5core.save(tmp_path / "a.gen5", **NOTHING)
+    assert ["a.gen5"] == os.listdir(tmp_path)
+
+
+@POSIX
+def test_saving_through_a_link(tmp_path: Path) -> None:
+    """Saving through a symbolic link replaces the file that it names, and the link stays."""
+    (tmp_path / "real").mkdir()
+    target = gen5core.save(tmp_path / "real" / "a.gen5", **NOTHING)
+    (tmp_path / "link.gen5").symlink_to(target)
+    gen5core.save(tmp_path / "link.gen5", prompt="new", **NOTHING)
+    assert (tmp_path / "link.gen5").is_symlink()
+    with gen5core.open(target) as file:
+        assert "new" == file.prompt
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    """An empty file is no GEN5 file."""
+    path = tmp_path / "a.gen5"
+    path.touch()
+    with pytest.raises(NotGen5Error, match="starts with b'', a GEN5 file starts with b'GEN5'"):
+        gen5core.open(path)
+
+
+@POSIX
+def test_folder(tmp_path: Path) -> None:
+    """A folder is no GEN5 file, and the message says that it is a folder."""
+    with pytest.raises(NotGen5Error, match="is a folder, not a regular file"):
+        gen5core.open(tmp_path)
+
+
+@POSIX
+@pytest.mark.parametrize("writer", [True, False])
+@pytest.mark.timeout(20)
+def test_fifo(tmp_path: Path, writer: bool) -> None:
+    """A FIFO is refused at once, whether or not anyone writes to it."""
+    path = tmp_path / "a.gen5"
+    os.mkfifo(path)
+    other = os.open(path, os.O_RDWR) if writer else -1
+    try:
+        with pytest.raises(NotGen5Error, match="is a FIFO, not a regular file"):
+            gen5core.open(path)
+    finally:
+        if writer:
+            os.close(other)
+
+
+@POSIX
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_device(device: str) -> None:
+    """An endless device is refused before a byte of it is read."""
+    with pytest.raises(NotGen5Error, match=f"{device} is a device, not a regular file"):
+        gen5core.open(device)
+
+
+@POSIX
+def test_unreadable_file() -> None:
+    """A file that may not be read is PermissionError, as the file system gives it."""
+    with tempfile.TemporaryDirectory() as name:
+        path = gen5core.save(Path(name) / "a.gen5", **NOTHING)
+        path.chmod(0)
+        Path(name).chmod(0o755)
+        owner = os.geteuid()
+        if owner == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(PermissionError, match=r"a\.gen5"):
+                gen5core.open(path)
+        finally:
+            os.seteuid(owner)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is FileNotFoundError, which is no Gen5Error."""
+    with pytest.raises(FileNotFoundError, match=r"a\.gen5") as caught:
+        gen5core.open(tmp_path / "a.gen5")
+    assert not isinstance(caught.value, Gen5Error)
+
+
+@pytest.mark.parametrize("size", [100, 2**20, 9 * 2**20])
+def test_file_shrinks_in_the_middle_of_a_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A file cut while a tensor is being read is TruncatedError, not a signal and not old memory."""
+    path = tmp_path / "a.gen5"
+    gen5core.save(path, latents={"a": np.ones(size // 4, np.float32)}, compression="none", **NOTHING)
+    read_some = FileSource._read_some
+
+    def cut_then_read(source: FileSource, view: memoryview, offset: int) -> int:
+        count = read_some(source, view[: max(view.nbytes // 2, 1)], offset)
+        os.truncate(path, 40)
+        return count
+
+    with gen5core.open(path) as file:
+        monkeypatch.setattr(FileSource, "_read_some", cut_then_read)
+        with pytest.raises(
+            TruncatedError, match=r"a\.gen5: chunk 0 \(LATN 'a'\) at offset \d+: .* it was cut"
+        ):
+            file.latents["a"].array()
+
+
+def test_reads_that_come_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that gives less than asked for, as a network share may, is asked again for the rest."""
+    path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, prompt="a cat", **NOTHING)
+    read_some = FileSource._read_some
+    monkeypatch.setattr(FileSource, "_read_some", lambda source, view, at: read_some(source, view[:3], at))
+    with gen5core.open(path) as file:
+        file.verify()
+        assert ("a cat", SMALL["a"].tolist()) == (file.prompt, file.latents["a"].array().tolist())
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    """Neither a refused file, nor a failed save, nor a closed file keeps a descriptor."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("descriptors are counted in /proc")
+    bad = tmp_path / "bad.gen5"
+    bad.write_bytes(b"GEN5" + bytes(60))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(Gen5Error):
+            gen5core.open(bad)
+        with pytest.raises(EncodeError):
+            gen5core.save(tmp_path / "a.gen5", settings={"x": _Odd()}, **NOTHING)
+        gen5core.open(gen5core.save(tmp_path / "b.gen5", **NOTHING)).close()
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_temporary_name_is_the_sweeps() -> None:
+    """The names that the tests above call debris are those that the module makes."""
+    assert (".gen5-", ".tmp") == (atomic_module.PREFIX, atomic_module.SUFFIX)

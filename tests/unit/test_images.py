@@ -1,0 +1,484 @@
+"""Pixels and encoded images: what this package encodes, judged by Pillow; what it is given, kept."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from PIL import Image, PngImagePlugin
+
+import gen5core
+from gen5core.errors import EncodeError, Gen5Error, LimitError, MalformedChunkError, UnsupportedDtypeError
+from gen5core.images import decode_image, deflate_png, encode_image, image_info, split_batch
+from gen5core.spec import Limits
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+SIZES = [(1, 1), (1, 7), (7, 1), (3, 5), (64, 63), (2, 300)]
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Return one PNG chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 2,
+    before: bytes = b"",
+    pixels: bytes | None = None,
+) -> bytes:
+    """Return a PNG put together by hand, black but for the pixels given (scanlines with filter types)."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    lines = bytes(height * (1 + -(-width * channels * depth // 8))) if pixels is None else pixels
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), before, chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND")]
+    return SIGNATURE + b"".join(parts)
+
+
+def noise(height: int, width: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def pillow(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def decode(data: bytes, limits: Limits | None = None) -> np.ndarray:
+    return decode_image(data, chunk="chunk 0 (DATA)", offset=32, limits=limits or Limits())
+
+
+def kinds(data: bytes) -> list[bytes]:
+    """Return the kinds of a PNG's chunks, in order."""
+    position, found = len(SIGNATURE), []
+    while position < len(data):
+        (size,) = struct.unpack_from(">I", data, position)
+        found.append(data[position + 4 : position + 8])
+        position += 12 + size
+    return found
+
+
+class TestEncode:
+    @pytest.mark.parametrize("level", [0, 6])
+    @pytest.mark.parametrize("channels", MODES)
+    @pytest.mark.parametrize("size", SIZES, ids=str)
+    def test_pillow_reads_it(self, size: tuple[int, int], channels: int, level: int) -> None:
+        """Grey, RGB and RGBA of any size are to Pillow the pixels that they were."""
+        pixels = noise(*size, channels)
+        data = encode_image(pixels, level=level)
+        image = pillow(data)
+        assert ("PNG", MODES[channels], size[::-1]) == (image.format, image.mode, image.size)
+        assert pixels.tobytes() == image.tobytes()
+        Image.open(io.BytesIO(data)).verify()
+
+    def test_two_axes_are_grey(self) -> None:
+        """(H, W) is the same image as (H, W, 1)."""
+        pixels = noise(3, 5, 1)
+        assert encode_image(pixels) == encode_image(pixels[:, :, 0])
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        npst.arrays(
+            np.uint8,
+            st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 4])),
+        )
+    )
+    def test_any_pixels(self, pixels: np.ndarray) -> None:
+        """Any pixels come back from Pillow and from this package's own decoder."""
+        data = encode_image(pixels)
+        assert pixels.tobytes() == pillow(data).tobytes()
+        assert pixels.tolist() == decode(data).tolist()
+
+    @pytest.mark.parametrize("view", ["Fortran", "sliced", "reversed"])
+    def test_layouts(self, view: str) -> None:
+        """Pixels are encoded by value, whatever their memory looks like."""
+        base = noise(8, 6, 3)
+        pixels = {
+            "Fortran": np.asfortranarray(base),
+            "sliced": base[::2, 1:-1],
+            "reversed": base[::-1, ::-1],
+        }[view]
+        assert pixels.tobytes() == pillow(encode_image(pixels)).tobytes()
+
+    def test_literal_bytes(self) -> None:
+        """A grey image of one pixel, byte for byte."""
+        expected = bytes.fromhex(
+            "89504e470d0a1a0a"  # signature
+            "0000000d 49484452"  # IHDR, 13 bytes
+            "00000001 00000001"  # width, height
+            "08 00 00 00 00"  # 8 bits, grey, deflate, adaptive filters, no interlace
+            "3a7e9b55"  # CRC-32
+            "0000000d 49444154"  # IDAT, 13 bytes
+            "7801"  # zlib, fastest
+            "01 0200 fdff"  # the last block, stored, 2 bytes
+            "02 07"  # filter Up, the grey value
+            "000d000a"  # Adler-32 of the two
+            "1d63ee7c"  # CRC-32
+            "00000000 49454e44 ae426082"  # IEND
+        )
+        assert expected.hex(" ") == encode_image(np.array([[7]], np.uint8)).hex(" ")
+
+    @pytest.mark.parametrize(
+        "shape", [(), (3,), (0, 4, 3), (4, 0, 3), (4, 4, 2), (4, 4, 5), (1, 1, 1, 1, 1)], ids=str
+    )
+    def test_wrong_shape(self, shape: tuple[int, ...]) -> None:
+        """Another shape is refused, saying which ones there are."""
+        with pytest.raises(EncodeError) as raised:
+            encode_image(np.zeros(shape, np.uint8))
+        rule = "it is (H, W), (H, W, C) or (B, H, W, C), C 1, 3 or 4, none 0"
+        assert f"image shape is {shape}; {rule}" == str(raised.value)
+
+    @pytest.mark.parametrize("dtype", ["float32", "uint16", "int8", "bool"])
+    def test_wrong_dtype(self, dtype: str) -> None:
+        """Another dtype is refused, with what to do about floats."""
+        with pytest.raises(UnsupportedDtypeError) as raised:
+            encode_image(np.zeros((2, 2, 3), dtype))
+        remedy = "scale floats from 0..1 with (255 * x).clip(0, 255).astype(np.uint8)"
+        assert f"image pixels are {dtype}, a PNG here holds uint8: {remedy}" == str(raised.value)
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("value", "kind"),
+        [
+            ("", b"tEXt"),
+            ("a cat", b"tEXt"),
+            ("Größe ½", b"tEXt"),
+            ("猫 “neon”", b"iTXt"),
+            ("x" * 100_000, b"tEXt"),
+            ('{"seed": 18446744073709551615}', b"tEXt"),
+        ],
+        ids=["empty", "ASCII", "Latin-1", "UTF-8", "long", "JSON"],
+    )
+    def test_pillow_reads_it(self, value: str, kind: bytes) -> None:
+        """Latin-1 goes into tEXt, the rest into iTXt, before the pixels; Pillow reads the same text."""
+        data = encode_image(noise(2, 2, 3), text={"prompt": value})
+        assert [b"IHDR", kind, b"IDAT", b"IEND"] == kinds(data)
+        assert {"prompt": value} == pillow(data).text
+
+    def test_several(self) -> None:
+        """Several texts keep their order."""
+        text = {"workflow": "{}", "Größe": "犬", "prompt": "a"}
+        assert list(text.items()) == list(pillow(encode_image(noise(2, 2, 3), text=text)).text.items())
+
+    def test_half_a_surrogate(self) -> None:
+        """What UTF-8 cannot carry becomes a question mark."""
+        data = encode_image(noise(2, 2, 3), text={"prompt": "犬\ud800"})
+        assert {"prompt": "犬?"} == pillow(data).text
+
+    @pytest.mark.parametrize("keyword", ["", "x" * 80, "a\0b"], ids=["empty", "long", "with zero"])
+    def test_keyword_length(self, keyword: str) -> None:
+        """A keyword that PNG does not allow is refused."""
+        with pytest.raises(EncodeError, match=r"is not 1 to 79 characters$"):
+            encode_image(noise(2, 2, 3), text={keyword: ""})
+
+    def test_keyword_charset(self) -> None:
+        """A keyword beyond Latin-1 is refused."""
+        with pytest.raises(EncodeError, match=r"^PNG keyword '犬' is not Latin-1$"):
+            encode_image(noise(2, 2, 3), text={"犬": ""})
+
+    def test_prompt_and_workflow_of_a_save(self, tmp_path: Path) -> None:
+        """Pixels saved with ComfyUI's prompt and workflow carry both as ComfyUI's own PNGs do."""
+        comfyui = {"prompt": {"3": {"class_type": "犬"}}, "workflow": {"nodes": []}, "version": "0.3.64"}
+        gen5core.save(tmp_path / "a.gen5", images=noise(2, 2, 3), comfyui=comfyui, environment=None)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            text = pillow(file.images[0].bytes).text
+        expected = {"prompt": '{"3":{"class_type":"\\u72ac"}}', "workflow": '{"nodes":[]}'}
+        assert expected == text
+
+
+class TestDeflate:
+    PIXELS = np.repeat(noise(16, 1, 3), 64, axis=1)
+
+    @pytest.mark.parametrize("channels", MODES)
+    def test_smaller_and_equal(self, channels: int) -> None:
+        """A stored PNG becomes smaller and keeps its pixels and every other chunk."""
+        pixels = np.repeat(noise(16, 1, channels), 64, axis=1)
+        before = encode_image(pixels, text={"prompt": "a", "workflow": "犬"})
+        after = deflate_png(before)
+        assert len(after) < len(before) / 2
+        assert pixels.tobytes() == pillow(after).tobytes()
+        assert before.partition(b"IDAT")[0][:-4] == after.partition(b"IDAT")[0][:-4]
+        assert kinds(before) == kinds(after)
+
+    def test_chunks_around_the_pixels(self) -> None:
+        """Chunks after the pixels stay after them, several IDAT become one."""
+        lines = bytes(8 * 25)
+        stream = zlib.compress(lines, 0)
+        parts = [chunk(b"IDAT", stream[:40]), chunk(b"IDAT", stream[40:]), chunk(b"tEXt", b"a\0b")]
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+        before = SIGNATURE + header + chunk(b"gAMA", b"\0\0\xb1\x8f") + b"".join(parts) + chunk(b"IEND")
+        after = deflate_png(before)
+        assert [b"IHDR", b"gAMA", b"IDAT", b"tEXt", b"IEND"] == kinds(after)
+        assert pillow(before).tobytes() == pillow(after).tobytes()
+
+    def test_small_already(self) -> None:
+        """A PNG that gains nothing is handed back as it is."""
+        small = deflate_png(encode_image(self.PIXELS), level=9)
+        assert small is deflate_png(small, level=1)
+
+    def test_16_bit(self) -> None:
+        """Any PNG is deflated by its stream alone, so its depth does not matter."""
+        lines = b"".join(b"\0" + bytes(6 * 4) for _ in range(3))
+        header = SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0))
+        before = header + chunk(b"IDAT", zlib.compress(lines, 0)) + chunk(b"IEND")
+        after = deflate_png(before)
+        assert len(after) < len(before)
+        assert pillow(before).tobytes() == pillow(after).tobytes()
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"GIF89a",
+            SIGNATURE,
+            encode_image(PIXELS)[:-12],
+            encode_image(PIXELS)[:-1],
+            encode_image(PIXELS) + b"after",
+            encode_image(PIXELS).replace(b"\x78\x01", b"\x78\x02", 1),
+            encode_image(PIXELS).replace(b"IHDR", b"IHDS", 1),
+            png(2, 2, pixels=bytes(10_000_000)),
+        ],
+        ids=["empty", "no PNG", "signature", "no IEND", "cut", "more", "bad stream", "no IHDR", "bomb"],
+    )
+    def test_not_whole(self, data: bytes) -> None:
+        """What is no whole PNG, or inflates to more than its size tells, comes back as it is."""
+        assert deflate_png(data) is data
+
+    @settings(max_examples=100, deadline=None)
+    @given(at=st.integers(0, 200), data=st.binary(max_size=4))
+    def test_damaged(self, at: int, data: bytes) -> None:
+        """Damage never raises, and never makes the PNG larger."""
+        whole = encode_image(self.PIXELS[:2, :20], text={"prompt": "a"})
+        damaged = whole[:at] + data + whole[at + len(data) :]
+        assert len(deflate_png(damaged)) <= len(damaged)
+
+
+class TestDecode:
+    @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+    @pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
+    def test_modes(self, mode: str, image_format: str) -> None:
+        """Every 8-bit kind of PNG becomes grey, RGB or RGBA with the pixels that Pillow shows."""
+        image = Image.fromarray(noise(5, 7, 4 if "A" in mode else 3)).convert(mode)
+        data = encoded(image, image_format, **({"lossless": True} if image_format == "WEBP" else {}))
+        shown = pillow(data)
+        target = {"1": "L", "L": "L", "LA": "RGBA", "P": "RGB", "RGB": "RGB", "RGBA": "RGBA"}[shown.mode]
+        actual = decode(data)
+        assert (5, 7, {"L": 1, "RGB": 3, "RGBA": 4}[target]) == actual.shape
+        assert shown.convert(target).tobytes() == actual.tobytes()
+
+    def test_jpeg(self) -> None:
+        """A JPEG is decoded, one in CMYK too."""
+        image = Image.fromarray(noise(5, 7, 3))
+        for mode in ("RGB", "CMYK", "L"):
+            data = encoded(image.convert(mode), "JPEG")
+            expected = pillow(data).convert("L" if mode == "L" else "RGB").tobytes()
+            assert expected == decode(data).tobytes()
+
+    @pytest.mark.parametrize(
+        ("before", "colour", "expected"),
+        [
+            (chunk(b"tRNS", b"\0\0\0\0\0\0"), 2, [0, 0, 0, 0]),
+            (chunk(b"tRNS", b"\0\0"), 0, [0, 0, 0, 0]),
+            (chunk(b"PLTE", b"\x07\x08\x09") + chunk(b"tRNS", b"\x50"), 3, [7, 8, 9, 0x50]),
+        ],
+        ids=["RGB", "grey", "palette"],
+    )
+    def test_transparent_colour(self, before: bytes, colour: int, expected: list[int]) -> None:
+        """A colour or palette entry that tRNS makes transparent is transparent in the array."""
+        actual = decode(png(2, 2, colour=colour, before=before))
+        assert [expected] * 4 == actual.reshape(4, 4).tolist()
+
+    @pytest.mark.parametrize("colour", [0, 2, 4, 6])
+    def test_16_bit(self, colour: int) -> None:
+        """A PNG of 16 bits a channel is refused as an array, naming the way out; Pillow would cut it."""
+        with pytest.raises(MalformedChunkError) as raised:
+            decode(png(2, 2, depth=16, colour=colour))
+        rule = (
+            "its pixels take 16 bits a channel, which 8 bits do not hold; take the encoded image (`.bytes`)"
+        )
+        assert f"chunk 0 (DATA) at offset 32: {rule}" == str(raised.value)
+
+    @pytest.mark.parametrize("depth", [1, 2, 4])
+    def test_fewer_bits(self, depth: int) -> None:
+        """Grey of 1, 2 or 4 bits is stretched to 8, as Pillow shows it."""
+        lines = b"\0" + bytes([0b11100100]) + b"\0" + bytes([0b00011011])
+        data = png(8 // depth, 2, depth=depth, colour=0, pixels=lines)
+        assert list(pillow(data).convert("L").tobytes()) == decode(data).ravel().tolist()
+
+    def test_result_is_writable(self) -> None:
+        """Pixels come in memory that may be written to."""
+        pixels = decode(encode_image(noise(2, 2, 3)))
+        pixels[:] = 9
+        assert 9 * 12 == pixels.sum()
+
+
+class TestLimits:
+    def test_before_decoding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Too many pixels are refused from the header, before anything is decoded."""
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda image: pytest.fail("decoded"))
+        with pytest.raises(LimitError) as raised:
+            decode(png(20_000, 20_000, pixels=b""))
+        rule = (
+            "image of 20000 x 20000 pixels, the limit is 268435456; if you trust the file, pass larger Limits"
+        )
+        assert f"chunk 0 (DATA) at offset 32: {rule}" == str(raised.value)
+
+    def test_exactly(self) -> None:
+        """The limit itself is allowed."""
+        data = encode_image(noise(4, 5, 3))
+        assert (4, 5, 3) == decode(data, Limits(image_pixels=20)).shape
+        with pytest.raises(LimitError, match="image of 5 x 4 pixels, the limit is 19;"):
+            decode(data, Limits(image_pixels=19))
+
+    @pytest.mark.parametrize("side", [10_000, 16_384])
+    def test_pillows_own_bound(self, side: int) -> None:
+        """Pillow's own bound neither warns nor refuses below this package's limit."""
+        info = image_info(png(side, side, pixels=b""), Limits())
+        assert ("PNG", side, side, "RGB") == (info.format, info.width, info.height, info.mode)
+
+    def test_larger_limits(self, tmp_path: Path) -> None:
+        """A caller's larger or smaller limits reach the image."""
+        gen5core.save(tmp_path / "a.gen5", images=noise(4, 5, 3), environment=None)
+        with (
+            gen5core.open(tmp_path / "a.gen5", limits=Limits(image_pixels=19)) as file,
+            pytest.raises(LimitError, match=r"a\.gen5: chunk 0 \(DATA\) at offset 32: image of 5 x 4 pixels"),
+        ):
+            file.images[0].array()
+
+    def test_bytes_do_not_count_pixels(self, tmp_path: Path) -> None:
+        """The encoded image is handed out whatever it claims to measure."""
+        data = png(20_000, 20_000, pixels=b"")
+        gen5core.save(tmp_path / "a.gen5", images=data, environment=None)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            assert data == file.images[0].bytes
+
+
+class TestGivenBytes:
+    @pytest.mark.parametrize("compression", ["auto", "none", "zstd"])
+    @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
+    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+    def test_kept(self, tmp_path: Path, image_format: str, compression: Any, kind: Any) -> None:
+        """Encoded images are stored as they are, and their rows tell what they are."""
+        data = encoded(Image.fromarray(noise(5, 7, 3)), image_format)
+        gen5core.save(tmp_path / "a.gen5", images=kind(data), compression=compression, environment=None)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            (image,) = file.images
+            assert data == image.bytes
+            assert len(data) == image.size_bytes
+            facts = {name: value for name, value in image.facts.items() if name != "stored_sha256"}
+            assert pillow(data).convert("RGB").tobytes() == image.array().tobytes()
+        assert {"index": 0, "width": 7, "height": 5, "format": image_format} == facts
+
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"no image", b"GIF89a", b"BM", SIGNATURE, b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP8 "],
+        ids=repr,
+    )
+    def test_no_image(self, tmp_path: Path, data: bytes) -> None:
+        """Bytes that are no PNG, JPEG or WebP are refused before anything is written."""
+        with pytest.raises(EncodeError) as raised:
+            gen5core.save(tmp_path / "a.gen5", images=data, environment=None)
+        start = f"image starts with {data[:8]!r} and is not a whole PNG, JPEG or WebP ("
+        assert start == str(raised.value)[: len(start)]
+        assert [] == list(tmp_path.iterdir())
+
+
+class TestBatch:
+    def test_split(self) -> None:
+        """Arrays, batches, bytes and lists of them become one item an image, in order."""
+        data = encode_image(noise(1, 1, 1))
+        items = split_batch(
+            [noise(2, 3, 3), [np.zeros((2, 4, 5, 4), np.uint8)], data, np.zeros((6, 7), "u1")]
+        )
+        shapes = [item if isinstance(item, bytes) else item.shape for item in items]
+        assert [(2, 3, 3), (4, 5, 4), (4, 5, 4), data, (6, 7, 1)] == shapes
+
+    def test_views(self) -> None:
+        """A batch is not copied."""
+        batch = np.zeros((2, 4, 5, 4), np.uint8)
+        assert [True, True] == [np.shares_memory(batch, image) for image in split_batch(batch)]
+
+    def test_torch(self) -> None:
+        """torch tensors of uint8 are taken, of anything else refused by dtype."""
+        torch = pytest.importorskip("torch")
+        assert [(4, 5, 3)] * 2 == [image.shape for image in split_batch(torch.zeros(2, 4, 5, 3).byte())]
+        with pytest.raises(UnsupportedDtypeError, match=r"^image pixels are torch\.bfloat16, a PNG"):
+            split_batch(torch.zeros(2, 4, 5, 3, dtype=torch.bfloat16))
+
+    @pytest.mark.parametrize("images", ["a.png", None, 5, [["a.png"]]], ids=repr)
+    def test_no_images(self, images: Any) -> None:
+        """A path, None or a number is refused by its type."""
+        kind = "str" if not isinstance(images, (int, type(None))) else type(images).__name__
+        with pytest.raises(EncodeError) as raised:
+            split_batch(images)
+        assert f"an image is a {kind}; give encoded bytes, or pixels as uint8 array" == str(raised.value)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid APNG:UserWarning")
+class TestHostile:
+    @settings(max_examples=150, deadline=None)
+    @given(st.binary(max_size=200), st.sampled_from([b"", SIGNATURE, b"\xff\xd8\xff", b"RIFF....WEBPVP8L"]))
+    @example(b"", b"")
+    def test_any_bytes(self, data: bytes, start: bytes) -> None:
+        """Arbitrary bytes give this package's errors only."""
+        with pytest.raises(MalformedChunkError, match=r"^chunk 0 \(DATA\) at offset 32: "):
+            decode(start + data)
+
+    @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(data=st.data(), kind=st.sampled_from(["L", "RGB", "RGBA", "P", "JPEG", "WEBP"]))
+    def test_mutated(self, data: st.DataObject, kind: str) -> None:
+        """A real image with bytes changed, cut or put in twice is decoded or refused, never more."""
+        damaged = bytearray(SAMPLES[kind])
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(damaged)))
+            damaged[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+        try:
+            pixels = decode(bytes(damaged), Limits(image_pixels=10_000))
+        except Gen5Error:
+            return
+        assert (np.uint8, 3) == (pixels.dtype, pixels.ndim)
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        kind=st.sampled_from(
+            [b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"pHYs", b"tRNS", b"PLTE", b"acTL", b"eXIf"]
+        ),
+        body=st.binary(max_size=40),
+    )
+    def test_forged_chunk(self, kind: bytes, body: bytes) -> None:
+        """A chunk of any content, its CRC right, is decoded around or refused."""
+        try:
+            pixels = decode(png(3, 2, before=chunk(kind, body)))
+        except Gen5Error:
+            return
+        assert (2, 3) == pixels.shape[:2]
+
+
+SAMPLES = {
+    **{
+        mode: encoded(Image.fromarray(noise(6, 5, 4)).convert(mode), "PNG")
+        for mode in ("L", "RGB", "RGBA", "P")
+    },
+    "JPEG": encoded(Image.fromarray(noise(6, 5, 3)), "JPEG"),
+    "WEBP": encoded(Image.fromarray(noise(6, 5, 3)), "WEBP"),
+}

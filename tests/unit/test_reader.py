@@ -1,0 +1,592 @@
+"""What ``open`` gives: little read at first, everything checked, each field, and files of other makers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zstandard
+from PIL import Image
+
+import gen5core
+from gen5core import ChecksumError, ChunkNotFoundError, Limits
+from gen5core.environment import Component, Environment
+from gen5core.errors import LimitError, MalformedChunkError
+from gen5core.records import Trailer
+from gen5core.source import FileSource
+
+HEADER = struct.Struct("<4sBBHIIIIQ")
+FRAME = struct.Struct("<4s4sI")
+ENVIRONMENT = Environment(
+    (Component("python", "name=python;version=3.11.7"),),
+    {"attention": "name=attention;backend=pytorch"},
+    {"os": "Linux 6.8.0", "cpu_cores": 8},
+)
+FACTS: dict[str, Any] = {
+    "settings": {"seed": 2**64 - 1, "steps": 20, "sampler": "euler"},
+    "prompt": "a cat “犬”",
+    "model_name": "SD 3",
+    "model_version": "3.0",
+    "tags": ["cat", "neon"],
+    "comfyui": {"prompt": {"3": {"class_type": "KSampler"}}, "workflow": {"nodes": []}, "version": "0.3.64"},
+    "capture": {"noise_source": "recorded"},
+    "resources": [{"kind": "checkpoint", "name": "sd3.safetensors"}],
+    "environment": ENVIRONMENT,
+    "hardware": {"os": "Linux 6.8.0", "cpu_cores": 8},
+}
+Reads = list[tuple[int, int]]
+
+
+def save(path: Path, **facts: Any) -> Path:
+    return gen5core.save(path, **{"environment": None, "hardware": None} | facts)
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def png(colour: str = "red") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (6, 4), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "a.gen5"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """Offset and size of every read of a file, in order."""
+    done: Reads = []
+    read_into = FileSource.read_into
+
+    def spied(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+        done.append((offset, view.nbytes))
+        read_into(self, view, offset, chunk=chunk)
+
+    monkeypatch.setattr(FileSource, "read_into", spied)
+    return done
+
+
+def latent_row(data: bytes, offset: int, key: str | None = "x_T", index: int = 0) -> dict[str, Any]:
+    """Return the row of a raw float32 latent of one axis, as 0.1.0 writes it."""
+    return {
+        "index": index,
+        "type": "LATN",
+        "flags": "F32",
+        "offset": offset,
+        "compressed_size": 12 + len(data),
+        "uncompressed_size": len(data),
+        "hash": hashlib.sha256(data).hexdigest(),
+        "extra": {"shape": [len(data) // 4], "dtype": "float32"} | ({} if key is None else {"key": key}),
+        "compressed": False,
+    }
+
+
+def old_file(chunks: bytes, rows: list[dict[str, Any]], **info: Any) -> bytes:
+    """Return a file of version 1.0 made by hand: chunks from byte 32, then META with a wrong file size."""
+    file_info = {
+        "magic": "GEN5",
+        "version_major": 1,
+        "version_minor": 0,
+        "file_size": 1,
+        "chunk_count": len(rows),
+    }
+    core = {"file_info": file_info, "model_info": info, "chunks": rows}
+    text = json.dumps({"gen5_metadata": core}, indent=2).encode()
+    meta = zstandard.ZstdCompressor().compress(FRAME.pack(b"META", b"0000", len(text)) + text)
+    offset = 32 + len(chunks)
+    header = HEADER.pack(b"GEN5", 1, 0, 0, offset, len(meta), len(rows), offset + len(meta), 0)
+    return header + chunks + meta
+
+
+def with_trailers(data: bytes, *trailers: bytes) -> bytes:
+    """Return a sealed file with trailers put after META, the header sealed again."""
+    fields = list(HEADER.unpack(data[:32]))
+    fields[3] |= 2
+    fields[7] += sum(len(trailer) for trailer in trailers)
+    fields[8] = 0
+    meta = data[fields[4] : fields[4] + fields[5]]
+    seal = hashlib.sha256(b"GEN5seal1" + HEADER.pack(*fields)[:24] + meta).digest()[:8]
+    return HEADER.pack(*fields)[:24] + seal + data[32:] + b"".join(trailers)
+
+
+def trailer(kind: bytes, data: bytes) -> bytes:
+    return FRAME.pack(kind, b"0000", len(data)) + data
+
+
+class TestLaziness:
+    @pytest.fixture
+    def stored(self, target: Path) -> Path:
+        latents = {"a": noise(70_000), "b": np.zeros(50_000, np.float32)}
+        return save(target, latents=latents, images=png(), **FACTS)
+
+    def test_open(self, stored: Path, reads: Reads) -> None:
+        """Opening reads the header and META, each once, and nothing else."""
+        with gen5core.open(stored) as file:
+            meta = (file.header.chunk_table_offset, file.header.chunk_table_size)
+        assert [(0, 32), meta] == reads
+
+    def test_metadata(self, stored: Path, reads: Reads) -> None:
+        """Every fact of META, and what is known of latents and images, takes no further read."""
+        with gen5core.open(stored) as file:
+            reads.clear()
+            _ = file.metadata, file.settings, file.prompt, file.hardware, file.comfyui, file.resources
+            _ = [(latent.shape, latent.dtype, latent.orig_dtype) for latent in file.latents.values()]
+            _ = [(image.size_bytes, image.facts) for image in file.images]
+            _ = repr(file), file.rows, file.trailers
+        assert [] == reads
+
+    def test_one_latent(self, stored: Path, reads: Reads) -> None:
+        """An array reads its own chunk, whole and once, and no other."""
+        with gen5core.open(stored) as file:
+            for name, row in zip("ab", file.rows, strict=False):
+                reads.clear()
+                file.latents[name].array()
+                assert sum(size for _, size in reads) == row.compressed_size
+                assert row.offset == min(offset for offset, _ in reads)
+                assert row.end == max(offset + size for offset, size in reads)
+
+    def test_environment(self, stored: Path, reads: Reads) -> None:
+        """The environment is read when it is asked for."""
+        with gen5core.open(stored) as file:
+            reads.clear()
+            _ = file.environment
+            (row,) = [row for row in file.rows if row.type == "ENVC"]
+        assert [(row.offset, row.compressed_size)] == reads
+
+    def test_open_does_not_grow(self, tmp_path: Path, reads: Reads) -> None:
+        """Opening reads as little from a file of 40 MB as from one of 40 bytes."""
+        told = []
+        for index, count in enumerate((10, 10_000_000)):
+            path = save(tmp_path / f"{index}.gen5", latents={"a": np.ones(count, "f4")}, compression="none")
+            reads.clear()
+            gen5core.open(path).close()
+            told.append(sum(size for _, size in reads))
+        assert abs(told[0] - told[1]) < 32
+
+    def test_verify_reads_every_byte(self, stored: Path) -> None:
+        """A verification looks at every byte of the file."""
+        seen = np.zeros(stored.stat().st_size, bool)
+        read_into = FileSource.read_into
+
+        def marking(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+            seen[offset : offset + view.nbytes] = True
+            read_into(self, view, offset, chunk=chunk)
+
+        with gen5core.open(stored) as file, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(FileSource, "read_into", marking)
+            file.verify()
+        assert [] == np.flatnonzero(~seen).tolist()
+
+
+class TestFields:
+    def test_all(self, target: Path) -> None:
+        """Every field that was saved is there under its name."""
+        save(target, latents={"initial_noise": noise(3)}, images=png(), **FACTS)
+        with gen5core.open(target) as file:
+            read = {name: getattr(file, name) for name in FACTS}
+            assert FACTS | {"tags": ("cat", "neon")} == read
+            assert ((1, 1), "1.1", True) == (file.version, str(file.version), file.sealed)
+            assert str(target) == file.path
+            meta = target.read_bytes()[file.header.chunk_table_offset :]
+            assert hashlib.sha256(meta).hexdigest() == file.root
+            assert ["gen5_metadata", "comfyui", "capture", "resources", "environment"] == list(file.metadata)
+            assert file.metadata["gen5_metadata"]["model_info"]["date"] == file.date
+
+    def test_nothing(self, target: Path) -> None:
+        """What was not saved is None or empty, never an error."""
+        save(target)
+        with gen5core.open(target) as file:
+            assert (None, None, [], None) == (file.comfyui, file.capture, file.resources, file.environment)
+            assert ({}, {}, (), "") == (file.settings, file.hardware, file.tags, file.prompt)
+            assert ([], ()) == (list(file.latents), file.images)
+
+    def test_metadata_only_of_the_other(self, target: Path) -> None:
+        """A file that holds no model_info at all has empty fields."""
+        target.write_bytes(old_file(b"", []))
+        with gen5core.open(target) as file:
+            told = (file.prompt, file.model_name, file.model_version, file.date, file.tags)
+        assert ("", "", "", "", ()) == told
+
+    @pytest.mark.parametrize(
+        ("name", "field", "value", "kind"),
+        [
+            ("prompt", "prompt", 3, "a string"),
+            ("model_name", "model_name", None, "a string"),
+            ("model_version", "version", ["3"], "a string"),
+            ("date", "date", 0, "a string"),
+            ("tags", "tags", "cat", "a list"),
+            ("tags", "tags", [3], "a string"),
+            ("settings", "generation_settings", [], "an object"),
+            ("hardware", "hardware_info", "cpu", "an object"),
+        ],
+    )
+    def test_wrong_kind(self, target: Path, name: str, field: str, value: Any, kind: str) -> None:
+        """A field of another kind does not keep the file from opening; asking for it, or verify, tells."""
+        target.write_bytes(old_file(b"", [], **{field: value}))
+        shown = value[0] if kind == "a string" and name == "tags" else value
+        with gen5core.open(target) as file:
+            for ask in (lambda: getattr(file, name), file.verify):
+                with pytest.raises(MalformedChunkError) as raised:
+                    ask()
+                expected = f"{target}: META at offset 32: {field} is {shown!r}, not {kind}"
+                assert expected == str(raised.value)
+
+    def test_repr(self, target: Path) -> None:
+        """A file, a latent and a header row show what they are."""
+        latents = {"initial_noise": noise(1, 4), "final_latent": [noise(2), noise(3)]}
+        save(target, latents=latents, images=[png(), png()])
+        with gen5core.open(target) as file:
+            names = "initial_noise, final_latent"
+            assert f"<Gen5File {target} version 1.1, latents {names}, 2 images>" == repr(file)
+            assert "<StoredTensor 'initial_noise' float32 [1, 4]>" == repr(file.latents["initial_noise"])
+            nested = "<StoredTensor 'final_latent' float32 [2] + float32 [3]>"
+            assert nested == repr(file.latents["final_latent"])
+            assert "chunk 0 (LATN 'initial_noise')" == str(file.rows[0])
+
+    def test_report(self, target: Path) -> None:
+        """A verification reports what it looked at."""
+        save(target, latents={"a": noise(3)}, **FACTS)
+        with gen5core.open(target) as file:
+            expected = {
+                "version": (1, 1),
+                "sealed": True,
+                "root": file.root,
+                "chunk_count": 2,
+                "checked_bytes": target.stat().st_size,
+                "notes": (),
+            }
+            assert expected == asdict(file.verify())
+
+
+class TestLatents:
+    def test_mapping(self, target: Path) -> None:
+        """Latents are a Mapping in the order they were saved."""
+        save(target, latents={"b": noise(1), "a": noise(2)})
+        with gen5core.open(target) as file:
+            assert (["b", "a"], 2) == (list(file.latents), len(file.latents))
+            assert [True, False, False] == [name in file.latents for name in ("a", "initial_noise", 3)]
+            assert file.latents.get("c") is None
+
+    @pytest.mark.parametrize(("names", "told"), [(["b", "a"], "b, a"), ([], "none")])
+    def test_unknown_name(self, target: Path, names: list[str], told: str) -> None:
+        """A name that is not there is a KeyError that lists those that are."""
+        save(target, latents={name: noise(1) for name in names})
+        with gen5core.open(target) as file, pytest.raises(KeyError) as raised:
+            file.latents["c"]
+        assert f"there is no latent 'c'; the file has {told}" == str(raised.value)
+        assert isinstance(raised.value, ChunkNotFoundError)
+
+    @pytest.mark.parametrize("threads", [None, 1, 2, 8])
+    def test_arrays(self, target: Path, threads: int | None) -> None:
+        """Several latents are read side by side and come back by name, in the order asked for."""
+        latents = {str(index): noise(1000, seed=index) for index in range(6)}
+        save(target, latents=latents)
+        with gen5core.open(target) as file:
+            every = file.latents.arrays(threads=threads)
+            some = file.latents.arrays(["4", "1"], threads=threads)
+        assert {name: array.tobytes() for name, array in latents.items()} == {
+            name: array.tobytes() for name, array in every.items()
+        }
+        assert ["4", "1"] == list(some)
+        assert [latents["4"].tolist(), latents["1"].tolist()] == [array.tolist() for array in some.values()]
+
+    def test_arrays_use_threads(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two threads are at work at once: each waits for the other, and both go on."""
+        save(target, latents={"a": noise(10), "b": noise(20)}, compression="none")
+        meet = threading.Barrier(2, timeout=20)
+        waited = set()
+        read_into = FileSource.read_into
+
+        def meeting(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+            if threading.get_ident() not in waited:
+                waited.add(threading.get_ident())
+                meet.wait()
+            read_into(self, view, offset, chunk=chunk)
+
+        with gen5core.open(target) as file:
+            monkeypatch.setattr(FileSource, "read_into", meeting)
+            arrays = file.latents.arrays(threads=2)
+        assert (2, 10, 20) == (len(waited), arrays["a"].size, arrays["b"].size)
+
+    def test_first_error_in_order(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of several damaged latents the first asked for is told, whichever thread is first."""
+        save(target, latents={"a": noise(100), "b": noise(100)}, compression="none")
+        data = bytearray(target.read_bytes())
+        data[60] ^= 1
+        data[500] ^= 1
+        target.write_bytes(data)
+        read_into = FileSource.read_into
+
+        def slow_at_first(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+            time.sleep(0.05 if "'a'" in chunk else 0)
+            read_into(self, view, offset, chunk=chunk)
+
+        monkeypatch.setattr(FileSource, "read_into", slow_at_first)
+        with gen5core.open(target) as file, pytest.raises(ChecksumError, match=r"chunk 0 \(LATN 'a'\)"):
+            file.latents.arrays(["a", "b"], threads=2)
+
+    def test_one_file_in_many_threads(self, target: Path) -> None:
+        """One open file serves many threads at once, each with the right bytes."""
+        latents = {str(index): noise(5000, seed=index) for index in range(4)}
+        save(target, latents=latents)
+        faults: list[str] = []
+
+        def work(name: str) -> None:
+            for _ in range(20):
+                if file.latents[name].array().tobytes() != latents[name].tobytes():
+                    faults.append(name)
+
+        with gen5core.open(target) as file:
+            threads = [threading.Thread(target=work, args=(str(index % 4),)) for index in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert [] == faults
+
+
+class TestClosing:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda file: file.latents["a"].array(),
+            lambda file: file.images[0].bytes,
+            lambda file: file.images[0].array(),
+            lambda file: file.environment,
+            lambda file: file.verify(),
+        ],
+        ids=["latent", "image bytes", "image", "environment", "verify"],
+    )
+    def test_closed(self, target: Path, ask: Callable[[Any], Any]) -> None:
+        """Reading from a closed file says where reading belongs."""
+        save(target, latents={"a": noise(3)}, images=png(), **FACTS)
+        with gen5core.open(target) as file:
+            pass
+        with pytest.raises(
+            ValueError, match=r"a\.gen5 is closed; read inside the `with gen5core\.open\(\.\.\.\)`"
+        ):
+            ask(file)
+
+    def test_facts_outlive_the_file(self, target: Path) -> None:
+        """What META tells can be read after closing, and closing twice is no error."""
+        save(target, latents={"a": noise(3)}, **FACTS)
+        with gen5core.open(target) as file:
+            array = file.latents["a"].array()
+        file.close()
+        assert (FACTS["prompt"], FACTS["comfyui"], (3,)) == (file.prompt, file.comfyui, array.shape)
+
+    def test_refused_file_is_closed(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is refused is closed again."""
+        closed = []
+        monkeypatch.setattr(FileSource, "close", lambda self: closed.append(self.path))
+        target.write_bytes(b"no GEN5 file")
+        with pytest.raises(gen5core.NotGen5Error, match=r"starts with b'no G', a GEN5 file starts"):
+            gen5core.open(target)
+        assert [target] == closed
+
+
+class TestVerifyFlag:
+    def test_digests_are_checked(self, target: Path) -> None:
+        """By default a damaged chunk is refused as it is read, naming file, chunk and offset."""
+        save(target, latents={"a": noise(100)}, compression="none")
+        _flip(target, 60)
+        with gen5core.open(target) as file, pytest.raises(ChecksumError) as raised:
+            file.latents["a"].array()
+        error = raised.value
+        assert (str(target), "chunk 0 (LATN 'a')", 32) == (error.path, error.chunk, error.offset)
+
+    def test_others_stay_readable(self, target: Path) -> None:
+        """Damage to one latent does not keep the others from being read."""
+        save(target, latents={"a": noise(100), "b": noise(7)}, compression="none")
+        _flip(target, 60)
+        with gen5core.open(target) as file:
+            assert noise(7).tolist() == file.latents["b"].array().tolist()
+
+    def test_told_not_to(self, target: Path) -> None:
+        """With verify=False damaged values are handed out, and ``verify()`` still finds them."""
+        save(target, latents={"a": noise(100)}, compression="none")
+        _flip(target, 60)
+        with gen5core.open(target, verify=False) as file:
+            different = np.flatnonzero(file.latents["a"].array() != noise(100))
+            with pytest.raises(ChecksumError, match="SHA-256 of the payload is"):
+                file.verify()
+        assert [4] == different.tolist()
+
+    def test_seal(self, target: Path) -> None:
+        """With verify=False a wrong seal opens, without it not, and ``verify()`` finds it."""
+        save(target, prompt="a")
+        _flip(target, 24)
+        with pytest.raises(ChecksumError, match=r"the seal is \w{16}, header and META give \w{16}:"):
+            gen5core.open(target)
+        with gen5core.open(target, verify=False) as file, pytest.raises(ChecksumError, match="the seal is"):
+            file.verify()
+
+    def test_changed_after_opening(self, target: Path) -> None:
+        """``verify()`` reads header and META again, so a change since opening is found."""
+        save(target, prompt="a")
+        with gen5core.open(target) as file:
+            file.verify()
+            _flip(target, 25)
+            with pytest.raises(ChecksumError, match="the seal is"):
+                file.verify()
+
+    def test_limits(self, target: Path) -> None:
+        """Limits given to ``open`` hold for META and for chunks."""
+        save(target, latents={"a": np.zeros(1000, "f4")})
+        with pytest.raises(LimitError, match=r"META at offset \d+: takes \d+ bytes, the limit is 10; if you"):
+            gen5core.open(target, limits=Limits(meta_stored_bytes=10))
+        with pytest.raises(LimitError, match="lists 1 chunks, the limit is 0"):
+            gen5core.open(target, limits=Limits(chunks=0))
+        with (
+            gen5core.open(target, limits=Limits(inflated_bytes=4011)) as file,
+            pytest.raises(LimitError, match="inflates to 4012 bytes, the limit is 4011; if you trust"),
+        ):
+            file.latents["a"].array()
+        with gen5core.open(target, limits=Limits(inflated_bytes=4012)) as file:
+            assert (1000,) == file.latents["a"].array().shape
+
+
+class TestOldFiles:
+    DATA = np.array([1.5, -2.0], np.float32).tobytes()
+    CHUNK = FRAME.pack(b"LATN", b"F32\0", 8) + DATA
+
+    def test_alias(self, target: Path) -> None:
+        """The only latent of a 1.0 file is the starting noise too, whatever its name."""
+        target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
+        with gen5core.open(target) as file:
+            assert (["x_T"], True) == (list(file.latents), "initial_noise" in file.latents)
+            assert [1.5, -2.0] == file.latents["initial_noise"].array().tolist()
+            assert "x_T" == file.latents["initial_noise"].name
+
+    def test_no_name(self, target: Path) -> None:
+        """A latent without a name is called by its number."""
+        target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32, key=None)]))
+        with gen5core.open(target) as file:
+            assert (["latent_0"], True) == (list(file.latents), "initial_noise" in file.latents)
+
+    def test_no_alias_of_two(self, target: Path) -> None:
+        """Of two latents neither is taken for the starting noise."""
+        rows = [latent_row(self.DATA, 32, "a"), latent_row(self.DATA, 52, "b", 1)]
+        target.write_bytes(old_file(self.CHUNK * 2, rows))
+        with gen5core.open(target) as file:
+            assert (["a", "b"], False) == (list(file.latents), "initial_noise" in file.latents)
+            with pytest.raises(KeyError, match="no latent 'initial_noise'; the file has a, b"):
+                file.latents["initial_noise"]
+
+    def test_no_alias_in_new_files(self, target: Path) -> None:
+        """A 1.1 file names its latents, so none stands for another."""
+        save(target, latents={"final_latent": noise(2)})
+        with gen5core.open(target) as file:
+            assert "initial_noise" not in file.latents
+
+    def test_gaps(self, target: Path) -> None:
+        """A 1.0 file may have gaps between chunks, as aligning writers leave, and any order of rows."""
+        chunks = bytes(32) + self.CHUNK + bytes(12) + self.CHUNK
+        rows = [latent_row(self.DATA, 96, "b"), latent_row(self.DATA, 64, "a", 1)]
+        target.write_bytes(old_file(chunks, rows))
+        with gen5core.open(target) as file:
+            assert 2 == file.verify().chunk_count
+            assert [[1.5, -2.0]] * 2 == [array.tolist() for array in file.latents.arrays().values()]
+
+    def test_unknown_chunk(self, target: Path) -> None:
+        """A chunk of an unknown type is checked, noted and passed over."""
+        data = b"what?"
+        row = latent_row(data, 52, index=1) | {"type": "XTRA", "flags": "0000", "extra": {}}
+        target.write_bytes(
+            old_file(
+                self.CHUNK + FRAME.pack(b"XTRA", b"0000", 5) + data,
+                [latent_row(self.DATA, 32), row],
+            )
+        )
+        with gen5core.open(target) as file:
+            assert ["x_T"] == list(file.latents)
+            assert (
+                "version 1.0 has no seal: damage to header and META may not show",
+                "chunk 1 (XTRA) is of a type that this reader does not know",
+            ) == file.verify().notes
+
+    def test_wrong_file_size(self, target: Path) -> None:
+        """The manifest's wrong file size of a 1.0 file is no fault."""
+        target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
+        with gen5core.open(target) as file:
+            assert 1 == file.metadata["gen5_metadata"]["file_info"]["file_size"]
+            assert 1 == file.verify().chunk_count
+
+
+class TestTrailers:
+    def test_unknown_types(self, target: Path) -> None:
+        """Trailers of unknown types are reported, and everything before them reads as ever."""
+        save(target, latents={"a": noise(3)}, prompt="a cat")
+        before = target.read_bytes()
+        target.write_bytes(with_trailers(before, trailer(b"SIGN", b"12345"), trailer(b"XXXX", b"")))
+        with gen5core.open(target) as file:
+            end = len(before)
+            assert (
+                Trailer("SIGN", "0000", end + 12, 5),
+                Trailer("XXXX", "0000", end + 29, 0),
+            ) == file.trailers
+            report = file.verify()
+            assert noise(3).tolist() == file.latents["a"].array().tolist()
+            assert "a cat" == file.prompt
+        assert (
+            "trailer 'SIGN' is not checked: unknown type",
+            "trailer 'XXXX' is not checked: unknown type",
+        ) == report.notes
+        assert len(before) == report.checked_bytes
+
+    def test_root_stays(self, target: Path) -> None:
+        """A trailer, such as a signature over the root, does not change the root."""
+        save(target, prompt="a cat")
+        with gen5core.open(target) as file:
+            root = file.root
+        target.write_bytes(with_trailers(target.read_bytes(), trailer(b"SIGN", b"12345")))
+        with gen5core.open(target) as file:
+            assert root == file.root
+
+    @pytest.mark.parametrize(
+        ("broken", "message"),
+        [
+            (b"SIGN", "4 bytes after META are no frame"),
+            (FRAME.pack(b"SIGN", b"0000", 6) + b"12345", "claims 6 bytes, 5 are left"),
+            (FRAME.pack(b"SIGN", b"0000", 4) + b"12345", "1 bytes after META are no frame"),
+            (FRAME.pack(b"SIGN", b"0000", 2**32 - 1), "claims 4294967295 bytes, 0 are left"),
+        ],
+        ids=["no frame", "too long", "too short", "huge"],
+    )
+    def test_framing(self, target: Path, broken: bytes, message: str) -> None:
+        """Trailers must fill the file to its end, frame by frame."""
+        save(target)
+        target.write_bytes(with_trailers(target.read_bytes(), broken))
+        with pytest.raises(MalformedChunkError, match=rf"trailer at offset \d+: {message}$"):
+            gen5core.open(target)
+
+    def test_flag_without_trailer(self, target: Path) -> None:
+        """The flag without a trailer, and bytes without the flag, are refused."""
+        save(target)
+        data = target.read_bytes()
+        target.write_bytes(with_trailers(data))
+        with pytest.raises(MalformedChunkError, match="META lies at 32 to"):
+            gen5core.open(target)
+        target.write_bytes(data + trailer(b"SIGN", b""))
+        with pytest.raises(MalformedChunkError, match="12 bytes follow the end that the header gives"):
+            gen5core.open(target)
+
+
+def _flip(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(data)

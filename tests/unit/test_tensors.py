@@ -1,0 +1,361 @@
+"""Tensors through a whole file: every dtype, every bit pattern, every shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import gen5core
+from gen5core.errors import ChunkNotFoundError, EncodeError, UnsupportedDtypeError
+from gen5core.tensors import encode_tensor, payload_bytes
+
+torch = pytest.importorskip("torch")
+
+FLOAT8 = ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"]
+STORED_AS = {
+    "float32": "float32",
+    "float16": "float16",
+    "bfloat16": "float32",
+    "float8_e4m3fn": "float16",
+    "float8_e4m3fnuz": "float16",
+    "float8_e5m2": "float16",
+    "float8_e5m2fnuz": "float16",
+    "float8_e8m0fnu": "float32",
+}
+KNOWN = ", ".join(STORED_AS)
+
+RoundTrip = Callable[..., Any]
+
+
+def save(path: Path, latents: dict[str, Any], **options: Any) -> None:
+    gen5core.save(path, latents=latents, environment=None, hardware=None, **options)
+
+
+@pytest.fixture
+def round_trip(tmp_path: Path) -> RoundTrip:
+    """Save a latent, open the file and hand what ``take`` returns of it."""
+
+    def through(
+        value: Any, take: Callable[[Any], Any] = lambda stored: stored.array(), **options: Any
+    ) -> Any:
+        save(tmp_path / "a.gen5", {"initial_noise": value}, **options)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            return take(file.latents["initial_noise"])
+
+    return through
+
+
+def all_bits(dtype: str) -> torch.Tensor:
+    """Return every bit pattern of a float8 or of bfloat16."""
+    if dtype == "bfloat16":
+        return torch.from_numpy(np.arange(2**16, dtype=np.uint16).view(np.int16)).view(torch.bfloat16)
+    return torch.arange(256, dtype=torch.int32).to(torch.uint8).view(getattr(torch, dtype))
+
+
+def bits(tensor: torch.Tensor) -> bytes:
+    """Return a tensor's bytes; torch does not let every empty one be seen as bytes."""
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+
+
+class TestEveryBitPattern:
+    @pytest.mark.parametrize("compression", ["none", "zstd"])
+    @pytest.mark.parametrize("dtype", ["bfloat16", *FLOAT8])
+    def test_round_trip(self, round_trip: RoundTrip, dtype: str, compression: str) -> None:
+        """All 65536 patterns of bfloat16 and all 256 of each float8 come back bit for bit, NaNs included."""
+        tensor = all_bits(dtype)
+        actual = round_trip(tensor, lambda stored: stored.torch(), compression=compression)
+        assert (tensor.dtype, tensor.shape) == (actual.dtype, actual.shape)
+        assert bits(tensor) == bits(actual)
+
+    @pytest.mark.parametrize("dtype", FLOAT8)
+    def test_one_by_one(self, dtype: str) -> None:
+        """Each pattern alone, which a vectorised conversion does not see, widens as it does among others."""
+        tensor = all_bits(dtype)
+        whole = bytes(encode_tensor("a", tensor).data)
+        singly = b"".join(bytes(encode_tensor("a", tensor[i]).data) for i in range(256))
+        assert whole == singly
+
+    @pytest.mark.parametrize("dtype", ["bfloat16", *FLOAT8])
+    def test_widened_values(self, round_trip: RoundTrip, dtype: str) -> None:
+        """The stored float32 or float16 has the value that torch gives each pattern."""
+        tensor = all_bits(dtype)
+        expected = tensor.to(torch.float32).numpy()
+        np.testing.assert_array_equal(round_trip(tensor).astype(np.float32), expected)
+
+    def test_float16(self, round_trip: RoundTrip) -> None:
+        """All 65536 patterns of float16 come back bit for bit."""
+        array = np.arange(2**16, dtype=np.uint16).view(np.float16)
+        assert array.tobytes() == round_trip(array).tobytes()
+
+    def test_float32_specials(self, round_trip: RoundTrip) -> None:
+        """Signed zeros, subnormals, infinities, quiet and signalling NaNs of float32 keep their bits."""
+        patterns = [0, 0x80000000, 1, 0x807FFFFF, 0x7F800000, 0xFF800000, 0x7FC00001, 0x7F800001, 0xFFFFFFFF]
+        array = np.array(patterns, np.uint32).view(np.float32)
+        assert patterns == round_trip(array).view(np.uint32).tolist()
+        tensor = round_trip(array, lambda stored: stored.torch())
+        assert patterns == tensor.numpy().view(np.uint32).tolist()
+
+
+class TestDtypes:
+    @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
+    def test_table(self, round_trip: RoundTrip, dtype: str, stored_as: str) -> None:
+        """Each dtype is stored as the table says, told before reading, and given back by ``torch()``."""
+        tensor = torch.ones(2, 3).to(getattr(torch, dtype))
+        told, array, back = round_trip(
+            tensor, lambda stored: ((stored.dtype, stored.orig_dtype), stored.array(), stored.torch())
+        )
+        assert (np.dtype(stored_as), dtype) == told
+        assert np.dtype(stored_as) == array.dtype
+        assert (tensor.dtype, bits(tensor)) == (back.dtype, bits(back))
+
+    @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
+    @pytest.mark.parametrize("half", [False, True])
+    def test_row(self, dtype: str, stored_as: str, half: bool) -> None:
+        """A row tells flags and stored dtype, and ``orig_dtype`` only where it is another."""
+        payload = encode_tensor("a", torch.ones(2, 3).to(getattr(torch, dtype)), half=half)
+        expected = "float16" if half and dtype == "float32" else stored_as
+        extra = {"shape": [2, 3], "dtype": expected, "key": "a"}
+        if dtype != stored_as:
+            extra["orig_dtype"] = dtype
+        assert ("LATN", {"float32": "F32\0", "float16": "F16\0"}[expected]) == (payload.type, payload.flags)
+        assert extra == payload.extra
+
+    @pytest.mark.parametrize("dtype", STORED_AS)
+    @pytest.mark.parametrize("half", [False, True])
+    def test_size_known_beforehand(self, dtype: str, half: bool) -> None:
+        """``payload_bytes`` tells what encoding gives."""
+        tensor = torch.ones(2, 3).to(getattr(torch, dtype))
+        assert encode_tensor("a", tensor, half=half).data.nbytes == payload_bytes("a", tensor, half=half)
+
+    @pytest.mark.parametrize(
+        "dtype", ["float64", "int8", "uint8", "int32", "int64", "bool", "complex64", "longdouble", "U3"]
+    )
+    def test_unsupported_array(self, tmp_path: Path, dtype: str) -> None:
+        """An array of another dtype is refused by name, with what to do, as a TypeError too."""
+        array = np.zeros(3, dtype)
+        with pytest.raises(UnsupportedDtypeError) as raised:
+            save(tmp_path / "a.gen5", {"mask": array})
+        message = (
+            f"latent 'mask' is {array.dtype.name}; the format holds {KNOWN} without loss: convert it first"
+        )
+        assert message == str(raised.value)
+        assert isinstance(raised.value, (EncodeError, TypeError, ValueError))
+        assert [] == list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("dtype", ["float64", "int64", "uint8", "bool", "complex64"])
+    def test_unsupported_tensor(self, tmp_path: Path, dtype: str) -> None:
+        """A tensor of another dtype is refused by name."""
+        with pytest.raises(UnsupportedDtypeError, match=rf"^latent 'mask' is {dtype}; the format holds "):
+            save(tmp_path / "a.gen5", {"mask": torch.zeros(3, dtype=getattr(torch, dtype))})
+
+    @pytest.mark.parametrize("value", [1.5, "noise", None, {"samples": 1}], ids=repr)
+    def test_no_tensor(self, tmp_path: Path, value: Any) -> None:
+        """What is neither array nor tensor is refused by its type."""
+        message = f"latent 'a' is a {type(value).__name__}; give a numpy array or a torch tensor"
+        with pytest.raises(UnsupportedDtypeError, match=f"^{message}$"):
+            save(tmp_path / "a.gen5", {"a": value})
+
+    @pytest.mark.parametrize(
+        ("tensor", "kind"),
+        [
+            (torch.eye(2).to_sparse(), "torch.sparse_coo on cpu"),
+            (torch.empty(2, device="meta"), "torch.strided on meta"),
+        ],
+        ids=["sparse", "meta"],
+    )
+    def test_tensor_without_values(self, tmp_path: Path, tensor: torch.Tensor, kind: str) -> None:
+        """A sparse tensor or one without memory is refused, not tried."""
+        with pytest.raises(UnsupportedDtypeError, match=f"'a' is a tensor without plain values \\({kind}\\)"):
+            save(tmp_path / "a.gen5", {"a": tensor})
+
+    def test_numpy_scalar(self, round_trip: RoundTrip) -> None:
+        """A numpy scalar is an array of no axes."""
+        actual = round_trip(np.float32(0.1))
+        assert ((), np.float32(0.1)) == (actual.shape, actual[()])
+
+
+class TestHalf:
+    def test_rounds(self, round_trip: RoundTrip) -> None:
+        """``half`` stores float32 as the nearest float16; NaN and infinities stay what they are."""
+        array = np.array([1 / 3, 65504, -65519, 1e-9, np.inf, -np.inf, np.nan], np.float32)
+        actual = round_trip(array, half=True)
+        assert np.float16 == actual.dtype
+        assert [0.333251953125, 65504, -65504, 0, np.inf, -np.inf] == actual[:6].tolist()
+        assert np.isnan(actual[6])
+
+    @pytest.mark.parametrize("value", [70000.0, -65520.0, 3e38])
+    def test_refuses_overflow(self, tmp_path: Path, value: float) -> None:
+        """``half`` refuses to turn a finite value into infinity, naming it, and writes nothing."""
+        message = f"latent 'a' holds {abs(value):g}, float16 ends at 65504: save it without half precision"
+        with pytest.raises(EncodeError) as raised:
+            save(tmp_path / "a.gen5", {"a": np.array([1, value, np.inf], np.float32)}, half=True)
+        assert message == str(raised.value)
+        assert [] == list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("dtype", ["bfloat16", *FLOAT8])
+    def test_leaves_the_others_alone(self, round_trip: RoundTrip, dtype: str) -> None:
+        """``half`` is for float32: what was widened stays lossless and can be read."""
+        tensor = all_bits(dtype)
+        assert bits(tensor) == bits(round_trip(tensor, lambda stored: stored.torch(), half=True))
+
+
+class TestShapes:
+    @pytest.mark.parametrize(
+        "shape", [(), (1,), (0,), (3, 0, 2), (1, 4, 8, 8), (1, 16, 3, 4, 4), (1,) * 31 + (2,)], ids=str
+    )
+    @pytest.mark.parametrize("dtype", STORED_AS)
+    def test_round_trip(self, round_trip: RoundTrip, shape: tuple[int, ...], dtype: str) -> None:
+        """Any rank from 0 to 32, empty ones too, comes back as a tensor of that shape."""
+        tensor = torch.ones(shape).to(getattr(torch, dtype))
+        told, actual = round_trip(tensor, lambda stored: (stored.shape, stored.torch()))
+        assert (shape, shape) == (told, tuple(actual.shape))
+        assert (tensor.dtype, bits(tensor)) == (actual.dtype, bits(actual))
+
+    def test_too_many_axes(self, tmp_path: Path) -> None:
+        """More axes than a row may describe are refused."""
+        with pytest.raises(EncodeError, match=r"^latent 'a' has 33 dimensions, the format holds 32$"):
+            save(tmp_path / "a.gen5", {"a": torch.ones((1,) * 33)})
+
+    @pytest.mark.parametrize(
+        "tensor",
+        [
+            torch.arange(24.0).reshape(2, 3, 4).permute(2, 0, 1),
+            torch.arange(24.0).reshape(2, 3, 4)[:, 1:, ::2],
+            torch.arange(3.0).expand(4, 3),
+            torch.arange(8.0).requires_grad_(),
+            torch.view_as_complex(torch.arange(8.0).reshape(4, 2)).conj().imag,
+        ],
+        ids=["permuted", "sliced", "expanded", "wants a gradient", "negated lazily"],
+    )
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
+    def test_tensor_layouts(self, round_trip: RoundTrip, tensor: torch.Tensor, dtype: str) -> None:
+        """Tensors come back by value, whatever their strides."""
+        expected = tensor.to(getattr(torch, dtype))
+        actual = round_trip(expected, lambda stored: stored.torch())
+        assert expected.float().tolist() == actual.float().tolist()
+
+    def test_contiguous_arrays_are_not_copied(self) -> None:
+        """The payload of a C-contiguous little-endian array is that array's memory."""
+        array = np.ones((2, 3), "<f4")
+        data = encode_tensor("a", array).data
+        array[0, 0] = 2
+        assert bytes(array) == bytes(data)
+
+
+class TestResults:
+    @pytest.mark.parametrize("compression", ["none", "zstd"])
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
+    def test_own_memory(self, tmp_path: Path, dtype: str, compression: Any) -> None:
+        """Every access gives new writable memory that outlives the file."""
+        path = tmp_path / "a.gen5"
+        save(path, {"a": torch.ones(2, 3).to(getattr(torch, dtype))}, compression=compression)
+        with gen5core.open(path) as file:
+            first, second = file.latents["a"].array(), file.latents["a"].array()
+            tensor = file.latents["a"].torch()
+        path.unlink()
+        first += 1
+        tensor.zero_()
+        assert (True, True) == (first.flags.writeable, second.flags.c_contiguous)
+        assert (12.0, 6.0, 0.0) == (float(first.sum()), float(second.sum()), float(tensor.float().sum()))
+        assert not np.shares_memory(first, second)
+
+    def test_owner_is_an_array(self, round_trip: RoundTrip) -> None:
+        """Behind a result stands memory of numpy's own, neither a mapping nor someone's bytes."""
+        owner = round_trip(np.ones(5, np.float32))
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        assert (None, True) == (owner.base, owner.flags.owndata)
+
+
+class TestNested:
+    def test_parts(self, round_trip: RoundTrip) -> None:
+        """A nested latent keeps its parts in order, each with its own dtype and shape."""
+        video, audio = torch.ones(1, 4, 2, 3, dtype=torch.bfloat16), np.zeros((1, 8), np.float16)
+        parts = round_trip(
+            [video, audio],
+            lambda stored: [(part.shape, part.orig_dtype, part.array().sum()) for part in stored.parts],
+        )
+        assert [((1, 4, 2, 3), "bfloat16", 24.0), ((1, 8), "float16", 0.0)] == parts
+
+    def test_part_numbers(self, tmp_path: Path) -> None:
+        """A part's number stands in its row; a plain latent has none."""
+        save(tmp_path / "a.gen5", {"a": (np.ones(1, "f4"), np.ones(2, "f4")), "b": np.ones(3, "f4")})
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            assert [("a", 0), ("a", 1), ("b", None)] == [
+                (row.extra["key"], row.extra.get("part")) for row in file.rows
+            ]
+
+    def test_whole_is_refused(self, tmp_path: Path) -> None:
+        """A nested latent has no one array: the error says how to take its parts."""
+        save(tmp_path / "a.gen5", {"a": [np.ones(1, "f4"), np.ones(2, "f4")]})
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            for ask in (lambda: file.latents["a"].array(), lambda: file.latents["a"].shape):
+                with pytest.raises(
+                    ChunkNotFoundError, match=r"^latent 'a' is nested, of 2 parts: take \.parts\[0\]"
+                ):
+                    ask()
+
+    def test_of_one_part(self, round_trip: RoundTrip) -> None:
+        """A nested latent of one part can be read as a plain one."""
+        part = np.arange(3, dtype=np.float32)
+        values, count = round_trip([part], lambda stored: (stored.array().tolist(), len(stored.parts)))
+        assert ([0.0, 1.0, 2.0], 1) == (values, count)
+
+    def test_empty(self, tmp_path: Path) -> None:
+        """An empty list is refused: no row could tell its name."""
+        with pytest.raises(EncodeError, match=r"^latent 'a' is an empty list; give a tensor, or a list"):
+            save(tmp_path / "a.gen5", {"a": []})
+
+
+class TestAnything:
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        latents=st.dictionaries(
+            st.text(st.characters(codec="utf-8"), min_size=1),
+            npst.arrays(
+                st.sampled_from(["<f4", ">f4", "<f2", ">f2"]),
+                npst.array_shapes(min_dims=0, max_dims=6, min_side=0, max_side=4),
+            ),
+            max_size=4,
+        ),
+        compression=st.sampled_from(["auto", "none", "zstd"]),
+    )
+    def test_arrays(self, tmp_path: Path, latents: dict[str, np.ndarray], compression: Any) -> None:
+        """Any arrays under any names come back in order, equal to the bit."""
+        save(tmp_path / "a.gen5", latents, compression=compression)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            file.verify()
+            actual = file.latents.arrays()
+        expected = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in latents.items()}
+        assert list(expected) == list(actual)
+        assert [(array.dtype, array.shape, array.tobytes()) for array in expected.values()] == [
+            (array.dtype, array.shape, array.tobytes()) for array in actual.values()
+        ]
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        data=st.binary(max_size=64),
+        dtype=st.sampled_from(["bfloat16", *FLOAT8]),
+        compression=st.sampled_from(["auto", "none", "zstd"]),
+    )
+    def test_bits(self, tmp_path: Path, data: bytes, dtype: str, compression: Any) -> None:
+        """Any bits of any narrow dtype, in any order and number, come back."""
+        whole = data[: len(data) // 2 * 2]
+        tensor = torch.tensor(list(whole), dtype=torch.uint8).view(getattr(torch, dtype))
+        save(tmp_path / "a.gen5", {"a": tensor}, compression=compression)
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            assert whole == bits(file.latents["a"].torch())
+
+    def test_names(self, tmp_path: Path) -> None:
+        """Names that are empty or no string are refused."""
+        for name in ("", 3, None):
+            message = f"^a latent is named {name!r}; a name is a string that is not empty$"
+            with pytest.raises(EncodeError, match=message):
+                save(tmp_path / "a.gen5", {name: np.ones(1, "f4")})  # type: ignore[dict-item]
