@@ -1,0 +1,7 @@
+"""ComfyUI-Gen5: save an image with everything that made it, and make it again, bit for bit."""
+
+if __package__:  # pytest collects this file as a module without a package
+    from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, hook
+
+    hook.register()
+    __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

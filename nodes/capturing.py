@@ -1,0 +1,239 @@
+"""What is known of the noise at save time, in this order: recorded, provided, derived, none.
+
+The answer is the latents to store, META's `capture` that says whence they are, and why when there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from ..gen5core.graph import noise_obstacle, sampler_of_latent
+from ..gen5core.noise import comfy_noise
+from ..gen5core.records import SamplerPass
+from . import host
+from .content import latent_name
+from .latents import Parts, is_zero, joined, parts_of, shapes_of, storable
+from .recording import Recording, Run
+
+_PASS_FIELDS = (
+    "node_id",
+    "class_type",
+    "seed",
+    "steps",
+    "cfg",
+    "sampler_name",
+    "scheduler",
+    "denoise",
+    "start_step",
+    "end_step",
+    "add_noise",
+    "guidance",
+    "positive",
+    "negative",
+    "model_name",
+    "loras",
+    "vae_name",
+    "clip_names",
+    "width",
+    "height",
+    "batch_size",
+    "options",
+    "unresolved",
+)
+
+
+@dataclass(slots=True)
+class Captured:
+    """Latents by name, and META's ``capture``."""
+
+    noise_source: str
+    latents: dict[str, Any] = field(default_factory=dict)
+    passes: list[dict[str, Any]] = field(default_factory=list)
+    reason: str | None = None
+
+    def keep_result(self, parts: Parts, noise_mask: Any) -> None:
+        """Store the result, and the mask that it bears as the last pass's."""
+        self.latents["final_latent"] = storable(parts)
+        if isinstance(noise_mask, torch.Tensor):
+            name = latent_name("noise_mask", max(len(self.passes) - 1, 0))
+            self.latents[name] = noise_mask if noise_mask.is_floating_point() else noise_mask.float()
+            if self.passes:
+                self.passes[-1]["noise_mask"] = name
+
+    def as_meta(self) -> dict[str, Any]:
+        """Return META's ``capture``."""
+        meta: dict[str, Any] = {"noise_source": self.noise_source, "passes": self.passes}
+        if self.reason:
+            meta["reason"] = self.reason
+        return meta
+
+
+@dataclass(frozen=True, slots=True)
+class SaveInputs:
+    """What a Save node was given, as far as the noise depends on it."""
+
+    prompt: Mapping[str, Any]
+    node_id: str | None
+    passes: Sequence[SamplerPass]
+    latent: Parts | None
+    """The sampler's result; None where only images are connected."""
+    batch_index: Sequence[int] | None
+    """Which noise of the seed each image has, as ComfyUI's LATENT keeps it."""
+
+
+def capture_noise(inputs: SaveInputs, recording: Recording | None, provided: Parts | None) -> Captured:
+    """Return the starting noise from the best source there is.
+
+    Parameters
+    ----------
+    recording : what Record Sampling noted; it knows what the sampler really received
+    provided : the noise socket's tensors
+    """
+    described = [_describe(found) for found in inputs.passes]
+    if recording is not None:
+        runs = _match_runs(inputs, recording)
+        if any(runs):
+            return _from_runs(described, runs)
+    if provided is not None:
+        return _from_provided(described, provided)
+    derived = _derive(inputs, described)
+    if recording is not None:
+        told = "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
+        derived.reason = f"{told}; {derived.reason}" if derived.reason else told
+    return derived
+
+
+def _describe(found: SamplerPass) -> dict[str, Any]:
+    """Return a pass as META holds it, without what is not there."""
+    values = asdict(found)
+    return {name: values[name] for name in _PASS_FIELDS if values[name] not in (None, (), {}, [])}
+
+
+def _match_runs(inputs: SaveInputs, recording: Recording) -> list[Run | None]:
+    """Return the run of each pass, the last one first found by its result, the others from there."""
+    passes = inputs.passes
+    last = None if inputs.latent is None else recording.find_result(inputs.latent)
+    if last is None and passes:
+        shapes = None if inputs.latent is None else shapes_of(inputs.latent)
+        last = recording.find_settings(passes[-1].node_id, passes[-1].seed, shapes)
+    if not passes:
+        return [last]
+    runs: list[Run | None] = [None] * len(passes)
+    position = _position(passes, last)
+    if last is None or position is None:
+        return runs
+    run: Run | None = last
+    runs[position] = last
+    for index in range(position - 1, -1, -1):
+        earlier = recording.before(run) if run else None
+        if earlier is None or earlier.node_id not in (passes[index].node_id, None):
+            earlier = recording.find_settings(passes[index].node_id, passes[index].seed)
+        runs[index] = run = earlier
+    return runs
+
+
+def _position(passes: Sequence[SamplerPass], run: Run | None) -> int | None:
+    """Return which pass a run is of, the nearest to the image where a node runs twice."""
+    if run is None:
+        return None
+    named = [index for index, found in enumerate(passes) if found.node_id == run.node_id]
+    return named[-1] if named else len(passes) - 1
+
+
+def _from_runs(described: list[dict[str, Any]], runs: Sequence[Run | None]) -> Captured:
+    captured = Captured("recorded")
+    entries = described or [{} for _ in runs]
+    missing = []
+    for index, (entry, run) in enumerate(zip(entries, runs, strict=True)):
+        if run is None:
+            missing.append(str(entry.get("node_id", index)))
+            captured.passes.append({**entry, "recorded": False})
+            continue
+        captured.passes.append({**entry, **_run_fields(run, index, captured.latents)})
+    if missing:
+        captured.reason = f"no recorded run was found for node {', '.join(missing)}"
+    return captured
+
+
+def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run says of its pass; put its tensors into latents."""
+    names: dict[str, str] = {}
+    adds_noise = not is_zero(run.noise)
+    if adds_noise:
+        names["noise"] = latent_name("initial_noise", index)
+        latents[names["noise"]] = storable(run.noise)
+    if not is_zero(run.start_latent):
+        names["start_latent"] = latent_name("start_latent", index)
+        latents[names["start_latent"]] = storable(run.start_latent)
+    if run.noise_mask is not None:
+        names["noise_mask"] = latent_name("noise_mask", index)
+        latents[names["noise_mask"]] = run.noise_mask[:, :1]
+    known = {"seed": run.seed, "cfg": run.cfg, "node_id": run.node_id}
+    return {
+        **{name: value for name, value in known.items() if value is not None},
+        "recorded": True,
+        "add_noise": adds_noise,
+        "recorded_sampler": run.sampler_name,
+        "sigmas": list(run.sigmas),
+        "shapes": run.shapes,
+        **names,
+    }
+
+
+def _from_provided(described: list[dict[str, Any]], provided: Parts) -> Captured:
+    """Return the noise socket's tensors as the first noisy pass's."""
+    entries = described or [{}]
+    index = next((number for number, entry in enumerate(entries) if entry.get("add_noise", True)), 0)
+    name = latent_name("initial_noise", index)
+    entries[index] = {**entries[index], "noise": name, "shapes": shapes_of(provided)}
+    return Captured("provided", {name: storable(provided)}, entries)
+
+
+def _derive(inputs: SaveInputs, described: list[dict[str, Any]]) -> Captured:
+    """Repeat the draw of the last pass that adds noise, where its class draws as ComfyUI does."""
+    index, obstacle = _derivable_pass(inputs)
+    if obstacle is not None or inputs.latent is None:
+        return Captured(
+            "none", {}, described, obstacle or "no latent is connected, so the noise's shape is unknown"
+        )
+    drawn = inputs.passes[index]
+    assert drawn.seed is not None  # noise_obstacle has looked
+    parts = _draw(inputs.latent, drawn.seed, inputs.batch_index)
+    name = latent_name("initial_noise", index)
+    described[index] = {**described[index], "noise": name, "shapes": shapes_of(parts)}
+    return Captured("derived", {name: storable(parts)}, described, _earlier_reason(index))
+
+
+def _draw(latent: Parts, seed: int, batch_index: Sequence[int] | None) -> Parts:
+    """Return the noise of a seed for a latent, as this ComfyUI draws it; without one, as the latest does."""
+    drawn = host.prepare_noise(joined(latent), seed, batch_index)
+    if drawn is not None:
+        return parts_of(drawn)
+    shapes = [tuple(part.shape) for part in latent]
+    return comfy_noise(shapes, seed, dtype=latent[0].dtype, batch_index=batch_index)
+
+
+def _earlier_reason(index: int) -> str | None:
+    if index == 0:
+        return None
+    return f"the noise of the {index} passes before the last cannot be derived: connect Record Sampling"
+
+
+def _derivable_pass(inputs: SaveInputs) -> tuple[int, str | None]:
+    """Return the pass whose noise has the latent's shape, and what is in the way of drawing it again."""
+    if not inputs.passes:
+        return 0, "no sampler was found above this node"
+    if inputs.latent is not None and inputs.node_id is not None:
+        nearest = sampler_of_latent(inputs.prompt, inputs.node_id, "latent")
+        if nearest != inputs.passes[-1].node_id:
+            return len(
+                inputs.passes
+            ) - 1, "the latent was changed after sampling, so the noise's shape is unknown"
+    index = len(inputs.passes) - 1
+    while index > 0 and not inputs.passes[index].add_noise:
+        index -= 1
+    return index, noise_obstacle(inputs.prompt, inputs.passes[index])

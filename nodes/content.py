@@ -1,0 +1,194 @@
+"""The GEN5 socket: a stored file by path and root, read when something of it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import torch
+
+from .. import gen5core
+from ..gen5core.errors import ChecksumError, MalformedChunkError, naming_file
+from ..gen5core.spec import META
+from .latents import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPass:
+    """One sampler pass of a file, as the replaying node needs it."""
+
+    index: int
+    seed: int | None
+    sigmas: tuple[float, ...] | None
+    """As the sampler got them, float32; None where they were not recorded."""
+    shapes: tuple[tuple[int, ...], ...] | None
+    adds_noise: bool
+    noise: str | None
+    """Name of the latent that holds the starting noise."""
+    start_latent: str | None
+    """Name of the latent that sampling started from; None where it was empty or is not known."""
+    starts_unknown: bool
+    """Whether sampling started from a latent that the file does not hold."""
+    noise_mask: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that was whole when it was opened; if it changed since then, reading it is an error."""
+
+    path: Path
+    root: str
+
+    @contextmanager
+    def open(self) -> Iterator[gen5core.Gen5File]:
+        """Open the file.
+
+        Raises
+        ------
+        ChecksumError
+            if it is not the file that was loaded.
+        """
+        with gen5core.open(self.path) as file:
+            if file.root != self.root:
+                raise ChecksumError(
+                    f"{self.path} was replaced since it was loaded "
+                    f"(root {self.root[:12]}… is now {file.root[:12]}…): queue again"
+                )
+            yield file
+
+    def tensors(self, name: str) -> Parts:
+        """Return a latent's tensors in the dtype that was saved."""
+        with self.open() as file:
+            return [part.torch() for part in file.latents[name].parts]
+
+    def passes(self) -> list[StoredPass]:
+        """Return the sampler passes as they ran; where none were captured, one made of the noise."""
+        with self.open() as file:
+            return read_passes(file)
+
+
+def open_stored(path: Path) -> StoredFile:
+    """Return path as the GEN5 socket's value, after checking header and META.
+
+    Raises
+    ------
+    FormatError, OSError
+    """
+    with gen5core.open(path) as file:
+        return StoredFile(path, file.root)
+
+
+def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
+    """Return what META's ``capture`` tells of each pass; empty where nothing was captured.
+
+    Raises
+    ------
+    MalformedChunkError
+        if that is no list of objects.
+    """
+    passes = (file.capture or {}).get("passes") or []
+    if isinstance(passes, list) and all(isinstance(entry, dict) for entry in passes):
+        return passes
+    with naming_file(file.path):
+        raise MalformedChunkError(f"capture's passes are {passes!r:.80}, not a list of objects", chunk=META)
+
+
+def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
+    """Return the sampler passes of an open file; where none were captured, one made of the noise.
+
+    Raises
+    ------
+    MalformedChunkError
+        naming the value that makes no sense.
+    """
+    captured = captured_passes(file)
+    if not captured:
+        return _pass_without_capture(file)
+    with naming_file(file.path):
+        return [_parse_pass(index, entry, file) for index, entry in enumerate(captured)]
+
+
+def latent_name(base: str, pass_index: int) -> str:
+    """Return the name of a latent of a pass: ``initial_noise``, ``initial_noise.1`` …"""
+    return base if pass_index == 0 else f"{base}.{pass_index}"
+
+
+def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -> StoredPass:
+    def name(key: str) -> str | None:
+        value = entry.get(key)
+        return value if isinstance(value, str) and value in file.latents else None
+
+    def checked(key: str, is_valid: Callable[[Any], bool]) -> Any:
+        value = entry.get(key)
+        if value is None or is_valid(value):
+            return value
+        raise MalformedChunkError(f"capture's pass {index}: {key} is {value!r:.80}", chunk=META)
+
+    seed = checked("seed", lambda value: type(value) is int and value >= 0)
+    sigmas, shapes = checked("sigmas", _are_numbers), checked("shapes", _are_shapes)
+    return StoredPass(
+        index=index,
+        seed=seed,
+        sigmas=tuple(sigmas) if sigmas and None not in sigmas else None,
+        shapes=tuple(tuple(shape) for shape in shapes) if shapes else None,
+        adds_noise=bool(entry.get("add_noise", True)),
+        noise=name("noise"),
+        start_latent=name("start_latent"),
+        starts_unknown=name("start_latent") is None
+        and not entry.get("recorded")
+        and _has_start(entry, index),
+        noise_mask=name("noise_mask"),
+    )
+
+
+def _has_start(entry: Mapping[str, Any], index: int) -> bool:
+    """Tell whether a pass, as the graph has it, starts from another's result or from an image."""
+    denoise, start_step = entry.get("denoise"), entry.get("start_step")
+    is_partial = isinstance(denoise, (int, float)) and denoise < 1
+    return index > 0 or is_partial or (isinstance(start_step, int) and start_step > 0)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Tell whether value is a list of numbers, null standing for those that JSON does not have."""
+    return isinstance(value, list) and all(type(item) in (int, float, NoneType) for item in value)
+
+
+def _are_shapes(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape) for shape in value
+    )
+
+
+def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
+    if "initial_noise" not in file.latents:
+        return []
+    stored = file.latents["initial_noise"]
+    return [
+        StoredPass(
+            index=0,
+            seed=file.settings.get("seed"),
+            sigmas=None,
+            shapes=tuple(part.shape for part in stored.parts),
+            adds_noise=True,
+            noise=stored.name,
+            start_latent="start_latent" if "start_latent" in file.latents else None,
+            starts_unknown=False,
+            noise_mask="noise_mask" if "noise_mask" in file.latents else None,
+        )
+    ]
+
+
+def last_noise_mask(file: gen5core.Gen5File) -> str | None:
+    """Return the name of the mask that the result bears; None where it bears none."""
+    passes = captured_passes(file)
+    name = passes[-1].get("noise_mask") if passes else "noise_mask"
+    return name if isinstance(name, str) and name in file.latents else None
+
+
+def float32_sigmas(sigmas: torch.Tensor) -> tuple[float, ...]:
+    """Return a sampler's sigmas as numbers that JSON keeps exactly."""
+    return tuple(sigmas.detach().to("cpu", torch.float32).tolist())

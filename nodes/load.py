@@ -1,0 +1,257 @@
+"""Load Gen5: a stored file's noise, result, image, and the file itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import gen5core
+from ..gen5core.errors import EncodeError, Gen5Error
+from . import host
+from .content import last_noise_mask, open_stored, read_passes
+from .latents import joined, parts_of, take
+
+logger = logging.getLogger(__name__)
+_SUFFIX = ".gen5"
+_FOLDERS = ("input", "output", "temp")
+_LISTED = ("input", "output")
+
+
+class StoredNoise:
+    """A NOISE for SamplerCustomAdvanced: the stored noise and its seed.
+
+    Source: ``comfy_extras.nodes_custom_sampler.Noise_RandomNoise``.
+    """
+
+    def __init__(self, samples: Any, seed: int, file_name: str) -> None:
+        self._samples, self.seed, self._file_name = samples, seed, file_name
+
+    def generate_noise(self, input_latent: dict[str, Any]) -> Any:
+        """Return the stored noise for a latent of its shape.
+
+        Raises
+        ------
+        EncodeError
+            if the latent is of another shape.
+        """
+        own, wanted = parts_of(self._samples), parts_of(input_latent["samples"])
+        shapes = [[list(part.shape) for part in parts] for parts in (own, wanted)]
+        if shapes[0] != shapes[1]:
+            raise EncodeError(
+                f"{self._file_name} holds noise of shape {shapes[0][0]}, the latent is {shapes[1][0]}: "
+                "use a latent of the stored size and batch, e.g. Load Gen5's `noise` or `latent`"
+            )
+        return self._samples
+
+
+class Gen5Load:
+    """A stored file, opened and checked."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = (
+        "Loads a .gen5 file: the exact starting noise, the result, the image, and the file for other nodes."
+    )
+    RETURN_TYPES = ("LATENT", "LATENT", "IMAGE", "NOISE", "GEN5")
+    RETURN_NAMES = ("noise", "latent", "image", "noise_source", "gen5")
+    OUTPUT_TOOLTIPS = (
+        "The starting noise. Wired straight into a sampler's latent_image, the sampler starts from exactly "
+        "this noise (the server sees to it when the prompt is queued); elsewhere it is a plain latent.",
+        "The stored result.",
+        "The stored picture.",
+        "The starting noise for SamplerCustomAdvanced.",
+        "The file, for Replay Sampling, Gen5 Settings and others.",
+    )
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "file": (list_files(), {"tooltip": "A .gen5 file in the input or output folder."}),
+                "on_drift": (
+                    ["warn", "ignore", "error"],
+                    {
+                        "default": "warn",
+                        "tooltip": "What to do where this environment differs from the stored one.",
+                    },
+                ),
+            },
+            "optional": {
+                "batch_index": (
+                    "INT",
+                    {
+                        "default": -1,
+                        "min": -1,
+                        "max": 4095,
+                        "tooltip": "One image of the stored batch; −1 for all.",
+                    },
+                ),
+            },
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str) -> bool | str:
+        try:
+            path = resolve_file(file)
+        except Gen5Error as error:
+            return str(error)
+        return (
+            True
+            if os.path.isfile(path)  # a name too long for the file system is no error to it
+            else f"{file} is not there; choose another file, or press R to list them again"
+        )
+
+    @classmethod
+    def IS_CHANGED(cls, file: str, **_: Any) -> str:
+        """Return what stands for the file's content, so that a replaced file is loaded again."""
+        path = resolve_file(file)
+        try:
+            with gen5core.open(path) as opened:
+                return opened.root
+        except (Gen5Error, OSError):
+            status = path.stat() if path.exists() else None
+            return f"{status.st_mtime_ns} {status.st_size}" if status else "missing"
+
+    def load(self, file: str, on_drift: str = "warn", batch_index: int = -1) -> dict[str, Any]:
+        """Check every byte and return the outputs; what the file lacks is blocked with the reason."""
+        stored = open_stored(resolve_file(file))
+        with stored.open() as opened:
+            opened.verify()
+            drifts = tell_drift(opened, on_drift)
+            noise = _noise(opened, batch_index)
+            result = (
+                noise,
+                _latent(opened, batch_index),
+                _image(opened, batch_index),
+                StoredNoise(noise["samples"], _seed(opened), stored.path.name)
+                if isinstance(noise, dict)
+                else noise,
+                stored,
+            )
+        return {"ui": {"gen5": [{"file": file, "root": stored.root, "drift": drifts}]}, "result": result}
+
+
+def list_files() -> list[str]:
+    """Return every .gen5 file in input/ and output/, subfolders included, annotated as ComfyUI does.
+
+    A link that leads out of its folder is left out: ``resolve_file`` refuses it.
+    """
+    found = []
+    for kind in _LISTED:
+        root = host.folder(kind)
+        for parent, folders, names in os.walk(root):
+            folders.sort()
+            relative = Path(parent).relative_to(root)
+            suffix = "" if kind == "input" else f" [{kind}]"
+            found += [
+                f"{(relative / name).as_posix()}{suffix}"
+                for name in sorted(names)
+                if name.lower().endswith(_SUFFIX) and _is_inside(Path(parent, name), root)
+            ]
+    return found
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    return not path.is_symlink() or (path.is_file() and path.resolve().is_relative_to(root.resolve()))
+
+
+def resolve_file(annotated: str) -> Path:
+    """Return the path of ``name``, ``name [output]`` or ``name [temp]``, confined to that folder.
+
+    Raises
+    ------
+    EncodeError
+        if the name leads out of it.
+    """
+    kind, name = "input", annotated
+    for known in _FOLDERS:
+        if annotated.endswith(f" [{known}]"):
+            kind, name = known, annotated.removesuffix(f" [{known}]")
+    root = Path(os.path.realpath(host.folder(kind)))
+    try:
+        path = Path(os.path.realpath(root / name))
+    except ValueError as error:
+        raise EncodeError(f"{annotated!r} is no file name: {error}") from error
+    if not path.is_relative_to(root):
+        raise EncodeError(f"{annotated!r} leads out of the {kind} folder; choose a file inside it")
+    return path
+
+
+def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
+    """Warn of, ignore, or refuse what differs from the stored environment; return it in words.
+
+    Raises
+    ------
+    EncodeError
+        for ``error``, with every difference.
+    """
+    stored = opened.environment
+    if on_drift == "ignore" or stored is None:
+        return []
+    current = gen5core.Environment.capture(host=host.description(), attention=host.attention_backend())
+    drifts = [str(drift) for drift in stored.diff(current)]
+    if drifts and on_drift == "error":
+        raise EncodeError(
+            f"{Path(opened.path).name} was made in another environment; "
+            "set on_drift to warn to load it all the same.\n" + "\n".join(drifts)
+        )
+    for drift in drifts:
+        logger.warning("%s: %s", Path(opened.path).name, drift)
+        warnings.warn(drift, UserWarning, stacklevel=2)
+    return drifts
+
+
+def _noise(opened: gen5core.Gen5File, batch_index: int) -> Any:
+    if "initial_noise" not in opened.latents:
+        reason = (opened.capture or {}).get("reason", "it was saved without")
+        return host.blocked(f"{Path(opened.path).name} holds no starting noise: {reason}")
+    return {"samples": _samples(opened, "initial_noise", batch_index)}
+
+
+def _seed(opened: gen5core.Gen5File) -> int:
+    """Return the seed of the pass that the starting noise is of; 0 where it is not known."""
+    name = opened.latents["initial_noise"].name
+    return next((found.seed for found in read_passes(opened) if found.noise == name), None) or 0
+
+
+def _latent(opened: gen5core.Gen5File, batch_index: int) -> Any:
+    if "final_latent" not in opened.latents:
+        return host.blocked(f"{Path(opened.path).name} holds no result latent: it was saved without one")
+    latent = {"samples": _samples(opened, "final_latent", batch_index)}
+    if (name := last_noise_mask(opened)) is not None:
+        mask = opened.latents[name].torch()
+        latent["noise_mask"] = (
+            mask if mask.shape[0] == 1 else take([mask], batch_index, "stored noise_mask")[0]
+        )
+    batch_indices = (opened.capture or {}).get("batch_index")
+    if isinstance(batch_indices, list) and batch_index < len(batch_indices):
+        latent["batch_index"] = batch_indices if batch_index < 0 else [batch_indices[batch_index]]
+    return latent
+
+
+def _samples(opened: gen5core.Gen5File, name: str, batch_index: int) -> Any:
+    parts = [part.torch() for part in opened.latents[name].parts]
+    return joined(take(parts, batch_index, f"stored {name}"))
+
+
+def _image(opened: gen5core.Gen5File, batch_index: int) -> Any:
+    if not opened.images:
+        return host.blocked(f"{Path(opened.path).name} holds no picture: it was saved without one")
+    chosen = opened.images if batch_index < 0 else opened.images[batch_index : batch_index + 1]
+    if not chosen:
+        return host.blocked(
+            f"batch_index is {batch_index}, {Path(opened.path).name} holds {len(opened.images)} pictures; "
+            "−1 takes all"
+        )
+    arrays = [image.array() for image in chosen]
+    if len({array.shape for array in arrays}) > 1:
+        return host.blocked(
+            f"the pictures of {Path(opened.path).name} are of different sizes; take one with batch_index"
+        )
+    return torch.from_numpy(np.stack(arrays).astype(np.float32) / 255.0)

@@ -1,0 +1,49 @@
+"""Record Sampling: note what the samplers behind a MODEL really receive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import host
+from .recording import Recording, SamplingRecorder
+
+
+class Gen5Record:
+    """A MODEL that takes notes, and the notes."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = (
+        "Records what every sampler using this MODEL really received: starting noise, start latent, sigmas, "
+        "seed and cfg. Connect `recording` to Save Gen5."
+    )
+    RETURN_TYPES = ("MODEL", "GEN5_RECORDING")
+    RETURN_NAMES = ("model", "recording")
+    OUTPUT_TOOLTIPS = (
+        "Connect it to the sampler.",
+        "Connect it to Save Gen5, or to the next Record Sampling.",
+    )
+    FUNCTION = "record"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"model": ("MODEL", {"tooltip": "The model whose sampling is recorded."})},
+            "optional": {
+                "recording": (
+                    "GEN5_RECORDING",
+                    {"tooltip": "Go on with another Record Sampling: base and refiner in one recording."},
+                ),
+            },
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    def record(
+        self, model: Any, recording: Recording | None = None, unique_id: str | None = None
+    ) -> tuple[Any, Recording]:
+        """Return a clone of model that records, and the recording.
+
+        unique_id is there so that two of these on one MODEL do not share a cache entry.
+        """
+        kept = Recording() if recording is None else recording
+        recorder = SamplingRecorder(kept)
+        return host.add_sampling_wrapper(model, f"gen5_record_{unique_id}", recorder.__call__), kept

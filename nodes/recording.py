@@ -1,0 +1,146 @@
+"""What samplers really received, run by run, and which run belongs to which saved latent.
+
+A node that ComfyUI caches keeps its recording from prompt to prompt, and one recording may see many runs:
+other seeds, the items of a list, both halves of a split. "The last run" is therefore never the answer. A
+run is found by the latent that it returned; failing that by node, seed and shape. A run whose latent is no
+longer kept anywhere, and that is not of the current prompt, cannot be asked for and is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from . import host
+from .content import float32_sigmas
+from .latents import Parts, digest, owned, unpack
+from .sampling import SamplingCall, noting_changes
+
+_RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+"""What ComfyUI may keep latents in between nodes."""
+_UNKNOWN_RUNS = 16
+"""How many runs are kept whose latent is gone where the host does not tell which prompt runs (0.3.29)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One sampling run as the sampler got it."""
+
+    prompt_id: str | None
+    node_id: str | None
+    seed: int | None
+    cfg: float | None
+    sampler_name: str | None
+    sigmas: tuple[float, ...]
+    noise: Parts
+    start_latent: Parts
+    noise_mask: torch.Tensor | None
+    results: frozenset[str]
+    """Digests of the returned latent, in each dtype that ComfyUI may keep it in."""
+    kept: weakref.ref[torch.Tensor]
+    """The returned tensor itself, alive while something holds it."""
+
+    @property
+    def shapes(self) -> list[list[int]]:
+        return [list(part.shape) for part in self.noise]
+
+    @property
+    def start_digest(self) -> str:
+        return digest(self.start_latent)
+
+
+class Recording:
+    """Runs in the order they ended; the value of a GEN5_RECORDING socket."""
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._lock = threading.Lock()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that something may still ask for."""
+        with self._lock:
+            return tuple(self._runs)
+
+    def add(self, run: Run) -> None:
+        """Append run; drop those of earlier prompts whose latents nobody keeps."""
+        with self._lock:
+            if run.prompt_id is None:
+                gone = [old for old in self._runs if old.kept() is None][:-_UNKNOWN_RUNS]
+            else:
+                gone = [old for old in self._runs if old.prompt_id != run.prompt_id and old.kept() is None]
+            self._runs = [old for old in self._runs if old not in gone]
+            self._runs.append(run)
+
+    def find_result(self, parts: Sequence[torch.Tensor]) -> Run | None:
+        """Return the run that returned this latent, the latest of equal ones."""
+        wanted = digest(parts)
+        return next((run for run in reversed(self.runs) if wanted in run.results), None)
+
+    def find_settings(
+        self, node_id: str, seed: int | None, shapes: Sequence[Sequence[int]] | None = None
+    ) -> Run | None:
+        """Return the run of a node with this seed and shape; None where none or different ones fit.
+
+        A run of the prompt that is running now comes before runs of earlier ones.
+        """
+        fitting = [
+            run
+            for run in self.runs
+            if run.node_id == node_id
+            and (seed is None or run.seed == seed)
+            and (shapes is None or run.shapes == [list(shape) for shape in shapes])
+        ]
+        prompt_id, _ = host.executing()
+        fitting = [run for run in fitting if run.prompt_id == prompt_id] or fitting
+        starts = {(digest(run.noise), run.sigmas, run.start_digest) for run in fitting}
+        return fitting[-1] if len(starts) == 1 else None
+
+    def before(self, run: Run) -> Run | None:
+        """Return the run whose latent this one started from."""
+        return next(
+            (old for old in reversed(self.runs) if old is not run and run.start_digest in old.results), None
+        )
+
+
+class SamplingRecorder:
+    """A wrapper that notes what a sampler gets and returns. Its bound method is what ComfyUI holds."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Run the sampler and note the run; a run that fails leaves nothing behind."""
+        call = SamplingCall.parse(executor, args, kwargs)
+        given = {name: call.arguments.get(name) for name in ("noise", "latent_image", "sigmas", "seed")}
+        given["noise"] = call.noise.detach().clone()
+        with noting_changes() as received:
+            output: torch.Tensor = host.to_result(call.run(executor))
+        self.recording.add(_make_run(call, {**given, **received.changes}, output))
+        return output
+
+
+def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) -> Run:
+    prompt_id, node_id = host.executing()
+    shapes = call.shapes
+    cfg, mask = getattr(call.guider, "cfg", None), call.arguments.get("denoise_mask")
+    return Run(
+        prompt_id=prompt_id,
+        node_id=node_id,
+        seed=got["seed"],
+        cfg=float(cfg) if isinstance(cfg, (int, float)) else None,
+        sampler_name=call.sampler_name,
+        sigmas=float32_sigmas(got["sigmas"]),
+        noise=owned(unpack(got["noise"], shapes)),
+        start_latent=owned(unpack(got["latent_image"], shapes)),
+        noise_mask=None if mask is None else mask.detach().cpu().clone(),
+        results=frozenset(
+            digest([part.to(dtype) for part in unpack(output, shapes)]) for dtype in _RESULT_DTYPES
+        ),
+        kept=weakref.ref(output),
+    )

@@ -1,0 +1,76 @@
+"""Replay Sampling: any sampler behind a MODEL starts from a stored file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import host
+from .content import StoredFile
+from .replaying import SamplingReplayer, start_of
+
+
+class Gen5Replay:
+    """A MODEL whose samplers start from a file, and the latent that they started from then."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = (
+        "Any sampler using this MODEL starts from the stored noise, bit for bit, whatever its seed widget "
+        "says. Connect `latent` to the sampler's latent_image."
+    )
+    RETURN_TYPES = ("MODEL", "LATENT")
+    RETURN_NAMES = ("model", "latent")
+    OUTPUT_TOOLTIPS = (
+        "Connect it to the sampler (or its guider).",
+        "What sampling started from: empty for text to image, the encoded image for image to image.",
+    )
+    FUNCTION = "replay"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "model": ("MODEL", {"tooltip": "The model to sample with."}),
+                "gen5": ("GEN5", {"tooltip": "The stored file: Load Gen5's or Save Gen5's `gen5`."}),
+            },
+            "optional": {
+                "pass_index": (
+                    "INT",
+                    {
+                        "default": -1,
+                        "min": -1,
+                        "max": 999,
+                        "tooltip": "Which stored sampler pass, 0 being the first; "
+                        "−1 matches each sampler to the stored pass of equal shape and sigmas.",
+                    },
+                ),
+                "batch_index": (
+                    "INT",
+                    {
+                        "default": -1,
+                        "min": -1,
+                        "max": 4095,
+                        "tooltip": "One image of the stored batch; −1 for all.",
+                    },
+                ),
+                "use_stored_sigmas": (
+                    "BOOLEAN",
+                    {
+                        "default": False,
+                        "tooltip": "Sample along the stored sigmas, whatever steps and scheduler say.",
+                    },
+                ),
+            },
+        }
+
+    def replay(
+        self,
+        model: Any,
+        gen5: StoredFile,
+        pass_index: int = -1,
+        batch_index: int = -1,
+        use_stored_sigmas: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return a clone of model that replays, and the start latent, blocked where it is not known."""
+        replayer = SamplingReplayer(gen5, pass_index, batch_index, use_stored_sigmas)
+        latent = start_of(gen5, replayer.passes, batch_index)
+        return host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__), latent

@@ -1,0 +1,158 @@
+"""A stored start handed to a sampler in place of what it was given, and the stored seed with it.
+
+Scaling a pre-noised latent cannot do this: a flow model at sigma 1 erases it. The seed is handed over too,
+since inpainting, unclip and noise-augmented models draw from it.
+
+Source: ``comfy.samplers.KSAMPLER.sample``, ``comfy.samplers.KSamplerX0Inpaint``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..gen5core.errors import EncodeError
+from . import host
+from .content import StoredFile, StoredPass, float32_sigmas
+from .latents import is_zero, joined, pack, take
+from .sampling import SamplingCall, note_change
+
+logger = logging.getLogger(__name__)
+
+
+class SamplingReplayer:
+    """A wrapper that starts every sampling run from a stored file. Its bound method is what ComfyUI holds.
+
+    Parameters
+    ----------
+    pass_index : the stored pass to start from; −1 for the one of equal shape and sigmas
+    batch_index : one image of the stored batch; −1 for all
+    use_stored_sigmas : sample along the stored sigmas, not the sampler's own
+    """
+
+    def __init__(
+        self, stored: StoredFile, pass_index: int = -1, batch_index: int = -1, use_stored_sigmas: bool = False
+    ) -> None:
+        self.stored, self.batch_index, self.use_stored_sigmas = stored, batch_index, use_stored_sigmas
+        self.passes: Sequence[StoredPass] = choose_passes(stored, pass_index)
+
+    def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Run the sampler from the stored start."""
+        call = SamplingCall.parse(executor, args, kwargs)
+        stored_pass = self._match(call)
+        if stored_pass is None:
+            return call.run(executor)
+        changes: dict[str, Any] = {"noise": self._noise(stored_pass, call)}
+        if stored_pass.seed is not None:
+            changes["seed"] = stored_pass.seed
+        if self.use_stored_sigmas and stored_pass.sigmas is not None:
+            changes["sigmas"] = torch.tensor(stored_pass.sigmas, dtype=torch.float32)
+        call.arguments.update(changes)
+        note_change(**changes)
+        return call.run(executor)
+
+    def _match(self, call: SamplingCall) -> StoredPass | None:
+        """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
+        sigmas = float32_sigmas(call.arguments["sigmas"])
+        alike = [stored for stored in self.passes if stored.sigmas == sigmas and _fits(stored, call.shapes)]
+        if len(alike) > 1:
+            return min(alike, key=lambda stored: self._distance(stored, call.arguments["latent_image"]))
+        if alike:
+            return alike[0]
+        if is_zero([call.noise]):
+            return None
+        if len(self.passes) > 1:
+            logger.info(
+                "%s: no stored pass has these sigmas and this shape; taking the first with noise",
+                self.stored.path.name,
+            )
+        return next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
+
+    def _distance(self, stored: StoredPass, latent: torch.Tensor) -> tuple[bool, float]:
+        """Return how far a stored pass's start is from a run's: whether one alone is empty, and L∞."""
+        if stored.start_latent is None:
+            return not is_zero([latent]), 0.0
+        start = pack(take(self.stored.tensors(stored.start_latent), self.batch_index, "stored latent"))
+        if start.shape != latent.shape:
+            return True, 0.0
+        return is_zero([latent]), float((start.float() - latent.cpu().float()).abs().max())
+
+    def _noise(self, stored_pass: StoredPass, call: SamplingCall) -> torch.Tensor:
+        if stored_pass.noise is None:
+            return torch.zeros_like(call.noise)
+        noise = pack(take(self.stored.tensors(stored_pass.noise), self.batch_index, "stored noise"))
+        if noise.shape != call.noise.shape:
+            raise EncodeError(
+                f"{self.stored.path.name} holds noise of shape {list(noise.shape)}, the sampler's latent is "
+                f"{list(call.noise.shape)}: connect Replay Sampling's `latent` to the sampler's "
+                "latent_image, or set the empty latent to the stored size and batch"
+            )
+        return noise
+
+
+def choose_passes(stored: StoredFile, pass_index: int) -> list[StoredPass]:
+    """Return the stored passes that a run may start from: one, or all for −1.
+
+    Raises
+    ------
+    EncodeError
+        if the file has no noise, or no such pass.
+    """
+    passes = stored.passes()
+    if not any(found.noise for found in passes):
+        raise EncodeError(f"{stored.path.name} holds no starting noise; {_why_none(stored)}")
+    if pass_index < 0:
+        return passes
+    if pass_index >= len(passes):
+        raise EncodeError(
+            f"pass_index is {pass_index}, {stored.path.name} has {len(passes)} "
+            f"(0 to {len(passes) - 1}); −1 matches by itself"
+        )
+    chosen = passes[pass_index]
+    if chosen.adds_noise and chosen.noise is None:
+        raise EncodeError(
+            f"{stored.path.name} holds no starting noise of pass {pass_index}; {_why_none(stored)}"
+        )
+    return [chosen]
+
+
+def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int) -> Any:
+    """Return the LATENT that the first of the chosen passes started from: stored, or empty of its shape.
+
+    Blocked where the file does not hold it.
+    """
+    first = chosen[0]
+    if first.starts_unknown or not (first.start_latent or first.noise or first.shapes):
+        return host.blocked(
+            f"{stored.path.name} does not hold the latent that sampling started from: connect your own, "
+            "or save with Record Sampling connected"
+        )
+    if first.start_latent is not None:
+        parts = stored.tensors(first.start_latent)
+    elif first.noise is not None:
+        parts = [torch.zeros_like(part) for part in stored.tensors(first.noise)]
+    else:
+        parts = [torch.zeros(shape) for shape in first.shapes or ()]
+    latent: dict[str, Any] = {"samples": joined(take(parts, batch_index, "stored latent"))}
+    if first.noise_mask is not None:
+        mask = stored.tensors(first.noise_mask)
+        latent["noise_mask"] = (
+            mask[0] if mask[0].shape[0] == 1 else take(mask, batch_index, "stored noise_mask")[0]
+        )
+    return latent
+
+
+def _fits(stored: StoredPass, shapes: Sequence[Sequence[int]]) -> bool:
+    """Tell whether a stored pass is of these shapes, the batch aside."""
+    if stored.shapes is None or len(stored.shapes) != len(shapes):
+        return False
+    return all(list(own[1:]) == list(other[1:]) for own, other in zip(stored.shapes, shapes, strict=True))
+
+
+def _why_none(stored: StoredFile) -> str:
+    with stored.open() as file:
+        reason = (file.capture or {}).get("reason")
+    return str(reason) if reason else "save it again with Record Sampling connected"

@@ -1,0 +1,96 @@
+"""What a sampling run is given and gives back, read and changed whatever ComfyUI's version passes around it.
+
+A wrapper around ``CFGGuider.outer_sample`` gets an executor and that method's arguments. Later versions
+append arguments, so only the first ones are named here and all are passed on.
+
+Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+import torch
+
+_NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback", "disable_pbar", "seed")
+
+
+@dataclass(slots=True)
+class SamplingCall:
+    """The arguments of one sampling run, by name.
+
+    noise and latent_image are tensors as the sampler gets them (a nested latent packed), sigmas float32.
+    """
+
+    arguments: dict[str, Any]
+    further: Sequence[Any] = ()
+    guider: Any = None
+
+    @classmethod
+    def parse(cls, executor: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> SamplingCall:
+        """Return the call that a wrapper received."""
+        named = dict(zip(_NAMES, args, strict=False))
+        return cls({**named, **kwargs}, tuple(args[len(_NAMES) :]), getattr(executor, "class_obj", None))
+
+    def run(self, executor: Any) -> torch.Tensor:
+        """Go on with the run."""
+        in_place = list(takewhile(self.arguments.__contains__, _NAMES))
+        rest = {name: value for name, value in self.arguments.items() if name not in in_place}
+        output: torch.Tensor = executor(*[self.arguments[name] for name in in_place], *self.further, **rest)
+        return output
+
+    @property
+    def noise(self) -> torch.Tensor:
+        noise: torch.Tensor = self.arguments["noise"]
+        return noise
+
+    @property
+    def shapes(self) -> list[list[int]]:
+        """Shapes of the latent's parts; one for a plain latent."""
+        shapes = self.arguments.get("latent_shapes")
+        if shapes and len(shapes) > 1:
+            return [list(shape) for shape in shapes]
+        return [list(self.noise.shape)]
+
+    @property
+    def sampler_name(self) -> str | None:
+        """Name of the sampler as KSampler lists it, where its function tells."""
+        sampler = self.arguments.get("sampler")
+        function = getattr(sampler, "sampler_function", None)
+        name = getattr(function, "__name__", None)
+        return name.removeprefix("sample_") if name and name.startswith("sample_") else name
+
+
+@dataclass(slots=True)
+class Received:
+    """What reached the sampler in the end, noted by whoever changed it last."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    further_out: Received | None = None
+
+
+_received: ContextVar[Received | None] = ContextVar("gen5_received", default=None)
+
+
+@contextmanager
+def noting_changes() -> Iterator[Received]:
+    """Yield a note of what wrappers further in change, wherever in the chain of models they were added."""
+    received = Received(further_out=_received.get())
+    token = _received.set(received)
+    try:
+        yield received
+    finally:
+        _received.reset(token)
+
+
+def note_change(**changes: Any) -> None:
+    """Say what the sampler gets in place of what it was given."""
+    received = _received.get()
+    while received is not None:
+        received.changes.update(changes)
+        received = received.further_out

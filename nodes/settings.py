@@ -1,0 +1,114 @@
+"""Gen5 Settings: what a sampler was set to, as values that connect to a sampler's widgets."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import gen5core
+from ..gen5core.errors import EncodeError
+from . import host
+from .content import StoredFile, captured_passes
+
+
+class AnyType(str):
+    """A type that every socket accepts: a KSampler's lists take neither "COMBO" nor a copy of theirs."""
+
+    __slots__ = ()
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+class Gen5Settings:
+    """The settings of a stored sampler pass."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = "The stored sampler settings, ready to connect to a KSampler's widgets."
+    RETURN_TYPES = (
+        "INT",
+        "INT",
+        "FLOAT",
+        AnyType("COMBO"),
+        AnyType("COMBO"),
+        "FLOAT",
+        "STRING",
+        "STRING",
+        "INT",
+        "INT",
+        "STRING",
+    )
+    RETURN_NAMES = (
+        "seed",
+        "steps",
+        "cfg",
+        "sampler_name",
+        "scheduler",
+        "denoise",
+        "positive",
+        "negative",
+        "width",
+        "height",
+        "model_name",
+    )
+    FUNCTION = "read"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"gen5": ("GEN5", {"tooltip": "The stored file: Load Gen5's `gen5`."})},
+            "optional": {
+                "pass_index": (
+                    "INT",
+                    {
+                        "default": -1,
+                        "min": -999,
+                        "max": 999,
+                        "tooltip": "Which sampler pass, 0 being the first; −1 the last.",
+                    },
+                ),
+            },
+        }
+
+    def read(self, gen5: StoredFile, pass_index: int = -1) -> tuple[Any, ...]:
+        """Return the settings; what the file does not tell is blocked with the reason."""
+        with gen5.open() as file:
+            found = _settings(file, pass_index)
+        _check_name("sampler", found.get("sampler_name"), host.sampler_names())
+        _check_name("scheduler", found.get("scheduler"), host.scheduler_names())
+        return tuple(
+            host.blocked(f"{gen5.path.name} does not tell {name}") if found.get(name) is None else found[name]
+            for name in self.RETURN_NAMES
+        )
+
+
+def _settings(file: gen5core.Gen5File, pass_index: int) -> dict[str, Any]:
+    """Return the settings of one pass under the names of the outputs."""
+    passes = captured_passes(file) or [{}]
+    if not -len(passes) <= pass_index < len(passes):
+        raise EncodeError(f"pass_index is {pass_index}, the file has {len(passes)} passes; −1 takes the last")
+    chosen = passes[pass_index]
+    known = _from_generation_settings(file) if chosen is passes[-1] else {}
+    if (recorded := chosen.get("recorded_sampler")) is not None:
+        known.setdefault("sampler_name", recorded)
+    return {**known, **{name: value for name, value in chosen.items() if value is not None}}
+
+
+def _from_generation_settings(file: gen5core.Gen5File) -> dict[str, Any]:
+    """Return what a file of any writer tells of its last pass."""
+    stored: Mapping[str, Any] = file.settings
+    named = {"cfg": "cfg_scale", "sampler_name": "sampler"}
+    names = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise", "negative", "width", "height")
+    found = {name: stored.get(named.get(name, name)) for name in names}
+    return {**found, "positive": file.prompt or None, "model_name": file.model_name or None}
+
+
+def _check_name(kind: str, name: str | None, known: Sequence[str] | None) -> None:
+    if name is None or known is None or name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    nearest = f"the nearest here: {', '.join(close)}" if close else f"there are {', '.join(known)}"
+    raise EncodeError(f"the stored {kind} {name!r} is not known to this ComfyUI; {nearest}")

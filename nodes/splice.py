@@ -1,0 +1,216 @@
+"""A prompt changed before it runs, and changed back before it is stored: pure, in terms of the API graph.
+
+Load Gen5's `noise` wired into a sampler's latent_image means: start from this noise. A sampler that adds
+noise would add its own, so a Replay Sampling for that file is put between the sampler, its MODEL and its
+latent. Every change is worked out first and applied to a copy: the server swallows an exception of a
+handler, and a half-changed prompt would run.
+
+Ids are made from the sampler's, so that caching works from one prompt to the next.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..gen5core.graph_links import Graph
+
+Prompt = dict[str, Any]
+Link = list[Any]
+
+PREFIX = "gen5_"
+"""Starts the id of every node that is put in; no colon, which ComfyUI reads as a subgraph's."""
+NOISE_SLOT, GEN5_SLOT = 0, 4
+"""Outputs of Load Gen5."""
+MODEL_SLOT, LATENT_SLOT = 0, 1
+"""Outputs of Replay Sampling."""
+_ORIGIN = "gen5_replaces"
+_LATENT_INPUT = "latent_image"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A sampler to be started from a file."""
+
+    sampler: str
+    owner: str
+    """The node whose `model` it samples with: itself, or its guider."""
+    loader: str
+
+
+def splice_replays(prompt: Prompt) -> Prompt:
+    """Return prompt with a Replay Sampling wherever a sampler starts from Load Gen5's noise.
+
+    The prompt itself is returned, untouched, where there is none.
+    """
+    changes = sorted(_find_changes(prompt), key=lambda change: change.sampler)
+    if not changes:
+        return prompt
+    spliced = copy.deepcopy(prompt)
+    for change in changes:
+        _put_replay(spliced, change)
+    return spliced
+
+
+def unsplice(prompt: Mapping[str, Any]) -> Prompt:
+    """Return prompt as the person drew it: what was put in taken out, links as they were."""
+    restored = {
+        node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not _is_put_in(node_id, node)
+    }
+    for node_id, node in prompt.items():
+        if _is_put_in(node_id, node):
+            for owner, name, link in node["_meta"][_ORIGIN]:
+                _inputs(restored.get(owner))[name] = list(link)
+    return restored
+
+
+def is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
+    """Tell whether an input is a link: [node id, slot], the node being in the prompt."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and value[0] in prompt
+
+
+def _find_changes(prompt: Prompt) -> Iterator[_Change]:
+    graph = Graph(prompt)
+    for node_id, node in prompt.items():
+        source = _through_reroutes(prompt, _inputs(node).get(_LATENT_INPUT))
+        if source is None or source[1] != NOISE_SLOT or _class(prompt[source[0]]) != "Gen5Load":
+            continue
+        owner = _model_owner(prompt, node_id)
+        if owner is None or not _may_sample(graph, node_id):
+            continue
+        if _adds_noise(prompt, node) and not _is_replayed(prompt, owner):
+            yield _Change(node_id, owner, source[0])
+
+
+def _may_sample(graph: Graph, node_id: str) -> bool:
+    """Tell whether a node samples, or is of a class that nothing is known of; AddNoise does not."""
+    node = graph.node(node_id)
+    return node is not None and (node.known.kind == "sampler" or node.known.guessed)
+
+
+def _put_replay(prompt: Prompt, change: _Change) -> None:
+    sampler = prompt[change.sampler]["inputs"]
+    replay_id = _free_id(prompt, f"{PREFIX}replay_{change.sampler.replace(':', '_')}")
+    origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
+    if change.owner == change.sampler:
+        owner = sampler
+        origin.append((change.sampler, "model", list(sampler["model"])))
+    else:
+        origin.append((change.sampler, "guider", list(sampler["guider"])))
+        owner = _copy_guider(prompt, change, replay_id)
+    loader = prompt[change.loader]["inputs"]
+    prompt[replay_id] = {
+        "class_type": "Gen5Replay",
+        "inputs": {
+            "model": owner["model"],
+            "gen5": [change.loader, GEN5_SLOT],
+            "pass_index": -1,
+            "batch_index": copy.deepcopy(loader.get("batch_index", -1)),
+        },
+        "_meta": {"title": "Replay Sampling", _ORIGIN: origin},
+    }
+    owner["model"] = [replay_id, MODEL_SLOT]
+    sampler[_LATENT_INPUT] = [replay_id, LATENT_SLOT]
+
+
+def _free_id(prompt: Prompt, wanted: str) -> str:
+    """Return an id that no node has: the wanted one, or the next with a number."""
+    numbered = (f"{wanted}_{number}" for number in itertools.count(2))
+    return next(node_id for node_id in itertools.chain([wanted], numbered) if node_id not in prompt)
+
+
+def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, Any]:
+    """Give a sampler a guider of its own, so that others of that guider are left alone; return its inputs."""
+    link = _through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
+    assert link is not None  # _model_owner came this way
+    copied = copy.deepcopy(prompt[change.owner])
+    copied["_meta"] = {**(copied.get("_meta") or {}), _ORIGIN: []}
+    copied_id = _free_id(prompt, f"{replay_id}_guider")
+    prompt[copied_id] = copied
+    prompt[change.sampler]["inputs"]["guider"] = [copied_id, link[1]]
+    inputs: dict[str, Any] = copied["inputs"]
+    return inputs
+
+
+def _model_owner(prompt: Prompt, sampler_id: str) -> str | None:
+    """Return the node whose `model` a sampler samples with: itself or its guider; None if there is none."""
+    inputs = _inputs(prompt[sampler_id])
+    if is_link(inputs.get("model"), prompt):
+        return sampler_id
+    guider = _through_reroutes(prompt, inputs.get("guider"))
+    if guider is not None and is_link(_inputs(prompt[guider[0]]).get("model"), prompt):
+        return str(guider[0])
+    return None
+
+
+def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
+    """Tell whether a sampler adds noise; one whose switch is a link is left alone, as nobody knows."""
+    inputs = _inputs(node)
+    if inputs.get("add_noise", True) not in (True, "enable"):
+        return False
+    noise = _through_reroutes(prompt, inputs.get("noise"))
+    return noise is None or _class(prompt[noise[0]]) != "DisableNoise"
+
+
+def _is_replayed(prompt: Prompt, owner: str) -> bool:
+    """Tell whether a Replay Sampling already stands above a node's model."""
+    pending = [_inputs(prompt[owner])["model"]]
+    seen: set[str] = set()
+    while pending:
+        link = pending.pop()
+        if not is_link(link, prompt) or link[0] in seen:
+            continue
+        seen.add(link[0])
+        if _class(prompt[link[0]]) == "Gen5Replay":
+            return True
+        inputs = _inputs(prompt[link[0]])
+        pending += [
+            value for name, value in inputs.items() if "model" in name.lower() or _is_reroute(prompt[link[0]])
+        ]
+    return False
+
+
+def _through_reroutes(prompt: Prompt, link: Any) -> Link | None:
+    """Return the link that a link comes from, reroutes passed; None where it ends or goes in a circle."""
+    seen: set[str] = set()
+    while is_link(link, prompt):
+        node = prompt[link[0]]
+        if not _is_reroute(node):
+            return list(link)
+        if link[0] in seen:
+            return None
+        seen.add(link[0])
+        link = next((value for value in _inputs(node).values() if is_link(value, prompt)), None)
+    return None
+
+
+def _is_reroute(node: Any) -> bool:
+    return "reroute" in _class(node).lower()
+
+
+def _is_put_in(node_id: str, node: Any) -> bool:
+    meta = node.get("_meta") if isinstance(node, Mapping) else None
+    if not node_id.startswith(PREFIX) or not isinstance(meta, Mapping):
+        return False
+    origin = meta.get(_ORIGIN)
+    return isinstance(origin, list) and all(map(_is_origin, origin))
+
+
+def _is_origin(entry: Any) -> bool:
+    """Tell whether entry says which input of which node was which link."""
+    if not isinstance(entry, (list, tuple)) or len(entry) != 3:
+        return False
+    return isinstance(entry[0], str) and isinstance(entry[1], str) and isinstance(entry[2], list)
+
+
+def _class(node: Any) -> str:
+    value = node.get("class_type") if isinstance(node, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def _inputs(node: Any) -> dict[str, Any]:
+    value = node.get("inputs") if isinstance(node, Mapping) else None
+    return value if isinstance(value, dict) else {}

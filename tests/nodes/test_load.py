@@ -1,0 +1,473 @@
+"""Load Gen5 without ComfyUI: which files it offers and opens, and what comes out of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.environment import Component
+from gen5pack.gen5core.errors import ChecksumError, EncodeError, FormatError
+from gen5pack.nodes.content import open_stored
+from gen5pack.nodes.host import Blocked
+from gen5pack.nodes.load import Gen5Load, StoredNoise, list_files, resolve_file
+from gen5pack.nodes.save import Gen5Save
+from runs import images, randn, txt2img
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
+OLD_FILES = sorted(path.name for path in CORPUS.glob("gen5-0.1.0_*.gen5"))
+
+
+def write(path: Path, **facts: Any) -> Path:
+    """Write a file without an environment, so that nothing drifts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return gen5core.save(path, **{"environment": None, "hardware": None, **facts})
+
+
+def load(file: str = "a.gen5", **inputs: Any) -> tuple[Any, ...]:
+    """Return the outputs of the node."""
+    return Gen5Load().load(file, **inputs)["result"]
+
+
+class TestListing:
+    """Every file of input/ and output/ with its subfolders, named as ComfyUI names them."""
+
+    def test_names_and_annotations(self, folder: Path) -> None:
+        """Input files bear no annotation, output files do; subfolders are parted by slashes."""
+        for name in (
+            "input/b.gen5",
+            "input/sub/deep/a.gen5",
+            "output/猫 [1].gen5",
+            "output/x/UPPER.GEN5",
+            "input/no.png",
+            "temp/hidden.gen5",
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+        assert [
+            "b.gen5",
+            "sub/deep/a.gen5",
+            "猫 [1].gen5 [output]",
+            "x/UPPER.GEN5 [output]",
+        ] == list_files()
+        assert list_files() == Gen5Load.INPUT_TYPES()["required"]["file"][0]
+        assert [True] * 4 == [Gen5Load.VALIDATE_INPUTS(name) for name in list_files()]
+
+    def test_missing_folders_list_nothing(self, folder: Path) -> None:
+        """Without input/ and output/ the list is empty, not an error."""
+        (folder / "input").rmdir()
+        (folder / "output").rmdir()
+        assert [] == list_files()
+
+    def test_a_link_that_leads_out_is_not_offered(self, folder: Path, tmp_path_factory: Any) -> None:
+        """What could only be refused is not listed; a link inside the folder is."""
+        outside = tmp_path_factory.mktemp("outside") / "secret.gen5"
+        outside.touch()
+        (folder / "input" / "own.gen5").touch()
+        (folder / "input" / "alias.gen5").symlink_to("own.gen5")
+        (folder / "input" / "out.gen5").symlink_to(outside)
+        (folder / "input" / "dangling.gen5").symlink_to("gone.gen5")
+        assert ["alias.gen5", "own.gen5"] == list_files()
+
+
+class TestConfinement:
+    """A name never leads out of its folder."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "../secret.gen5",
+            "sub/../../secret.gen5",
+            "/etc/passwd",
+            "../output/x.gen5",
+            "link.gen5",
+            "d/x.gen5",
+        ],
+    )
+    def test_leading_out_is_refused(self, folder: Path, name: str) -> None:
+        """Dots, absolute paths and links are refused when the prompt is validated and when it runs."""
+        (folder / "secret.gen5").touch()
+        (folder / "input" / "link.gen5").symlink_to(folder / "secret.gen5")
+        (folder / "input" / "d").symlink_to(folder / "output", target_is_directory=True)
+        message = f"{name!r} leads out of the input folder; choose a file inside it"
+        assert message == Gen5Load.VALIDATE_INPUTS(name)
+        with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
+            load(name)
+
+    def test_another_folder_of_like_name_is_outside(self, folder: Path) -> None:
+        """A folder whose name only begins like input is not inside input."""
+        write(folder / "input2" / "a.gen5")
+        with pytest.raises(EncodeError, match="leads out of the input folder"):
+            load("../input2/a.gen5")
+
+    @pytest.mark.parametrize("name", ["a\0b.gen5", "\0", "a\0 [output]"])
+    def test_nul_bytes(self, name: str) -> None:
+        """A NUL byte is said to be no file name, in validation and at run time alike."""
+        message = f"{name!r} is no file name: embedded null byte"
+        assert message == Gen5Load.VALIDATE_INPUTS(name)
+        with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
+            load(name)
+
+    @pytest.mark.parametrize("name", ["gone.gen5", "gone.gen5 [output]", "", ".", "x" * 5000, "a/" * 3000])
+    def test_what_is_not_there_is_told(self, name: str) -> None:
+        """Whatever is no file is told with the remedy, names too long for the file system included."""
+        assert (
+            f"{name} is not there; choose another file, or press R to list them again"
+            == Gen5Load.VALIDATE_INPUTS(name)
+        )
+
+    @pytest.mark.parametrize("kind", ["input", "output", "temp"])
+    def test_annotation_names_the_folder(self, folder: Path, kind: str) -> None:
+        """[input], [output] and [temp] are ComfyUI's annotations."""
+        assert folder / kind / "s" / "a.gen5" == resolve_file(f"s/a.gen5 [{kind}]")
+
+    def test_folders_that_are_links(self, folder: Path) -> None:
+        """An output folder that is itself a link, to another disk say, works as any other."""
+        (folder / "disk").mkdir()
+        (folder / "output").rmdir()
+        (folder / "output").symlink_to(folder / "disk", target_is_directory=True)
+        write(folder / "disk" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
+        assert ["a.gen5 [output]"] == list_files()
+        assert randn(1, 4, 4, 4).equal(load("a.gen5 [output]")[0]["samples"])
+
+
+class TestIsChanged:
+    """What stands for a file is its content."""
+
+    def test_rewritten_with_same_size_and_time(self, folder: Path) -> None:
+        """A file of equal size and time but other content counts as changed."""
+        path = folder / "input" / "a.gen5"
+        marks: dict[int, set[str]] = {}
+        for value in range(9):  # META is compressed, so sizes differ by a byte or two
+            write(path, latents={"initial_noise": np.full((1, 4, 4, 4), value, np.float32)})
+            os.utime(path, ns=(10**18, 10**18))
+            marks.setdefault(path.stat().st_size, set()).add(Gen5Load.IS_CHANGED("a.gen5"))
+        assert 9 == sum(len(same_size) for same_size in marks.values())
+        assert 1 < max(len(same_size) for same_size in marks.values())
+
+    def test_touched_is_the_same(self, folder: Path) -> None:
+        """A copy of another time and name, and other widgets, count as the same."""
+        path = write(folder / "input" / "a.gen5")
+        before = Gen5Load.IS_CHANGED("a.gen5", on_drift="warn", batch_index=-1)
+        (folder / "input" / "b.gen5").write_bytes(path.read_bytes())
+        os.utime(path, ns=(10**18, 10**18))
+        assert before == Gen5Load.IS_CHANGED("a.gen5", on_drift="error", batch_index=2)
+        assert before == Gen5Load.IS_CHANGED("b.gen5")
+
+    def test_damaged_and_missing(self, folder: Path) -> None:
+        """A damaged file has a mark of its own that changes with it; a missing one is missing."""
+        assert "missing" == Gen5Load.IS_CHANGED("a.gen5")
+        (folder / "input" / "a.gen5").write_bytes(b"damaged")
+        os.utime(folder / "input" / "a.gen5", ns=(5, 5))
+        assert "5 7" == Gen5Load.IS_CHANGED("a.gen5")
+
+
+class TestOutputs:
+    """Noise, result, picture, a NOISE and the file."""
+
+    @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16", "float8_e4m3fn"])
+    def test_dtype_is_as_saved(self, folder: Path, name: str) -> None:
+        """Noise and result come back in the dtype they were saved in, bit for bit."""
+        dtype = getattr(torch, name)
+        noise, result = randn(1, 4, 4, 4, dtype=dtype), randn(1, 4, 4, 4, seed=1, dtype=dtype)
+        write(folder / "input" / "a.gen5", latents={"initial_noise": noise, "final_latent": result})
+        outputs = load()
+        for expected, actual in ((noise, outputs[0]["samples"]), (result, outputs[1]["samples"])):
+            assert dtype == actual.dtype
+            assert expected.view(torch.uint8).equal(actual.view(torch.uint8))
+
+    def test_picture(self, folder: Path) -> None:
+        """The picture comes back as ComfyUI loads one: float32 of pixels over 255."""
+        pixels = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
+        write(folder / "input" / "a.gen5", images=pixels)
+        actual = load()[2]
+        assert (torch.float32, (2, 3, 4, 3)) == (actual.dtype, tuple(actual.shape))
+        assert torch.from_numpy(pixels.astype(np.float32) / 255.0).equal(actual)
+
+    def test_saved_is_loaded(self) -> None:
+        """What Save Gen5 wrote comes out of Load Gen5: result with mask and batch_index, and the picture."""
+        latent = {
+            "samples": randn(2, 4, 4, 8),
+            "noise_mask": (randn(2, 1, 4, 8) > 0).float(),
+            "batch_index": [3, 1],
+        }
+        answer = Gen5Save().save("x", images=images(2), latent=latent, prompt=txt2img(), unique_id="9")
+        name = f"{answer['result'][1].path.name} [output]"
+        result, picture = load(name, on_drift="error")[1:3]
+        assert latent["samples"].equal(result["samples"])
+        assert latent["noise_mask"].equal(result["noise_mask"])
+        assert [3, 1] == result["batch_index"]
+        assert ((images(2) * 255).floor() / 255).allclose(picture)
+
+    def test_message_of_the_node(self, folder: Path) -> None:
+        """The node tells the browser which file it opened, its root and the drift."""
+        path = write(folder / "input" / "a.gen5")
+        with gen5core.open(path) as file:
+            root = file.root
+        shown = Gen5Load().load("a.gen5")["ui"]
+        assert {"gen5": [{"file": "a.gen5", "root": root, "drift": []}]} == shown
+
+
+class TestBatchIndex:
+    """One image of a batch: its noise, its result, its mask and its picture."""
+
+    @pytest.fixture(autouse=True)
+    def stored(self, folder: Path) -> None:
+        """A file of three images whose masks differ."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={
+                "initial_noise": randn(3, 4, 4, 4),
+                "final_latent": randn(3, 4, 4, 4, seed=1),
+                "noise_mask": randn(3, 1, 4, 4, seed=2),
+            },
+            images=(images(3) * 255).to(torch.uint8).numpy(),
+            capture={"noise_source": "provided", "batch_index": [7, 8, 9]},
+        )
+
+    @pytest.mark.parametrize("index", [0, 1, 2])
+    def test_one_of_three(self, index: int) -> None:
+        """Every output is the one image's, as a batch of one."""
+        noise, result, picture, source, _ = load(batch_index=index)
+        assert randn(3, 4, 4, 4)[index : index + 1].equal(noise["samples"])
+        assert randn(3, 4, 4, 4, seed=1)[index : index + 1].equal(result["samples"])
+        assert randn(3, 1, 4, 4, seed=2)[index : index + 1].equal(result["noise_mask"])
+        assert [7 + index] == result["batch_index"]
+        assert (1, 4, 6, 3) == tuple(picture.shape)
+        assert source.generate_noise(noise).equal(noise["samples"])
+
+    def test_beyond_the_batch(self) -> None:
+        """An index that the batch does not have is an error that tells the range."""
+        message = r"^batch_index is 3, the stored initial_noise holds 3 \(0 to 2\); −1 takes all$"
+        with pytest.raises(EncodeError, match=message):
+            load(batch_index=3)
+
+    def test_one_mask_for_all(self, folder: Path) -> None:
+        """A mask that serves the whole batch serves each image."""
+        mask = randn(1, 1, 4, 4)
+        write(
+            folder / "input" / "a.gen5",
+            latents={"final_latent": randn(3, 4, 4, 4), "noise_mask": mask},
+        )
+        assert mask.equal(load(batch_index=2)[1]["noise_mask"])
+
+    def test_picture_that_was_not_stored(self, folder: Path) -> None:
+        """Where images_stored was first, the noise of the third still loads; only the picture is blocked."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": randn(3, 4, 4, 4)},
+            images=np.zeros((1, 2, 2, 3), np.uint8),
+        )
+        noise, _, picture, _, _ = load(batch_index=2)
+        assert randn(3, 4, 4, 4)[2:].equal(noise["samples"])
+        assert Blocked("batch_index is 2, a.gen5 holds 1 pictures; −1 takes all") == picture
+
+    def test_pictures_of_different_sizes(self, folder: Path) -> None:
+        """Pictures that make no batch are blocked together, and load one by one."""
+        pictures = [np.zeros((2, 2, 3), np.uint8), np.zeros((3, 3, 3), np.uint8)]
+        write(folder / "input" / "a.gen5", latents={"initial_noise": randn(2, 4, 4, 4)}, images=pictures)
+        outputs = load()
+        assert randn(2, 4, 4, 4).equal(outputs[0]["samples"])
+        assert (
+            Blocked("the pictures of a.gen5 are of different sizes; take one with batch_index") == outputs[2]
+        )
+        assert (1, 3, 3, 3) == tuple(load(batch_index=1)[2].shape)
+
+    def test_batch_index_that_is_too_short(self, folder: Path) -> None:
+        """A stored batch_index of fewer numbers than images is left out, not an IndexError."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={"final_latent": randn(3, 4, 4, 4)},
+            capture={"noise_source": "none", "batch_index": [7]},
+        )
+        assert "batch_index" not in load(batch_index=2)[1]
+
+
+class TestMissing:
+    """What a file lacks stops only what needs it, and says why."""
+
+    def test_everything_missing(self, folder: Path) -> None:
+        """A file with nothing in it gives blocked outputs, each with its reason, and the file itself."""
+        write(folder / "input" / "a.gen5")
+        noise, result, picture, source, stored = load()
+        assert Blocked("a.gen5 holds no starting noise: it was saved without") == noise
+        assert noise == source
+        assert Blocked("a.gen5 holds no result latent: it was saved without one") == result
+        assert Blocked("a.gen5 holds no picture: it was saved without one") == picture
+        assert "a.gen5" == stored.path.name
+
+    def test_reason_is_the_saved_one(self, folder: Path) -> None:
+        """Why there is no noise is what the file says of it."""
+        write(folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "TestOwnNoise draws"})
+        assert Blocked("a.gen5 holds no starting noise: TestOwnNoise draws") == load()[0]
+
+
+class TestDrift:
+    """Another environment is told in the documented words, ignored, or refused."""
+
+    @pytest.fixture(autouse=True)
+    def stored(self, folder: Path) -> None:
+        """A file of this environment but for numpy, and of a component that is not here."""
+        now = gen5core.Environment.capture()
+        numpy_then = Component("numpy", "name=numpy;version=0.9")
+        gone = Component("gpu", "name=gpu;model=a GPU of the past")
+        parts = [part for part in now.components if part.component_id not in ("numpy", "gpu")]
+        environment = gen5core.Environment((*parts, numpy_then, gone), now.further, {})
+        write(folder / "input" / "a.gen5", environment=environment)
+
+    @staticmethod
+    def expected() -> list[str]:
+        """The documented texts, by hand."""
+        here = torch.cuda.is_available()
+        gpu = "Environment component 'gpu' missing in current system"
+        return [
+            "Environment component 'numpy' differs:\n  File: name=numpy;version=0.9\n"
+            f"  Current: name=numpy;version={np.__version__}",
+            *([] if here else [gpu]),
+        ]
+
+    def test_warn(self) -> None:
+        """warn gives a UserWarning for each difference, and tells the browser the same texts."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            shown = Gen5Load().load("a.gen5", on_drift="warn")["ui"]["gen5"][0]["drift"]
+        told = [str(one.message) for one in caught if one.category is UserWarning]
+        assert shown == told
+        assert self.expected() == told[: len(self.expected())]
+
+    def test_ignore(self) -> None:
+        """ignore says nothing."""
+        assert [] == Gen5Load().load("a.gen5", on_drift="ignore")["ui"]["gen5"][0]["drift"]
+
+    def test_error(self) -> None:
+        """error refuses with the remedy and every difference."""
+        start = "a.gen5 was made in another environment; set on_drift to warn to load it all the same.\n"
+        with pytest.raises(EncodeError, match=f"^{re.escape(start + chr(10).join(self.expected()))}"):
+            load(on_drift="error")
+
+
+class TestNoiseSource:
+    """The NOISE for SamplerCustomAdvanced."""
+
+    def test_stored_noise_and_seed(self, folder: Path) -> None:
+        """generate_noise gives the stored tensor for a latent of its shape; seed is the stored one."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": randn(1, 4, 4, 4)},
+            settings={"seed": 2**64 - 1},
+        )
+        source = load()[3]
+        assert 2**64 - 1 == source.seed
+        assert randn(1, 4, 4, 4).equal(source.generate_noise({"samples": torch.zeros(1, 4, 4, 4)}))
+
+    def test_seed_is_of_the_pass_that_the_noise_is_of(self, folder: Path) -> None:
+        """Of two passes the noise is the first's, and so is the seed, which inpainting draws from."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": randn(1, 4, 4, 4)},
+            settings={"seed": 22},
+            capture={
+                "noise_source": "recorded",
+                "passes": [{"seed": 11, "noise": "initial_noise"}, {"seed": 22}],
+            },
+        )
+        assert 11 == load()[3].seed
+
+    def test_another_shape(self) -> None:
+        """A latent of another shape is told both shapes and what to do."""
+        source = StoredNoise(randn(1, 4, 4, 4), 1, "a.gen5")
+        message = re.escape("a.gen5 holds noise of shape [1, 4, 4, 4], the latent is [1, 4, 4, 8]: use a")
+        with pytest.raises(EncodeError, match=f"^{message}"):
+            source.generate_noise({"samples": torch.zeros(1, 4, 4, 8)})
+
+
+class TestOldFiles:
+    """Files that the 0.1.0 package wrote."""
+
+    @pytest.mark.parametrize("name", OLD_FILES)
+    def test_every_one_loads(self, folder: Path, name: str) -> None:
+        """Its noise is the tensor that the package stored, bit for bit; its warnings are the documented."""
+        (folder / "input" / name).write_bytes((CORPUS / name).read_bytes())
+        noise = load(name, on_drift="ignore")[0]["samples"]
+        latents = json.loads((CORPUS / name).with_suffix(".json").read_text())["latents"]
+        [expected] = [latents.get("initial_noise", next(iter(latents.values())))]
+        assert expected["shape"] == list(noise.shape)
+        assert expected["dtype"] == str(noise.dtype).removeprefix("torch.")
+        with gen5core.open(folder / "input" / name) as file:
+            assert file.latents["initial_noise"].array().tobytes() == noise.numpy().tobytes()
+
+    def test_there_are_some(self) -> None:
+        """The corpus holds files of the package, so that the test above looks at something."""
+        assert {"gen5-0.1.0_raw_float32.gen5", "gen5-0.1.0_two_latents.gen5"} < set(OLD_FILES)
+
+
+class TestTrust:
+    """Every byte is checked when a file is loaded, and it stays that file."""
+
+    def test_damage_anywhere_is_an_error(self, folder: Path) -> None:
+        """A bit that differs in a latent that nothing asks for is an error all the same."""
+        path = write(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": randn(1, 4, 4, 4), "step_noise": randn(1, 4, 4, 4)},
+            compression="none",
+        )
+        with gen5core.open(path) as file:
+            offset = file.rows[1].offset + 40
+        data = bytearray(path.read_bytes())
+        data[offset] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(ChecksumError, match=re.escape(f"{path}: chunk 1 (LATN 'step_noise')")):
+            load()
+
+    def test_file_replaced_between_nodes(self, folder: Path) -> None:
+        """A file that was replaced since it was loaded is not read as if it were the one."""
+        path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
+        stored = load()[4]
+        assert randn(1, 4, 4, 4).equal(stored.tensors("initial_noise")[0])
+        write(path, latents={"initial_noise": randn(1, 4, 4, 4, seed=9)})
+        with pytest.raises(ChecksumError, match=r"was replaced since it was loaded .* queue again$"):
+            stored.tensors("initial_noise")
+
+    def test_file_gone_between_nodes(self, folder: Path) -> None:
+        """A file that went away since it was loaded is the file system's own error."""
+        path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
+        stored = load()[4]
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match=r"a\.gen5"):
+            stored.passes()
+
+    @pytest.mark.parametrize(
+        ("passes", "message"),
+        [
+            (5, "capture's passes are 5, not a list of objects"),
+            ("abc", "capture's passes are 'abc', not a list of objects"),
+            ([5], "capture's passes are [5], not a list of objects"),
+            ({"a": 1}, "capture's passes are {'a': 1}, not a list of objects"),
+            ([{}, {"sigmas": "abc"}], "capture's pass 1: sigmas is 'abc'"),
+            ([{"sigmas": ["1"]}], "capture's pass 0: sigmas is ['1']"),
+            ([{"shapes": [1]}], "capture's pass 0: shapes is [1]"),
+            ([{"shapes": 5}], "capture's pass 0: shapes is 5"),
+            ([{"shapes": [[-1]]}], "capture's pass 0: shapes is [[-1]]"),
+            ([{"seed": "1"}], "capture's pass 0: seed is '1'"),
+            ([{"seed": -1}], "capture's pass 0: seed is -1"),
+        ],
+    )
+    def test_capture_that_makes_no_sense(self, folder: Path, passes: Any, message: str) -> None:
+        """Passes that are not what the format says are told as such, not as a Python error."""
+        capture = {"noise_source": "recorded", "passes": passes}
+        write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)}, capture=capture)
+        with pytest.raises(FormatError, match=re.escape(f"a.gen5: META: {message}") + "$"):
+            open_stored(folder / "input" / "a.gen5").passes()
+
+    def test_sigmas_that_json_does_not_have(self, folder: Path) -> None:
+        """Sigmas with an infinity, which JSON stores as null, count as not known."""
+        capture = {"noise_source": "recorded", "passes": [{"sigmas": [float("inf"), 0.0]}]}
+        write(folder / "input" / "a.gen5", capture=capture)
+        assert [None] == [found.sigmas for found in open_stored(folder / "input" / "a.gen5").passes()]

@@ -1,0 +1,57 @@
+"""The pack as ComfyUI finds it: every class whole, and nothing of ComfyUI needed to import it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+import gen5pack
+import pytest
+from gen5pack import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+
+CONTRACT = {
+    "Gen5Save": ("images", "gen5"),
+    "Gen5Load": ("noise", "latent", "image", "noise_source", "gen5"),
+    "Gen5Settings": (
+        *("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise"),
+        *("positive", "negative", "width", "height", "model_name"),
+    ),
+    "Gen5Record": ("model", "recording"),
+    "Gen5Replay": ("model", "latent"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NODE_CLASS_MAPPINGS))
+def test_class_is_whole(name: str) -> None:
+    """Every node has a display name, a category, names for its outputs, and a function for its inputs."""
+    node: Any = NODE_CLASS_MAPPINGS[name]
+    assert "Gen5" == node.CATEGORY
+    assert NODE_DISPLAY_NAME_MAPPINGS[name]
+    assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES)
+    inputs = [given for group in node.INPUT_TYPES().values() for given in group]
+    parameters = inspect.signature(getattr(node(), node.FUNCTION)).parameters
+    assert set(inputs) == set(parameters)
+    required = {key for key, value in parameters.items() if value.default is inspect.Parameter.empty}
+    assert required <= set(node.INPUT_TYPES()["required"])
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_outputs_are_the_contracts(name: str) -> None:
+    """The outputs have the documented names in the documented order."""
+    assert CONTRACT[name] == NODE_CLASS_MAPPINGS[name].RETURN_NAMES
+
+
+def test_defaults_are_the_functions_own() -> None:
+    """What a widget shows first is what the function takes where the input is left out."""
+    for node in NODE_CLASS_MAPPINGS.values():
+        parameters = inspect.signature(getattr(node(), node.FUNCTION)).parameters
+        for name, declared in node.INPUT_TYPES().get("optional", {}).items():
+            if len(declared) > 1 and "default" in declared[1]:
+                assert declared[1]["default"] == parameters[name].default, (node, name)
+
+
+def test_nothing_of_comfyui_is_imported() -> None:
+    """The pack runs without ComfyUI, and its core is the one inside it."""
+    assert not {"comfy", "folder_paths", "server", "comfy_execution"} & set(sys.modules)
+    assert "gen5pack.gen5core" == gen5pack.gen5core.__name__

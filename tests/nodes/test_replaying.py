@@ -1,0 +1,405 @@
+"""A stored start handed to a sampler: which pass it is, and what reaches the sampler."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError
+from gen5pack.nodes.content import StoredFile, open_stored
+from gen5pack.nodes.host import Blocked
+from gen5pack.nodes.recording import Recording, SamplingRecorder
+from gen5pack.nodes.replaying import SamplingReplayer, choose_passes, start_of
+from gen5pack.nodes.save import Gen5Save
+from runs import SIGMAS, hires, randn, run, txt2img
+
+OTHER = torch.tensor([9.0, 1.0, 0.0])
+NOISE, NOISE_1 = randn(1, 4, 4, 8, seed=1), randn(1, 4, 4, 8, seed=2)
+START_1 = randn(1, 4, 4, 8, seed=3)
+GIVEN = randn(1, 4, 4, 8, seed=99)
+
+
+def entry(noise: str | None, sigmas: torch.Tensor = SIGMAS, **further: Any) -> dict[str, Any]:
+    """Return a recorded pass of META's capture."""
+    return {
+        "recorded": True,
+        "add_noise": noise is not None,
+        **({"noise": noise} if noise else {}),
+        "sigmas": sigmas.tolist(),
+        "shapes": [[1, 4, 4, 8]],
+        **further,
+    }
+
+
+def stored(folder: Path, *passes: dict[str, Any], **latents: torch.Tensor) -> StoredFile:
+    """Return a file of these passes; a latent's dot is written as a double underscore."""
+    path = gen5core.save(
+        folder / "input" / "a.gen5",
+        latents={name.replace("__", "."): value for name, value in latents.items()},
+        capture={"noise_source": "recorded", "passes": list(passes)},
+        environment=None,
+        hardware=None,
+    )
+    return open_stored(path)
+
+
+class TestOnePass:
+    """A file of one pass."""
+
+    @pytest.fixture
+    def file(self, folder: Path) -> StoredFile:
+        """A recorded txt2img of seed 11."""
+        return stored(folder, entry("initial_noise", seed=11), initial_noise=NOISE)
+
+    def test_noise_and_seed_are_handed_on(self, file: StoredFile) -> None:
+        """The sampler gets the stored noise and seed; everything else is its own."""
+        latent, mask = randn(1, 4, 4, 8, seed=5), torch.ones(1, 4, 4, 8)
+        _, got = run([SamplingReplayer(file)], GIVEN, latent, seed=4, mask=mask, extra="kept")
+        assert NOISE.equal(got["noise"])
+        assert (11, "kept") == (got["seed"], got["extra"])
+        assert latent is got["latent_image"]
+        assert mask is got["denoise_mask"]
+        assert SIGMAS is got["sigmas"]
+
+    def test_seed_by_position_or_not_at_all(self, file: StoredFile) -> None:
+        """A run that names no seed still gets the stored one as its seed, not as another argument."""
+        received: dict[str, Any] = {}
+
+        def end(*args: Any, **kwargs: Any) -> torch.Tensor:
+            received.update(kwargs, args=args)
+            return torch.zeros(1)
+
+        SamplingReplayer(file)(end, GIVEN, GIVEN, None, SIGMAS)
+        assert 4 == len(received["args"])
+        assert 11 == received["seed"]
+
+    def test_other_sigmas_keep_the_noise(self, file: StoredFile) -> None:
+        """Other sigmas are a legitimate use: the noise is the stored one."""
+        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
+        assert NOISE.equal(got["noise"])
+        assert OTHER is got["sigmas"]
+
+    def test_stored_sigmas_where_asked_for(self, file: StoredFile) -> None:
+        """use_stored_sigmas samples along the stored ones, bit for bit."""
+        _, got = run([SamplingReplayer(file, use_stored_sigmas=True)], GIVEN, sigmas=OTHER)
+        assert torch.float32 == got["sigmas"].dtype
+        assert SIGMAS.equal(got["sigmas"])
+
+    def test_run_without_noise_is_left_alone(self, file: StoredFile) -> None:
+        """A run that adds no noise and is like no stored pass goes on as it is."""
+        zero = torch.zeros_like(GIVEN)
+        _, got = run([SamplingReplayer(file)], zero, seed=4, sigmas=OTHER)
+        assert zero is got["noise"]
+        assert 4 == got["seed"]
+
+    def test_another_shape_is_an_error(self, file: StoredFile) -> None:
+        """Another shape is told with both shapes and what to connect."""
+        message = re.escape(
+            "a.gen5 holds noise of shape [1, 4, 4, 8], the sampler's latent is [1, 4, 8, 8]: "
+            "connect Replay Sampling's `latent` to the sampler's latent_image, or set the empty latent to "
+            "the stored size and batch"
+        )
+        with pytest.raises(EncodeError, match=f"^{message}$"):
+            run([SamplingReplayer(file)], randn(1, 4, 8, 8))
+
+    def test_start_is_empty(self, file: StoredFile) -> None:
+        """The latent output of a txt2img file is empty, of the noise's shape and dtype."""
+        latent = start_of(file, file.passes(), -1)
+        assert ["samples"] == list(latent)
+        assert torch.zeros(1, 4, 4, 8).equal(latent["samples"])
+
+    def test_file_changed_between_runs(self, folder: Path, file: StoredFile) -> None:
+        """A file that was replaced after the replayer was made is an error when the sampler runs."""
+        replayer = SamplingReplayer(file)
+        stored(folder, entry("initial_noise"), initial_noise=NOISE_1)
+        with pytest.raises(gen5core.ChecksumError, match="was replaced since it was loaded"):
+            run([replayer], GIVEN)
+
+
+class TestBatch:
+    """One image of a stored batch."""
+
+    def test_batch_index(self, folder: Path) -> None:
+        """batch_index hands on one image's noise, and gives its start and mask."""
+        noise, start, mask = randn(3, 4, 4, 8), randn(3, 4, 4, 8, seed=1), randn(3, 1, 4, 8, seed=2)
+        known = {"shapes": [[3, 4, 4, 8]], "start_latent": "start_latent", "noise_mask": "noise_mask"}
+        file = stored(
+            folder,
+            entry("initial_noise", **known),
+            initial_noise=noise,
+            start_latent=start,
+            noise_mask=mask,
+        )
+        replayer = SamplingReplayer(file, batch_index=2)
+        _, got = run([replayer], GIVEN)
+        assert noise[2:].equal(got["noise"])
+        latent = start_of(file, replayer.passes, 2)
+        assert start[2:].equal(latent["samples"])
+        assert mask[2:].equal(latent["noise_mask"])
+
+    def test_whole_batch_for_one_image_is_an_error(self, folder: Path) -> None:
+        """A stored batch does not fit a sampler of one image."""
+        file = stored(folder, entry("initial_noise"), initial_noise=randn(3, 4, 4, 8))
+        with pytest.raises(EncodeError, match=re.escape("noise of shape [3, 4, 4, 8], the sampler's")):
+            run([SamplingReplayer(file)], GIVEN)
+
+    def test_image_that_is_not_there(self, folder: Path) -> None:
+        """An index beyond the stored batch tells the range."""
+        file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
+        message = re.escape("batch_index is 1, the stored noise holds 1 (0 to 0); −1 takes all")
+        with pytest.raises(EncodeError, match=f"^{message}$"):
+            run([SamplingReplayer(file, batch_index=1)], GIVEN)
+
+
+class TestMatching:
+    """Several passes in one file: each run gets its own."""
+
+    def test_by_sigmas(self, folder: Path) -> None:
+        """The run of each pass is known by its sigmas, in whatever order they come."""
+        file = stored(
+            folder,
+            entry("initial_noise", seed=1),
+            entry("initial_noise.1", OTHER, seed=2),
+            initial_noise=NOISE,
+            initial_noise__1=NOISE_1,
+        )
+        replayer = SamplingReplayer(file)
+        for sigmas, noise, seed in ((OTHER, NOISE_1, 2), (SIGMAS, NOISE, 1)):
+            _, got = run([replayer], GIVEN, sigmas=sigmas)
+            assert noise.equal(got["noise"])
+            assert seed == got["seed"]
+
+    def test_by_shape(self, folder: Path) -> None:
+        """Passes of equal sigmas are told apart by their shape."""
+        larger = randn(1, 4, 8, 16)
+        file = stored(
+            folder,
+            entry("initial_noise"),
+            entry("initial_noise.1", shapes=[[1, 4, 8, 16]]),
+            initial_noise=NOISE,
+            initial_noise__1=larger,
+        )
+        _, got = run([SamplingReplayer(file)], torch.ones(1, 4, 8, 16))
+        assert larger.equal(got["noise"])
+
+    def test_by_start(self, folder: Path) -> None:
+        """Passes of equal sigmas and shape are told apart by the latent that they start from."""
+        file = stored(
+            folder,
+            entry("initial_noise", seed=1),
+            entry("initial_noise.1", seed=2, start_latent="start_latent.1"),
+            entry("initial_noise.2", seed=3, start_latent="start_latent.2"),
+            initial_noise=NOISE,
+            initial_noise__1=NOISE_1,
+            initial_noise__2=randn(1, 4, 4, 8, seed=7),
+            start_latent__1=START_1,
+            start_latent__2=randn(1, 4, 4, 8, seed=8),
+        )
+        replayer = SamplingReplayer(file)
+        starts = (randn(1, 4, 4, 8, seed=8), START_1, START_1 + 0.001, torch.zeros(1, 4, 4, 8))
+        assert [3, 2, 2, 1] == [run([replayer], GIVEN, start)[1]["seed"] for start in starts]
+
+    def test_split_halves(self, folder: Path) -> None:
+        """One replayer serves both halves of a split: noise in the first, none in the second."""
+        file = stored(
+            folder,
+            entry("initial_noise", SIGMAS[:2], seed=11),
+            entry(None, SIGMAS[1:], seed=0, start_latent="start_latent.1"),
+            initial_noise=NOISE,
+            start_latent__1=START_1,
+        )
+        replayer = SamplingReplayer(file)
+        _, first = run([replayer], GIVEN, sigmas=SIGMAS[:2])
+        _, second = run([replayer], GIVEN, START_1, sigmas=SIGMAS[1:])
+        assert NOISE.equal(first["noise"])
+        assert torch.zeros(1, 4, 4, 8).equal(second["noise"])
+        assert START_1.equal(second["latent_image"])
+
+    def test_none_matches(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Where no pass matches, the first with noise is taken and the log says so."""
+        file = stored(
+            folder,
+            entry(None, SIGMAS[1:]),
+            entry("initial_noise.1", seed=2),
+            initial_noise__1=NOISE_1,
+        )
+        with caplog.at_level("INFO"):
+            _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
+        assert NOISE_1.equal(got["noise"])
+        assert [
+            "a.gen5: no stored pass has these sigmas and this shape; taking the first with noise"
+        ] == caplog.messages
+
+    def test_pass_index(self, folder: Path) -> None:
+        """A pass that is asked for is taken, whatever the sigmas are like."""
+        file = stored(
+            folder,
+            entry("initial_noise", seed=1),
+            entry("initial_noise.1", OTHER, seed=2),
+            initial_noise=NOISE,
+            initial_noise__1=NOISE_1,
+        )
+        _, got = run([SamplingReplayer(file, pass_index=1)], GIVEN, sigmas=SIGMAS)
+        assert NOISE_1.equal(got["noise"])
+
+    def test_pass_without_noise_that_is_asked_for(self, folder: Path) -> None:
+        """A pass that added no noise, asked for, gives a sampler none either, not its own."""
+        file = stored(folder, entry("initial_noise"), entry(None, OTHER), initial_noise=NOISE)
+        _, got = run([SamplingReplayer(file, pass_index=1)], GIVEN, sigmas=SIGMAS * 2)
+        assert torch.zeros(1, 4, 4, 8).equal(got["noise"])
+
+    def test_pass_whose_noise_is_not_known(self, folder: Path) -> None:
+        """A pass that added noise which the file does not hold is refused with the reason."""
+        lacking = {"add_noise": True, "recorded": False}
+        file = stored(folder, lacking, entry("initial_noise.1"), initial_noise__1=NOISE_1)
+        with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise of pass 0; save it again"):
+            SamplingReplayer(file, pass_index=0)
+
+    def test_pass_that_is_not_there(self, folder: Path) -> None:
+        """A pass that the file does not have tells the range."""
+        file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
+        message = re.escape("pass_index is 1, a.gen5 has 1 (0 to 0); −1 matches by itself")
+        with pytest.raises(EncodeError, match=f"^{message}$"):
+            choose_passes(file, 1)
+
+    def test_no_noise_at_all(self, folder: Path) -> None:
+        """A file without noise is refused with the reason that it was saved with."""
+        path = gen5core.save(
+            folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "its seed is unknown"}
+        )
+        with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise; its seed is unknown$"):
+            SamplingReplayer(open_stored(path))
+
+    def test_file_without_passes(self, folder: Path) -> None:
+        """A file of any writer that holds noise and seed replays them."""
+        path = gen5core.save(
+            folder / "input" / "a.gen5", latents={"initial_noise": NOISE}, settings={"seed": 11}
+        )
+        _, got = run([SamplingReplayer(open_stored(path))], GIVEN)
+        assert NOISE.equal(got["noise"])
+        assert 11 == got["seed"]
+
+
+class TestNested:
+    """Latents of several parts reach the sampler packed."""
+
+    SHAPES = ([2, 4, 2, 3], [2, 5, 7])
+
+    def test_packed_and_taken(self, folder: Path) -> None:
+        """Parts are packed as the sampler has them; batch_index takes one image of each."""
+        parts = [randn(*shape, seed=number) for number, shape in enumerate(self.SHAPES)]
+        path = gen5core.save(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": parts},
+            capture={"passes": [entry("initial_noise", shapes=[list(shape) for shape in self.SHAPES])]},
+        )
+        file = open_stored(path)
+        packed = torch.cat([part.reshape(2, 1, -1) for part in parts], dim=-1)
+        _, got = run([SamplingReplayer(file)], torch.ones_like(packed), latent_shapes=self.SHAPES)
+        assert packed.equal(got["noise"])
+        single = [[1, *shape[1:]] for shape in self.SHAPES]
+        replayer = SamplingReplayer(file, batch_index=1)
+        _, got = run([replayer], torch.ones_like(packed[:1]), latent_shapes=single)
+        assert packed[1:].equal(got["noise"])
+
+
+class TestStart:
+    """The latent that a KSampler is to start from."""
+
+    def test_of_a_recorded_image_to_image(self, folder: Path) -> None:
+        """It is the stored one, with the mask; one mask serves the whole batch."""
+        mask = randn(1, 1, 4, 8)
+        file = stored(
+            folder,
+            entry("initial_noise", start_latent="start_latent", noise_mask="noise_mask"),
+            initial_noise=NOISE,
+            start_latent=START_1,
+            noise_mask=mask,
+        )
+        latent = start_of(file, file.passes(), -1)
+        assert START_1.equal(latent["samples"])
+        assert mask.equal(latent["noise_mask"])
+
+    @pytest.mark.parametrize(
+        "prompt",
+        [hires(), txt2img(denoise=0.5)],
+        ids=["hires", "image to image"],
+    )
+    def test_that_is_not_known_is_blocked(self, prompt: dict[str, Any]) -> None:
+        """Where noise was derived and sampling started from something, that is not given out as empty."""
+        answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=prompt, unique_id="9")
+        file: StoredFile = answer["result"][1]
+        assert Blocked(
+            "x_00001_.gen5 does not hold the latent that sampling started from: connect your own, "
+            "or save with Record Sampling connected"
+        ) == start_of(file, choose_passes(file, -1), -1)
+
+    def test_of_a_derived_text_to_image_is_empty(self) -> None:
+        """A derived text to image started from an empty latent."""
+        answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=txt2img(), unique_id="9")
+        file: StoredFile = answer["result"][1]
+        assert torch.zeros(1, 4, 4, 8).equal(start_of(file, choose_passes(file, -1), -1)["samples"])
+
+
+class TestWithRecorder:
+    """Recorder and replayer on one model: the notes are of what the sampler really got."""
+
+    @pytest.fixture
+    def replayer(self, folder: Path) -> SamplingReplayer:
+        """A replayer of seed 11 along its own sigmas."""
+        file = stored(folder, entry("initial_noise", seed=11), initial_noise=NOISE)
+        return SamplingReplayer(file, use_stored_sigmas=True)
+
+    @pytest.mark.parametrize("order", ["record first", "replay first"])
+    def test_either_order(self, replayer: SamplingReplayer, order: str) -> None:
+        """Whichever wraps the other, noise, seed and sigmas noted are the stored ones."""
+        recording = Recording()
+        wrappers = [SamplingRecorder(recording), replayer]
+        output, got = run(wrappers if order == "record first" else wrappers[::-1], GIVEN, sigmas=OTHER)
+        [noted] = recording.runs
+        assert NOISE.equal(got["noise"])
+        assert NOISE.equal(noted.noise[0])
+        assert (11, (14.5, 3.0, 0.0)) == (noted.seed, noted.sigmas)
+        assert noted is recording.find_result([output])
+
+    def test_two_recorders_around_a_replayer(self, replayer: SamplingReplayer) -> None:
+        """Every recorder further out notes what the replayer put in, not the nearest alone."""
+        recordings = [Recording(), Recording(), Recording()]
+        recorders = [SamplingRecorder(recording) for recording in recordings]
+        run([recorders[0], recorders[1], replayer, recorders[2]], GIVEN, sigmas=OTHER)
+        assert [11, 11, 11] == [recording.runs[0].seed for recording in recordings]
+        assert all(NOISE.equal(recording.runs[0].noise[0]) for recording in recordings)
+
+    def test_note_does_not_outlive_its_run(self, replayer: SamplingReplayer) -> None:
+        """A run after a replayed one is noted as it is, also where the first failed."""
+
+        def fail(_: Any) -> torch.Tensor:
+            raise RuntimeError("interrupted")
+
+        recording = Recording()
+        recorder = SamplingRecorder(recording)
+        with pytest.raises(RuntimeError, match=r"^interrupted$"):
+            run([recorder, replayer], GIVEN, compute=fail)
+        run([recorder], GIVEN, seed=4)
+        [noted] = recording.runs
+        assert GIVEN.equal(noted.noise[0])
+        assert 4 == noted.seed
+
+
+def test_recorded_then_replayed_is_bit_exact() -> None:
+    """The main job: record, save, replay under another seed and noise; the result is equal to the bit."""
+    recording, start = Recording(), randn(1, 4, 4, 8, seed=6)
+    result, _ = run([SamplingRecorder(recording)], NOISE, start, seed=5)
+    answer = Gen5Save().save(
+        "x", latent={"samples": result}, recording=recording, prompt=txt2img(), unique_id="9"
+    )
+    file: StoredFile = answer["result"][1]
+    replayer = SamplingReplayer(file)
+    latent = start_of(file, replayer.passes, -1)["samples"]
+    again, got = run([replayer], GIVEN, latent, seed=424242)
+    assert result.equal(again)
+    assert 5 == got["seed"]

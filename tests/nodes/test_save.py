@@ -1,0 +1,593 @@
+"""Save Gen5 without ComfyUI: what is in the file, what lies beside it, and what is left when it fails."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError, UnsupportedDtypeError
+from gen5pack.gen5core.fingerprint import digest_file
+from gen5pack.nodes import host
+from gen5pack.nodes import save as save_module
+from gen5pack.nodes.recording import Recording, SamplingRecorder
+from gen5pack.nodes.save import Gen5Save
+from PIL import Image
+from runs import hires, images, randn, run, txt2img
+
+HERE = Path(__file__).parent
+
+
+def save(**inputs: Any) -> tuple[Path, dict[str, Any]]:
+    """Save through the node; return the file's path and what the node shows."""
+    answer = Gen5Save().save(**{"filename_prefix": "x", **inputs})
+    return answer["result"][1].path, answer["ui"]
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return every file under output/, sorted."""
+    return sorted(
+        path.relative_to(folder / "output").as_posix()
+        for path in (folder / "output").rglob("*")
+        if path.is_file()
+    )
+
+
+class TestWhatIsSaved:
+    """Images, latent, or both; never nothing."""
+
+    def test_nothing_is_an_error_and_leaves_nothing(self, folder: Path) -> None:
+        """With neither images nor latent the node says what to connect, and no folder appears."""
+        with pytest.raises(EncodeError, match=r"^nothing to save: connect images, latent, or both$"):
+            Gen5Save().save("sub/x")
+        assert [] == list((folder / "output").iterdir())
+
+    def test_images_only(self, folder: Path) -> None:
+        """Images alone are stored and lie beside as PNGs; without a prompt the noise is none, and why."""
+        path, ui = save(images=images())
+        assert ["x_00001_.gen5", "x_00001_.png"] == files_in(folder)
+        with gen5core.open(path) as file:
+            file.verify()
+            assert [] == list(file.latents)
+            assert 1 == len(file.images)
+            assert {
+                "noise_source": "none",
+                "passes": [],
+                "reason": "no sampler was found above this node",
+            } == file.capture
+        assert "no sampler was found above this node" == ui["gen5"][0]["reason"]
+
+    def test_latent_only(self, folder: Path) -> None:
+        """A latent alone is stored with its derived noise; no PNG is written."""
+        result = randn(1, 4, 4, 8)
+        path, ui = save(latent={"samples": result}, prompt=txt2img(), unique_id="9")
+        assert ["x_00001_.gen5"] == files_in(folder)
+        assert [] == ui["images"]
+        with gen5core.open(path) as file:
+            assert result.equal(file.latents["final_latent"].torch())
+            assert {"initial_noise", "final_latent"} == set(file.latents)
+            assert () == file.images
+
+    def test_images_pass_through(self) -> None:
+        """The images output is the very tensor that came in."""
+        given = images()
+        assert given is Gen5Save().save("x", images=given)["result"][0]
+
+    def test_latent_alone_blocks_the_images_output(self) -> None:
+        """Without images the images output says so, and stops only what needs it."""
+        answer = Gen5Save().save("x", latent={"samples": randn(1, 4, 4, 4)})
+        assert "images" in answer["result"][0].message
+
+    def test_something_else_on_the_latent_socket(self, folder: Path) -> None:
+        """What is no LATENT is named with the remedy, and nothing is written."""
+        with pytest.raises(EncodeError, match=r"^latent is not a LATENT: it has no `samples`; connect"):
+            Gen5Save().save("x", latent={"image": 1})
+        assert [] == files_in(folder)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+    def test_latent_keeps_its_dtype(self, dtype: torch.dtype) -> None:
+        """A latent, and the noise derived for it, come back in the dtype of the latent, bit for bit."""
+        result = randn(2, 4, 4, 8, dtype=dtype)
+        path, _ = save(latent={"samples": result}, prompt=txt2img(3, 2), unique_id="9")
+        expected = torch.randn((2, 4, 4, 8), generator=torch.Generator().manual_seed(3)).to(dtype)
+        with gen5core.open(path) as file:
+            actual = file.latents["final_latent"].torch(), file.latents["initial_noise"].torch()
+        assert (dtype, dtype) == (actual[0].dtype, actual[1].dtype)
+        assert result.equal(actual[0])
+        assert expected.equal(actual[1])
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bool, torch.uint8])
+    def test_mask_and_batch_index_are_kept(self, dtype: torch.dtype) -> None:
+        """noise_mask, of any dtype, and batch_index of the latent are in the file."""
+        mask = (randn(2, 1, 4, 8) > 0).to(dtype)
+        latent = {"samples": randn(2, 4, 4, 8), "noise_mask": mask, "batch_index": [3, 1]}
+        path, _ = save(latent=latent, prompt=txt2img(9), unique_id="9")
+        with gen5core.open(path) as file:
+            assert file.capture is not None
+            assert [3, 1] == file.capture["batch_index"]
+            assert "noise_mask" == file.capture["passes"][0]["noise_mask"]
+            assert mask.float().equal(file.latents["noise_mask"].torch().float())
+            generator = torch.Generator().manual_seed(9)
+            drawn = [torch.randn((1, 4, 4, 8), generator=generator) for _ in range(4)]
+            assert torch.cat([drawn[3], drawn[1]]).equal(file.latents["initial_noise"].torch())
+
+    def test_tags_are_split_at_commas(self) -> None:
+        """Tags lose the space around them, empty ones go."""
+        with gen5core.open(save(images=images(), tags=" a cat,,猫 , ")[0]) as file:
+            assert ("a cat", "猫") == file.tags
+
+    @pytest.mark.parametrize("compression", ["none", "zstd"])
+    def test_compression_is_as_chosen(self, compression: str) -> None:
+        """none stores latents as they are, zstd compresses every one."""
+        path, _ = save(latent={"samples": torch.zeros(1, 4, 16, 16)}, compression=compression)
+        with gen5core.open(path) as file:
+            assert [compression == "zstd"] == [row.compressed for row in file.rows if row.type == "LATN"]
+
+
+class TestSettings:
+    """What the file says of settings, prompt and model is the last pass's."""
+
+    def test_graph_is_described(self) -> None:
+        """Settings, prompt, model and resources are those of the graph."""
+        path, _ = save(images=images(), prompt=txt2img(2**64 - 1), unique_id="9")
+        with gen5core.open(path) as file:
+            assert {
+                "seed": 2**64 - 1,
+                "steps": 20,
+                "sampler": "euler",
+                "cfg_scale": 7.5,
+                "scheduler": "karras",
+                "denoise": 1.0,
+                "negative": "blurry",
+                "width": 64,
+                "height": 32,
+            } == file.settings
+            assert ("a cat, 猫", "sd.safetensors") == (file.prompt, file.model_name)
+            assert [{"kind": "model", "name": "sd.safetensors"}] == list(file.resources)
+
+    @pytest.mark.parametrize("odd", [{"steps": 0}, {"cfg": -1.0}, {"cfg": float("inf")}])
+    def test_odd_settings_do_not_stop_a_save(self, odd: dict[str, Any]) -> None:
+        """A setting that the format's rules refuse stays out of them, the image is saved all the same."""
+        path, _ = save(
+            images=images(),
+            latent={"samples": randn(1, 4, 4, 8)},
+            prompt=txt2img(**odd),
+            unique_id="9",
+        )
+        with gen5core.open(path) as file:
+            assert file.capture is not None
+            assert "derived" == file.capture["noise_source"]
+            assert {"seed", "sampler", "scheduler"} < set(file.settings)
+            assert 1 == len(file.images)
+
+    @pytest.mark.parametrize("seed", [-1, 2**64])
+    def test_seed_out_of_range_is_unknown(self, seed: int) -> None:
+        """A seed that no generator of ComfyUI's takes is not stored as one, and nothing is drawn from it."""
+        path, ui = save(latent={"samples": randn(1, 4, 4, 8)}, prompt=txt2img(seed), unique_id="9")
+        assert ("none", "its seed is known only to a run") == (
+            ui["gen5"][0]["noise_source"],
+            ui["gen5"][0]["reason"],
+        )
+        with gen5core.open(path) as file:
+            assert "seed" not in file.settings
+
+
+class TestResources:
+    """The models behind an image, each once, with a digest where their file is found."""
+
+    @pytest.mark.parametrize("choice", ["sampled", "full", "off"])
+    def test_digests(self, folder: Path, choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Checkpoint and LoRA have size and digest as chosen; a file that is not found has its name alone."""
+        model = folder / "sd.safetensors"
+        model.write_bytes(b"weights" * 1000)
+        found = {"sd.safetensors": model, "gone.safetensors": None}
+        monkeypatch.setattr(host, "model_file", lambda kinds, name: found[name])
+        graph = txt2img(model=["10", 0])
+        graph["10"] = {
+            "class_type": "LoraLoaderModelOnly",
+            "inputs": {"model": ["4", 0], "lora_name": "gone.safetensors", "strength_model": 0.5},
+        }
+        path, _ = save(images=images(), prompt=graph, unique_id="9", fingerprint_models=choice)
+        expected: dict[str, Any] = {"kind": "model", "name": "sd.safetensors", "size_bytes": 7000}
+        if choice != "off":
+            name = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}[choice]
+            expected |= {"digest": digest_file(model, choice), "digest_kind": name}
+        with gen5core.open(path) as file:
+            assert [expected, {"kind": "lora", "name": "gone.safetensors"}] == list(file.resources)
+
+
+class TestNoise:
+    """Recorded, provided, derived, none: in this order, and the file says which."""
+
+    def test_derived_equals_comfyuis_draw(self) -> None:
+        """Derived noise is what torch.manual_seed and randn give for the latent's shape."""
+        path, ui = save(latent={"samples": randn(2, 4, 4, 8)}, prompt=txt2img(7, 2), unique_id="9")
+        expected = torch.randn((2, 4, 4, 8), generator=torch.manual_seed(7))
+        with gen5core.open(path) as file:
+            assert expected.equal(file.latents["initial_noise"].torch())
+            assert file.capture is not None
+            assert "derived" == file.capture["noise_source"]
+        assert ("derived", None) == (ui["gen5"][0]["noise_source"], ui["gen5"][0]["reason"])
+
+    def test_deriving_leaves_the_global_generator(self) -> None:
+        """A save does not move torch's global generator."""
+        torch.manual_seed(1)
+        before = torch.get_rng_state()
+        save(latent={"samples": randn(1, 4, 4, 8)}, prompt=txt2img(), unique_id="9")
+        assert before.equal(torch.get_rng_state())
+
+    def test_provided_comes_before_derived(self) -> None:
+        """The noise socket's tensors are stored as they are, also where they could be derived."""
+        noise = randn(1, 4, 4, 8, seed=99)
+        path, ui = save(
+            latent={"samples": randn(1, 4, 4, 8)}, noise={"samples": noise}, prompt=txt2img(), unique_id="9"
+        )
+        with gen5core.open(path) as file:
+            assert noise.equal(file.latents["initial_noise"].torch())
+        assert "provided" == ui["gen5"][0]["noise_source"]
+
+    def test_recorded_comes_first(self) -> None:
+        """A recorded run of the very latent is stored, whatever else there is."""
+        recording, noise = Recording(), randn(1, 4, 4, 8, seed=42)
+        result, _ = run([SamplingRecorder(recording)], noise, seed=5)
+        path, ui = save(
+            latent={"samples": result},
+            noise={"samples": randn(1, 4, 4, 8)},
+            recording=recording,
+            prompt=txt2img(),
+            unique_id="9",
+        )
+        with gen5core.open(path) as file:
+            assert noise.equal(file.latents["initial_noise"].torch())
+            assert file.capture is not None
+            [stored] = file.capture["passes"]
+        assert "recorded" == ui["gen5"][0]["noise_source"]
+        assert ([14.5, 3.0, 0.0], 5, 8.0) == (stored["sigmas"], stored["seed"], stored["cfg"])
+
+    def test_recording_of_another_latent_is_not_attached(self) -> None:
+        """A recording without a run of this latent gives nothing; the derived noise and the reason stand."""
+        recording = Recording()
+        run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=42), seed=5)
+        path, ui = save(
+            latent={"samples": randn(1, 4, 4, 8)}, recording=recording, prompt=txt2img(5), unique_id="9"
+        )
+        expected = torch.randn((1, 4, 4, 8), generator=torch.Generator().manual_seed(5))
+        with gen5core.open(path) as file:
+            assert expected.equal(file.latents["initial_noise"].torch())
+        assert "derived" == ui["gen5"][0]["noise_source"]
+        assert (
+            "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
+            == ui["gen5"][0]["reason"]
+        )
+
+    def test_split_sampler_derives_the_first_halfs_noise(self) -> None:
+        """Where the last pass adds no noise, the noise of the pass that does is derived."""
+        graph = hires()
+        advanced = {
+            "class_type": "KSamplerAdvanced",
+            "inputs": {
+                "add_noise": "enable",
+                "noise_seed": 11,
+                "steps": 4,
+                "cfg": 1.0,
+                "sampler_name": "euler",
+                "scheduler": "normal",
+                "start_at_step": 0,
+                "end_at_step": 2,
+                "return_with_leftover_noise": "enable",
+                "model": ["4", 0],
+                "positive": ["6", 0],
+                "negative": ["7", 0],
+                "latent_image": ["5", 0],
+            },
+        }
+        graph["3"] = advanced
+        graph["13"] = {
+            "class_type": "KSamplerAdvanced",
+            "inputs": {
+                **advanced["inputs"],  # type: ignore[dict-item]
+                "add_noise": "disable",
+                "start_at_step": 2,
+                "latent_image": ["3", 0],
+            },
+        }
+        path, _ = save(latent={"samples": randn(1, 4, 4, 8)}, prompt=graph, unique_id="9")
+        with gen5core.open(path) as file:
+            expected = torch.randn((1, 4, 4, 8), generator=torch.Generator().manual_seed(11))
+            assert expected.equal(file.latents["initial_noise"].torch())
+
+    def test_second_pass_alone_is_derived_and_said(self) -> None:
+        """Of two noisy passes only the last one's noise is derived, under its own name; the file says so."""
+        path, _ = save(latent={"samples": randn(1, 4, 8, 16)}, prompt=hires(), unique_id="9")
+        with gen5core.open(path) as file:
+            assert {"initial_noise.1", "final_latent"} == set(file.latents)
+            assert file.capture is not None
+            assert (
+                "the noise of the 1 passes before the last cannot be derived: connect Record Sampling"
+                == file.capture["reason"]
+            )
+
+    def test_changed_latent_has_no_noise(self) -> None:
+        """A latent that was changed after sampling tells nothing of the noise's shape; the save succeeds."""
+        graph = txt2img()
+        graph["12"] = {
+            "class_type": "LatentUpscale",
+            "inputs": {"samples": ["3", 0], "width": 128, "height": 64},
+        }
+        graph["9"]["inputs"]["latent"] = ["12", 0]
+        path, ui = save(latent={"samples": randn(1, 4, 8, 16)}, prompt=graph, unique_id="9")
+        assert ("none", "the latent was changed after sampling, so the noise's shape is unknown") == (
+            ui["gen5"][0]["noise_source"],
+            ui["gen5"][0]["reason"],
+        )
+        with gen5core.open(path) as file:
+            assert {"final_latent"} == set(file.latents)
+
+    def test_images_alone_do_not_tell_the_shape(self) -> None:
+        """Without the latent nothing is derived, and the reason says what is missing."""
+        _, ui = save(images=images(), prompt=txt2img(), unique_id="9")
+        assert "no latent is connected, so the noise's shape is unknown" == ui["gen5"][0]["reason"]
+
+
+class TestImagesStored:
+    """all, first or none is decided before anything is encoded."""
+
+    @pytest.mark.parametrize(("choice", "count"), [("all", 3), ("first", 1), ("none", 0)])
+    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+    def test_choice(self, folder: Path, choice: str, count: int, format: str) -> None:
+        """As many images as chosen are in the file; the PNGs beside it are all there either way."""
+        given = images(3)
+        path, ui = save(images=given, images_stored=choice, format=format)
+        expected = (given * 255).to(torch.uint8).numpy()
+        with gen5core.open(path) as file:
+            assert count == len(file.images)
+            for number, image in enumerate(file.images):
+                assert expected[number].tobytes() == image.array().tobytes()
+        pngs = [name for name in files_in(folder) if name.endswith(".png")]
+        assert (3 if format == "gen5+png" else 0) == len(pngs)
+        assert 3 == len(ui["images"])
+
+    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+    def test_too_many_are_refused_before_encoding(
+        self, folder: Path, format: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """1200 frames with all: the remedy is said before one of them is encoded, and nothing is left."""
+
+        def refuse(*_: Any, **__: Any) -> bytes:
+            raise AssertionError("an image was encoded")
+
+        monkeypatch.setattr(save_module, "encode_image", refuse)
+        with pytest.raises(EncodeError, match=r"store fewer images \(images_stored first or none\)"):
+            Gen5Save().save("deep/x", images=images(1200, 2, 2), format=format)
+        assert [] == list((folder / "output").rglob("*"))
+        assert not (folder / "temp").exists()
+
+    def test_1200_frames_with_first(self, folder: Path) -> None:
+        """1200 frames with first: one in the file, every one beside it."""
+        path, _ = save(images=images(1200, 2, 2), images_stored="first")
+        with gen5core.open(path) as file:
+            assert 1 == len(file.images)
+        assert 1201 == len(files_in(folder))
+
+
+class TestPngs:
+    """The PNGs beside the file are what Save Image writes."""
+
+    def test_single_image_is_named_like_the_file(self, folder: Path) -> None:
+        """One image has the file's own name, in the subfolder of the prefix."""
+        _, ui = save(filename_prefix="sub/deep/x", images=images())
+        assert ["sub/deep/x_00001_.gen5", "sub/deep/x_00001_.png"] == files_in(folder)
+        assert [{"filename": "x_00001_.png", "subfolder": "sub/deep", "type": "output"}] == ui["images"]
+
+    def test_batch_is_numbered(self, folder: Path) -> None:
+        """The images of a batch are numbered behind the counter."""
+        save(images=images(3))
+        assert [
+            "x_00001_.gen5",
+            "x_00001_0.png",
+            "x_00001_1.png",
+            "x_00001_2.png",
+        ] == files_in(folder)
+
+    def test_batch_num_token(self, folder: Path) -> None:
+        """%batch_num% is the image's number in the PNGs, 0 in the file's own name."""
+        save(filename_prefix="a%batch_num%b", images=images(2))
+        save(filename_prefix="a%batch_num%b", images=images(2))
+        assert [
+            "a0b_00001_.gen5",
+            "a0b_00001_0.png",
+            "a0b_00002_.gen5",
+            "a0b_00002_0.png",
+            "a1b_00001_1.png",
+            "a1b_00002_1.png",
+        ] == files_in(folder)
+
+    def test_pixels_and_text(self, folder: Path) -> None:
+        """Pixels are rounded as Save Image rounds, prompt and workflow are in the PNG and in the file."""
+        workflow = {"nodes": [], "version": 0.4, "name": "猫"}
+        path, _ = save(images=images(), prompt=txt2img(), unique_id="9", extra_pnginfo={"workflow": workflow})
+        with Image.open(folder / "output" / "x_00001_.png") as picture:
+            assert (images()[0] * 255).to(torch.uint8).numpy().tobytes() == picture.tobytes()
+            assert txt2img() == json.loads(picture.text["prompt"])
+            assert workflow == json.loads(picture.text["workflow"])
+        with gen5core.open(path) as file:
+            assert (folder / "output" / "x_00001_.png").read_bytes() == file.images[0].bytes
+            assert {"prompt": txt2img(), "workflow": workflow} == {
+                name: (file.comfyui or {})[name] for name in ("prompt", "workflow")
+            }
+
+    def test_values_outside_are_clipped(self) -> None:
+        """Values below 0 and above 1 are clipped, not wrapped."""
+        given = torch.tensor([-0.5, 0.0, 1.5]).reshape(1, 1, 1, 3)
+        with gen5core.open(save(images=given)[0]) as file:
+            assert [0, 0, 255] == file.images[0].array().reshape(-1).tolist()
+
+    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+    def test_embed_workflow_off(self, folder: Path, format: str) -> None:
+        """With embed_workflow off neither the file nor a PNG holds prompt or workflow."""
+        path, _ = save(
+            images=images(),
+            prompt=txt2img(),
+            unique_id="9",
+            extra_pnginfo={"workflow": {"secret": 1}},
+            embed_workflow=False,
+            format=format,
+        )
+        with gen5core.open(path) as file:
+            assert file.comfyui is None
+            with Image.open(io.BytesIO(file.images[0].bytes)) as picture:
+                assert {} == picture.text
+        assert not any(b"secret" in entry.read_bytes() for entry in folder.rglob("*.*") if entry.is_file())
+
+    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+    def test_stored_picture_bears_the_workflow(self, format: str) -> None:
+        """The picture inside the file carries the workflow in either format, so that it drops on a canvas."""
+        path, _ = save(images=images(), extra_pnginfo={"workflow": {"nodes": []}}, format=format)
+        with gen5core.open(path) as file, Image.open(io.BytesIO(file.images[0].bytes)) as picture:
+            assert {"nodes": []} == json.loads(picture.text["workflow"])
+
+    def test_gen5_alone_shows_a_preview(self, folder: Path) -> None:
+        """Without PNGs the preview lies in temp/, with the picture's pixels and no workflow."""
+        _, ui = save(images=images(2), format="gen5", extra_pnginfo={"workflow": {}})
+        assert ["x_00001_.gen5"] == files_in(folder)
+        assert ["temp", "temp"] == [shown["type"] for shown in ui["images"]]
+        with Image.open(folder / "temp" / ui["images"][1]["filename"]) as picture:
+            assert (images(2)[1] * 255).to(torch.uint8).numpy().tobytes() == picture.tobytes()
+            assert {} == picture.text
+
+
+class TestCounter:
+    """A number that is taken is never taken again."""
+
+    def test_it_counts_up(self, folder: Path) -> None:
+        """Each save takes the number after the highest that is there."""
+        (folder / "output" / "x_00041_.gen5").write_bytes(b"kept")
+        (folder / "output" / "x_draft_.gen5").write_bytes(b"kept")
+        save(images=images())
+        save(latent={"samples": randn(1, 4, 4, 4)})
+        assert [
+            "x_00041_.gen5",
+            "x_00042_.gen5",
+            "x_00042_.png",
+            "x_00043_.gen5",
+            "x_draft_.gen5",
+        ] == files_in(folder)
+        assert b"kept" == (folder / "output" / "x_00041_.gen5").read_bytes()
+
+    @pytest.mark.parametrize("taken", ["x_00001_.gen5", "x_00001_.png"])
+    def test_a_file_that_appears_meanwhile_is_kept(
+        self, folder: Path, taken: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file or PNG that another program wrote after the number was chosen is left; the next is taken."""
+        place = save_module._Place(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "_place", lambda *_: place)
+        (folder / "output" / taken).write_bytes(b"kept")
+        path, _ = save(images=images())
+        assert "x_00002_.gen5" == path.name
+        assert sorted([taken, "x_00002_.gen5", "x_00002_.png"]) == files_in(folder)
+        assert b"kept" == (folder / "output" / taken).read_bytes()
+
+    def test_a_png_that_appears_during_the_save_is_kept(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A PNG of that name written while the file was being written is not overwritten."""
+        written = gen5core.save
+
+        def save_slowly(path: Path, **facts: Any) -> Path:
+            (folder / "output" / "x_00001_.png").write_bytes(b"kept")
+            return written(path, **facts)
+
+        monkeypatch.setattr(save_module.gen5core, "save", save_slowly)
+        save(images=images())
+        assert b"kept" == (folder / "output" / "x_00001_.png").read_bytes()
+        assert ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"] == files_in(folder)
+
+    def test_four_processes_never_overwrite(self, folder: Path) -> None:
+        """Four processes saving at once leave every file whole, each under a number of its own."""
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[1]); import conftest, torch\n"
+            "from gen5pack.nodes.save import Gen5Save\n"
+            "for number in range(6):\n"
+            "    Gen5Save().save('x', images=torch.full((1, 2, 2, 3), number / 255), tags=sys.argv[2])\n"
+        )
+        command = [sys.executable, "-W", "ignore", "-c", code, str(HERE)]
+        processes = [
+            subprocess.Popen([*command, str(worker)], stderr=subprocess.PIPE, text=True)
+            for worker in range(4)
+        ]
+        errors = [process.communicate()[1] for process in processes]
+        assert [""] * 4 == errors
+        found = []
+        for path in (folder / "output").glob("*.gen5"):
+            with gen5core.open(path) as file:
+                file.verify()
+                found.append((file.tags[0], int(file.images[0].array()[0, 0, 0])))
+                assert path.with_suffix(".png").read_bytes() == file.images[0].bytes
+        assert [(str(worker), number) for worker in range(4) for number in range(6)] == sorted(found)
+        assert 48 == len(files_in(folder))
+
+
+class TestFailure:
+    """A save that fails leaves neither the file nor a PNG nor a temporary file."""
+
+    def test_latent_that_cannot_be_stored(self, folder: Path) -> None:
+        """A latent of a dtype that the format does not hold is named, and nothing is left."""
+        with pytest.raises(UnsupportedDtypeError, match="latent 'final_latent' is int64; the format holds"):
+            Gen5Save().save("x", images=images(), latent={"samples": torch.zeros(1, 4, 4, 4).long()})
+        assert [] == files_in(folder)
+
+    @pytest.mark.parametrize("failing", [0, 1])
+    def test_png_that_cannot_be_written_takes_the_file_along(
+        self, folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where a PNG fails after the .gen5 was written, file and PNGs are taken away again."""
+        real, seen = save_module.write_all, []
+
+        def write(fd: int, buffers: Any) -> None:
+            seen.append(fd)
+            if len(seen) > failing:
+                raise OSError(5, "Input/output error")
+            real(fd, buffers)
+
+        monkeypatch.setattr(save_module, "write_all", write)
+        with pytest.raises(OSError, match="Input/output error"):
+            Gen5Save().save("x", images=images(2))
+        assert failing + 1 == len(seen)
+        assert [] == files_in(folder)
+
+    def test_odd_metadata_fails_before_anything_is_written(self, folder: Path) -> None:
+        """What JSON does not hold is refused by name, with nothing left."""
+        with pytest.raises(EncodeError, match=r"^workflow cannot be written as JSON: "):
+            Gen5Save().save("x", images=images(), extra_pnginfo={"workflow": {"a": {1, 2}}})
+        assert [] == files_in(folder)
+
+    def test_not_a_number_in_a_prompt_is_saved(self) -> None:
+        """A prompt with NaN, which Python's JSON lets in, is saved, as null."""
+        graph = txt2img()
+        graph["3"]["is_changed"] = [float("nan")]
+        graph["5"]["inputs"]["odd"] = float("nan")
+        path, _ = save(images=images(), prompt=graph, unique_id="9")
+        with gen5core.open(path) as file, Image.open(io.BytesIO(file.images[0].bytes)) as picture:
+            assert "NaN" not in picture.text["prompt"]
+            assert (file.comfyui or {})["prompt"]["5"]["inputs"]["odd"] is None
+            assert txt2img()["3"] == (file.comfyui or {})["prompt"]["3"]
+
+
+def test_saving_does_not_change_what_it_is_given() -> None:
+    """Prompt, latent and images are as they were after a save."""
+    graph, extra = txt2img(), {"workflow": {"nodes": []}}
+    samples, pixels, mask = randn(1, 4, 4, 8), images(), torch.ones(1, 1, 4, 8)
+    latent = {"samples": samples.clone(), "noise_mask": mask.clone(), "batch_index": [2]}
+    save(images=pixels, latent=latent, prompt=graph, unique_id="9", extra_pnginfo=extra)
+    assert (txt2img(), {"workflow": {"nodes": []}}) == (graph, extra)
+    assert samples.equal(latent["samples"])
+    assert mask.equal(latent["noise_mask"])
+    assert [2] == latent["batch_index"]
+    assert np.array_equal(images().numpy(), pixels.numpy())

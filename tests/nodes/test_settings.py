@@ -1,0 +1,164 @@
+"""Gen5 Settings without ComfyUI: the values of a stored pass, and sockets that connect to lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError
+from gen5pack.nodes import host
+from gen5pack.nodes.content import StoredFile, open_stored
+from gen5pack.nodes.host import Blocked
+from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.settings import AnyType, Gen5Settings
+from runs import hires, images, txt2img
+
+
+def saved(prompt: dict[str, Any]) -> StoredFile:
+    """Save through the node with a prompt; return the GEN5 output."""
+    stored: StoredFile = Gen5Save().save("x", images=images(), prompt=prompt, unique_id="9")["result"][1]
+    return stored
+
+
+def stored(folder: Path, **facts: Any) -> StoredFile:
+    """Return a file written by the core alone."""
+    path = gen5core.save(folder / "input" / "a.gen5", environment=None, hardware=None, **facts)
+    return open_stored(path)
+
+
+def read(gen5: StoredFile, pass_index: int = -1) -> dict[str, Any]:
+    """Return the outputs by name."""
+    return dict(zip(Gen5Settings.RETURN_NAMES, Gen5Settings().read(gen5, pass_index), strict=True))
+
+
+def test_values_of_the_graph() -> None:
+    """Every output is what the sampler was set to."""
+    assert {
+        "seed": 2**64 - 1,
+        "steps": 20,
+        "cfg": 7.5,
+        "sampler_name": "euler",
+        "scheduler": "karras",
+        "denoise": 1.0,
+        "positive": "a cat, 猫",
+        "negative": "blurry",
+        "width": 64,
+        "height": 32,
+        "model_name": "sd.safetensors",
+    } == read(saved(txt2img(2**64 - 1)))
+
+
+@pytest.mark.parametrize(
+    ("pass_index", "seed", "denoise"), [(0, 5, 1.0), (1, 6, 0.5), (-1, 6, 0.5), (-2, 5, 1.0)]
+)
+def test_pass_index(pass_index: int, seed: int, denoise: float) -> None:
+    """Passes are counted from the first, or with a minus from the last."""
+    found = read(saved(hires()), pass_index)
+    assert (seed, denoise) == (found["seed"], found["denoise"])
+
+
+@pytest.mark.parametrize("pass_index", [2, -3])
+def test_pass_that_is_not_there(pass_index: int) -> None:
+    """A pass that the file does not have is an error that tells how many there are."""
+    message = f"^pass_index is {pass_index}, the file has 2 passes; −1 takes the last$"
+    with pytest.raises(EncodeError, match=message):
+        read(saved(hires()), pass_index)
+
+
+def test_pass_that_is_not_there_without_passes(folder: Path) -> None:
+    """A file whose passes were not captured has the one that its settings tell of."""
+    gen5 = stored(folder, settings={"seed": 3})
+    assert 3 == read(gen5, 0)["seed"]
+    with pytest.raises(EncodeError, match=r"^pass_index is 1, the file has 1 passes; −1 takes the last$"):
+        read(gen5, 1)
+
+
+def test_file_of_another_writer(folder: Path) -> None:
+    """A file without a capture gives its generation settings, and blocks what they do not tell."""
+    gen5 = stored(
+        folder,
+        settings={"seed": 3, "steps": 4, "sampler": "euler", "cfg_scale": 2},
+        prompt="a dog",
+        model_name="sdxl",
+    )
+    untold = ("scheduler", "denoise", "negative", "width", "height")
+    assert {
+        "seed": 3,
+        "steps": 4,
+        "cfg": 2,
+        "sampler_name": "euler",
+        "positive": "a dog",
+        "model_name": "sdxl",
+        **{name: Blocked(f"a.gen5 does not tell {name}") for name in untold},
+    } == read(gen5)
+
+
+def test_nothing_known_blocks_everything(folder: Path) -> None:
+    """A file that tells nothing blocks each output with its own reason."""
+    assert {name: Blocked(f"a.gen5 does not tell {name}") for name in Gen5Settings.RETURN_NAMES} == read(
+        stored(folder)
+    )
+
+
+def test_another_pass_does_not_lend_its_values(folder: Path) -> None:
+    """What the first pass does not tell is not taken from the last, which the settings describe."""
+    gen5 = stored(
+        folder,
+        settings={"seed": 2, "steps": 9, "sampler": "euler"},
+        prompt="of the last",
+        capture={"passes": [{"seed": 1, "recorded_sampler": "heun"}, {"seed": 2}]},
+    )
+    first, last = read(gen5, 0), read(gen5, 1)
+    assert (1, Blocked("a.gen5 does not tell steps")) == (first["seed"], first["steps"])
+    assert Blocked("a.gen5 does not tell positive") == first["positive"]
+    assert "heun" == first["sampler_name"]
+    assert (2, 9, "of the last", "euler") == tuple(
+        last[name] for name in ("seed", "steps", "positive", "sampler_name")
+    )
+
+
+def test_zeroed_conditioning_is_an_empty_text() -> None:
+    """A negative that the graph zeroes is the empty text, not one that is unknown."""
+    graph = txt2img()
+    graph["10"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
+    graph["3"]["inputs"]["negative"] = ["10", 0]
+    assert "" == read(saved(graph))["negative"]
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        (["dpmpp_2m", "dpmpp_2m_sde", "euler"], "the nearest here: dpmpp_2m, dpmpp_2m_sde$"),
+        (["aa", "bb"], "there are aa, bb$"),
+    ],
+)
+def test_unknown_sampler_names_the_nearest(
+    folder: Path, known: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sampler that the host does not have is an error with those nearest to it, or else all."""
+    monkeypatch.setattr(host, "sampler_names", lambda: known)
+    gen5 = stored(folder, settings={"sampler": "dpmpp_2n"})
+    message = f"^the stored sampler 'dpmpp_2n' is not known to this ComfyUI; {told}"
+    with pytest.raises(EncodeError, match=message):
+        read(gen5)
+
+
+def test_unknown_scheduler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that the host does not have is an error as well; one that it has passes."""
+    monkeypatch.setattr(host, "scheduler_names", lambda: ["normal", "karras"])
+    assert "karras" == read(stored(folder, settings={"scheduler": "karras"}))["scheduler"]
+    with pytest.raises(EncodeError, match=r"^the stored scheduler 'karas' .*; the nearest here: karras$"):
+        read(stored(folder, settings={"scheduler": "karas"}))
+
+
+def test_list_sockets_accept_every_type() -> None:
+    """sampler_name and scheduler differ from no other type, as ComfyUI compares them, yet are a COMBO."""
+    types = dict(zip(Gen5Settings.RETURN_NAMES, Gen5Settings.RETURN_TYPES, strict=True))
+    for name in ("sampler_name", "scheduler"):
+        assert isinstance(types[name], AnyType)
+        assert not types[name] != ["euler", "heun"]  # noqa: SIM202
+        assert not types[name] != "COMBO"  # noqa: SIM202
+        assert "COMBO" == str(types[name])
+        assert types[name] in {"COMBO"}
