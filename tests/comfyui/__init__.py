@@ -1,0 +1,12 @@
+"""A real ComfyUI as a subprocess, spoken to over HTTP, with tiny seeded models; ``pytest tests/comfyui``.
+
+==============  ==========================================================================
+launcher        ``scripts/comfyui_install.py``, ``comfyui_server.py``: the ComfyUIs found, and one started
+server          one running ComfyUI: queue a graph, wait, read its results
+graph, graphs    a graph being built; the graphs that tests start from
+pack            the custom nodes that stand in for models, decoders and text encoders
+conftest        the fixture ``server``: every test that takes it runs on each ComfyUI found
+==============  ==========================================================================
+
+Nothing here imports ComfyUI, torch's part in it or the pack: they live in the other process.
+"""

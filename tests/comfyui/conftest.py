@@ -1,0 +1,70 @@
+"""The fixture ``server``: a running ComfyUI; every test that takes it runs on each that is found."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .launcher import HOW_TO_INSTALL, Install, find_installs
+from .server import Server
+
+_LOG_OFFSET = pytest.StashKey[int]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a server once for each ComfyUI found."""
+    if "install" not in metafunc.fixturenames:
+        return
+    installs = find_installs(os.environ) or [None]
+    ids = [install.version if install else "none" for install in installs]
+    metafunc.parametrize("install", installs, ids=ids, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip where none is found; from here, so that pytest tells it once for all tests."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and callspec.params.get("install", item) is None:
+        pytest.skip("NOT TESTED IN A REAL COMFYUI\n" + HOW_TO_INSTALL)
+
+
+@pytest.fixture(scope="session")
+def server(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A ComfyUI that runs for all tests of its version; leave it as it was."""
+    with Server(install, tmp_path_factory.mktemp(f"comfyui-{install.version}")) as running:
+        yield running
+
+
+@pytest.fixture
+def version(server: Server) -> tuple[int, ...]:
+    """The server's version as numbers, to compare."""
+    return tuple(int(number) for number in re.findall(r"\d+", server.version))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note where the server's log stands as the test begins."""
+    running = _server_of(item)
+    if running is not None:
+        item.stash[_LOG_OFFSET] = running.log_size()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """Show with a failure what the server wrote during the test."""
+    report = yield
+    running = _server_of(item)
+    if running is not None and report.failed:
+        log = running.log(item.stash.get(_LOG_OFFSET, 0))
+        report.sections.append((f"ComfyUI {running.version}", log))
+    return report
+
+
+def _server_of(item: pytest.Item) -> Server | None:
+    found = getattr(item, "funcargs", {}).get("server")
+    return found if isinstance(found, Server) else None

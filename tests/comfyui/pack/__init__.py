@@ -1,0 +1,29 @@
+"""Custom nodes for tests only: tiny seeded models, what goes with them, and nodes that tell what they got.
+
+A graph made of these and stock samplers runs in milliseconds on a CPU and gives the same bits each time.
+"""
+
+from .latents import TestBatchIndex, TestLatent, TestList, TestMask, TestPrepareNoise
+from .model import TestModel
+from .nested import NESTED_NODES
+from .own_noise import TestOwnNoise
+from .report import TestDigest
+from .stand_ins import TestClip, TestConditioning, TestDecode, TestVae
+
+_NODES = [
+    TestBatchIndex,
+    TestClip,
+    TestConditioning,
+    TestDecode,
+    TestDigest,
+    TestLatent,
+    TestList,
+    TestMask,
+    TestModel,
+    TestOwnNoise,
+    TestPrepareNoise,
+    TestVae,
+    *NESTED_NODES,
+]
+
+NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}

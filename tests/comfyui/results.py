@@ -1,0 +1,39 @@
+"""What TestDigest told of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .graph import Graph, Link
+from .server import Server
+
+
+def sample(server: Server, graph: Graph, latent: Link | None = None) -> list[dict[str, Any]]:
+    """Run a copy of graph with a TestDigest on latent (by default its result) and return what it told.
+
+    One record a list item, so one unless the graph is list-mapped.
+    """
+    run = graph.copy()
+    node = run.digest(latent)
+    records: list[dict[str, Any]] = server.run(run.nodes)[node]["digest"]
+    return records
+
+
+def digests(records: list[dict[str, Any]]) -> list[str]:
+    """Return the sha256 of each record's samples, of nested ones part by part."""
+    return [part["sha256"] for record in records for part in parts(record["samples"])]
+
+
+def parts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a nested latent's description, or the one description that there is."""
+    return list(told.get("parts", [told]))
+
+
+def load(output: Path, told: Mapping[str, Any]) -> np.ndarray:
+    """Return the values that a description's file holds; bfloat16 as int16 of the same bits."""
+    array: np.ndarray = np.load(output / told["file"], allow_pickle=False)
+    return array

@@ -1,0 +1,211 @@
+"""Which run belongs to which file: caches, lists, several recordings, and noise that is not ComfyUI's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gen5core
+
+from .graph import Graph, Settings
+from .graphs import KINDS, hires, list_mapped, sampler_custom_advanced, txt2img
+from .results import digests, load, sample
+from .roundtrip import NOISE, add_recording, replay_straight, replay_wired, save
+from .server import Server
+
+NESTED = {"0.3.64"}
+"""Versions without nested latents."""
+
+
+def recorded_graph(settings: Settings, *, images_only: bool = False) -> tuple[Graph, str]:
+    """Return txt2img with a recording and a Save Gen5, ready to be queued with one seed after another."""
+    graph = txt2img(settings)
+    recording = add_recording(graph)
+    inputs = {} if images_only else {"latent": graph.result}
+    node = graph.add(
+        "Gen5Save", filename_prefix="runs/x", images=graph.decode(), recording=recording, **inputs
+    )
+    return graph, node
+
+
+def save_with_seed(server: Server, graph: Graph, node: str, seed: int) -> dict[str, Any]:
+    """Queue graph with a seed and a prefix of its own, so that the save itself is never cached."""
+    graph.reseed(seed)
+    graph.set(node, filename_prefix=f"runs/seed{seed}")
+    [told] = server.run(graph.nodes)[node]["gen5"]
+    return dict(told)
+
+
+def stored_noise(server: Server, told: dict[str, Any]) -> tuple[str, np.ndarray]:
+    """Return a saved file's noise_source and starting noise."""
+    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+        assert file.capture is not None
+        return file.capture["noise_source"], file.latents["initial_noise"].array()
+
+
+def comfy_noise_of(server: Server, settings: Settings, seed: int) -> np.ndarray:
+    """Return what this ComfyUI's own prepare_noise draws for the settings' shape."""
+    graph = Graph(settings)
+    latent = graph.add("TestLatent", shape=",".join(map(str, settings.shape())), dtype="float32", seed=-1)
+    noise = graph.add("TestPrepareNoise", latent=[latent, 0], seed=seed)
+    [record] = sample(server, graph, [noise, 0])
+    return load(server.output, record["samples"])
+
+
+@pytest.mark.parametrize("arguments", [(), ("--cache-lru", "50"), ("--cache-none",)])
+def test_each_file_has_its_own_runs_noise(server: Server, arguments: tuple[str, ...]) -> None:
+    """Seeds 1, 2, 1 on one recording give the files the noise of 1, 2 and 1, whatever is cached.
+
+    So with the sampler's latent connected to the save, and with its images only.
+    """
+    settings = Settings()
+    with server.restarted(*arguments):
+        for images_only in (False, True):
+            graph, node = recorded_graph(settings, images_only=images_only)
+            for position, seed in enumerate((1, 2, 1)):
+                graph.set(node, tags=str(position))
+                source, noise = stored_noise(server, save_with_seed(server, graph, node, seed))
+                assert "recorded" == source
+                assert comfy_noise_of(server, settings, seed).tobytes() == noise.tobytes()
+
+
+def test_cached_sampler_still_has_its_recording(server: Server) -> None:
+    """Saving again under another name, the sampler cached, finds the same recorded run."""
+    graph, node = recorded_graph(Settings())
+    first = stored_noise(server, save_with_seed(server, graph, node, 7))
+    graph.set(node, tags="again")
+    again = stored_noise(server, save_with_seed(server, graph, node, 7))
+    assert ("recorded", first[1].tobytes()) == (again[0], again[1].tobytes())
+
+
+def test_two_recordings_on_one_model_stay_apart(server: Server) -> None:
+    """Two Record Sampling on one MODEL, each with a sampler, save each its own seed's noise."""
+    settings = Settings(seed=1)
+    graph = txt2img(settings)
+    sampler = graph.samplers[0]
+    second = graph.add("KSampler", **{**graph.nodes[sampler]["inputs"], "seed": 2})
+    saves = []
+    for owner in (sampler, second):
+        record = graph.add("Gen5Record", model=graph.model)
+        graph.set(owner, model=[record, 0])
+        saves.append(
+            graph.add("Gen5Save", filename_prefix="runs/two", latent=[owner, 0], recording=[record, 1])
+        )
+    outputs = server.run(graph.nodes)
+    for seed, node in zip((1, 2), saves, strict=True):
+        source, noise = stored_noise(server, outputs[node]["gen5"][0])
+        assert "recorded" == source
+        assert comfy_noise_of(server, settings, seed).tobytes() == noise.tobytes()
+
+
+def test_list_items_have_their_own_noise(server: Server) -> None:
+    """A list-mapped sampler saves one file an item, each with that item's noise."""
+    files = save(server, list_mapped(Settings(seed=5)))
+    noises = []
+    for saved in files:
+        with gen5core.open(saved.path) as file:
+            noises.append(file.latents["initial_noise"].array())
+            assert 5 + saved.item == file.settings["seed"]
+    assert 3 == len({noise.tobytes() for noise in noises})
+
+
+def test_hires_passes_are_both_recorded(server: Server) -> None:
+    """Two samplers with an upscale between are two passes, each with its own noise and start."""
+    [saved] = save(server, hires(Settings()))
+    with gen5core.open(saved.path) as file:
+        assert {"initial_noise", "initial_noise.1", "start_latent.1", "final_latent"} == set(file.latents)
+        assert (1, 4, 8, 8) == file.latents["initial_noise"].shape
+        assert (1, 4, 12, 12) == file.latents["initial_noise.1"].shape
+        assert [4, 4] == [entry["steps"] for entry in (file.capture or {})["passes"]]
+
+
+def test_own_noise_is_recorded_not_derived(server: Server) -> None:
+    """A sampler that draws by its own means is recorded; without a recording the file says why it is not."""
+    graph = txt2img(Settings())
+    inputs = {
+        name: value for name, value in graph.nodes[graph.samplers[0]]["inputs"].items() if name != "denoise"
+    }
+    graph.nodes[graph.samplers[0]] = {"class_type": "TestOwnNoise", "inputs": inputs}
+    [recorded] = save(server, graph)
+    [bare] = save(server, graph, record=False)
+    with gen5core.open(recorded.path) as file:
+        assert "recorded" == (file.capture or {})["noise_source"]
+    with gen5core.open(bare.path) as file:
+        capture = file.capture or {}
+        assert "none" == capture["noise_source"]
+        assert "TestOwnNoise" in capture["reason"]
+        assert "initial_noise" not in file.latents
+    assert recorded.digests == digests(sample(server, replay_straight(recorded)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_of_a_batch_starts_alone(server: Server, kind: str) -> None:
+    """batch_index takes one image's noise; a batch of one from it equals what replaying it alone gives."""
+    [saved] = save(server, txt2img(Settings(kind=kind, batch_size=4)))
+    with gen5core.open(saved.path) as file:
+        whole = file.latents["initial_noise"].array()
+    graph = Graph(Settings(kind=kind))
+    node = graph.add("Gen5Load", file=saved.annotated, on_drift="error", batch_index=2)
+    [record] = sample(server, graph, [node, NOISE])
+    assert whole[2:3].tobytes() == load(server.output, record["samples"]).tobytes()
+
+
+def test_batch_index_of_the_latent_is_kept(server: Server) -> None:
+    """A latent with batch_index saves the noise that ComfyUI drew for it, and the numbers themselves."""
+    graph = txt2img(Settings(batch_size=2))
+    graph.set(
+        graph.samplers[0],
+        latent_image=[graph.add("TestBatchIndex", latent=graph.start, batch_index="3,1"), 0],
+    )
+    [recorded] = save(server, graph)
+    [derived] = save(server, graph, record=False)
+    with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
+        assert "derived" == (other.capture or {})["noise_source"]
+        assert [3, 1] == (other.capture or {})["batch_index"]
+        expected = one.latents["initial_noise"].array().tobytes()
+        assert expected == other.latents["initial_noise"].array().tobytes()
+
+
+def test_changed_latent_still_finds_its_run(server: Server) -> None:
+    """A latent that was changed after sampling is no run's result; node, seed and shape find the run."""
+    graph = txt2img(Settings(seed=3))
+    recording = add_recording(graph)
+    changed = graph.add("LatentMultiply", samples=graph.result, multiplier=0.5)
+    node = graph.add("Gen5Save", filename_prefix="runs/x", latent=[changed, 0], recording=recording)
+    source, noise = stored_noise(server, server.run(graph.nodes)[node]["gen5"][0])
+    assert "recorded" == source
+    assert comfy_noise_of(server, graph.settings, 3).tobytes() == noise.tobytes()
+
+
+def test_nested_latent_round_trips(server: Server) -> None:
+    """A latent of audio and video is stored part by part and replayed bit for bit."""
+    if server.version in NESTED:
+        pytest.skip(f"ComfyUI {server.version} has no nested latents")
+    [saved] = save(server, txt2img(Settings(kind="nested")))
+    with gen5core.open(saved.path) as file:
+        assert [(1, 16, 2, 4, 4), (1, 8, 4, 16)] == [
+            part.shape for part in file.latents["initial_noise"].parts
+        ]
+    assert saved.digests == digests(sample(server, replay_wired(saved)))
+
+
+def test_noise_source_feeds_sampler_custom_advanced(server: Server) -> None:
+    """Load Gen5's noise_source in place of RandomNoise gives the saved result."""
+    [saved] = save(server, sampler_custom_advanced(Settings(kind="flow")))
+    graph = saved.graph.copy()
+    node = graph.add("Gen5Load", file=saved.annotated, on_drift="error")
+    graph.set(graph.samplers[0], noise=[node, 3])
+    assert saved.digests == digests(sample(server, graph))
+
+
+def test_stored_prompt_is_the_persons_own(server: Server) -> None:
+    """A prompt that was changed on its way in is stored as it was sent."""
+    [saved] = save(server, txt2img(Settings()))
+    graph = replay_straight(saved)
+    node = graph.add("Gen5Save", filename_prefix="runs/own", latent=graph.result)
+    [told] = server.run(graph.nodes)[node]["gen5"]
+    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+        assert graph.nodes == (file.comfyui or {})["prompt"]
+        assert "none" == (file.capture or {})["noise_source"]
