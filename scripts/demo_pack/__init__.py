@@ -1,0 +1,10 @@
+"""Custom nodes for the demo only: a MODEL without weights, and what goes with it."""
+
+from .sky import ClosedFormSky, SkyPicture, SkyText
+
+NODE_CLASS_MAPPINGS = {node.__name__: node for node in (ClosedFormSky, SkyPicture, SkyText)}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "ClosedFormSky": "Closed-form Sky",
+    "SkyPicture": "Sky Picture",
+    "SkyText": "Sky Text",
+}

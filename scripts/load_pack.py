@@ -1,0 +1,24 @@
+"""This pack loaded the way ComfyUI does it: by its path, as one package with everything in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+_ROOT = Path(__file__).resolve().parents[1]
+_NAME = "comfyui_gen5"
+
+
+def load_pack() -> ModuleType:
+    """Return the pack; its node classes are in NODE_CLASS_MAPPINGS, the library beneath is ``.gen5core``."""
+    spec = importlib.util.spec_from_file_location(
+        _NAME, _ROOT / "__init__.py", submodule_search_locations=[str(_ROOT)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    pack = importlib.util.module_from_spec(spec)
+    sys.modules[_NAME] = pack
+    spec.loader.exec_module(pack)
+    return pack
