@@ -1,6 +1,6 @@
 """Print the tables of README: ratios against peers, every figure of one table from one run.
 
-Usage: ``make bench``, or ``python benchmarks/run.py [save] [read] [open] [memory] [import] [damage]``.
+Usage: ``make bench``, or ``python benchmarks/run.py NAME …`` with names out of ``BENCHES`` at the end.
 """
 
 from __future__ import annotations
@@ -13,28 +13,21 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from in_comfyui import bench_comfyui
 from material import make_image, make_latents, make_workflow
 from measure import milliseconds, time_in_turns
 from PIL import Image
 from safetensors.numpy import save_file
+from table import print_table
 
 import gen5core
 
 SETTINGS = {"seed": 1, "steps": 20, "sampler": "euler", "cfg_scale": 7.0, "scheduler": "normal"}
 HARDWARE = {"os": "any"}
-
-
-def print_table(title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a Markdown table."""
-    head = list(head)
-    print(f"\n### {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-    sys.stdout.flush()
 
 
 def sync(path: Path) -> None:
@@ -335,6 +328,7 @@ BENCHES: dict[str, Callable[[Path], None]] = {
     "memory": bench_memory,
     "import": bench_import,
     "damage": bench_damage,
+    "comfyui": bench_comfyui,
 }
 
 

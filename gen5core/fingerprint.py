@@ -24,6 +24,10 @@ _DIGEST_NAMES = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}
 _MAX_HEADER_BYTES = 100 * 2**20
 """What the safetensors library itself accepts."""
 _READ_BYTES = 8 * 2**20
+_LOCK_SECONDS = 5.0
+"""How long to wait for another program that writes the cache; then the digest is computed again."""
+_CACHE_ERRORS = (sqlite3.Error, OSError, UnicodeEncodeError)
+"""What may be wrong with a cache, or with a path that SQLite cannot hold."""
 
 
 def digest_name(kind: DigestKind) -> str:
@@ -74,7 +78,7 @@ class DigestCache:
                 row = database.execute(
                     "SELECT digest FROM digests WHERE path = ? AND size = ? AND mtime = ? AND kind = ?", key
                 ).fetchone()
-        except (sqlite3.Error, OSError):
+        except _CACHE_ERRORS:
             return None
         return None if row is None else str(row[0])
 
@@ -83,16 +87,20 @@ class DigestCache:
             with closing(self._connect()) as database, database:
                 database.execute("DELETE FROM digests WHERE path = ? AND kind = ?", (key[0], key[3]))
                 database.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (*key, digest))
-        except (sqlite3.Error, OSError):
+        except _CACHE_ERRORS:
             return
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(self._path, timeout=5)
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS digests"
-            " (path TEXT, size INTEGER, mtime INTEGER, kind TEXT, digest TEXT, PRIMARY KEY (path, kind))"
-        )
+        database = sqlite3.connect(self._path, timeout=_LOCK_SECONDS)
+        try:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS digests"
+                " (path TEXT, size INTEGER, mtime INTEGER, kind TEXT, digest TEXT, PRIMARY KEY (path, kind))"
+            )
+        except BaseException:
+            database.close()
+            raise
         return database
 
 

@@ -9,6 +9,7 @@ Source: FORMAT.md, "META".
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from .table import encode_row
 
 _HEAD = '{"gen5_metadata":'
 _MAX_ATTEMPTS = 256
+_PADDING_STEP = 8
+_PADDING = "".join(random.Random(0).choices(" \n\t\r", k=_MAX_ATTEMPTS * _PADDING_STEP))
+"""JSON white space that does not compress away, as a run of spaces would: more of it is another size."""
 
 
 class Manifest:
@@ -112,7 +116,7 @@ def encode_meta(
     """Return META as it will lie at offset, the true file size in it.
 
     The size of META depends on the digits of the file size, which depend on the size of META: sizes are
-    tried until one fits, with a space more after the JSON where they go in a circle.
+    tried until one fits. Where they go in a circle, white space after the JSON leads out of it.
 
     Raises
     ------
@@ -120,13 +124,17 @@ def encode_meta(
         if a value is not JSON, or META grows over what readers accept.
     """
     tail = _encode_tail(model_info, rows, further)
-    claimed = offset
-    for attempt in range(_MAX_ATTEMPTS):
-        text = _HEAD + '{"file_info":' + _encode_file_info(claimed, len(rows)) + tail + " " * (attempt // 4)
-        stored = _compress_meta(text)
+    claimed, padding, tried = offset, 0, set[int]()
+    for _ in range(_MAX_ATTEMPTS):
+        file_info = _encode_file_info(claimed, len(rows))
+        stored = _compress_meta(f'{_HEAD}{{"file_info":{file_info}{tail}{_PADDING[:padding]}')
         actual = offset + len(stored)
         if actual == claimed:
             return StoredMeta(stored)
+        if actual in tried:
+            padding += _PADDING_STEP
+            tried.clear()
+        tried.add(actual)
         claimed = actual
     raise EncodeError(f"no size for META was found in {_MAX_ATTEMPTS} attempts; please report this")
 

@@ -57,7 +57,7 @@ def comfy_noise(
         for a seed out of range or a negative batch_index.
 
     Source: ComfyUI, ``comfy.sample.prepare_noise``. Versions up to 0.8 at least draw half precision in its
-    own dtype, which gives other numbers.
+    own dtype, which can give other numbers.
     """
     import torch
 
@@ -77,7 +77,8 @@ def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -
     ----------
     shape : (B, …), B being the number of seeds
     seeds : one an image, 0 to 2⁶⁴−1
-    dtype : drawn in this dtype, which gives other numbers than a cast
+    dtype : drawn in this dtype, which can give other numbers than a cast (torch 2.13: for an image whose
+        size 16 does not divide)
 
     Returns
     -------
@@ -86,12 +87,14 @@ def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -
     Raises
     ------
     EncodeError
-        if there are more or fewer seeds than images, or a seed is out of range.
+        if there are more or fewer seeds than images, a seed is out of range, or shape is empty.
 
     Source: Diffusers, ``diffusers.utils.torch_utils.randn_tensor``; guide "Reproducible pipelines".
     """
     import torch
 
+    if not shape:
+        raise EncodeError("shape is empty; its first size is the batch")
     if len(seeds) != shape[0]:
         raise EncodeError(f"{len(seeds)} seeds for a batch of {shape[0]}: give {shape[0]}, one an image")
     drawn = [
@@ -100,7 +103,7 @@ def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -
         )
         for seed in seeds
     ]
-    return torch.cat(drawn)
+    return torch.cat(drawn) if drawn else torch.empty(tuple(shape), dtype=dtype)
 
 
 def _draw(

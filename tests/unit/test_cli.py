@@ -250,6 +250,7 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGINT while files are checked: what was found is shown, exit code 130, no traceback."""
     script = (
         "import os, signal, sys, gen5core.cli_verify as v\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
         "check, count = v._check, []\n"
         "def stop(path):\n"
         "    count.append(path)\n"
