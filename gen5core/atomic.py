@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ except ImportError:  # Windows: an open file cannot be removed there, which serv
 
 PREFIX = ".gen5-"
 SUFFIX = ".tmp"
+_TEMPORARY = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{16}}{re.escape(SUFFIX)}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -45,6 +48,7 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
     try:
         try:
             yield fd
+            _keep_mode(fd, target)
             os.fsync(fd)
             if fcntl is None:
                 os.close(fd)
@@ -80,9 +84,7 @@ def write_all(fd: int, buffers: Sequence[Buffer]) -> None:
 def remove_stale(folder: Path) -> None:
     """Remove temporary files of saves that were killed; leave those still being written."""
     with os.scandir(folder) as entries:
-        names = [
-            entry.name for entry in entries if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)
-        ]
+        names = [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name)]
     for name in names:
         with suppress(OSError):
             _remove_if_unlocked(folder / name)
@@ -112,6 +114,13 @@ def _create_locked(folder: Path) -> tuple[Path, int]:
         if os.fstat(fd).st_nlink:
             return path, fd
         os.close(fd)
+
+
+def _keep_mode(fd: int, target: Path) -> None:
+    """Give the new file the permissions of the one that it replaces."""
+    if fcntl is not None:
+        with suppress(FileNotFoundError, PermissionError):
+            os.fchmod(fd, stat.S_IMODE(target.stat().st_mode))
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:

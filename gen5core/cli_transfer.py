@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
-from . import cli_show, images, reader
+from . import cli_show, images, reader, spec
 from .cli_files import STDOUT, Buffer, check_target, write_output
 from .cli_group import Command, Failure
 from .cli_text import plural, shown
@@ -183,7 +183,7 @@ def _workflow(file: Gen5File) -> Any:
 
 def _image_file(file: Gen5File, index: int, out: str) -> bytes:
     data = pick_image(file, index).bytes
-    kind = images.image_info(data).format
+    kind = images.image_info(data, spec.Limits()).format
     suffixes = _SUFFIXES[kind]
     if out != STDOUT and Path(out).suffix.lower() not in suffixes:
         raise Failure(f"{out}: the image is a {kind}; name the file {Path(out).stem}{suffixes[0]}")

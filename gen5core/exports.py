@@ -71,7 +71,7 @@ def _export_png(file: Gen5File, name: str | None, index: int) -> list[bytes | me
     image = pick_image(file, index)
     data = image.bytes
     texts = _graph_texts(file)
-    if images.image_info(data).format != "PNG":
+    if images.image_info(data, spec.Limits()).format != "PNG":
         return [images.encode_image(image.array(), text=texts, level=6)]
     return [png_text.add_texts(images.deflate_png(data), texts)]
 

@@ -50,6 +50,13 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     return [reader.read(node, decoded_by.get(node.node_id)) for node in samplers]
 
 
+def starts_from_stored(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> bool:
+    """Whether a Replay Sampling above the pass's model puts a stored noise, and its seed, in place of its own."""
+    walker = Walker(Graph(prompt))
+    notes = walker.find(Ask(sampler_pass.node_id, None, "model")).notes
+    return any(kind == "replaces_noise" for kind, _, _ in notes)
+
+
 def noise_is_derivable(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> bool:
     """Whether ``comfy.sample.prepare_noise`` with the pass's seed gives the noise that it starts from.
 

@@ -138,7 +138,8 @@ def encode_image(
 def deflate_png(png: bytes, level: int = 6) -> bytes:
     """Return the same PNG with its pixel stream deflated again; every other chunk is kept, byte for byte.
 
-    png itself comes back where that saves nothing, and where png is no PNG or not a whole one.
+    png itself comes back where that saves nothing, and where png is no PNG, not a whole one, or of more pixels
+    than the limits allow.
     """
     chunks = list(_iter_png_chunks(png))
     kinds = [kind for kind, _ in chunks]
@@ -176,7 +177,8 @@ def image_info(data: bytes, limits: spec.Limits | None = None) -> ImageInfo:
             info = ImageInfo(str(image.format), image.width, image.height, image.mode)
     except DECODE_ERRORS as error:
         raise EncodeError(
-            f"image starts with {bytes(data[:8])!r} and is not a whole PNG, JPEG or WebP ({error})"
+            f"image starts with {bytes(data[:8])!r} and is not read as a PNG, JPEG or WebP ({error}); "
+            "give one of these, or pixels"
         ) from error
     except Image.DecompressionBombError as error:
         raise LimitError(f"image has more pixels than Pillow takes ({error})") from error
@@ -298,6 +300,8 @@ def _iter_png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _inflate_pixels(png: bytes, stream: bytes) -> bytes | None:
     """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR allows."""
     width, height = struct.unpack_from(">II", png, 16)
+    if width * height > spec.Limits().image_pixels:
+        return None
     # 16-bit RGBA takes eight bytes a pixel; Adam7 has less than two lines a row, each with its filter type.
     most_bytes = min(8 * width * height + 4 * height + 64, spec.MAX_INFLATED_BYTES)
     inflater = zlib.decompressobj()

@@ -105,8 +105,17 @@ def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | No
     LimitError
     """
     most = limits.json_values
-    if len(text) > most and (count := sum(map(text.count, "[{,"))) > most:
-        raise LimitError(f"its JSON may hold {count} values, the limit is {most}", chunk=chunk, offset=offset)
+    if len(text) > most and (count := count_values(text)) > most:
+        raise LimitError(
+            f"its JSON may hold {count} values, the limit is {most}; if you trust it, pass larger Limits",
+            chunk=chunk,
+            offset=offset,
+        )
+
+
+def count_values(text: str) -> int:
+    """Return how many values JSON text may hold at most."""
+    return sum(map(text.count, "[{,"))
 
 
 def expect(kind: type[Kind], value: Any, name: str, *, chunk: str, offset: int | None) -> Kind:

@@ -162,6 +162,10 @@ def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], furthe
 
 def _compress_meta(text: str) -> bytes:
     limits = spec.Limits()
+    if (count := jsontext.count_values(text)) > limits.json_values:
+        raise EncodeError(
+            f"META may hold {count} JSON values, readers accept {limits.json_values}: store less in it"
+        )
     data = text.encode("utf-8")
     frame = encode_frame(spec.META, spec.NO_FLAGS, len(data))
     stored = b"".join(compress_frame(frame, data, level=spec.LEVEL_TEXT))
@@ -169,6 +173,6 @@ def _compress_meta(text: str) -> bytes:
         raise EncodeError(
             f"META takes {len(data)} bytes, {len(stored)} stored; readers accept "
             f"{limits.meta_decoded_bytes} and {limits.meta_stored_bytes}: "
-            "save without the workflow (embed_workflow off)"
+            "store less in it, e.g. no workflow"
         )
     return stored

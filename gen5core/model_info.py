@@ -7,6 +7,7 @@ Source: FORMAT.md, "model_info".
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
@@ -30,6 +31,7 @@ SETTINGS_RULES: Mapping[str, _Rule] = {
     "precision": (str, None),
     "deterministic": ((bool, np.bool_), None),
 }
+_MOST: Mapping[str, int] = {"seed": 2**64 - 1}
 HARDWARE_RULES: Mapping[str, _Rule] = {
     "os": (str, None),
     "machine_name": (str, None),
@@ -94,17 +96,31 @@ def _checked(values: Mapping[str, Any], rules: Mapping[str, _Rule], what: str) -
     found = as_mapping(values, what)
     for name, (kind, least) in rules.items():
         if name in found:
-            _check_value(found[name], kind, least, f"{what}[{name!r}]")
+            _check_value(name, found[name], kind, least, f"{what}[{name!r}]")
     return found
 
 
-def _check_value(value: Any, kind: Any, least: float | None, what: str) -> None:
+def fits_rule(name: str, value: Any) -> bool:
+    """Tell whether a generation setting may be stored; a name without a rule may hold anything."""
+    kind, least = SETTINGS_RULES.get(name, (object, None))
+    try:
+        _check_value(name, value, kind, least, name)
+    except EncodeError:
+        return False
+    return True
+
+
+def _check_value(name: str, value: Any, kind: Any, least: float | None, what: str) -> None:
     is_number = kind in (numbers.Integral, numbers.Real)
     if not isinstance(value, kind) or (is_number and isinstance(value, bool)):
         names = [part.__name__ for part in (kind if isinstance(kind, tuple) else (kind,))]
         raise EncodeError(f"{what} is {value!r:.80}, not {names[0].lower()}")
     if least is not None and not value >= least:
-        raise EncodeError(f"{what} is {value!r}, it must be at least {least}")
+        raise EncodeError(f"{what} is {value!r:.80}, it must be at least {least}")
+    if kind is numbers.Real and not math.isfinite(value):
+        raise EncodeError(f"{what} is {value!r}, it must be finite")
+    if name in _MOST and int(value) > _MOST[name]:
+        raise EncodeError(f"{what} is {value!r:.80}, it must be at most {_MOST[name]}")
 
 
 def _text(value: str, what: str) -> str:
@@ -116,4 +132,6 @@ def _text(value: str, what: str) -> str:
 def _tags(tags: Iterable[str]) -> list[str]:
     if isinstance(tags, str):
         raise EncodeError(f"tags is the string {tags!r:.80}; give a list of strings")
+    if not isinstance(tags, Iterable):
+        raise EncodeError(f"tags is {tags!r:.80}; give a list of strings")
     return [_text(tag, "a tag") for tag in tags]

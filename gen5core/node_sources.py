@@ -14,7 +14,6 @@ from .node_class import NodeClass, Note, Reads, Roles, numbered, options, row
 SIZES: Final[Roles] = {name: name for name in ("width", "height", "batch_size")}
 COND: Final[Roles] = {"conditioning": "@conditioning", "clip": "@conditioning"}
 PAIR: Final[Roles] = {"positive": "@positive", "negative": "@negative", "clip": "@positive"}
-PATCH: Final = row({"model": "@model", "clip": "@clip"}, outputs="model clip")
 
 LOADERS: Final[Mapping[str, NodeClass]] = {
     **dict.fromkeys(

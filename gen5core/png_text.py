@@ -67,18 +67,24 @@ def read_texts(png: bytes) -> dict[str, str]:
     EncodeError
         if the PNG or a text in it is damaged.
     LimitError
-        if a text inflates to more than 64 MiB.
+        if the texts together inflate to more than 64 MiB.
     """
     texts: dict[str, str] = {}
+    left = MAX_TEXT_BYTES
     for kind, data in iter_chunks(png):
         if kind in TEXT_CHUNKS:
-            keyword, text = decode_text(kind, data)
+            keyword, text = decode_text(kind, data, left)
             texts.setdefault(keyword, text)
+            left -= len(text)
     return texts
 
 
-def decode_text(kind: bytes, data: bytes) -> tuple[str, str]:
+def decode_text(kind: bytes, data: bytes, most_bytes: int = MAX_TEXT_BYTES) -> tuple[str, str]:
     """Return keyword and text of a tEXt, zTXt or iTXt chunk.
+
+    Parameters
+    ----------
+    most_bytes : what the text may inflate to
 
     Raises
     ------
@@ -90,11 +96,11 @@ def decode_text(kind: bytes, data: bytes) -> tuple[str, str]:
     if kind == b"tEXt":
         return name, rest.decode("latin-1")
     if kind == b"zTXt":
-        return name, _inflate(rest[1:], name).decode("latin-1")
+        return name, _inflate(rest[1:], name, most_bytes).decode("latin-1")
     compressed, tail = rest[:1] == b"\1", rest[2:]
     _language, _, tail = tail.partition(b"\0")
     _translated, _, text = tail.partition(b"\0")
-    return name, (_inflate(text, name) if compressed else text).decode("utf-8", "replace")
+    return name, (_inflate(text, name, most_bytes) if compressed else text).decode("utf-8", "replace")
 
 
 def encode_text(keyword: str, text: str) -> PngChunk:
@@ -114,21 +120,28 @@ def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
 
     Raises
     ------
-    EncodeError, LimitError
-        as ``read_texts``.
+    EncodeError
+        if the PNG is damaged.
     """
-    present = read_texts(png)
+    present = {
+        data.partition(b"\0")[0].decode("latin-1") for kind, data in iter_chunks(png) if kind in TEXT_CHUNKS
+    }
     header, *rest = iter_chunks(png)
     new = [encode_text(name, text) for name, text in texts.items() if name not in present]
     return join_chunks([header, *new, *rest]) if new else png
 
 
-def _inflate(data: bytes, keyword: str) -> bytes:
+def _inflate(data: bytes, keyword: str, most_bytes: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(data, MAX_TEXT_BYTES)
+        text = inflater.decompress(data, max(most_bytes, 1))
     except zlib.error as error:
-        raise EncodeError(f"the PNG's text {keyword!r} is damaged ({error})") from error
-    if inflater.unconsumed_tail:
-        raise LimitError(f"the PNG's text {keyword!r} inflates to more than {MAX_TEXT_BYTES} bytes")
+        raise EncodeError(
+            f"the PNG's text {keyword!r:.80} is damaged ({error}); take another copy"
+        ) from error
+    if inflater.unconsumed_tail or len(text) > most_bytes:
+        raise LimitError(
+            f"the PNG's texts inflate to more than {MAX_TEXT_BYTES} bytes at {keyword!r:.80}: "
+            "take them out of the image first"
+        )
     return text

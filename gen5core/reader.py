@@ -220,7 +220,7 @@ class Gen5File:
                 sealed=self.sealed,
                 root=self.root,
                 chunk_count=len(self.rows),
-                checked_bytes=self.header.meta_end,
+                checked_bytes=self.header.meta_end - self._gap_bytes(),
                 notes=tuple(self._notes()),
             )
 
@@ -302,8 +302,15 @@ class Gen5File:
         _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
         _ = self.date, self.tags, self.comfyui, self.capture, self.resources
 
+    def _gap_bytes(self) -> int:
+        """Return how many bytes lie between chunks and belong to nothing; version 1.0 only."""
+        stored = sum(row.compressed_size for row in self.rows)
+        return self.header.chunk_table_offset - spec.HEADER_SIZE - stored
+
     def _notes(self) -> Sequence[str]:
         notes = [] if self.sealed else ["version 1.0 has no seal: damage to header and META may not show"]
+        if gap_bytes := self._gap_bytes():
+            notes.append(f"{gap_bytes} bytes between chunks belong to nothing and are not checked")
         known = (spec.LATN, spec.DATA, spec.ENVC)
         notes += [
             f"{row} is of a type that this reader does not know" for row in self.rows if row.type not in known

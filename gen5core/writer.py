@@ -102,6 +102,8 @@ def save(
     check_compression(compression)
     check_suffix(target)
     captured = Environment.capture() if CAPTURED in (environment, hardware) else None
+    if not isinstance(environment, (Environment, _Captured, type(None))):
+        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
     kept = captured if isinstance(environment, _Captured) else environment
     told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
     model_info = build_model_info(

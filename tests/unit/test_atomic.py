@@ -360,7 +360,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "name": ({"latents": {"": np.zeros(3, np.float32)}}, "a latent is named ''"),
     "list": ({"latents": {"a": [1.0, 2.0]}}, "latent 'a' is a float"),
     "half": ({"latents": {"a": np.float32([70000])}, "half": True}, "float16 ends at 65504"),
-    "image": ({"images": b"not an image"}, "is not a whole PNG, JPEG or WebP"),
+    "image": ({"images": b"not an image"}, "is not read as a PNG, JPEG or WebP"),
     "image_name": ({"images": "cat.png"}, "image"),
     "image_none": ({"images": None}, "image"),
     "pixels": ({"images": np.zeros((2, 2, 2), np.uint8)}, "image shape is"),
@@ -534,3 +534,20 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 def test_temporary_name_is_the_sweeps() -> None:
     """The names that the tests above call debris are those that the module makes."""
     assert (".gen5-", ".tmp") == (atomic_module.PREFIX, atomic_module.SUFFIX)
+
+
+def test_only_our_own_temporary_files_are_removed(tmp_path: Path) -> None:
+    """A file of a similar name is left alone by the next save."""
+    other = tmp_path / ".gen5-notes.tmp"
+    other.write_text("mine")
+    gen5core.save(tmp_path / "a.gen5")
+    assert "mine" == other.read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_permissions_are_kept(tmp_path: Path) -> None:
+    """A file that only its owner may read stays so when it is replaced."""
+    path = gen5core.save(tmp_path / "a.gen5")
+    path.chmod(0o600)
+    gen5core.save(path, prompt="again")
+    assert 0o600 == path.stat().st_mode & 0o777

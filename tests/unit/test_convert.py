@@ -6,6 +6,7 @@ import json
 import re
 import struct
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 import gen5core
 from gen5core import png_text
 from gen5core.convert import SD1_SCALE, export_file, import_file
+from gen5core.images import deflate_png
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7.5}}}
 WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
@@ -429,7 +431,7 @@ def test_a_text_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
     bomb = zlib.compress(bytes(65 * 2**20), 9)
     header, *rest = png_text.iter_chunks(png_with())
     data = png_text.join_chunks([header, (b"zTXt", b"prompt\0\0" + bomb), *rest])
-    with pytest.raises(gen5core.LimitError, match=r"text 'prompt' inflates to more than 67108864 bytes"):
+    with pytest.raises(gen5core.LimitError, match=r"texts inflate to more than 67108864 bytes at 'prompt'"):
         imported(tmp_path, "x.png", data)
 
 
@@ -467,3 +469,25 @@ def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> N
         gen5core.EncodeError, match="no export to 'gif'; it is one of latent, safetensors, png"
     ):
         export_file(tmp_path / "x.gen5", tmp_path / "x.gif", "gif")
+
+
+def test_texts_of_a_png_share_one_limit(tmp_path: Path) -> None:
+    """Many texts that each stay below the limit do not add up beyond it."""
+    text = zlib.compress(b"a" * (3 * 2**20), 9)
+    chunks = [(b"zTXt", b"k%d\0\0" % number + text) for number in range(30)]
+    header, *rest = png_text.iter_chunks(gen5core.encode_image(np.zeros((1, 1, 3), np.uint8)))
+    bomb = png_text.join_chunks([header, *rest[:-1], *chunks, rest[-1]])
+    with pytest.raises(gen5core.LimitError, match="the PNG's texts inflate to more than 67108864 bytes at"):
+        png_text.read_texts(bomb)
+    assert b"workflow" in png_text.add_texts(bomb, {"workflow": "{}"})
+
+
+def test_an_oversized_png_is_not_inflated(tmp_path: Path) -> None:
+    """Extracting and exporting look at a PNG's size before its pixels."""
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(2**20), 9)
+    bomb = png_text.join_chunks([(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")])
+    path = gen5core.save(tmp_path / "a.gen5", images=bomb)
+    assert bomb == deflate_png(bomb)
+    with pytest.raises(gen5core.LimitError, match="image of 100000 x 100000 pixels, the limit is 268435456"):
+        export_file(path, tmp_path / "a.png", "png")

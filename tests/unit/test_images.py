@@ -398,7 +398,7 @@ class TestGivenBytes:
         """Bytes that are no PNG, JPEG or WebP are refused before anything is written."""
         with pytest.raises(EncodeError) as raised:
             gen5core.save(tmp_path / "a.gen5", images=data, environment=None)
-        start = f"image starts with {data[:8]!r} and is not a whole PNG, JPEG or WebP ("
+        start = f"image starts with {data[:8]!r} and is not read as a PNG, JPEG or WebP ("
         assert start == str(raised.value)[: len(start)]
         assert [] == list(tmp_path.iterdir())
 

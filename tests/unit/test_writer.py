@@ -718,3 +718,38 @@ def large_workflow() -> dict[str, Any]:
             for number in range(len(nodes), len(nodes) + 20)
         ]
     return {"nodes": nodes, "version": 0.4}
+
+
+def test_more_values_than_readers_take_are_refused(tmp_path: Path) -> None:
+    """META that this package's own reader would refuse is not written; the file that stood there stays."""
+    path = gen5core.save(tmp_path / "a.gen5", prompt="first")
+    with pytest.raises(
+        EncodeError, match=r"META may hold \d+ JSON values, readers accept 4194304: store less"
+    ):
+        gen5core.save(path, prompt="," * 4_300_000)
+    with gen5core.open(path) as file:
+        assert "first" == file.prompt
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cfg_scale": math.inf}, r"settings\['cfg_scale'\] is inf, it must be finite"),
+        (
+            {"seed": 2**64},
+            r"settings\['seed'\] is 18446744073709551616, it must be at most 18446744073709551615",
+        ),
+    ],
+)
+def test_settings_out_of_range_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    """What JSON or a seed cannot be is an error, not a null."""
+    with pytest.raises(EncodeError, match=message):
+        gen5core.save(tmp_path / "a.gen5", settings=settings)
+
+
+def test_wrong_kinds_of_arguments_are_named(tmp_path: Path) -> None:
+    """environment and tags of the wrong kind are one clear error each."""
+    with pytest.raises(EncodeError, match=r"environment is \{\}; give an Environment, or None"):
+        gen5core.save(tmp_path / "a.gen5", environment={})  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match="tags is None; give a list of strings"):
+        gen5core.save(tmp_path / "a.gen5", tags=None)  # type: ignore[arg-type]
