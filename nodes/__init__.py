@@ -7,8 +7,10 @@ content       the GEN5 socket: a stored file and its passes
 sampling      one sampling run: its arguments, whatever ComfyUI's version
 recording     the GEN5_RECORDING socket: runs, and which belongs to which latent
 replaying     a stored start handed to a sampler
+step_noise    noise added at each step, noted or played back
 capturing     the noise at save time: recorded, provided, derived, none
 resources     the models behind an image
+comparing     two images or latents
 splice, hook  prompts changed before they run, and back before they are stored
 save …        the node classes, one a module
 ============  ==============================================================================
@@ -18,7 +20,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .compare import Gen5Compare
+from .determinism import Gen5Determinism
+from .environment import Gen5Environment
 from .load import Gen5Load
+from .noise import Gen5Noise
 from .record import Gen5Record
 from .replay import Gen5Replay
 from .save import Gen5Save
@@ -30,6 +36,10 @@ NODE_CLASS_MAPPINGS: dict[str, Any] = {
     "Gen5Settings": Gen5Settings,
     "Gen5Record": Gen5Record,
     "Gen5Replay": Gen5Replay,
+    "Gen5Compare": Gen5Compare,
+    "Gen5Environment": Gen5Environment,
+    "Gen5Determinism": Gen5Determinism,
+    "Gen5Noise": Gen5Noise,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "Gen5Save": "Save Gen5",
@@ -37,4 +47,8 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "Gen5Settings": "Gen5 Settings",
     "Gen5Record": "Record Sampling",
     "Gen5Replay": "Replay Sampling",
+    "Gen5Compare": "Compare With Stored",
+    "Gen5Environment": "Environment Drift",
+    "Gen5Determinism": "Deterministic Sampling",
+    "Gen5Noise": "Seeded Noise",
 }

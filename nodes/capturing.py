@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
-
-from ..gen5core.graph import noise_obstacle, sampler_of_latent
+from ..gen5core.graph import noise_obstacle, sampler_of_latent, starts_from_stored
 from ..gen5core.noise import comfy_noise
 from ..gen5core.records import SamplerPass
 from . import host
@@ -58,9 +56,10 @@ class Captured:
     def keep_result(self, parts: Parts, noise_mask: Any) -> None:
         """Store the result, and the mask that it bears as the last pass's."""
         self.latents["final_latent"] = storable(parts)
-        if isinstance(noise_mask, torch.Tensor):
+        if noise_mask is not None:
+            masks = [mask if mask.is_floating_point() else mask.float() for mask in parts_of(noise_mask)]
             name = latent_name("noise_mask", max(len(self.passes) - 1, 0))
-            self.latents[name] = noise_mask if noise_mask.is_floating_point() else noise_mask.float()
+            self.latents[name] = storable(masks)
             if self.passes:
                 self.passes[-1]["noise_mask"] = name
 
@@ -133,6 +132,8 @@ def _match_runs(inputs: SaveInputs, recording: Recording) -> list[Run | None]:
         if earlier is None or earlier.node_id not in (passes[index].node_id, None):
             earlier = recording.find_settings(passes[index].node_id, passes[index].seed)
         runs[index] = run = earlier
+    for index in range(position + 1, len(passes)):
+        runs[index] = recording.find_settings(passes[index].node_id, passes[index].seed)
     return runs
 
 
@@ -171,8 +172,16 @@ def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]
         latents[names["start_latent"]] = storable(run.start_latent)
     if run.noise_mask is not None:
         names["noise_mask"] = latent_name("noise_mask", index)
-        latents[names["noise_mask"]] = run.noise_mask[:, :1]
-    known = {"seed": run.seed, "cfg": run.cfg, "node_id": run.node_id}
+        latents[names["noise_mask"]] = storable(run.noise_mask)
+    if run.step_noise is not None:
+        names["step_noise"] = latent_name("step_noise", index)
+        latents[names["step_noise"]] = run.step_noise
+    known = {
+        "seed": run.seed,
+        "cfg": run.cfg,
+        "node_id": run.node_id,
+        "step_noise_reason": run.step_noise_reason,
+    }
     return {
         **{name: value for name, value in known.items() if value is not None},
         "recorded": True,
@@ -196,6 +205,9 @@ def _from_provided(described: list[dict[str, Any]], provided: Parts) -> Captured
 def _derive(inputs: SaveInputs, described: list[dict[str, Any]]) -> Captured:
     """Repeat the draw of the last pass that adds noise, where its class draws as ComfyUI does."""
     index, obstacle = _derivable_pass(inputs)
+    for number, found in enumerate(inputs.passes):
+        if starts_from_stored(inputs.prompt, found):
+            described[number] = _without_seed(described[number])
     if obstacle is not None or inputs.latent is None:
         return Captured(
             "none", {}, described, obstacle or "no latent is connected, so the noise's shape is unknown"
@@ -206,6 +218,12 @@ def _derive(inputs: SaveInputs, described: list[dict[str, Any]]) -> Captured:
     name = latent_name("initial_noise", index)
     described[index] = {**described[index], "noise": name, "shapes": shapes_of(parts)}
     return Captured("derived", {name: storable(parts)}, described, _earlier_reason(index))
+
+
+def _without_seed(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a pass without the widget's seed, which did not count where a stored noise took its place."""
+    unresolved = [*entry.get("unresolved", ()), "seed"]
+    return {**{name: value for name, value in entry.items() if name != "seed"}, "unresolved": unresolved}
 
 
 def _draw(latent: Parts, seed: int, batch_index: Sequence[int] | None) -> Parts:

@@ -13,6 +13,7 @@ import torch
 
 from .. import gen5core
 from ..gen5core.errors import ChecksumError, MalformedChunkError, naming_file
+from ..gen5core.noise import MAX_SEED
 from ..gen5core.spec import META
 from .latents import Parts
 
@@ -34,6 +35,8 @@ class StoredPass:
     starts_unknown: bool
     """Whether sampling started from a latent that the file does not hold."""
     noise_mask: str | None
+    step_noise: str | None = None
+    """Name of the latent that holds what the sampler added later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
             return value
         raise MalformedChunkError(f"capture's pass {index}: {key} is {value!r:.80}", chunk=META)
 
-    seed = checked("seed", lambda value: type(value) is int and value >= 0)
+    seed = checked("seed", lambda value: type(value) is int and 0 <= value <= MAX_SEED)
     sigmas, shapes = checked("sigmas", _are_numbers), checked("shapes", _are_shapes)
     return StoredPass(
         index=index,
@@ -142,6 +145,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         and not entry.get("recorded")
         and _has_start(entry, index),
         noise_mask=name("noise_mask"),
+        step_noise=name("step_noise"),
     )
 
 
@@ -170,7 +174,7 @@ def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
     return [
         StoredPass(
             index=0,
-            seed=file.settings.get("seed"),
+            seed=_plain_seed(file.settings.get("seed")),
             sigmas=None,
             shapes=tuple(part.shape for part in stored.parts),
             adds_noise=True,
@@ -180,6 +184,10 @@ def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
             noise_mask="noise_mask" if "noise_mask" in file.latents else None,
         )
     ]
+
+
+def _plain_seed(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_SEED else None
 
 
 def last_noise_mask(file: gen5core.Gen5File) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from typing import Any
 
 from . import host
 from .splice import splice_replays
+from .splice_records import splice_records
 
-logger = logging.getLogger(__name__)
+AUTO_RECORD_VARIABLE = "GEN5_AUTO_RECORD"
+"""Set to 0 before ComfyUI is started, saves record only what is wired to them."""
 
 
 def register() -> bool:
@@ -17,8 +19,22 @@ def register() -> bool:
 
 
 def handle_prompt(json_data: Any) -> Any:
-    """Return the request with samplers started from files where Load Gen5's noise is wired into them."""
+    """Return the request, its samplers started from files where Load Gen5's noise is wired into them, and recorded.
+
+    ``extra_data: {"gen5": {"auto_record": false}}`` in a request leaves the recording out of it.
+    """
     prompt = json_data.get("prompt") if isinstance(json_data, dict) else None
     if not isinstance(prompt, dict):
         return json_data
-    return {**json_data, "prompt": splice_replays(prompt)}
+    changed = splice_replays(prompt)
+    if _records_by_itself(json_data):
+        changed = splice_records(changed)
+    return {**json_data, "prompt": changed}
+
+
+def _records_by_itself(json_data: dict[str, Any]) -> bool:
+    if os.environ.get(AUTO_RECORD_VARIABLE) == "0":
+        return False
+    extra_data = json_data.get("extra_data")
+    asked = extra_data.get("gen5") if isinstance(extra_data, dict) else None
+    return not (isinstance(asked, dict) and asked.get("auto_record") is False)

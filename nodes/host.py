@@ -48,7 +48,7 @@ def user_folder() -> Path:
 def save_location(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
     """Return folder, file name, next free number and subfolder for a filename_prefix.
 
-    ComfyUI replaces its own tokens (``%date:…%`` was replaced by the browser) and refuses to leave output/.
+    ComfyUI replaces its own tokens (``%year%``, ``%width%`` …) and refuses to leave output/.
     Without ComfyUI the prefix is taken as it is.
     """
     if is_present():
@@ -130,6 +130,15 @@ def to_result(output: Any) -> Any:
     dtype = getattr(management, "intermediate_dtype", None)
     moved = output.to(management.intermediate_device())
     return moved if dtype is None else moved.to(dtype())
+
+
+NOISE_FACTORIES = ("default_noise_sampler", "BrownianTreeNoiseSampler")
+"""What every sampler of the core draws its step noise through."""
+
+
+def noise_factories() -> Any | None:
+    """Return the module that holds NOISE_FACTORIES; None without ComfyUI."""
+    return _module("comfy.k_diffusion.sampling") if is_present() else None
 
 
 def nested(parts: Sequence[Any]) -> Any:

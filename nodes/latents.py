@@ -67,6 +67,13 @@ def take(parts: Sequence[torch.Tensor], batch_index: int, what: str) -> Parts:
     return [part[batch_index : batch_index + 1].clone() for part in parts]
 
 
+def take_mask(parts: Sequence[torch.Tensor], batch_index: int) -> Parts:
+    """Return the mask of one image, or all for −1; fewer masks than images are used in turns, as ComfyUI does."""
+    if batch_index < 0:
+        return list(parts)
+    return [part[batch_index % part.shape[0]][None].clone() for part in parts]
+
+
 def shapes_of(parts: Sequence[torch.Tensor]) -> list[list[int]]:
     """Return the shape of each part."""
     return [list(part.shape) for part in parts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
 from pathlib import Path
@@ -15,9 +14,8 @@ from .. import gen5core
 from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
 from .content import last_noise_mask, open_stored, read_passes
-from .latents import joined, parts_of, take
+from .latents import joined, parts_of, take, take_mask
 
-logger = logging.getLogger(__name__)
 _SUFFIX = ".gen5"
 _FOLDERS = ("input", "output", "temp")
 _LISTED = ("input", "output")
@@ -61,7 +59,8 @@ class Gen5Load:
     RETURN_NAMES = ("noise", "latent", "image", "noise_source", "gen5")
     OUTPUT_TOOLTIPS = (
         "The starting noise. Wired straight into a sampler's latent_image, the sampler starts from exactly "
-        "this noise (the server sees to it when the prompt is queued); elsewhere it is a plain latent.",
+        "this noise (the server sees to it when the prompt is queued). Elsewhere, and where a Replay Sampling "
+        "already stands before that sampler's model, it is a plain latent.",
         "The stored result.",
         "The stored picture.",
         "The starting noise for SamplerCustomAdvanced.",
@@ -96,7 +95,9 @@ class Gen5Load:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, file: str) -> bool | str:
+    def VALIDATE_INPUTS(cls, file: str | None = None) -> bool | str:
+        if file is None:  # a link: its value is known when the node runs
+            return True
         try:
             path = resolve_file(file)
         except Gen5Error as error:
@@ -202,7 +203,6 @@ def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
             "set on_drift to warn to load it all the same.\n" + "\n".join(drifts)
         )
     for drift in drifts:
-        logger.warning("%s: %s", Path(opened.path).name, drift)
         warnings.warn(drift, UserWarning, stacklevel=2)
     return drifts
 
@@ -225,10 +225,8 @@ def _latent(opened: gen5core.Gen5File, batch_index: int) -> Any:
         return host.blocked(f"{Path(opened.path).name} holds no result latent: it was saved without one")
     latent = {"samples": _samples(opened, "final_latent", batch_index)}
     if (name := last_noise_mask(opened)) is not None:
-        mask = opened.latents[name].torch()
-        latent["noise_mask"] = (
-            mask if mask.shape[0] == 1 else take([mask], batch_index, "stored noise_mask")[0]
-        )
+        masks = [part.torch() for part in opened.latents[name].parts]
+        latent["noise_mask"] = joined(take_mask(masks, batch_index))
     batch_indices = (opened.capture or {}).get("batch_index")
     if isinstance(batch_indices, list) and batch_index < len(batch_indices):
         latent["batch_index"] = batch_indices if batch_index < 0 else [batch_indices[batch_index]]

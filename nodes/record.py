@@ -6,6 +6,7 @@ from typing import Any
 
 from . import host
 from .recording import Recording, SamplingRecorder
+from .step_noise import StepNoise
 
 
 class Gen5Record:
@@ -29,6 +30,13 @@ class Gen5Record:
         return {
             "required": {"model": ("MODEL", {"tooltip": "The model whose sampling is recorded."})},
             "optional": {
+                "step_noise": (
+                    ["auto", "never", "always"],
+                    {
+                        "default": "auto",
+                        "tooltip": "Noise that the sampler adds at each step: auto keeps up to 64 MiB a run.",
+                    },
+                ),
                 "recording": (
                     "GEN5_RECORDING",
                     {"tooltip": "Go on with another Record Sampling: base and refiner in one recording."},
@@ -38,12 +46,16 @@ class Gen5Record:
         }
 
     def record(
-        self, model: Any, recording: Recording | None = None, unique_id: str | None = None
+        self,
+        model: Any,
+        step_noise: StepNoise = "auto",
+        recording: Recording | None = None,
+        unique_id: str | None = None,
     ) -> tuple[Any, Recording]:
         """Return a clone of model that records, and the recording.
 
         unique_id is there so that two of these on one MODEL do not share a cache entry.
         """
         kept = Recording() if recording is None else recording
-        recorder = SamplingRecorder(kept)
+        recorder = SamplingRecorder(kept, step_noise)
         return host.add_sampling_wrapper(model, f"gen5_record_{unique_id}", recorder.__call__), kept

@@ -20,6 +20,7 @@ from . import host
 from .content import float32_sigmas
 from .latents import Parts, digest, owned, unpack
 from .sampling import SamplingCall, noting_changes
+from .step_noise import GlobalDraws, StepNoise, StepRecorder, standing_in
 
 _RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 """What ComfyUI may keep latents in between nodes."""
@@ -39,11 +40,16 @@ class Run:
     sigmas: tuple[float, ...]
     noise: Parts
     start_latent: Parts
-    noise_mask: torch.Tensor | None
+    noise_mask: Parts | None
+    """As the sampler got it, a part for each of the latent's; of one channel where all are alike."""
     results: frozenset[str]
     """Digests of the returned latent, in each dtype that ComfyUI may keep it in."""
     kept: weakref.ref[torch.Tensor]
     """The returned tensor itself, alive while something holds it."""
+    step_noise: torch.Tensor | None = None
+    """What the sampler added later, shape (draws, …); None where it drew none, or it was left out."""
+    step_noise_reason: str | None = None
+    """Why step noise that was drawn is not there."""
 
     @property
     def shapes(self) -> list[list[int]]:
@@ -111,18 +117,29 @@ class Recording:
 class SamplingRecorder:
     """A wrapper that notes what a sampler gets and returns. Its bound method is what ComfyUI holds."""
 
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
+    def __init__(self, recording: Recording, step_noise: StepNoise = "auto") -> None:
+        self.recording, self.step_noise = recording, step_noise
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler and note the run; a run that fails leaves nothing behind."""
         call = SamplingCall.parse(executor, args, kwargs)
         given = {name: call.arguments.get(name) for name in ("noise", "latent_image", "sigmas", "seed")}
         given["noise"] = call.noise.detach().clone()
-        with noting_changes() as received:
+        steps = StepRecorder(self.step_noise)
+        drawn_globally = GlobalDraws()
+        with noting_changes() as received, standing_in(steps):
             output: torch.Tensor = host.to_result(call.run(executor))
-        self.recording.add(_make_run(call, {**given, **received.changes}, output))
+        if drawn_globally.happened() and not call.reseeds_globally:
+            steps.note_own_means()
+        got = {"step_noise": steps.stacked(), "step_noise_reason": steps.reason, **given, **received.changes}
+        self.recording.add(_make_run(call, got, output))
         return output
+
+
+def _one_channel(mask: torch.Tensor) -> torch.Tensor:
+    """Return a mask without the copies that ComfyUI makes of it for each channel of the latent."""
+    first = mask[:, :1]
+    return first.clone() if bool((mask == first).all()) else mask
 
 
 def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) -> Run:
@@ -138,9 +155,11 @@ def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) 
         sigmas=float32_sigmas(got["sigmas"]),
         noise=owned(unpack(got["noise"], shapes)),
         start_latent=owned(unpack(got["latent_image"], shapes)),
-        noise_mask=None if mask is None else mask.detach().cpu().clone(),
+        noise_mask=None if mask is None else [_one_channel(part) for part in owned(unpack(mask, shapes))],
         results=frozenset(
             digest([part.to(dtype) for part in unpack(output, shapes)]) for dtype in _RESULT_DTYPES
         ),
         kept=weakref.ref(output),
+        step_noise=got["step_noise"],
+        step_noise_reason=got["step_noise_reason"],
     )

@@ -52,6 +52,13 @@ class Gen5Replay:
                         "tooltip": "One image of the stored batch; −1 for all.",
                     },
                 ),
+                "step_noise": (
+                    "BOOLEAN",
+                    {
+                        "default": True,
+                        "tooltip": "Play back the noise that was added at each step, under the stored sigmas.",
+                    },
+                ),
                 "use_stored_sigmas": (
                     "BOOLEAN",
                     {
@@ -68,9 +75,12 @@ class Gen5Replay:
         gen5: StoredFile,
         pass_index: int = -1,
         batch_index: int = -1,
+        step_noise: bool = True,
         use_stored_sigmas: bool = False,
     ) -> tuple[Any, Any]:
         """Return a clone of model that replays, and the start latent, blocked where it is not known."""
-        replayer = SamplingReplayer(gen5, pass_index, batch_index, use_stored_sigmas)
+        replayer = SamplingReplayer(
+            gen5, pass_index, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
+        )
         latent = start_of(gen5, replayer.passes, batch_index)
         return host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__), latent

@@ -17,8 +17,9 @@ import torch
 from ..gen5core.errors import EncodeError
 from . import host
 from .content import StoredFile, StoredPass, float32_sigmas
-from .latents import is_zero, joined, pack, take
+from .latents import is_zero, joined, pack, take, take_mask
 from .sampling import SamplingCall, note_change
+from .step_noise import StepPlayer, standing_in
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +31,33 @@ class SamplingReplayer:
     ----------
     pass_index : the stored pass to start from; −1 for the one of equal shape and sigmas
     batch_index : one image of the stored batch; −1 for all
+    step_noise : play back what the sampler added later, under the stored sigmas
     use_stored_sigmas : sample along the stored sigmas, not the sampler's own
     """
 
     def __init__(
-        self, stored: StoredFile, pass_index: int = -1, batch_index: int = -1, use_stored_sigmas: bool = False
+        self,
+        stored: StoredFile,
+        pass_index: int = -1,
+        batch_index: int = -1,
+        *,
+        step_noise: bool = True,
+        use_stored_sigmas: bool = False,
     ) -> None:
-        self.stored, self.batch_index, self.use_stored_sigmas = stored, batch_index, use_stored_sigmas
+        self.stored, self.batch_index = stored, batch_index
+        self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
         self.passes: Sequence[StoredPass] = choose_passes(stored, pass_index)
+        if use_stored_sigmas and not any(found.sigmas for found in self.passes):
+            raise EncodeError(
+                f"use_stored_sigmas is on, {stored.path.name} holds no sigmas: save it again with Record "
+                "Sampling connected, or turn it off"
+            )
+        if unknown := [found.index for found in self.passes if found.adds_noise and found.noise is None]:
+            logger.warning(
+                "%s does not hold the noise of pass %s: its sampler starts from another pass's",
+                stored.path.name,
+                ", ".join(map(str, unknown)),
+            )
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler from the stored start."""
@@ -51,8 +71,29 @@ class SamplingReplayer:
         if self.use_stored_sigmas and stored_pass.sigmas is not None:
             changes["sigmas"] = torch.tensor(stored_pass.sigmas, dtype=torch.float32)
         call.arguments.update(changes)
-        note_change(**changes)
-        return call.run(executor)
+        player, draws = self._player(stored_pass, call)
+        note_change(**changes, **({} if draws is None else {"step_noise": draws, "step_noise_reason": None}))
+        with standing_in(player):
+            output = call.run(executor)
+        if player is not None:
+            player.check_used_up()
+        return output
+
+    def _player(
+        self, stored_pass: StoredPass, call: SamplingCall
+    ) -> tuple[StepPlayer | None, torch.Tensor | None]:
+        """Return what plays back the stored step noise, and that; (None, None) where it is left out."""
+        if stored_pass.step_noise is None or not self.step_noise:
+            return None, None
+        if float32_sigmas(call.arguments["sigmas"]) != stored_pass.sigmas:
+            logger.info(
+                "%s: the sigmas are not the stored ones; step noise is left out", self.stored.path.name
+            )
+            return None, None
+        [draws] = self.stored.tensors(stored_pass.step_noise)
+        if self.batch_index >= 0:
+            draws = draws[:, self.batch_index : self.batch_index + 1]
+        return StepPlayer(draws, self.stored.path.name), draws
 
     def _match(self, call: SamplingCall) -> StoredPass | None:
         """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
@@ -138,10 +179,7 @@ def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int)
         parts = [torch.zeros(shape) for shape in first.shapes or ()]
     latent: dict[str, Any] = {"samples": joined(take(parts, batch_index, "stored latent"))}
     if first.noise_mask is not None:
-        mask = stored.tensors(first.noise_mask)
-        latent["noise_mask"] = (
-            mask[0] if mask[0].shape[0] == 1 else take(mask, batch_index, "stored noise_mask")[0]
-        )
+        latent["noise_mask"] = joined(take_mask(stored.tensors(first.noise_mask), batch_index))
     return latent
 
 

@@ -58,12 +58,19 @@ class SamplingCall:
         return [list(self.noise.shape)]
 
     @property
+    def reseeds_globally(self) -> bool:
+        """Whether the sampler seeds torch's global generator with the run's own seed, as ddim does for a mask."""
+        options = getattr(self.arguments.get("sampler"), "inpaint_options", None)
+        return bool(isinstance(options, dict) and options.get("random"))
+
+    @property
     def sampler_name(self) -> str | None:
         """Name of the sampler as KSampler lists it, where its function tells."""
         sampler = self.arguments.get("sampler")
         function = getattr(sampler, "sampler_function", None)
         name = getattr(function, "__name__", None)
-        return name.removeprefix("sample_") if name and name.startswith("sample_") else name
+        plain = name.removeprefix("sample_") if isinstance(name, str) else None
+        return "ddim" if plain == "euler" and self.reseeds_globally else plain
 
 
 @dataclass(slots=True)

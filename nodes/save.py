@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from ..gen5core.atomic import atomic_file, write_all
 from ..gen5core.errors import EncodeError
 from ..gen5core.graph import sampler_passes
 from ..gen5core.images import encode_image
-from ..gen5core.model_info import SETTINGS_RULES
+from ..gen5core.model_info import fits_rule
 from ..gen5core.records import SamplerPass
 from . import host
-from .capturing import SaveInputs, capture_noise
+from .capturing import Captured, SaveInputs, capture_noise
 from .content import open_stored
 from .latents import samples_of
+from .prefix import expand_prefix
 from .recording import Recording
 from .resources import describe_resources
 from .splice import unsplice
@@ -150,6 +152,7 @@ class Gen5Save:
         pixels = [] if images is None else _pixels(images)
         stored_count = {"all": len(pixels), "first": min(len(pixels), 1), "none": 0}[images_stored]
         _check_count(captured.latents, stored_count)
+        place = _place(filename_prefix, pixels, passes, executed)
         pngs = _encode_pngs(pixels, embedded) if format == "gen5+png" else []
         facts = {
             "latents": captured.latents,
@@ -164,19 +167,22 @@ class Gen5Save:
             "compression": compression,
             **_described(captured.passes),
         }
-        place = _place(filename_prefix, pixels, passes)
         path, shown = _write(place, facts, pngs)
-        previews = shown or _previews(pixels)
-        told = {
-            "filename": path.name,
-            "subfolder": place.subfolder,
-            "type": "output",
-            "size_bytes": path.stat().st_size,
-            "noise_source": captured.noise_source,
-            "reason": captured.reason,
-        }
+        ui = {"images": shown or _previews(pixels), "gen5": [_told(path, place, captured)]}
         passed_on = host.blocked("Save Gen5 was given no images") if images is None else images
-        return {"ui": {"images": previews, "gen5": [told]}, "result": (passed_on, open_stored(path))}
+        return {"ui": ui, "result": (passed_on, open_stored(path))}
+
+
+def _told(path: Path, place: _Place, captured: Captured) -> dict[str, Any]:
+    """Return what the node shows of a saved file."""
+    return {
+        "filename": path.name,
+        "subfolder": place.subfolder,
+        "type": "output",
+        "size_bytes": path.stat().st_size,
+        "noise_source": captured.noise_source,
+        "reason": captured.reason,
+    }
 
 
 def _pixels(images: torch.Tensor) -> list[npt.NDArray[np.uint8]]:
@@ -220,7 +226,7 @@ def _described(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "width": last.get("width"),
         "height": last.get("height"),
     }
-    settings = {name: value for name, value in named.items() if value is not None and _fits_rule(name, value)}
+    settings = {name: value for name, value in named.items() if value is not None and fits_rule(name, value)}
     return {
         "settings": settings or None,
         "prompt": last.get("positive") or "",
@@ -228,19 +234,29 @@ def _described(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _fits_rule(name: str, value: Any) -> bool:
-    """Tell whether META's rules allow a setting, which a graph need not follow (a seed of −1)."""
-    kind: Any
-    kind, least = SETTINGS_RULES.get(name, (object, None))
-    return isinstance(value, kind) and not isinstance(value, bool) and (least is None or value >= least)
+def _place(
+    prefix: str,
+    pixels: Sequence[npt.NDArray[np.uint8]],
+    passes: Sequence[SamplerPass],
+    prompt: Mapping[str, Any],
+) -> _Place:
+    """Return where to save, before anything is encoded.
 
-
-def _place(prefix: str, pixels: Sequence[npt.NDArray[np.uint8]], passes: Sequence[SamplerPass]) -> _Place:
+    Raises
+    ------
+    EncodeError
+        if the prefix gives no name that the file system takes.
+    """
     if pixels:
         height, width = pixels[0].shape[:2]
     else:
         width, height = (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
-    return _Place(*host.save_location(prefix, width, height))
+    try:
+        return _Place(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
+    except (OSError, ValueError) as error:
+        raise EncodeError(
+            f"filename_prefix {prefix!r:.80} gives no file name ({error}); choose a shorter or plainer one"
+        ) from error
 
 
 def _write(

@@ -77,12 +77,18 @@ class Gen5Settings:
         """Return the settings; what the file does not tell is blocked with the reason."""
         with gen5.open() as file:
             found = _settings(file, pass_index)
-        _check_name("sampler", found.get("sampler_name"), host.sampler_names())
-        _check_name("scheduler", found.get("scheduler"), host.scheduler_names())
-        return tuple(
-            host.blocked(f"{gen5.path.name} does not tell {name}") if found.get(name) is None else found[name]
-            for name in self.RETURN_NAMES
-        )
+        unknown = {
+            "sampler_name": _unknown_name("sampler", found.get("sampler_name"), host.sampler_names()),
+            "scheduler": _unknown_name("scheduler", found.get("scheduler"), host.scheduler_names()),
+        }
+        return tuple(_output(found.get(name), name, unknown.get(name), gen5) for name in self.RETURN_NAMES)
+
+
+def _output(value: Any, name: str, unknown: str | None, gen5: StoredFile) -> Any:
+    """Return a setting, or stop what needs it: where the file does not tell, or this ComfyUI does not know it."""
+    if value is None:
+        return host.blocked(f"{gen5.path.name} does not tell {name}")
+    return value if unknown is None else host.blocked(unknown)
 
 
 def _settings(file: gen5core.Gen5File, pass_index: int) -> dict[str, Any]:
@@ -92,8 +98,7 @@ def _settings(file: gen5core.Gen5File, pass_index: int) -> dict[str, Any]:
         raise EncodeError(f"pass_index is {pass_index}, the file has {len(passes)} passes; −1 takes the last")
     chosen = passes[pass_index]
     known = _from_generation_settings(file) if chosen is passes[-1] else {}
-    if (recorded := chosen.get("recorded_sampler")) is not None:
-        known.setdefault("sampler_name", recorded)
+    known.setdefault("sampler_name", chosen.get("recorded_sampler"))
     return {**known, **{name: value for name, value in chosen.items() if value is not None}}
 
 
@@ -106,9 +111,10 @@ def _from_generation_settings(file: gen5core.Gen5File) -> dict[str, Any]:
     return {**found, "positive": file.prompt or None, "model_name": file.model_name or None}
 
 
-def _check_name(kind: str, name: str | None, known: Sequence[str] | None) -> None:
+def _unknown_name(kind: str, name: Any, known: Sequence[str] | None) -> str | None:
+    """Return what to say of a name that a KSampler does not list, with the nearest that it does; None if it does."""
     if name is None or known is None or name in known:
-        return
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        return None
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     nearest = f"the nearest here: {', '.join(close)}" if close else f"there are {', '.join(known)}"
-    raise EncodeError(f"the stored {kind} {name!r} is not known to this ComfyUI; {nearest}")
+    return f"the stored {kind} {name!r:.80} is not known to this ComfyUI; {nearest}"

@@ -27,7 +27,8 @@ NOISE_SLOT, GEN5_SLOT = 0, 4
 """Outputs of Load Gen5."""
 MODEL_SLOT, LATENT_SLOT = 0, 1
 """Outputs of Replay Sampling."""
-_ORIGIN = "gen5_replaces"
+ORIGIN = "gen5_replaces"
+"""In the ``_meta`` of a node that was put in: (node, input, former link or None) for each input changed for it."""
 _LATENT_INPUT = "latent_image"
 
 
@@ -60,11 +61,18 @@ def unsplice(prompt: Mapping[str, Any]) -> Prompt:
     restored = {
         node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not _is_put_in(node_id, node)
     }
-    for node_id, node in prompt.items():
+    for node_id, node in reversed(list(prompt.items())):  # what was put in last is undone first
         if _is_put_in(node_id, node):
-            for owner, name, link in node["_meta"][_ORIGIN]:
-                _inputs(restored.get(owner))[name] = list(link)
+            for owner, name, link in node["_meta"][ORIGIN]:
+                _restore(inputs_of(restored.get(owner)), name, link)
     return restored
+
+
+def _restore(inputs: dict[str, Any], name: str, link: Link | None) -> None:
+    if link is None:
+        inputs.pop(name, None)
+    else:
+        inputs[name] = list(link)
 
 
 def is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
@@ -75,10 +83,10 @@ def is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
 def _find_changes(prompt: Prompt) -> Iterator[_Change]:
     graph = Graph(prompt)
     for node_id, node in prompt.items():
-        source = _through_reroutes(prompt, _inputs(node).get(_LATENT_INPUT))
-        if source is None or source[1] != NOISE_SLOT or _class(prompt[source[0]]) != "Gen5Load":
+        source = _through_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
+        if source is None or source[1] != NOISE_SLOT or class_of(prompt[source[0]]) != "Gen5Load":
             continue
-        owner = _model_owner(prompt, node_id)
+        owner = model_owner(prompt, node_id)
         if owner is None or not _may_sample(graph, node_id):
             continue
         if _adds_noise(prompt, node) and not _is_replayed(prompt, owner):
@@ -93,7 +101,7 @@ def _may_sample(graph: Graph, node_id: str) -> bool:
 
 def _put_replay(prompt: Prompt, change: _Change) -> None:
     sampler = prompt[change.sampler]["inputs"]
-    replay_id = _free_id(prompt, f"{PREFIX}replay_{change.sampler.replace(':', '_')}")
+    replay_id = put_in_id(prompt, "replay", change.sampler)
     origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
     if change.owner == change.sampler:
         owner = sampler
@@ -110,13 +118,18 @@ def _put_replay(prompt: Prompt, change: _Change) -> None:
             "pass_index": -1,
             "batch_index": copy.deepcopy(loader.get("batch_index", -1)),
         },
-        "_meta": {"title": "Replay Sampling", _ORIGIN: origin},
+        "_meta": {"title": "Replay Sampling", ORIGIN: origin},
     }
     owner["model"] = [replay_id, MODEL_SLOT]
     sampler[_LATENT_INPUT] = [replay_id, LATENT_SLOT]
 
 
-def _free_id(prompt: Prompt, wanted: str) -> str:
+def put_in_id(prompt: Prompt, what: str, *owners: str) -> str:
+    """Return the id of a node that is put in for these nodes; the same from one prompt to the next."""
+    return free_id(prompt, "_".join([f"{PREFIX}{what}", *(owner.replace(":", "_") for owner in owners)]))
+
+
+def free_id(prompt: Prompt, wanted: str) -> str:
     """Return an id that no node has: the wanted one, or the next with a number."""
     numbered = (f"{wanted}_{number}" for number in itertools.count(2))
     return next(node_id for node_id in itertools.chain([wanted], numbered) if node_id not in prompt)
@@ -127,46 +140,46 @@ def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, A
     link = _through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
     assert link is not None  # _model_owner came this way
     copied = copy.deepcopy(prompt[change.owner])
-    copied["_meta"] = {**(copied.get("_meta") or {}), _ORIGIN: []}
-    copied_id = _free_id(prompt, f"{replay_id}_guider")
+    copied["_meta"] = {**(copied.get("_meta") or {}), ORIGIN: []}
+    copied_id = free_id(prompt, f"{replay_id}_guider")
     prompt[copied_id] = copied
     prompt[change.sampler]["inputs"]["guider"] = [copied_id, link[1]]
     inputs: dict[str, Any] = copied["inputs"]
     return inputs
 
 
-def _model_owner(prompt: Prompt, sampler_id: str) -> str | None:
+def model_owner(prompt: Prompt, sampler_id: str) -> str | None:
     """Return the node whose `model` a sampler samples with: itself or its guider; None if there is none."""
-    inputs = _inputs(prompt[sampler_id])
+    inputs = inputs_of(prompt[sampler_id])
     if is_link(inputs.get("model"), prompt):
         return sampler_id
     guider = _through_reroutes(prompt, inputs.get("guider"))
-    if guider is not None and is_link(_inputs(prompt[guider[0]]).get("model"), prompt):
+    if guider is not None and is_link(inputs_of(prompt[guider[0]]).get("model"), prompt):
         return str(guider[0])
     return None
 
 
 def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
     """Tell whether a sampler adds noise; one whose switch is a link is left alone, as nobody knows."""
-    inputs = _inputs(node)
+    inputs = inputs_of(node)
     if inputs.get("add_noise", True) not in (True, "enable"):
         return False
     noise = _through_reroutes(prompt, inputs.get("noise"))
-    return noise is None or _class(prompt[noise[0]]) != "DisableNoise"
+    return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
 
 
 def _is_replayed(prompt: Prompt, owner: str) -> bool:
     """Tell whether a Replay Sampling already stands above a node's model."""
-    pending = [_inputs(prompt[owner])["model"]]
+    pending = [inputs_of(prompt[owner])["model"]]
     seen: set[str] = set()
     while pending:
         link = pending.pop()
         if not is_link(link, prompt) or link[0] in seen:
             continue
         seen.add(link[0])
-        if _class(prompt[link[0]]) == "Gen5Replay":
+        if class_of(prompt[link[0]]) == "Gen5Replay":
             return True
-        inputs = _inputs(prompt[link[0]])
+        inputs = inputs_of(prompt[link[0]])
         pending += [
             value for name, value in inputs.items() if "model" in name.lower() or _is_reroute(prompt[link[0]])
         ]
@@ -183,19 +196,19 @@ def _through_reroutes(prompt: Prompt, link: Any) -> Link | None:
         if link[0] in seen:
             return None
         seen.add(link[0])
-        link = next((value for value in _inputs(node).values() if is_link(value, prompt)), None)
+        link = next((value for value in inputs_of(node).values() if is_link(value, prompt)), None)
     return None
 
 
 def _is_reroute(node: Any) -> bool:
-    return "reroute" in _class(node).lower()
+    return "reroute" in class_of(node).lower()
 
 
 def _is_put_in(node_id: str, node: Any) -> bool:
     meta = node.get("_meta") if isinstance(node, Mapping) else None
     if not node_id.startswith(PREFIX) or not isinstance(meta, Mapping):
         return False
-    origin = meta.get(_ORIGIN)
+    origin = meta.get(ORIGIN)
     return isinstance(origin, list) and all(map(_is_origin, origin))
 
 
@@ -203,14 +216,16 @@ def _is_origin(entry: Any) -> bool:
     """Tell whether entry says which input of which node was which link."""
     if not isinstance(entry, (list, tuple)) or len(entry) != 3:
         return False
-    return isinstance(entry[0], str) and isinstance(entry[1], str) and isinstance(entry[2], list)
+    return (
+        isinstance(entry[0], str) and isinstance(entry[1], str) and isinstance(entry[2], (list, type(None)))
+    )
 
 
-def _class(node: Any) -> str:
+def class_of(node: Any) -> str:
     value = node.get("class_type") if isinstance(node, Mapping) else None
     return value if isinstance(value, str) else ""
 
 
-def _inputs(node: Any) -> dict[str, Any]:
+def inputs_of(node: Any) -> dict[str, Any]:
     value = node.get("inputs") if isinstance(node, Mapping) else None
     return value if isinstance(value, dict) else {}

@@ -28,8 +28,17 @@ class Saved:
     told: dict[str, Any]
 
 
-def save(server: Server, graph: Graph, *, record: bool = True, **inputs: Any) -> list[Saved]:
-    """Run graph with a Save Gen5 behind its result; a list-mapped graph saves one file an item."""
+UNRECORDED = {"gen5": {"auto_record": False}}
+"""The ``extra_data`` of a request that is not to be recorded by itself."""
+
+
+def save(server: Server, graph: Graph, *, record: bool | None = True, **inputs: Any) -> list[Saved]:
+    """Run graph with a Save Gen5 behind its result; a list-mapped graph saves one file an item.
+
+    Parameters
+    ----------
+    record : True wires Record Sampling; None leaves it to the server; False has nothing recorded
+    """
     run = graph.copy()
     if record:
         inputs = {"recording": add_recording(run), **inputs}
@@ -38,7 +47,7 @@ def save(server: Server, graph: Graph, *, record: bool = True, **inputs: Any) ->
     if graph.settings.kind != "nested":
         sockets["images"] = run.decode()
     node = run.add("Gen5Save", **sockets)
-    outputs = server.run(run.nodes)
+    outputs = server.run(run.nodes, UNRECORDED if record is False else None)
     told, records = outputs[node]["gen5"], outputs[digest]["digest"]
     assert len(told) == len(records)
     return [

@@ -18,7 +18,7 @@ from gen5core.fingerprint import digest_file
 from .graph import Graph, Settings
 from .graphs import txt2img
 from .results import digests, sample
-from .roundtrip import GEN5, OTHER_SEED, save
+from .roundtrip import GEN5, OTHER_SEED, UNRECORDED, save
 from .server import GraphError, Server
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "invalid"
@@ -35,8 +35,8 @@ def test_settings_connect_to_a_ksamplers_widgets(server: Server) -> None:
     assert saved.digests == digests(sample(server, graph))
 
 
-def test_unknown_sampler_names_the_nearest(server: Server) -> None:
-    """A sampler that this ComfyUI does not have is an error that names those nearest to it."""
+def test_unknown_sampler_stops_only_what_needs_it(server: Server) -> None:
+    """A sampler that this ComfyUI does not have stops what it is wired to; the seed is still there."""
     gen5core.save(
         server.input / "unknown.gen5",
         settings={"seed": 1, "steps": 4, "sampler": "dpmpp_2n", "scheduler": "normal"},
@@ -44,12 +44,10 @@ def test_unknown_sampler_names_the_nearest(server: Server) -> None:
     graph = Graph(Settings())
     file = graph.add("Gen5Load", file="unknown.gen5", on_drift="ignore")
     node = graph.add("Gen5Settings", gen5=[file, GEN5])
-    graph.add("PreviewAny", source=[node, 0])
-    with pytest.raises(GraphError) as caught:
-        server.run(graph.nodes)
-    assert "the stored sampler 'dpmpp_2n' is not known to this ComfyUI; the nearest here: dpmpp_2m" in (
-        caught.value.node_message
-    )
+    seed, sampler = (graph.add("PreviewAny", source=[node, slot]) for slot in (0, 3))
+    outputs = server.run(graph.nodes)
+    assert seed in outputs
+    assert sampler not in outputs
 
 
 @pytest.mark.parametrize("name", sorted(json.loads((CORPUS / "expected.json").read_text())))
@@ -165,7 +163,9 @@ def test_png_beside_is_what_save_image_writes(server: Server) -> None:
     images = graph.decode()
     ours = graph.add("Gen5Save", filename_prefix="beside/x", images=images, latent=graph.result)
     stock = graph.add("SaveImage", filename_prefix="stock/x", images=images)
-    outputs = server.run(graph.nodes, {"extra_pnginfo": {"workflow": {"nodes": [], "version": 0.4}}})
+    outputs = server.run(
+        graph.nodes, {**UNRECORDED, "extra_pnginfo": {"workflow": {"nodes": [], "version": 0.4}}}
+    )
     paths = [
         server.output / shown["subfolder"] / shown["filename"]
         for shown in (outputs[ours]["images"][0], outputs[stock]["images"][0])

@@ -21,14 +21,17 @@ CASES = {
 Saves = dict[tuple[str, str], list[Saved]]
 
 
-@pytest.fixture(scope="module")
-def saves(server: Server) -> Saves:
-    """Every case with every kind of model, recorded and saved; the server is then started anew."""
+@pytest.fixture(scope="module", params=[True, None], ids=["wired", "by itself"])
+def saves(server: Server, request: pytest.FixtureRequest) -> Saves:
+    """Every case with every kind of model, recorded and saved; the server is then started anew.
+
+    Once with Record Sampling wired, once with nothing but Save Gen5 in the graph.
+    """
     made: Saves = {}
     for case, (builder, sampler, batch) in CASES.items():
         for kind in KINDS:
             settings = Settings(kind=kind, sampler_name=sampler, batch_size=batch, seed=2**63 + 11)
-            made[case, kind] = save(server, BUILDERS[builder](settings))
+            made[case, kind] = save(server, BUILDERS[builder](settings), record=request.param)
     server.restart()
     return made
 

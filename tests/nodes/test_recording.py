@@ -44,7 +44,7 @@ class TestRun:
         assert noise.equal(noted.noise[0])
         assert start.equal(noted.start_latent[0])
         assert noted.noise_mask is not None
-        assert mask.equal(noted.noise_mask)
+        assert mask.equal(noted.noise_mask[0])
         assert ("p1", "3", 2**64 - 1, 3.5, "euler", (14.5, 3.0, 0.0), [[2, 4, 4, 4]]) == (
             noted.prompt_id,
             noted.node_id,

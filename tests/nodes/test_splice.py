@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from gen5pack.nodes.hook import handle_prompt, register
 from gen5pack.nodes.splice import splice_replays, unsplice
+from gen5pack.nodes.splice_records import splice_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import txt2img
@@ -335,7 +336,16 @@ class TestHook:
         request = {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}}
         answer = handle_prompt(request)
         assert {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}} == request
-        assert {**request, "prompt": splice_replays(straight())} == answer
+        assert {**request, "prompt": splice_records(splice_replays(straight()))} == answer
+
+    def test_a_request_may_leave_recording_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """extra_data or the environment variable turns recording off, not the replay."""
+        unrecorded = splice_replays(straight())
+        asked = {"prompt": straight(), "extra_data": {"gen5": {"auto_record": False}}}
+        assert unrecorded == handle_prompt(asked)["prompt"]
+        assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
+        monkeypatch.setenv("GEN5_AUTO_RECORD", "0")
+        assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
 
     @pytest.mark.parametrize(
         "request_", [{}, {"prompt": None}, {"prompt": []}, {"prompt": "abc"}, {"prompt": 5}, [], None, "abc"]

@@ -42,11 +42,14 @@ class TestMask:
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {"required": {"latent": ("LATENT",)}}
+        return {
+            "required": {"latent": ("LATENT",)},
+            "optional": {"count": ("INT", {"default": 1, "min": 1, "max": 64})},
+        }
 
-    def put(self, latent):
+    def put(self, latent, count=1):
         height, width = latent["samples"].shape[-2:]
-        mask = torch.zeros(1, 1, height, width)
+        mask = torch.zeros(count, 1, height, width)
         mask[..., : width // 2] = 1
         return ({**latent, "noise_mask": mask},)
 

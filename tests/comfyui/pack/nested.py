@@ -25,4 +25,24 @@ class TestNested:
         return ({"samples": NestedTensor([torch.zeros(numbers(shape)) for shape in shapes.split(";")])},)
 
 
-NESTED_NODES = [] if NestedTensor is None else [TestNested]
+class TestNestedMask:
+    """The nested LATENT with a mask for each of its parts: the first half of each is sampled."""
+
+    CATEGORY = "test"
+    FUNCTION = "put"
+    RETURN_TYPES = ("LATENT",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"latent": ("LATENT",)}}
+
+    def put(self, latent):
+        masks = []
+        for part in latent["samples"].unbind():
+            mask = torch.zeros(1, 1, *part.shape[2:])
+            mask[..., : part.shape[-1] // 2] = 1
+            masks.append(mask)
+        return ({**latent, "noise_mask": NestedTensor(masks)},)
+
+
+NESTED_NODES = [] if NestedTensor is None else [TestNested, TestNestedMask]

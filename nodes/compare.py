@@ -1,0 +1,153 @@
+"""Compare With Stored: is this the stored result, bit for bit, and if not, how far off is it?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..gen5core.errors import EncodeError
+from . import host
+from .comparing import Comparison, compare_tensors, difference_picture
+from .content import StoredFile
+from .latents import samples_of
+
+
+class Gen5Compare:
+    """Images and a latent against those of a file."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = (
+        "Compares images and a latent with those of a file: identical, L∞, PSNR, and where they differ."
+    )
+    RETURN_TYPES = ("BOOLEAN", "FLOAT", "FLOAT", "STRING", "IMAGE")
+    RETURN_NAMES = ("identical", "max_difference", "psnr", "report", "difference")
+    OUTPUT_TOOLTIPS = (
+        "Nothing differs, not a bit.",
+        "The largest difference, L∞: of images 0..1, of a latent in its own units.",
+        "Peak signal to noise ratio in dB; infinite where nothing differs.",
+        "The verdict in words.",
+        "Where the images differ, scaled so that the largest difference is white.",
+    )
+    FUNCTION = "compare"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"gen5": ("GEN5", {"tooltip": "The stored file."})},
+            "optional": {
+                "images": ("IMAGE", {"tooltip": "The images to compare."}),
+                "latent": ("LATENT", {"tooltip": "The sampler's result to compare."}),
+                "tolerance": (
+                    "FLOAT",
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 1e6,
+                        "step": 0.0001,
+                        "tooltip": "What L∞ may be for 'within tolerance'; 0 wants every bit.",
+                    },
+                ),
+            },
+        }
+
+    def compare(
+        self,
+        gen5: StoredFile,
+        images: torch.Tensor | None = None,
+        latent: Mapping[str, Any] | None = None,
+        tolerance: float = 0.0,
+    ) -> dict[str, Any]:
+        """Return the figures of what differs most, the report of all, and the difference picture."""
+        if images is None and latent is None:
+            raise EncodeError("nothing to compare: connect images, latent, or both")
+        found: list[Comparison] = []
+        picture: Any = host.blocked("Compare With Stored was given no images")
+        if latent is not None:
+            found += _compare_latent(gen5, latent)
+        if images is not None:
+            stored = stored_images(gen5)
+            current = rounded(images)
+            _check_shapes("images", list(stored.shape), list(current.shape), gen5)
+            found.append(compare_tensors("images", stored, current, peak=1.0))
+            picture = difference_picture(stored, current)
+        identical = all(one.identical for one in found)
+        largest = max(one.max_difference for one in found)
+        psnr = min(one.psnr for one in found)
+        report = "\n".join(describe(one, tolerance) for one in found)
+        told = {
+            "identical": identical,
+            "max_difference": _finite(largest),
+            "psnr": _finite(psnr),
+            "report": report,
+        }
+        return {"ui": {"gen5": [told]}, "result": (identical, largest, psnr, report, picture)}
+
+
+def stored_images(gen5: StoredFile) -> torch.Tensor:
+    """Return the stored pictures: float32, shape (B, H, W, C), 0..1.
+
+    Raises
+    ------
+    EncodeError
+        if there are none, or they are of different sizes.
+    """
+    with gen5.open() as file:
+        arrays = [image.array() for image in file.images]
+    if not arrays:
+        raise EncodeError(f"{gen5.path.name} holds no picture to compare with")
+    if len({array.shape for array in arrays}) > 1:
+        raise EncodeError(f"the pictures of {gen5.path.name} are of different sizes")
+    return torch.from_numpy(np.stack(arrays).astype(np.float32) / 255.0)
+
+
+def rounded(images: torch.Tensor) -> torch.Tensor:
+    """Return images as they look once saved with 8 bits, half precision scaled as such, as saving does it."""
+    pixels = (255.0 * images.detach().cpu()).clamp(0, 255).to(torch.uint8)
+    return pixels.float() / 255.0
+
+
+def describe(found: Comparison, tolerance: float) -> str:
+    """Return one line of verdict."""
+    if found.identical:
+        return f"{found.what}: bit-exact"
+    within = 0 < tolerance >= found.max_difference
+    verdict = f"{found.what}: {'within tolerance' if within else 'DIFFERENT'}, L∞ {found.max_difference:.6g}"
+    if not found.differing:
+        return f"{verdict}: equal values in other bits (dtype, −0 or NaN)"
+    return f"{verdict}, PSNR {found.psnr:.2f} dB, {found.differing} of {found.total} values differ"
+
+
+def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Comparison]:
+    with gen5.open() as file:
+        if "final_latent" not in file.latents:
+            raise EncodeError(f"{gen5.path.name} holds no result latent to compare with")
+    stored, current = gen5.tensors("final_latent"), samples_of(latent, "latent")
+    shapes = [[list(part.shape) for part in parts] for parts in (stored, current)]
+    _check_shapes("latent", shapes[0], shapes[1], gen5)
+    named = ["latent"] if len(stored) == 1 else [f"latent part {number}" for number in range(len(stored))]
+    return [
+        compare_tensors(name, one, other, peak=_range_of(one))
+        for name, one, other in zip(named, stored, current, strict=True)
+    ]
+
+
+def _range_of(tensor: torch.Tensor) -> float:
+    finite = tensor[tensor.isfinite()].double()
+    return float(finite.max() - finite.min()) or 1.0 if finite.numel() else 1.0
+
+
+def _check_shapes(what: str, stored: list[Any], current: list[Any], gen5: StoredFile) -> None:
+    if stored != current:
+        raise EncodeError(
+            f"the stored {what} of {gen5.path.name}: {stored}; given: {current}. Shapes must be equal"
+        )
+
+
+def _finite(value: float) -> float | None:
+    """Return value for a browser's JSON, which has no infinity."""
+    return value if math.isfinite(value) else None

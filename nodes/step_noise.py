@@ -1,0 +1,169 @@
+"""Noise that samplers add at each step: noted while they draw it, or handed to them in place of it.
+
+Every sampler of ComfyUI's core draws through two factories of ``comfy.k_diffusion.sampling``. For the length
+of one run they are stood in for by ones that note, or play back, what they return; they are put back on
+every exit.
+
+Source: ``comfy.k_diffusion.sampling.default_noise_sampler``, ``BrownianTreeNoiseSampler``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import torch
+
+from ..gen5core.errors import EncodeError
+from . import host
+
+AUTO_BYTES = 64 * 2**20
+"""What is noted of one run unless always is asked for."""
+
+NoiseSampler = Callable[..., torch.Tensor]
+Factory = Callable[..., NoiseSampler]
+StepNoise = Literal["auto", "never", "always"]
+
+
+class StepRecorder:
+    """Notes every draw of a run.
+
+    Parameters
+    ----------
+    mode : ``auto`` up to 64 MiB a run, ``never``, ``always``; what is left out leaves a ``reason``
+    """
+
+    def __init__(self, mode: StepNoise) -> None:
+        self._most_bytes = AUTO_BYTES if mode == "auto" else None
+        self._mode = mode
+        self._draws: list[torch.Tensor] = []
+        self._size_bytes = 0
+        self.count = 0
+        self.reason: str | None = None
+
+    def sampler(self, factory: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
+        """Return what factory makes, its draws noted."""
+        drawing = factory(x, *args, **kwargs)
+
+        def draw(*sigmas: Any, **options: Any) -> torch.Tensor:
+            drawn = drawing(*sigmas, **options)
+            self._note(drawn)
+            return drawn
+
+        return draw
+
+    def stacked(self) -> torch.Tensor | None:
+        """Return the draws in order along a new first axis; None where there are none, or they were left out."""
+        if self.reason is not None or not self._draws:
+            return None
+        return torch.stack(self._draws)
+
+    def note_own_means(self) -> None:
+        """Say that torch's global generators moved on, where no factory drew: such noise cannot be noted."""
+        if self.count == 0:
+            self.reason = "the sampler drew noise by its own means, which cannot be recorded"
+
+    def _note(self, drawn: torch.Tensor) -> None:
+        self.count += 1
+        if self._mode == "never":
+            self.reason = "step_noise of Record Sampling is never"
+        if self.reason is not None:
+            return
+        if self._draws and drawn.shape != self._draws[0].shape:
+            self._leave_out(
+                f"draw {self.count} has shape {list(drawn.shape)}, the first {list(self._draws[0].shape)}"
+            )
+            return
+        self._size_bytes += drawn.nbytes
+        if self._most_bytes is not None and self._size_bytes > self._most_bytes:
+            self._leave_out(
+                f"it takes more than {self._most_bytes >> 20} MiB; set step_noise to always to keep it"
+            )
+            return
+        self._draws.append(drawn.detach().to("cpu", copy=True))
+
+    def _leave_out(self, reason: str) -> None:
+        self.reason = reason
+        self._draws.clear()
+
+
+class StepPlayer:
+    """Hands a run the stored draws, one after the other.
+
+    Parameters
+    ----------
+    draws : shape (calls, …) as ``StepRecorder.stacked`` made it
+    """
+
+    def __init__(self, draws: torch.Tensor, file_name: str) -> None:
+        self._draws, self._file_name, self._next = draws, file_name, 0
+
+    def sampler(self, factory: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
+        """Return a sampler that plays back instead of drawing, on the device and in the dtype of x."""
+
+        def play(*sigmas: Any, **options: Any) -> torch.Tensor:
+            return self._take(x)
+
+        return play
+
+    def check_used_up(self) -> None:
+        """Raise EncodeError if the run drew fewer times than the stored one."""
+        if self._next < len(self._draws):
+            raise EncodeError(
+                f"{self._file_name} holds {len(self._draws)} draws of step noise, this sampler took {self._next}: "
+                "use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
+            )
+
+    def _take(self, like: torch.Tensor) -> torch.Tensor:
+        number, self._next = self._next, self._next + 1
+        if number >= len(self._draws):
+            raise EncodeError(
+                f"{self._file_name} holds {len(self._draws)} draws of step noise, this sampler asks for draw "
+                f"{number + 1}: use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
+            )
+        drawn = self._draws[number]
+        if drawn.shape != like.shape:
+            raise EncodeError(
+                f"draw {number + 1} of step noise in {self._file_name} has shape {list(drawn.shape)}, the sampler "
+                f"works on {list(like.shape)}: use the stored size and batch"
+            )
+        return drawn.to(device=like.device, dtype=like.dtype)
+
+
+@contextmanager
+def standing_in(stand_in: StepRecorder | StepPlayer | None) -> Iterator[None]:
+    """Let the samplers' noise factories go through stand_in for a block; None changes nothing."""
+    factories = host.noise_factories()
+    if stand_in is None or factories is None:
+        yield
+        return
+    originals = {name: getattr(factories, name) for name in host.NOISE_FACTORIES}
+    for name, original in originals.items():
+        setattr(factories, name, partial(stand_in.sampler, original))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(factories, name, original)
+
+
+class GlobalDraws:
+    """Tells whether something drew from torch's global generators during a block, as no factory does."""
+
+    def __init__(self) -> None:
+        self._before = self._states()
+
+    def happened(self) -> bool:
+        """Tell whether a global generator has moved on."""
+        return any(
+            not torch.equal(before, now) for before, now in zip(self._before, self._states(), strict=True)
+        )
+
+    @staticmethod
+    def _states() -> list[torch.Tensor]:
+        states = [torch.get_rng_state()]
+        if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            states.append(torch.cuda.get_rng_state())
+        return states

@@ -1,0 +1,113 @@
+"""Every sampler of the running ComfyUI: saved, loaded from the disk, replayed under another seed, equal bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import gen5core
+
+from .graph import Graph, Settings
+from .graphs import KINDS, sampler_custom_advanced, txt2img
+from .results import digests, load, sample
+from .roundtrip import replay_straight, replay_wired, save
+from .server import GraphError, Server
+
+BUILDERS: dict[str, Callable[[Settings], Graph]] = {
+    "KSampler": txt2img,
+    "SamplerCustomAdvanced": sampler_custom_advanced,
+}
+
+
+def sampler_names(server: Server) -> list[str]:
+    """Return what the server's KSampler offers."""
+    [names, *_] = server.object_info("KSampler")["KSampler"]["input"]["required"]["sampler_name"]
+    return list(names if isinstance(names, list) else _options(server))
+
+
+def _options(server: Server) -> list[str]:
+    """Return the names where the combo's list stands in its options, as later versions have it."""
+    _, options = server.object_info("KSampler")["KSampler"]["input"]["required"]["sampler_name"]
+    return list(options["options"])
+
+
+@pytest.mark.parametrize("record", [True, None], ids=["wired", "by itself"])
+@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_sampler_replays_bit_exactly(
+    server: Server, kind: str, builder: str, record: bool | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another seed in the widget, the file's noise and step noise: the result is the saved one, bit for bit."""
+    names = sampler_names(server)
+    failed, stochastic = [], 0
+    for name in names:
+        settings = Settings(kind=kind, sampler_name=name, seed=2**40 + 3)
+        [saved] = save(server, BUILDERS[builder](settings), record=record)
+        with gen5core.open(saved.path) as file:
+            stochastic += "step_noise" in file.latents
+        if saved.digests != digests(sample(server, replay_wired(saved))):
+            failed.append(name)
+    with capsys.disabled():
+        told = f"{len(names) - len(failed)}/{len(names)} bit-exact, {stochastic} with step noise"
+        how = "wired" if record else "by itself"
+        print(f"\n| {server.version} | {kind} | {builder} | {how} | {told} |", end="")
+    assert [] == failed
+
+
+def test_step_noise_off_draws_anew(server: Server) -> None:
+    """With step_noise off an ancestral sampler starts from the stored noise and draws the rest itself."""
+    [saved] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
+    graph = replay_wired(saved, step_noise=False)
+    assert saved.digests == digests(sample(server, graph))  # the stored seed is handed over
+    graph = saved.graph.copy()
+    graph.reseed(99)
+    assert saved.digests != digests(sample(server, graph))
+
+
+def test_noise_straight_replays_step_noise(server: Server) -> None:
+    """Load Gen5's noise straight into an SDE sampler's latent_image replays the steps too."""
+    [saved] = save(server, txt2img(Settings(kind="flow", sampler_name="dpmpp_2m_sde")))
+    assert saved.digests == digests(sample(server, replay_straight(saved)))
+
+
+@pytest.mark.parametrize("mode", ["never", "auto"])
+def test_left_out_step_noise_is_said(server: Server, mode: str) -> None:
+    """never leaves step noise out and the file says so; auto keeps it."""
+    graph = txt2img(Settings(sampler_name="euler_ancestral"))
+    node = graph.add("Gen5Record", model=graph.model, step_noise=mode)
+    graph.set(graph.samplers[0], model=[node, 0])
+    [saved] = save(server, graph, record=False, recording=[node, 1])
+    with gen5core.open(saved.path) as file:
+        [entry] = (file.capture or {})["passes"]
+        assert (mode == "auto") == ("step_noise" in file.latents)
+        expected = None if mode == "auto" else "step_noise of Record Sampling is never"
+        assert expected == entry.get("step_noise_reason")
+
+
+def test_one_of_a_batch_replays_its_own_steps(server: Server) -> None:
+    """batch_index takes one image's noise and its step noise: the result is that image's."""
+    [saved] = save(server, txt2img(Settings(sampler_name="dpmpp_sde", batch_size=3)))
+    with gen5core.open(saved.path) as file:
+        expected = file.latents["final_latent"].array()[1:2]
+    graph = replay_wired(saved, batch_index=1)
+    [record] = sample(server, graph)
+    assert expected.tobytes() == load(server.output, record["samples"]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("stored", "used", "message"),
+    [
+        ("euler_ancestral", "dpmpp_sde", r"holds \d+ draws of step noise, this sampler asks for draw \d+"),
+        ("dpmpp_sde", "euler_ancestral", r"holds \d+ draws of step noise, this sampler took \d+"),
+    ],
+)
+def test_other_count_of_draws_is_an_error(server: Server, stored: str, used: str, message: str) -> None:
+    """Under the stored sigmas a sampler that draws more or less often is told which draw; with more steps it runs."""
+    [saved] = save(server, txt2img(Settings(sampler_name=stored)))
+    graph = replay_wired(saved)
+    graph.set(graph.samplers[0], sampler_name=used)
+    with pytest.raises(GraphError, match=message):
+        sample(server, graph)
+    graph.set(graph.samplers[0], steps=6)
+    assert 1 == len(sample(server, graph))

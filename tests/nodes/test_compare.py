@@ -1,0 +1,300 @@
+"""Compare With Stored without ComfyUI: bits, figures worked out by hand, words, and the picture."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError
+from gen5pack.nodes.compare import Gen5Compare
+from gen5pack.nodes.comparing import compare_tensors, difference_picture
+from gen5pack.nodes.content import StoredFile, open_stored
+from gen5pack.nodes.host import Blocked
+from gen5pack.nodes.save import Gen5Save
+from runs import images, randn
+
+NAN, INF = math.nan, math.inf
+LATENT = randn(2, 4, 4, 8, seed=1)
+
+
+def stored(folder: Path, **facts: Any) -> StoredFile:
+    """Return a file written by the core alone."""
+    path = gen5core.save(folder / "input" / "a.gen5", environment=None, hardware=None, **facts)
+    return open_stored(path)
+
+
+def saved(pictures: torch.Tensor) -> StoredFile:
+    """Save pictures through the node; return the GEN5 output."""
+    file: StoredFile = Gen5Save().save("x", images=pictures)["result"][1]
+    return file
+
+
+def compare(gen5: StoredFile, **inputs: Any) -> dict[str, Any]:
+    """Return the outputs by name."""
+    told = Gen5Compare().compare(gen5, **inputs)
+    return dict(zip(Gen5Compare.RETURN_NAMES, told["result"], strict=True))
+
+
+class TestTensors:
+    """Two tensors of equal shape."""
+
+    @pytest.mark.parametrize(
+        "dtype", [torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int64]
+    )
+    def test_equal_bits(self, dtype: torch.dtype) -> None:
+        """Equal bits are identical, whatever the layout in memory."""
+        one = torch.arange(12).reshape(3, 4).to(dtype)
+        found = compare_tensors("x", one, one.t().contiguous().t(), peak=1.0)
+        assert (True, 0.0, INF, 0, 12) == (
+            found.identical,
+            found.max_difference,
+            found.psnr,
+            found.differing,
+            found.total,
+        )
+
+    def test_one_bit(self) -> None:
+        """One bit of one value is enough; L∞ is its distance."""
+        one = torch.ones(5)
+        other = one.clone()
+        other.view(torch.int32)[3] ^= 1
+        found = compare_tensors("x", one, other, peak=1.0)
+        assert (False, 2.0**-23, 1) == (found.identical, found.max_difference, found.differing)
+
+    def test_psnr_by_hand(self) -> None:
+        """Differences 0.1 and 0.3 of four values at peak 1: mean square 0.025, so 16.0206 dB."""
+        stored_values = torch.tensor([0.0, 0.5, 0.5, 1.0], dtype=torch.float64)
+        current = torch.tensor([0.1, 0.5, 0.2, 1.0], dtype=torch.float64)
+        found = compare_tensors("x", stored_values, current, peak=1.0)
+        assert pytest.approx(16.020599913, abs=1e-9) == found.psnr
+        assert (pytest.approx(0.3, abs=1e-15), 2, 4) == (found.max_difference, found.differing, found.total)
+        assert pytest.approx(16.020599913 + 20.0) == compare_tensors("x", stored_values, current, 10.0).psnr
+
+    @pytest.mark.parametrize("odd", [NAN, INF, -INF])
+    def test_same_odd_value_in_both(self, odd: float) -> None:
+        """NaN, and infinity, in the same places of both sides are no difference."""
+        one = torch.tensor([odd, 1.0])
+        found = compare_tensors("x", one, one.clone(), peak=1.0)
+        assert (True, 0.0, INF, 0) == (found.identical, found.max_difference, found.psnr, found.differing)
+
+    @pytest.mark.parametrize(("one", "other"), [(NAN, 1.0), (1.0, NAN), (INF, 1.0), (INF, -INF), (NAN, INF)])
+    def test_odd_value_on_one_side(self, one: float, other: float) -> None:
+        """NaN or infinity on one side alone is the largest difference there is."""
+        found = compare_tensors("x", torch.tensor([one, 0.0]), torch.tensor([other, 0.0]), peak=1.0)
+        assert (False, INF, -INF, 1) == (found.identical, found.max_difference, found.psnr, found.differing)
+
+    def test_equal_values_in_other_bits(self) -> None:
+        """−0 and 0, or another dtype, are not identical though no value differs."""
+        zeros = torch.zeros(3)
+        for other in (-zeros, zeros.half()):
+            found = compare_tensors("x", zeros, other, peak=1.0)
+            assert (False, 0.0, 0) == (found.identical, found.max_difference, found.differing)
+
+    def test_empty(self) -> None:
+        """Nothing equals nothing."""
+        found = compare_tensors("x", torch.zeros(0, 4), torch.zeros(0, 4), peak=1.0)
+        assert (True, 0.0, INF, 0, 0) == (
+            found.identical,
+            found.max_difference,
+            found.psnr,
+            found.differing,
+            found.total,
+        )
+
+    def test_large_integers(self) -> None:
+        """Integers that float32 cannot part are parted."""
+        found = compare_tensors("x", torch.tensor([2**24]), torch.tensor([2**24 + 1]), peak=1.0)
+        assert (False, 1.0) == (found.identical, found.max_difference)
+
+
+class TestPicture:
+    """Where two images differ."""
+
+    def test_scaled_to_white(self) -> None:
+        """The largest difference is white, half of it half as bright, the rest black."""
+        one = torch.zeros(1, 2, 2, 3)
+        other = one.clone()
+        other[0, 0, 0, 1], other[0, 1, 1, 2] = 0.02, 0.01
+        expected = torch.zeros(1, 2, 2, 3)
+        expected[0, 0, 0, 1], expected[0, 1, 1, 2] = 1.0, 0.5
+        assert torch.allclose(expected, difference_picture(one, other))
+        assert difference_picture(one, other).equal(difference_picture(other, one))
+
+    def test_black_where_nothing_differs(self) -> None:
+        """Equal images give black."""
+        assert torch.zeros(2, 4, 6, 3).equal(difference_picture(images(2), images(2)))
+
+    def test_grey_and_alpha(self) -> None:
+        """A grey image gives three channels; of a fourth, alpha, nothing is shown."""
+        grey = difference_picture(torch.zeros(1, 1, 2, 1), torch.tensor([0.5, 0.0]).reshape(1, 1, 2, 1))
+        assert [[1.0] * 3, [0.0] * 3] == grey[0, 0].tolist()
+        alpha = difference_picture(
+            torch.zeros(1, 1, 1, 4), torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(1, 1, 1, 4)
+        )
+        assert [0.0] * 3 == alpha[0, 0, 0].tolist()
+
+
+class TestImages:
+    """Pictures of a file."""
+
+    def test_as_they_look_once_saved(self, folder: Path) -> None:
+        """Images between two of 256 steps are compared as Save Gen5 rounds them."""
+        pictures = (images(2) + 0.7 / 255).clamp(0, 1)
+        found = compare(saved(pictures), images=pictures)
+        assert (True, 0.0, INF, "images: bit-exact") == tuple(found.values())[:4]
+        assert torch.zeros(2, 4, 6, 3).equal(found["difference"])
+
+    def test_half_precision(self, folder: Path) -> None:
+        """Images in float16 are rounded as Save Gen5 rounds them."""
+        pictures = randn(1, 32, 32, 3, seed=4, dtype=torch.float16).abs().clamp(0, 1)
+        assert compare(saved(pictures), images=pictures)["identical"]
+
+    def test_beyond_white_and_black(self, folder: Path) -> None:
+        """Values outside 0..1 are clipped as they are when saved."""
+        pictures = images() * 3 - 1
+        assert compare(saved(pictures), images=pictures)["identical"]
+
+    def test_another_pixel(self, folder: Path) -> None:
+        """One value of 72 off by 51 of 255: L∞ 0.2, PSNR 32.55 dB, white in its place."""
+        pictures = images()
+        other = pictures.clone()
+        other[0, 1, 2, 0] = (pictures[0, 1, 2, 0] * 255 + 51) / 255 + 1e-4
+        found = compare(saved(pictures), images=other)
+        assert not found["identical"]
+        assert pytest.approx(0.2, abs=1e-6) == found["max_difference"]
+        assert pytest.approx(10 * math.log10(72 / 0.04), abs=1e-4) == found["psnr"]
+        assert "images: DIFFERENT, L∞ 0.2, PSNR 32.55 dB, 1 of 72 values differ" == found["report"]
+        assert (1.0, 1.0) == (float(found["difference"].sum()), float(found["difference"][0, 1, 2, 0]))
+
+    def test_other_shape(self, folder: Path) -> None:
+        """Another size or count is an error that tells both."""
+        message = (
+            "the stored images of x_00001_.gen5: [1, 4, 6, 3]; given: [2, 4, 6, 3]. Shapes must be equal"
+        )
+        with pytest.raises(EncodeError, match=re.escape(message)):
+            compare(saved(images()), images=images(2))
+
+    def test_no_picture(self, folder: Path) -> None:
+        """A file without a picture says so."""
+        with pytest.raises(EncodeError, match=r"a\.gen5 holds no picture to compare with"):
+            compare(stored(folder, latents={"final_latent": LATENT}), images=images())
+
+    def test_sizes_that_differ(self, folder: Path) -> None:
+        """A file of pictures of several sizes says so."""
+        pictures = [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]
+        with pytest.raises(EncodeError, match=r"the pictures of a\.gen5 are of different sizes"):
+            compare(stored(folder, images=pictures), images=images())
+
+
+class TestLatent:
+    """The result latent of a file."""
+
+    @pytest.fixture
+    def file(self, folder: Path) -> StoredFile:
+        """A file that holds LATENT as its result."""
+        return stored(folder, latents={"final_latent": LATENT})
+
+    def test_identical(self, file: StoredFile) -> None:
+        """The same bits are bit-exact; without images the picture is blocked."""
+        found = compare(file, latent={"samples": LATENT.clone()})
+        assert (True, 0.0, INF, "latent: bit-exact") == tuple(found.values())[:4]
+        assert Blocked("Compare With Stored was given no images") == found["difference"]
+
+    def test_psnr_is_of_the_stored_range(self, file: StoredFile) -> None:
+        """The peak is the stored latent's range; L∞ is in the latent's units."""
+        other = LATENT.clone()
+        other[1, 2, 3, 4] += 0.5
+        step = float((other.double() - LATENT.double()).abs().max())
+        value_range = float(LATENT.max()) - float(LATENT.min())
+        found = compare(file, latent={"samples": other})
+        assert (False, step) == (found["identical"], found["max_difference"])
+        assert pytest.approx(10 * math.log10(value_range**2 / (step**2 / 256))) == found["psnr"]
+        assert found["report"].endswith(" dB, 1 of 256 values differ")
+
+    @pytest.mark.parametrize(
+        ("tolerance", "verdict"), [(0.0, "DIFFERENT"), (0.49, "DIFFERENT"), (0.51, "within tolerance")]
+    )
+    def test_tolerance(self, file: StoredFile, tolerance: float, verdict: str) -> None:
+        """The tolerance changes the words, never the verdict on the bits."""
+        found = compare(file, latent={"samples": LATENT + 0.5}, tolerance=tolerance)
+        assert found["report"].startswith(f"latent: {verdict}, L∞ 0.5")
+        assert not found["identical"]
+
+    @pytest.mark.parametrize("current", [LATENT.double(), LATENT * 1.0])
+    def test_tolerance_zero_wants_every_bit(self, folder: Path, current: torch.Tensor) -> None:
+        """Equal values in other bits, by dtype or the sign of zero, are not within a tolerance of 0."""
+        values = LATENT.clone()
+        values[0, 0, 0, 0] = -0.0
+        current = current.clone()
+        current[0, 0, 0, 0] = 0.0
+        file = stored(folder, latents={"final_latent": values})
+        report = compare(file, latent={"samples": current})["report"]
+        assert "latent: DIFFERENT, L∞ 0: equal values in other bits (dtype, −0 or NaN)" == report
+
+    def test_nested(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each part of a nested latent has its line; the figures are those of the part that differs most."""
+        parts = [randn(1, 4, 4, seed=1), randn(1, 8, seed=2)]
+        file = stored(folder, latents={"final_latent": parts})
+
+        class Nested:
+            is_nested = True
+
+            def unbind(self) -> list[torch.Tensor]:
+                return [parts[0], parts[1] + 2.0]
+
+        found = compare(file, latent={"samples": Nested()})
+        first, second = found["report"].splitlines()
+        assert "latent part 0: bit-exact" == first
+        assert second.startswith("latent part 1: DIFFERENT, L∞ 2")
+        assert (False, pytest.approx(2.0, abs=1e-6)) == (found["identical"], found["max_difference"])
+        assert math.isfinite(found["psnr"])
+
+    def test_constant_latent(self, folder: Path) -> None:
+        """A stored latent without a range is measured against 1."""
+        file = stored(folder, latents={"final_latent": torch.zeros(1, 4)})
+        found = compare(file, latent={"samples": torch.full((1, 4), 0.1, dtype=torch.float32)})
+        assert pytest.approx(20.0, abs=1e-5) == found["psnr"]
+
+    def test_other_shape(self, file: StoredFile) -> None:
+        """Another shape is an error that tells both."""
+        message = "the stored latent of a.gen5: [[2, 4, 4, 8]]; given: [[1, 4, 4, 8]]. Shapes must be equal"
+        with pytest.raises(EncodeError, match=re.escape(message)):
+            compare(file, latent={"samples": LATENT[:1]})
+
+    def test_no_latent(self, folder: Path) -> None:
+        """A file without a result latent says so."""
+        with pytest.raises(EncodeError, match=r"a\.gen5 holds no result latent to compare with"):
+            compare(stored(folder, prompt="a cat"), latent={"samples": LATENT})
+
+
+class TestNode:
+    """What the node makes of both."""
+
+    def test_worst_of_both(self, folder: Path) -> None:
+        """The figures are those of what differs most, the report tells of each."""
+        pixels = (images()[0] * 255).to(torch.uint8).numpy()
+        file = stored(folder, latents={"final_latent": LATENT}, images=pixels)
+        found = compare(file, images=images(), latent={"samples": LATENT + 0.5})
+        latent, pictures = found["report"].splitlines()
+        assert latent.startswith("latent: DIFFERENT")
+        assert "images: bit-exact" == pictures
+        assert (False, pytest.approx(0.5, abs=1e-6)) == (found["identical"], found["max_difference"])
+        assert math.isfinite(found["psnr"])
+
+    def test_told_to_the_browser(self, folder: Path) -> None:
+        """The page gets the same figures; infinity, which JSON lacks, is null."""
+        file = stored(folder, latents={"final_latent": LATENT})
+        told = Gen5Compare().compare(file, latent={"samples": LATENT})["ui"]["gen5"]
+        expected = {"identical": True, "max_difference": 0.0, "psnr": None, "report": "latent: bit-exact"}
+        assert [expected] == told
+
+    def test_nothing_connected(self, folder: Path) -> None:
+        """Nothing to compare is an error that says what to connect."""
+        with pytest.raises(EncodeError, match="nothing to compare: connect images, latent, or both"):
+            compare(stored(folder, prompt="a cat"))

@@ -1,0 +1,193 @@
+"""Environment Drift without ComfyUI: the table, and models that are not what they were."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core.fingerprint import digest_file, digest_name
+from gen5pack.gen5core.records import Drift
+from gen5pack.nodes import host
+from gen5pack.nodes.content import StoredFile, open_stored
+from gen5pack.nodes.environment import Gen5Environment, table
+
+NAME = "tiny.safetensors"
+DIGEST_KINDS = ("sampled", "full")
+
+
+def stored(folder: Path, **facts: Any) -> StoredFile:
+    """Return a file written by the core alone; without an environment unless one is given."""
+    facts = {"environment": None, "hardware": None, **facts}
+    return open_stored(gen5core.save(folder / "input" / "a.gen5", **facts))
+
+
+def check(gen5: StoredFile) -> dict[str, Any]:
+    """Return the outputs by name."""
+    told = Gen5Environment().check(gen5)
+    return dict(zip(Gen5Environment.RETURN_NAMES, told["result"], strict=True))
+
+
+def changed(component_id: str) -> gen5core.Environment:
+    """Return this machine's environment, one component's version altered."""
+    here = gen5core.Environment.capture()
+    return gen5core.Environment(
+        components=tuple(
+            type(part)(part.component_id, part.canonical.replace("version=", "version=0."))
+            if part.component_id == component_id
+            else part
+            for part in here.components
+        )
+    )
+
+
+class TestComponents:
+    """Software and hardware."""
+
+    def test_this_machine(self, folder: Path) -> None:
+        """A file of this very machine matches."""
+        assert {"matches": True, "drift_count": 0, "report": "nothing differs"} == check(
+            stored(folder, environment=gen5core.Environment.capture())
+        )
+
+    def test_another_version(self, folder: Path) -> None:
+        """One other version is one line: component, kind, stored, here."""
+        found = check(stored(folder, environment=changed("numpy")))
+        assert (False, 1) == (found["matches"], found["drift_count"])
+        head, line = found["report"].splitlines()
+        assert ["component", "drift", "stored", "here"] == head.split()
+        assert ["numpy", "differs"] == line.split()[:2]
+        assert "version=0." in line.split()[2]
+        assert [head.index(word) for word in ("drift", "stored", "here")] == [
+            line.index("differs"),
+            line.index(line.split()[2]),
+            line.index(line.split()[3]),
+        ]
+
+    def test_no_environment(self, folder: Path) -> None:
+        """A file that was saved without an environment has nothing that could differ."""
+        assert {"matches": True, "drift_count": 0, "report": "nothing differs"} == check(
+            stored(folder, prompt="a cat")
+        )
+
+    def test_told_to_the_browser(self, folder: Path) -> None:
+        """The page gets each drift as an object."""
+        [told] = Gen5Environment().check(stored(folder, environment=changed("numpy")))["ui"]["gen5"]
+        [row] = told["drifts"]
+        assert ("numpy", "differs") == (row["component"], row["kind"])
+        assert {"component", "kind", "stored", "current"} == set(row)
+
+    def test_never_cached(self) -> None:
+        """The machine may change where the file does not: the node runs each time."""
+        assert math.isnan(Gen5Environment.IS_CHANGED(gen5=None))
+
+
+class TestModels:
+    """Models that the file names, where this is a ComfyUI."""
+
+    @pytest.fixture
+    def model(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A LoRA that this ComfyUI finds under its name."""
+        path = folder / NAME
+        path.write_bytes(bytes(range(256)) * 8)
+
+        def model_file(kinds: Any, name: str) -> Path | None:
+            return path if name == NAME and "loras" in kinds and path.exists() else None
+
+        monkeypatch.setattr(host, "is_present", lambda: True)
+        monkeypatch.setattr(host, "model_file", model_file)
+        monkeypatch.setattr(host, "user_folder", lambda: folder / "user")
+        monkeypatch.setattr(host, "progress", lambda total: lambda value: None)
+        monkeypatch.setattr(host, "description", lambda: None)
+        monkeypatch.setattr(host, "attention_backend", lambda: None)
+        return path
+
+    def resource(self, path: Path, kind: str = "sampled", **facts: Any) -> dict[str, Any]:
+        """Return what Save Gen5 writes of a LoRA."""
+        return {
+            "kind": "lora",
+            "name": NAME,
+            "size_bytes": path.stat().st_size,
+            "digest": digest_file(path, kind),
+            "digest_kind": digest_name(kind),
+            **facts,
+        }
+
+    @pytest.mark.parametrize("kind", DIGEST_KINDS)
+    def test_same_bytes(self, folder: Path, model: Path, kind: str) -> None:
+        """The same file under the same name is no drift, by either digest."""
+        assert check(stored(folder, resources=[self.resource(model, kind)]))["matches"]
+
+    @pytest.mark.parametrize("kind", DIGEST_KINDS)
+    def test_same_name_other_bytes(self, folder: Path, model: Path, kind: str) -> None:
+        """The same name and size with one other byte is the drift that matters most: named, with both digests."""
+        before = self.resource(model, kind)
+        file = stored(folder, resources=[before])
+        model.write_bytes(b"\x01" + model.read_bytes()[1:])
+        found = check(file)
+        assert (False, 1) == (found["matches"], found["drift_count"])
+        line = found["report"].splitlines()[1]
+        size = str(model.stat().st_size)
+        assert [
+            "lora",
+            NAME,
+            "differs",
+            before["digest"],
+            size,
+            digest_file(model, kind),
+            size,
+        ] == line.split()
+
+    def test_gone(self, folder: Path, model: Path) -> None:
+        """A model that this ComfyUI does not find is missing here."""
+        file = stored(folder, resources=[self.resource(model)])
+        model.unlink()
+        line = check(file)["report"].splitlines()[1]
+        assert f"lora {NAME}  missing here  " in line
+        assert line.endswith("–")
+
+    def test_size_alone(self, folder: Path, model: Path) -> None:
+        """Of a model saved without a digest its size is compared."""
+        entry = {"kind": "lora", "name": NAME, "size_bytes": 2048}
+        assert check(stored(folder, resources=[entry]))["matches"]
+        assert 1 == check(stored(folder, resources=[{**entry, "size_bytes": 2047}]))["drift_count"]
+
+    @pytest.mark.parametrize(
+        "facts",
+        [{"digest_kind": "of-a-later-version", "digest": "00"}, {"digest_kind": None, "digest": "00"}],
+    )
+    def test_digest_that_cannot_be_made_here(self, folder: Path, model: Path, facts: dict[str, Any]) -> None:
+        """A digest of a kind that is not known here says nothing; the size still counts."""
+        assert check(stored(folder, resources=[self.resource(model, **facts)]))["matches"]
+        larger = self.resource(model, **facts, size_bytes=9)
+        assert 1 == check(stored(folder, resources=[larger]))["drift_count"]
+
+    def test_not_found_when_it_was_saved(self, folder: Path, model: Path) -> None:
+        """Of a model that was not found when the file was saved nothing can be said to differ."""
+        assert check(stored(folder, resources=[{"kind": "lora", "name": NAME}]))["matches"]
+
+    def test_models_come_first(self, folder: Path, model: Path) -> None:
+        """Models stand above components."""
+        file = stored(folder, resources=[self.resource(model, size_bytes=9)], environment=changed("numpy"))
+        _, first, second = check(file)["report"].splitlines()
+        assert first.startswith(f"lora {NAME}")
+        assert second.startswith("numpy")
+
+
+def test_models_without_comfyui(folder: Path) -> None:
+    """Where there is no ComfyUI nobody can tell which file a name means: no drift."""
+    entry = {"kind": "lora", "name": NAME, "size_bytes": 1}
+    assert check(stored(folder, resources=[entry]))["matches"]
+
+
+def test_table() -> None:
+    """Columns are aligned, what is missing is a dash, and no line ends in blanks."""
+    drifts = [Drift("a", "1", "22", "differs"), Drift("longer", None, "3", "missing in file")]
+    assert (
+        "component  drift            stored  here\n"
+        "a          differs          1       22\n"
+        "longer     missing in file  –       3"
+    ) == table(drifts)
+    assert "nothing differs" == table([])

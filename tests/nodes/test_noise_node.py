@@ -1,0 +1,174 @@
+"""Seeded Noise without ComfyUI: how seeds are written, and which noise they give."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError
+from gen5pack.gen5core.noise import MAX_SEED
+from gen5pack.nodes import host
+from gen5pack.nodes.noise import Gen5Noise, parse_seeds
+from runs import randn
+
+HOW = "write one seed, several (0,1,2), or a range (0-3)"
+
+
+def draw(seeds: str, convention: str, *shape: int, **latent: Any) -> tuple[torch.Tensor, Any]:
+    """Return the noise and the NOISE for a latent of shape; its values are not zero."""
+    dtype = latent.pop("dtype", torch.float32)
+    noise, source = Gen5Noise().draw(
+        {"samples": randn(*shape, seed=77, dtype=dtype), **latent}, seeds, convention
+    )
+    assert ["samples"] == list(noise)
+    return noise["samples"], source
+
+
+class TestSeeds:
+    """The text of the widget."""
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("0", [0]),
+            (" 7 ", [7]),
+            ("0,1,2", [0, 1, 2]),
+            ("2, 2 ,0", [2, 2, 0]),
+            ("0-3", [0, 1, 2, 3]),
+            ("5 - 6", [5, 6]),
+            ("4-4", [4]),
+            ("9,0-2,40", [9, 0, 1, 2, 40]),
+            (str(MAX_SEED), [MAX_SEED]),
+            (f"{MAX_SEED - 1}-{MAX_SEED}", [MAX_SEED - 1, MAX_SEED]),
+        ],
+    )
+    def test_written_as(self, text: str, expected: list[int]) -> None:
+        """One seed, several, a range, and mixtures, in the order that they are written."""
+        assert expected == parse_seeds(text)
+
+    @pytest.mark.parametrize(
+        "word", ["", "x", "-1", "1.5", "3-0", "1-", "0-3-5", "0x10", "0-4096", "9" * 5000]
+    )
+    @pytest.mark.parametrize("text", ["{}", "1,{}", "{},2"])
+    def test_no_seed(self, word: str, text: str) -> None:
+        """What is no seed is named, with what may be written instead."""
+        with pytest.raises(EncodeError, match=re.escape(f"seeds holds {word!r}; {HOW}")):
+            parse_seeds(text.format(word))
+
+    @pytest.mark.parametrize("text", [str(MAX_SEED + 1), f"0,{MAX_SEED + 1}", f"{MAX_SEED}-{MAX_SEED + 1}"])
+    def test_too_large(self, text: str) -> None:
+        """A seed over 2⁶⁴−1 is named, with how far seeds go."""
+        with pytest.raises(EncodeError, match=f"seed is {MAX_SEED + 1}; it goes from 0 to {MAX_SEED}"):
+            parse_seeds(text)
+
+    def test_longest_range(self) -> None:
+        """A range holds up to 4096 seeds, a batch of any use."""
+        assert list(range(4096)) == parse_seeds("0-4095")
+
+
+class TestComfyui:
+    """One seed for the whole batch."""
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("shape", [(1, 4, 8, 8), (3, 16, 2, 4, 4)])
+    def test_equals_comfy_noise(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        """The noise is what the core's convention gives for the latent's shape and dtype."""
+        noise, _ = draw("5", "comfyui", *shape, dtype=dtype)
+        assert gen5core.comfy_noise(shape, 5, dtype=dtype).equal(noise)
+        assert dtype == noise.dtype
+
+    def test_batch_index(self) -> None:
+        """A latent taken from a batch gets the noise of its place there."""
+        whole, _ = draw("5", "comfyui", 4, 4, 8, 8, batch_index=[0, 1, 2, 3])
+        some, _ = draw("5", "comfyui", 2, 4, 8, 8, batch_index=[3, 1])
+        assert whole[[3, 1]].equal(some)
+
+    def test_nested(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The parts of a nested latent are drawn one after the other."""
+        parts = [torch.zeros(1, 16, 2, 4, 4), torch.zeros(1, 8, 4, 16)]
+        latent = SimpleNamespace(is_nested=True, unbind=lambda: parts)
+        monkeypatch.setattr(host, "nested", list)
+        noise, _ = Gen5Noise().draw({"samples": latent}, "5", "comfyui")
+        expected = gen5core.comfy_noise([tuple(part.shape) for part in parts], 5, dtype=torch.float32)
+        assert all(one.equal(other) for one, other in zip(expected, noise["samples"], strict=True))
+
+    def test_several_seeds(self) -> None:
+        """Several seeds are an error that says what fits, and which convention takes one an image."""
+        message = (
+            "4 seeds with the convention comfyui, which takes 1 for the whole batch; "
+            "one an image is the convention per_image"
+        )
+        with pytest.raises(EncodeError, match=re.escape(message)):
+            draw("0-3", "comfyui", 4, 4, 8, 8)
+
+
+class TestPerImage:
+    """One generator an image."""
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+    def test_range_gives_one_generator_an_image(self, dtype: torch.dtype) -> None:
+        """0-3 is what four generators, seeded 0 to 3, draw, each for its own image."""
+        expected = [
+            torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+            for seed in range(4)
+        ]
+        noise, _ = draw("0-3", "per_image", 4, 4, 8, 8, dtype=dtype)
+        assert torch.cat(expected).equal(noise)
+        assert gen5core.per_image_noise((4, 4, 8, 8), range(4), dtype=dtype).equal(noise)
+
+    def test_noise_does_not_depend_on_the_place(self) -> None:
+        """An image keeps its noise in a batch of another order, whatever batch_index says."""
+        whole, _ = draw("0-3", "per_image", 4, 4, 8, 8)
+        some, _ = draw("3,1", "per_image", 2, 4, 8, 8, batch_index=[0, 1])
+        assert whole[[3, 1]].equal(some)
+
+    @pytest.mark.parametrize(("seeds", "count", "batch"), [("0", 1, 4), ("0-3", 4, 1), ("0,1,2", 3, 2)])
+    def test_other_count(self, seeds: str, count: int, batch: int) -> None:
+        """More or fewer seeds than images are an error that says how many fit."""
+        message = f"{count} seeds for a batch of {batch}: give {batch}, one an image"
+        with pytest.raises(EncodeError, match=message):
+            draw(seeds, "per_image", batch, 4, 8, 8)
+
+    def test_nested(self) -> None:
+        """A nested latent is refused with the convention that takes it."""
+        parts = [torch.zeros(1, 16, 2, 4, 4), torch.zeros(1, 8, 4, 16)]
+        latent = SimpleNamespace(is_nested=True, unbind=lambda: parts)
+        message = "the latent is nested; the convention per_image is for plain latents, comfyui takes both"
+        with pytest.raises(EncodeError, match=message):
+            Gen5Noise().draw({"samples": latent}, "0", "per_image")
+
+
+class TestSource:
+    """The NOISE for SamplerCustomAdvanced."""
+
+    @pytest.mark.parametrize(("seeds", "convention"), [("9", "comfyui"), ("9,3", "per_image")])
+    def test_gives_the_same_noise(self, seeds: str, convention: str) -> None:
+        """It gives the noise of the latent output, and bears the first seed."""
+        noise, source = draw(seeds, convention, 2, 4, 8, 8)
+        assert noise.equal(source.generate_noise({"samples": torch.zeros(2, 4, 8, 8)}))
+        assert 9 == source.seed
+
+    def test_other_shape(self) -> None:
+        """A sampler's latent of another shape is an error that tells both."""
+        _, source = draw("0", "comfyui", 1, 4, 8, 8)
+        message = "Seeded Noise holds noise of shape [1, 4, 8, 8], the latent is [1, 4, 8, 16]"
+        with pytest.raises(EncodeError, match=re.escape(message)):
+            source.generate_noise({"samples": torch.zeros(1, 4, 8, 16)})
+
+
+def test_global_generator_is_left_alone() -> None:
+    """Drawing moves no global generator."""
+    before = torch.get_rng_state()
+    draw("0", "comfyui", 1, 4, 8, 8)
+    draw("0", "per_image", 1, 4, 8, 8)
+    assert before.equal(torch.get_rng_state())
+
+
+def test_not_a_latent() -> None:
+    """What is no LATENT is refused with what to connect."""
+    with pytest.raises(EncodeError, match="latent is not a LATENT: it has no `samples`"):
+        Gen5Noise().draw({}, "0", "comfyui")
