@@ -140,9 +140,9 @@ def standing_in(stand_in: StepRecorder | StepPlayer | None) -> Iterator[None]:
         yield
         return
     originals = {name: getattr(factories, name) for name in host.NOISE_FACTORIES}
-    for name, original in originals.items():
-        setattr(factories, name, partial(stand_in.sampler, original))
     try:
+        for name, original in originals.items():
+            setattr(factories, name, partial(stand_in.sampler, original))
         yield
     finally:
         for name, original in originals.items():
@@ -156,10 +156,9 @@ class GlobalDraws:
         self._before = self._states()
 
     def happened(self) -> bool:
-        """Tell whether a global generator has moved on."""
-        return any(
-            not torch.equal(before, now) for before, now in zip(self._before, self._states(), strict=True)
-        )
+        """Tell whether a global generator has moved on; one that was not there before is not asked."""
+        now = self._states()[: len(self._before)]
+        return any(not torch.equal(one, other) for one, other in zip(self._before, now, strict=True))
 
     @staticmethod
     def _states() -> list[torch.Tensor]:

@@ -250,9 +250,14 @@ class TestStandingIn:
         self, factories: SimpleNamespace, stand_in: Any, error: type[BaseException]
     ) -> None:
         """However the block ends, both factories are the originals again."""
-        with pytest.raises(error, match="stopped"), standing_in(stand_in):
-            assert not is_restored(factories)
-            raise error("stopped")
+
+        def fail_inside() -> None:
+            with standing_in(stand_in):
+                assert not is_restored(factories)
+                raise error("stopped")
+
+        with pytest.raises(error, match="stopped"):
+            fail_inside()
         assert is_restored(factories)
 
     def test_restored_where_the_second_cannot_be_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
