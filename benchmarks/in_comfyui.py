@@ -113,7 +113,7 @@ def _print(version: str, results: list[Result]) -> None:
 
 def measure(folder: Path) -> list[Result]:
     """Return what each way takes, all in this process, which is a ComfyUI without its server."""
-    stock_nodes, pack = _load_comfyui(folder)
+    stock_nodes, pack = load_comfyui(folder)
     results = []
     for batch in BATCHES:
         calls = _calls(stock_nodes, pack.NODE_CLASS_MAPPINGS["Gen5Save"], batch)
@@ -123,7 +123,7 @@ def measure(folder: Path) -> list[Result]:
     return results
 
 
-def _load_comfyui(folder: Path) -> tuple[Any, Any]:
+def load_comfyui(folder: Path) -> tuple[Any, Any]:
     """Return ComfyUI's module ``nodes``, set up to save under folder, and this pack."""
     sys.path[:0] = [os.getcwd()]
     sys.path.append(str(SCRIPTS))

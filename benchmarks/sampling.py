@@ -1,0 +1,166 @@
+"""What Record Sampling and Replay Sampling add to a KSampler's run, within one ComfyUI process.
+
+Usage: ``python benchmarks/sampling.py``. The measuring itself runs in the Python of each ComfyUI found (see
+``scripts/comfyui.py``), which calls this file with the folder to save to.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from in_comfyui import SCRIPTS, load_comfyui
+from measure import milliseconds
+from table import print_table
+
+TEST_MODEL = Path(__file__).resolve().parents[1] / "tests" / "comfyui" / "pack" / "model.py"
+SAMPLERS = ("euler", "euler_ancestral")
+STEPS, ROUNDS = 20, 25
+LATENT_SHAPE = (1, 4, 128, 128)
+HIDDEN = 64
+"""Channels of the model; a step then takes over 5 ms on a CPU."""
+SEED = 156680208700286
+PLAIN, RECORD, REPLAY = "KSampler alone", "behind Record Sampling", "behind Replay Sampling"
+TARGETS = {"euler": 1.01, "euler_ancestral": 1.05}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one way of sampling took: the least of all rounds, to which whatever else runs only adds."""
+
+    sampler: str
+    name: str
+    seconds: float
+
+
+def bench_sampling(folder: Path) -> None:
+    """Print a table for each ComfyUI found; say so where there is none."""
+    sys.path.append(str(SCRIPTS))
+    from comfyui_install import InstallError, environment, find_installs, missing_packages
+
+    try:
+        installs = find_installs(os.environ)
+    except InstallError as error:
+        print(f"\nno ComfyUI measured: {error}")
+        return
+    if not installs:
+        print("\nno ComfyUI found: Record and Replay are not measured")
+    for install in installs:
+        if missing := missing_packages(install):
+            print(f"\nComfyUI {install.version} is not measured: its Python lacks {', '.join(missing)}")
+            continue
+        place = folder / f"sampling-{install.version}"
+        place.mkdir()
+        line = [str(install.python), str(Path(__file__).resolve()), str(place)]
+        variables = environment(install, place, os.environ)
+        done = subprocess.run(
+            line, cwd=install.root, env=variables, stdout=subprocess.PIPE, text=True, check=True
+        )
+        told = done.stdout.strip().rpartition("\n")[2]
+        _print(install.version, [Result(**entry) for entry in json.loads(told)])
+
+
+def _print(version: str, results: list[Result]) -> None:
+    alone = {result.sampler: result.seconds for result in results if result.name == PLAIN}
+    print_table(
+        f"Sampling {STEPS} steps of a 128 × 128 latent on the CPU, one thread, in ComfyUI {version}",
+        ("sampler", "what", "time", "a step", "time / alone", "target"),
+        [
+            (
+                result.sampler,
+                result.name,
+                milliseconds(result.seconds),
+                milliseconds(result.seconds / STEPS),
+                f"{result.seconds / alone[result.sampler]:.3f}",
+                "" if result.name == PLAIN else f"≤ {TARGETS[result.sampler]:.2f}",
+            )
+            for result in results
+        ],
+    )
+
+
+def measure(folder: Path) -> list[Result]:
+    """Return what each way takes, all in this process, which is a ComfyUI without its server."""
+    stock_nodes, pack = load_comfyui(folder)
+    import comfy.utils
+    import torch
+
+    torch.set_num_threads(1)  # several wait for each other wherever the cores are shared
+    comfy.utils.PROGRESS_BAR_ENABLED = False
+    results = []
+    for sampler in SAMPLERS:
+        times = time_rounds(_calls(stock_nodes, pack.NODE_CLASS_MAPPINGS, sampler))
+        results += [Result(sampler, name, min(seconds)) for name, seconds in times.items()]
+    return results
+
+
+def time_rounds(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Return the seconds of each call by round, a first round unmeasured; each round begins with another call."""
+    names = list(calls)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for round_number in range(-1, ROUNDS):
+        first = round_number % len(names)
+        for name in names[first:] + names[:first]:
+            start = time.perf_counter()
+            calls[name]()
+            if round_number >= 0:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> dict[str, Callable[[], object]]:
+    import torch
+
+    model = _make_model()
+    texts = torch.randn(2, 77, HIDDEN, generator=torch.Generator().manual_seed(1))
+    positive, negative = ([[text[None], {"pooled_output": None}]] for text in texts)
+
+    def sample(wrapped: Any, seed: int = SEED) -> Any:
+        latent = {"samples": torch.zeros(LATENT_SHAPE)}
+        settings = (seed, STEPS, 7.0, sampler, "normal", positive, negative, latent)
+        return stock.KSampler().sample(wrapped, *settings)[0]
+
+    recorded, recording = nodes["Gen5Record"]().record(model)
+    result = sample(recorded)
+    saved = nodes["Gen5Save"]().save("sampling/x", latent=result, recording=recording)
+    assert saved["ui"]["gen5"][0]["noise_source"] == "recorded", saved["ui"]
+    replayed = nodes["Gen5Replay"]().replay(model, saved["result"][1])[0]
+    assert sample(replayed, seed=1)["samples"].equal(result["samples"])
+    return {
+        PLAIN: lambda: sample(model),
+        RECORD: lambda: sample(recorded),
+        REPLAY: lambda: sample(replayed),
+    }
+
+
+def _make_model() -> Any:
+    """Return the tests' model, made larger."""
+    spec = importlib.util.spec_from_file_location("gen5_test_model", TEST_MODEL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.HIDDEN = HIDDEN
+    return module.TestModel().make("eps", 0, False)[0]
+
+
+def main() -> None:
+    """Measure within a ComfyUI if a folder is named; else find each ComfyUI and print its table."""
+    if len(sys.argv) > 1:
+        print(json.dumps([asdict(result) for result in measure(Path(sys.argv[1]))]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        bench_sampling(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
