@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ class Result:
 
 def bench_comfyui(folder: Path) -> None:
     """Print a table for each ComfyUI found; say so where there is none."""
+    for version, told in run_in_each(Path(__file__), folder):
+        _print(version, [Result(**entry) for entry in told])
+
+
+def run_in_each(script: Path, folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Run script with the Python of each ComfyUI found; yield the version and the JSON of its last line.
+
+    The script gets a new folder to save to. Where nothing can be measured, that is printed.
+    """
     sys.path.append(str(SCRIPTS))
     from comfyui_install import InstallError, environment, find_installs, missing_packages
 
@@ -77,20 +86,19 @@ def bench_comfyui(folder: Path) -> None:
         print(f"\nno ComfyUI measured: {error}")
         return
     if not installs:
-        print("\nno ComfyUI found: Save Gen5 is not measured against the stock nodes")
+        print("\nno ComfyUI found: nothing is measured in one")
     for install in installs:
         if missing := missing_packages(install):
             print(f"\nComfyUI {install.version} is not measured: its Python lacks {', '.join(missing)}")
             continue
-        place = folder / install.version
+        place = folder / f"{script.stem}-{install.version}"
         place.mkdir()
-        line = [str(install.python), str(Path(__file__).resolve()), str(place)]
+        line = [str(install.python), str(script.resolve()), str(place)]
         variables = environment(install, place, os.environ)
         done = subprocess.run(
             line, cwd=install.root, env=variables, stdout=subprocess.PIPE, text=True, check=True
         )
-        told = done.stdout.strip().rpartition("\n")[2]
-        _print(install.version, [Result(**entry) for entry in json.loads(told)])
+        yield install.version, json.loads(done.stdout.strip().rpartition("\n")[2])
 
 
 def _print(version: str, results: list[Result]) -> None:

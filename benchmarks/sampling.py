@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from in_comfyui import SCRIPTS, load_comfyui
+from in_comfyui import load_comfyui, run_in_each
 from measure import milliseconds
 from table import print_table
 
@@ -44,29 +42,8 @@ class Result:
 
 def bench_sampling(folder: Path) -> None:
     """Print a table for each ComfyUI found; say so where there is none."""
-    sys.path.append(str(SCRIPTS))
-    from comfyui_install import InstallError, environment, find_installs, missing_packages
-
-    try:
-        installs = find_installs(os.environ)
-    except InstallError as error:
-        print(f"\nno ComfyUI measured: {error}")
-        return
-    if not installs:
-        print("\nno ComfyUI found: Record and Replay are not measured")
-    for install in installs:
-        if missing := missing_packages(install):
-            print(f"\nComfyUI {install.version} is not measured: its Python lacks {', '.join(missing)}")
-            continue
-        place = folder / f"sampling-{install.version}"
-        place.mkdir()
-        line = [str(install.python), str(Path(__file__).resolve()), str(place)]
-        variables = environment(install, place, os.environ)
-        done = subprocess.run(
-            line, cwd=install.root, env=variables, stdout=subprocess.PIPE, text=True, check=True
-        )
-        told = done.stdout.strip().rpartition("\n")[2]
-        _print(install.version, [Result(**entry) for entry in json.loads(told)])
+    for version, told in run_in_each(Path(__file__), folder):
+        _print(version, [Result(**entry) for entry in told])
 
 
 def _print(version: str, results: list[Result]) -> None:
