@@ -21,15 +21,24 @@ noise                     the starting noise of a seed, by the documented conven
 graph …                   a ComfyUI prompt -> sampler passes: graph_links, graph_walk, graph_rules,
                           graph_pass; the tables samplers, sampler_parts, node_*
 fingerprint               model files told apart
+atomic                    whole files or none
 source, payloads, stored  positional reads; checked payloads; tensors and images on demand
-reader                    bytes -> Gen5File, bounds first, lazy
-atomic, container         whole files or none; payloads and META -> one file
+dsse, keys, key_files     what a signature is made over; Ed25519 keys; where they lie
+trailers, signatures,     what follows META; the SIGN trailer; the keys that you trust
+trusted_keys
+carrier, carrier_meta,    a PNG that carries a file: found, what META says of it, its picture
+picture
+reader, reports, parts    bytes -> Gen5File, bounds first, lazy; what a check says; a file by its header and
+                          META alone
+container                 payloads and META -> one file
+deflate, carrier_writer   pixels deflated in pieces; a picture and a record -> one PNG
 model_info, writer        settings checked; what a caller has -> a file
+signing                   a file -> the same file, signed
 handler                   Gen5FileHandler, the documented 0.1.0 API
 compare, convert, scrub   two files; other formats (exports, safetensors_file, raw_latents,
-                          png_text); what leaves the machine (private_paths, image_privacy)
-cli …                     the command: cli_group, cli_commands, cli_transfer, cli_verify,
-                          cli_show, cli_text, cli_files
+                          png_text, carrier_convert); what leaves the machine (private_paths, image_privacy)
+cli …                     the command: cli_group, cli_commands, cli_transfer, cli_keys,
+                          cli_verify, cli_show, cli_text, cli_files
 ========================  =====================================================================
 
 Nothing here imports torch before a tensor is named, imports ComfyUI, prints (the command aside), or touches
@@ -44,6 +53,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .carrier import is_carrier
     from .environment import Environment
     from .errors import (
         ChecksumError,
@@ -51,9 +61,11 @@ if TYPE_CHECKING:
         EncodeError,
         FormatError,
         Gen5Error,
+        InvalidKeyError,
         LimitError,
         MalformedChunkError,
         NotGen5Error,
+        SignatureError,
         TruncatedError,
         UnsupportedDtypeError,
         UnsupportedVersionError,
@@ -61,10 +73,15 @@ if TYPE_CHECKING:
     from .graph import sampler_passes
     from .handler import Gen5FileHandler
     from .images import encode_image
+    from .key_files import configured_signing_key, load_signing_key
+    from .keys import PublicKey, SigningKey
     from .noise import comfy_noise, per_image_noise
+    from .parts import open_parts
     from .reader import Gen5File, open
-    from .records import Drift, Report, SamplerPass
+    from .records import Drift, Report, SamplerPass, Signature, Trust
+    from .signing import sign_file
     from .spec import Limits
+    from .trusted_keys import load_trusted_keys
     from .writer import save
 
 __all__ = [
@@ -77,24 +94,37 @@ __all__ = [
     "Gen5Error",
     "Gen5File",
     "Gen5FileHandler",
+    "InvalidKeyError",
     "LimitError",
     "Limits",
     "MalformedChunkError",
     "NotGen5Error",
+    "PublicKey",
     "Report",
     "SamplerPass",
+    "Signature",
+    "SignatureError",
+    "SigningKey",
     "TruncatedError",
+    "Trust",
     "UnsupportedDtypeError",
     "UnsupportedVersionError",
     "comfy_noise",
+    "configured_signing_key",
     "encode_image",
+    "is_carrier",
+    "load_signing_key",
+    "load_trusted_keys",
     "open",
+    "open_parts",
     "per_image_noise",
     "sampler_passes",
     "save",
+    "sign_file",
 ]
 
 _HOMES = {
+    "carrier": ("is_carrier",),
     "environment": ("Environment",),
     "errors": (
         "ChecksumError",
@@ -102,9 +132,11 @@ _HOMES = {
         "EncodeError",
         "FormatError",
         "Gen5Error",
+        "InvalidKeyError",
         "LimitError",
         "MalformedChunkError",
         "NotGen5Error",
+        "SignatureError",
         "TruncatedError",
         "UnsupportedDtypeError",
         "UnsupportedVersionError",
@@ -112,7 +144,10 @@ _HOMES = {
     "graph": ("sampler_passes",),
     "handler": ("Gen5FileHandler",),
     "images": ("encode_image",),
+    "key_files": ("configured_signing_key", "load_signing_key"),
+    "keys": ("PublicKey", "SigningKey"),
     "noise": ("comfy_noise", "per_image_noise"),
+    "parts": ("open_parts",),
     "reader": (
         "Gen5File",
         "open",
@@ -121,8 +156,12 @@ _HOMES = {
         "Drift",
         "Report",
         "SamplerPass",
+        "Signature",
+        "Trust",
     ),
+    "signing": ("sign_file",),
     "spec": ("Limits",),
+    "trusted_keys": ("load_trusted_keys",),
     "writer": ("save",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""The commands that look: info, verify, env, diff; ``cli_transfer`` adds those that write."""
+"""The commands that look: info, verify, env, diff; ``cli_transfer`` and ``cli_keys`` add those that write."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from . import __version__, cli_show, reader
+from .carrier_meta import encode_carrier
 from .cli_group import ERROR, FOUND, Failure, Group
+from .cli_keys import KEY_COMMANDS, required_key
 from .cli_transfer import TRANSFERS
-from .cli_verify import Checked, check_files, find_files, show_checked
+from .cli_verify import Checked, check_files, described_signatures, find_files, show_checked
 from .compare import compare_files
 from .environment import Environment
 from .reader import Gen5File
@@ -50,19 +52,27 @@ def info(file: str, as_json: bool) -> None:
             cli_show.show_info(opened)
 
 
-@cli.command(found="if a file is damaged", short_help="Check every byte of files and folders.")
+@cli.command(
+    found="if a file is damaged, or not signed by KEY", short_help="Check every byte of files and folders."
+)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--signed-by", metavar="KEY", help="Each file must be signed by KEY: a .pub file, its line, or its id."
+)
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
-    """Check every byte of each PATH; of a folder, of every .gen5 file in it and below.
+def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as_json: bool) -> None:
+    """Check every byte of each PATH; of a folder, of every .gen5 file and every PNG with a record in it and below.
 
-    Prints one line for each file that is damaged, and at the end how many were checked.
+    Prints one line for each file that is damaged or signed, and at the end how many were checked. Intact: every
+    byte is as it was saved. Signed by K: K's owner vouches for the content. Trusted: K is in your list (see
+    `trust`).
     """
+    key_id = None if signed_by is None else required_key(signed_by)
     files = find_files(paths)
     checked: list[Checked] = []
     try:
-        for entry in check_files(files):
+        for entry in check_files(files, signed_by=key_id):
             checked.append(entry)
     finally:
         complete = len(checked) == len(files)
@@ -73,7 +83,7 @@ def verify(ctx: click.Context, paths: tuple[str, ...], as_json: bool) -> None:
             show_checked(checked, complete=complete)
     statuses = {entry.status for entry in checked}
     if statuses != {"whole"}:
-        ctx.exit(FOUND if "damaged" in statuses else ERROR)
+        ctx.exit(FOUND if statuses & {"damaged", "not signed"} else ERROR)
 
 
 @cli.command(found="if something differs", short_help="Compare a file's environment with this machine.")
@@ -107,7 +117,7 @@ def diff(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
     """Compare A with B: settings, prompt, model, latents, images, environment, resources, prompt graph.
 
     Latents are compared bit by bit (L∞ is the largest difference of two values), images by their pixels.
-    Date, compression, workflow and the names of files do not count.
+    Date, compression, signatures, workflow and the names of files do not count.
     """
     with reader.open(left) as one, reader.open(right) as other:
         comparison = compare_files(one, other)
@@ -121,13 +131,13 @@ def diff(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
         ctx.exit(FOUND)
 
 
-for _command in TRANSFERS:
+for _command in (*TRANSFERS, *KEY_COMMANDS):
     cli.add_command(_command)
 
 
 def _described(file: Gen5File) -> dict[str, Any]:
     """Return what ``info --json`` prints."""
-    environment = file.environment
+    environment, trust = file.environment, file.trust()
     components = {part.component_id: part.canonical for part in environment.components} if environment else {}
     return {
         "path": file.path,
@@ -135,6 +145,7 @@ def _described(file: Gen5File) -> dict[str, Any]:
         "sealed": file.sealed,
         "root": file.root,
         "size_bytes": file.header.file_size,
+        "carrier": None if file.carrier is None else encode_carrier(file.carrier),
         "date": file.date,
         "prompt": file.prompt,
         "model_name": file.model_name,
@@ -150,6 +161,8 @@ def _described(file: Gen5File) -> dict[str, Any]:
         "has_prompt_graph": "prompt" in (file.comfyui or {}),
         "has_workflow": "workflow" in (file.comfyui or {}),
         "trailers": [trailer.type for trailer in file.trailers],
+        "trust": trust.word,
+        "signatures": described_signatures(trust),
     }
 
 

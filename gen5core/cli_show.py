@@ -19,9 +19,10 @@ from rich.text import Text
 
 from .cli_text import plural, shown, shown_shape, shown_size, shown_value
 from .compare import Comparison, Difference
+from .picture import ShownImage
 from .reader import Gen5File
 from .records import ChunkRow, Drift
-from .spec import DATA, LATN
+from .spec import DATA, LATN, SIGN
 from .tensors import parse_tensor_spec
 
 PIPE_WIDTH: Final = 160
@@ -77,7 +78,7 @@ def show_info(file: Gen5File) -> None:
     _print_facts(console, "", _summary(file))
     _print_facts(console, "Settings", file.settings)
     _print_latents(console, [row for row in file.rows if row.type == LATN])
-    _print_images(console, [row for row in file.rows if row.type == DATA])
+    _print_images(console, file)
     _print_facts(console, "Sampling", _sampling(file))
     _print_resources(console, file.resources)
     environment = file.environment
@@ -86,8 +87,10 @@ def show_info(file: Gen5File) -> None:
         further = {name: _without_name(text) for name, text in environment.further.items()}
         _print_facts(console, "Environment", facts | further)
     _print_facts(console, "Machine", _hardware(file.hardware))
+    _print_signatures(console, file)
     for trailer in file.trailers:
-        console.print(Text(f"trailer {shown(trailer.type)}, {shown_size(trailer.size_bytes)}", _DIM))
+        if trailer.type != SIGN:
+            console.print(Text(f"trailer {shown(trailer.type)}, {shown_size(trailer.size_bytes)}", _DIM))
 
 
 def show_drifts(drifts: Sequence[Drift], path: str) -> None:
@@ -146,6 +149,8 @@ def _distance(difference: Difference) -> str:
 def _title(file: Gen5File) -> Text:
     facts = [f"GEN5 {file.version}", "sealed" if file.sealed else "not sealed"]
     facts.append(shown_size(file.header.file_size))
+    if file.carrier is not None:
+        facts.append(f"carried by a PNG of {shown_size(file.carrier.png_bytes)}")
     if file.date:
         facts.append(f"saved {shown(file.date[:19].replace('T', ' '))}")
     return Text(shown(file.path), _HEADING).append("  " + " · ".join(facts), _DIM)
@@ -219,13 +224,16 @@ def _print_latents(console: _Console, rows: Sequence[ChunkRow]) -> None:
         console.block(table, "Latents")
 
 
-def _print_images(console: _Console, rows: Sequence[ChunkRow]) -> None:
+def _print_images(console: _Console, file: Gen5File) -> None:
     table = _table("image", "format", "pixels", "size", "stored")
-    for index, row in enumerate(rows):
-        facts = [shown_value(row.extra[key]) if key in row.extra else "?" for key in ("width", "height")]
-        kind = shown_value(row.extra.get("format", "?"))
-        table.add_row(str(index), kind, " × ".join(facts), *_sizes(row))
-    if rows:
+    rows = iter([row for row in file.rows if row.type == DATA])
+    for index, image in enumerate(file.images):
+        extra = image.facts
+        facts = [shown_value(extra[key]) if key in extra else "?" for key in ("width", "height")]
+        is_png = isinstance(image, ShownImage)
+        sizes = (shown_size(image.size_bytes), "the PNG itself") if is_png else _sizes(next(rows))
+        table.add_row(str(index), shown_value(extra.get("format", "?")), " × ".join(facts), *sizes)
+    if file.images:
         console.block(table, "Images")
 
 
@@ -237,6 +245,16 @@ def _print_resources(console: _Console, resources: Iterable[Mapping[str, Any]]) 
         table.add_row(*map(Text, (*cells, " ".join(digest))))
     if table.rows:
         console.block(table, "Resources")
+
+
+def _print_signatures(console: _Console, file: Gen5File) -> None:
+    """Print who signed the root; `info` does not read the chunks, so it never says ``intact``."""
+    trust = file.trust()
+    if trust.word == "unsigned":
+        return
+    console.print()
+    for line in trust.lines():
+        console.print(Text(shown(line), _GOOD if line.endswith(", trusted") else ""), soft_wrap=True)
 
 
 def _sizes(row: ChunkRow) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +15,9 @@ from . import cli_show, images, reader, spec
 from .cli_files import STDOUT, Buffer, check_target, write_output
 from .cli_group import Command, Failure
 from .cli_text import plural, shown
-from .convert import export_file, import_file
+from .convert import GEN5, KINDS, export_file, import_file
 from .errors import ChunkNotFoundError
-from .exports import EXPORTERS, pick_image
+from .exports import pick_image
 from .raw_latents import raw_tensors
 from .reader import Gen5File
 from .safetensors_file import encode_tensors
@@ -85,37 +86,47 @@ def extract(
 def import_command(file: str, out: str, name: str | None, force: bool, as_json: bool) -> None:
     """Make a .gen5 file of a ComfyUI .latent, a .safetensors or a .png; every value stays as it is.
 
+    A PNG that carries a record becomes the whole .gen5 again.
     A .latent from before latent_format_version_0 is multiplied by 1/0.18215, as ComfyUI's Load Latent does.
     """
     check_target(out, force=force)
     notes = import_file(file, out, name=name, overwrite=force)
-    for note in notes:
-        click.echo(shown(f"gen5core: note: {file} {note}"), err=True)
-    _tell(out, as_json=as_json, notes=list(notes))
+    _tell(out, as_json=as_json, notes=_told_notes(file, notes))
 
 
 @click.command("export", cls=Command, short_help="Write latents or an image for other programs.")
 @_FILE
-@click.option("--to", "kind", type=click.Choice(list(EXPORTERS)), help="What to write; else by OUT's suffix.")
+@click.option("--to", "kind", type=click.Choice(KINDS), help="What to write; else by OUT's suffix.")
 @_OUT
 @click.option("--latent", metavar="NAME", help="One latent; else initial_noise, or the only one.")
 @click.option("--index", metavar="N", type=int, default=0, help="Which image, counted from 0.")
+@click.option("--carry", is_flag=True, help="Let the PNG carry everything else of FILE too.")
 @_FORCE
 @_JSON
 def export_command(
-    file: str, kind: str | None, out: str, latent: str | None, index: int, force: bool, as_json: bool
+    file: str,
+    kind: str | None,
+    out: str,
+    latent: str | None,
+    index: int,
+    carry: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write FILE's latents or image for other programs.
 
     latent: one latent, for ComfyUI's Load Latent. safetensors: every latent, or the one named. png: one
-    image, with prompt and workflow in it as ComfyUI writes them.
+    image, with prompt and workflow in it as ComfyUI writes them; with --carry also all the rest, which every
+    command here reads as it reads a .gen5. gen5: the .gen5 of such a PNG.
     """
     chosen = kind or Path(out).suffix.lower().lstrip(".")
-    if chosen not in EXPORTERS:
-        raise click.UsageError(f"{out} does not say what to write: name it with --to {'|'.join(EXPORTERS)}")
+    if chosen not in KINDS:
+        raise click.UsageError(f"{out} does not say what to write: name it with --to {'|'.join(KINDS)}")
+    if latent is not None and (carry or chosen == GEN5):
+        raise click.UsageError("--latent names one latent, and all of them are written: leave it out")
     check_target(out, force=force)
-    export_file(file, out, chosen, name=latent, index=index, overwrite=force)
-    _tell(out, as_json=as_json)
+    notes = export_file(file, out, chosen, name=latent, index=index, carry=carry, overwrite=force)
+    _tell(out, as_json=as_json, notes=_told_notes(file, notes))
 
 
 @click.command("scrub", cls=Command, short_help="Drop names, paths and workflow before sharing.")
@@ -127,7 +138,8 @@ def export_command(
 def scrub_command(file: str, out: str | None, dry_run: bool, force: bool, as_json: bool) -> None:
     """Write FILE without what tells of a person or machine, and say what was dropped.
 
-    Dropped: the machine's name, the workflow, the folders of paths, and what this version does not know.
+    Dropped: the machine's name, the workflow, the folders of paths, signatures, and what this version does not
+    know.
     Kept: latents and pixels bit for bit, settings, prompts, resources, environment.
     """
     if (out is None) == (not dry_run):
@@ -147,6 +159,12 @@ def scrub_command(file: str, out: str | None, dry_run: bool, force: bool, as_jso
 
 
 TRANSFERS: Final[tuple[click.Command, ...]] = (extract, import_command, export_command, scrub_command)
+
+
+def _told_notes(file: str, notes: Sequence[str]) -> list[str]:
+    for note in notes:
+        click.echo(shown(f"gen5core: note: {file} {note}"), err=True)
+    return list(notes)
 
 
 def _tell(out: str, *, as_json: bool, **facts: Any) -> None:

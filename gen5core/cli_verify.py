@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from . import cli_show, reader
+from .carrier import is_carrier
 from .cli_group import Failure
 from .cli_text import plural, shown, shown_size
 from .errors import FormatError
-from .records import Report
+from .records import Report, Trust
 
-Status = Literal["whole", "damaged", "unreadable"]
+Status = Literal["whole", "damaged", "unreadable", "not signed"]
+"""``not signed``: intact, but without a valid signature by the key that was asked for."""
+_TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,14 @@ class Checked:
     status: Status
     report: Report | None = None
     error: str | None = None
+    trust: Trust | None = None
 
     def as_json(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"path": self.path, "status": self.status}
-        if self.report is None:
-            return {**facts, "error": self.error}
+        if self.error is not None:
+            facts["error"] = self.error
+        if self.report is None or self.trust is None:
+            return facts
         return {
             **facts,
             "version": str(self.report.version),
@@ -41,11 +47,26 @@ class Checked:
             "chunk_count": self.report.chunk_count,
             "checked_bytes": self.report.checked_bytes,
             "notes": list(self.report.notes),
+            "trust": self.trust.word,
+            "signatures": described_signatures(self.trust),
         }
 
 
+def described_signatures(trust: Trust) -> list[dict[str, Any]]:
+    """Return the signatures of a file as JSON has them; a name is what the reader's own list calls the key."""
+    return [
+        {
+            **asdict(signature),
+            "trusted": signature.key_id in trust.names,
+            "name": trust.names.get(signature.key_id),
+        }
+        for signature in trust.signatures
+    ]
+
+
 def find_files(paths: Iterable[str]) -> list[str]:
-    """Return the files that paths stand for, each once: files as named, folders by their .gen5 files.
+    """Return the files that paths stand for, each once: files as named, folders by their .gen5 files and the
+    PNGs that carry one.
 
     Raises
     ------
@@ -69,51 +90,71 @@ def _walk(folder: str) -> Iterator[str]:
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
-        yield from (os.path.join(parent, name) for name in sorted(names) if name.lower().endswith(".gen5"))
+        yield from filter(_holds_record, (os.path.join(parent, name) for name in sorted(names)))
 
 
-def check_files(paths: Sequence[str]) -> Iterator[Checked]:
-    """Yield what became of each file, in order."""
+def _holds_record(path: str) -> bool:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix != ".png":
+        return suffix == ".gen5"
+    try:
+        return is_carrier(path)
+    except OSError:  # a picture like any other, as far as one can tell
+        return False
+
+
+def check_files(paths: Sequence[str], *, signed_by: str | None = None) -> Iterator[Checked]:
+    """Yield what became of each file, in order; signed_by is the id of the key that each must be signed by."""
     console = cli_show.open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=sum(map(_size_bytes, paths)))
         for count, path in enumerate(paths, 1):
             progress.update(task, description=f"{count}/{len(paths)} {shown(Path(path).name)[:40]}")
-            yield _check(path)
+            yield _check(path, signed_by)
             progress.advance(task, _size_bytes(path))
 
 
 def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
-    """Print one line for each file that is not whole, or has a note, and what was checked in all."""
+    """Print one line for each file that is damaged, signed, or has a note, and what was checked in all."""
     console = cli_show.open_console()
     for entry in checked:
         if entry.error is not None:
             console.print(
                 Text(entry.status, "bold red").append(f"  {shown(entry.error)}", ""), soft_wrap=True
             )
+        elif entry.trust and entry.trust.word in _TRUST_STYLES:
+            told = f"  {shown(f'{entry.path}: intact, {entry.trust}')}"
+            line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(told, "")
+            console.print(line, soft_wrap=True)
         for note in entry.report.notes if entry.report else ():
             console.print(
                 Text("note", "yellow").append(f"  {shown(f'{entry.path}: {note}')}", ""), soft_wrap=True
             )
     whole = [entry.report for entry in checked if entry.report]
     total = shown_size(sum(report.checked_bytes for report in whole))
-    summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} whole ({total})"]
-    for status in ("damaged", "unreadable"):
+    summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} intact ({total})"]
+    for status in ("damaged", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)
-        summary += [f"{count} {status}"] if count else []
-    style = "green" if len(whole) == len(checked) and complete else "bold red"
+        summary += [f"{count} {status}{' by that key' * (status == 'not signed')}"] if count else []
+    fine = complete and all(entry.status == "whole" for entry in checked)
+    style = "green" if fine else "bold red"
     console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
 
 
-def _check(path: str) -> Checked:
+def _check(path: str, signed_by: str | None) -> Checked:
     try:
         with reader.open(path) as file:
-            return Checked(path, "whole", report=file.verify())
+            report, trust = file.verify(), file.trust()
     except FormatError as error:
         return Checked(path, "damaged", error=str(error))
     except OSError as error:
         return Checked(path, "unreadable", error=f"{path}: {error.strerror or error}")
+    if signed_by is None or any(
+        signature.key_id == signed_by and signature.state == "valid" for signature in report.signatures
+    ):
+        return Checked(path, "whole", report, trust=trust)
+    return Checked(path, "not signed", report, f"{path}: {trust}; not signed by {signed_by}", trust)
 
 
 def _size_bytes(path: str) -> int:

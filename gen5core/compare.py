@@ -1,8 +1,8 @@
 """Two GEN5 files -> what differs between them: facts by name, arrays by their bits.
 
 Only what made the image counts. Not compared: when and under which name a file was saved, how its chunks
-are compressed, the workflow (the prompt graph is what ran), and an image's encoding where its pixels are
-equal.
+are compressed, who signed it, the workflow (the prompt graph is what ran), and an image's encoding where its
+pixels are equal.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from . import images, png_text, reader, spec
 from .atomic import atomic_file, write_all
+from .carrier import is_carrier
+from .carrier_convert import carry_file, uncarry_file
 from .chunks import Payload
 from .container import check_suffix, write_payloads
 from .errors import EncodeError, naming_file
@@ -36,6 +38,9 @@ from .writer import save
 SD1_SCALE: Final = 1.0 / 0.18215
 """What LoadLatent multiplies by where it is missing: the scale of Stable Diffusion 1's latents."""
 FINAL_LATENT: Final = "final_latent"
+GEN5: Final = "gen5"
+KINDS: Final = (*EXPORTERS, GEN5)
+"""What ``export_file`` writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def import_file(
     name: str | None = None,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write a .latent, .safetensors or .png as a GEN5 file.
+    """Write a .latent, .safetensors or .png as a GEN5 file; a PNG that carries a record becomes all of it.
 
     Parameters
     ----------
@@ -92,16 +97,23 @@ def export_file(
     *,
     name: str | None = None,
     index: int = 0,
+    carry: bool = False,
     overwrite: bool = False,
-) -> None:
+) -> tuple[str, ...]:
     """Write what a GEN5 file holds as another kind of file.
 
     Parameters
     ----------
-    kind : ``latent`` (one latent), ``safetensors`` (all of them), ``png`` (one image, with its texts)
+    kind : ``latent`` (one latent), ``safetensors`` (all of them), ``png`` (one image, with its texts),
+        ``gen5`` (all that a PNG carries)
     name : of the latent; None for ``initial_noise``, or for the only one
     index : of the image
+    carry : let the PNG carry everything else too
     overwrite : replace a file at out; else FileExistsError
+
+    Returns
+    -------
+    what a person should know, one line each; mostly nothing
 
     Raises
     ------
@@ -114,12 +126,19 @@ def export_file(
 
     Source: ComfyUI nodes.py, SaveLatent and SaveImage.
     """
-    if kind not in EXPORTERS:
-        raise EncodeError(f"there is no export to {kind!r}; it is one of {', '.join(EXPORTERS)}")
+    if kind not in KINDS:
+        raise EncodeError(f"there is no export to {kind!r}; it is one of {', '.join(KINDS)}")
+    if carry and kind != "png":
+        raise EncodeError(f"a {kind} carries no record, a PNG does: export to png, or leave carry out")
+    if carry:
+        return carry_file(path, out, index=index, overwrite=overwrite)
+    if kind == GEN5:
+        return uncarry_file(path, out, overwrite=overwrite)
     with reader.open(path) as file:
         buffers = EXPORTERS[kind](file, name, index)
     with atomic_file(Path(out), overwrite=overwrite) as fd:
         write_all(fd, buffers)
+    return ()
 
 
 def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> tuple[str, ...]:
@@ -159,6 +178,8 @@ def _import_safetensors(path: Path, out: Path, name: str | None, overwrite: bool
 def _import_png(path: Path, out: Path, name: str | None, overwrite: bool) -> tuple[str, ...]:
     if name is not None:
         raise EncodeError(f"is an image and has no latent to name {name!r}: leave the name out")
+    if is_carrier(path):
+        return uncarry_file(path, out, overwrite=overwrite)
     png = _read_bytes(path)
     found = png_text.read_texts(png)
     images.image_info(png, spec.Limits())

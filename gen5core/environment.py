@@ -69,7 +69,7 @@ class Environment:
         attention : the attention backend in use, e.g. ``pytorch``
         """
         machine = survey(probes)
-        further = _further_gpus(machine) | _build_facts(machine.torch) | _live_settings(probes)
+        further = _further_gpus(machine) | _build_facts(machine.torch) | live_settings(probes)
         if attention is not None:
             further["attention"] = _canonical("attention", backend=attention)
         if host is not None:
@@ -158,7 +158,8 @@ def _build_facts(build: TorchBuild | None) -> dict[str, str]:
     return {name: _canonical(name, version=version) for name, version in versions.items() if version}
 
 
-def _live_settings(probes: Probes) -> dict[str, str]:
+def live_settings(probes: Probes = DEFAULT) -> dict[str, str]:
+    """Return the canonical strings, by name, of how a loaded torch is set now; none where it is not loaded."""
     torch = probes.loaded_torch()
     if torch is None:
         return {}

@@ -58,6 +58,10 @@ class ChecksumError(FormatError):
     """A digest, seal or checksum does not match the bytes."""
 
 
+class SignatureError(ChecksumError):
+    """A signature does not fit the file: either was changed, or the signature is another file's."""
+
+
 class LimitError(FormatError):
     """Reading on would need more than the limits in force allow."""
 
@@ -72,6 +76,10 @@ class EncodeError(Gen5Error, ValueError):
 
 class UnsupportedDtypeError(EncodeError, TypeError):
     """An array is of a dtype that has no lossless place in the format."""
+
+
+class InvalidKeyError(EncodeError):
+    """A key, a key file or the list of trusted keys cannot be used."""
 
 
 class ChunkNotFoundError(Gen5Error, KeyError):

@@ -70,13 +70,14 @@ def _export_safetensors(file: Gen5File, name: str | None, index: int) -> list[by
 def _export_png(file: Gen5File, name: str | None, index: int) -> list[bytes | memoryview]:
     image = pick_image(file, index)
     data = image.bytes
-    texts = _graph_texts(file)
+    texts = graph_texts(file)
     if images.image_info(data, spec.Limits()).format != "PNG":
         return [images.encode_image(image.array(), text=texts, level=6)]
     return [png_text.add_texts(images.deflate_png(data), texts)]
 
 
-def _graph_texts(file: Gen5File) -> dict[str, str]:
+def graph_texts(file: Gen5File) -> dict[str, str]:
+    """Return prompt and workflow as JSON texts, under the keywords that ComfyUI gives them in a PNG."""
     comfyui = file.comfyui or {}
     return {name: json.dumps(comfyui[name]) for name in GRAPHS if comfyui.get(name) is not None}
 
@@ -87,7 +88,7 @@ def _metadata(file: Gen5File) -> dict[str, str]:
     metadata = imported.get("metadata") if isinstance(imported, Mapping) else None
     kept = metadata if isinstance(metadata, Mapping) else {}
     texts = {name: text for name, text in kept.items() if isinstance(text, str)}
-    return {**texts, **_graph_texts(file)}
+    return {**texts, **graph_texts(file)}
 
 
 Exporter = Callable[[Gen5File, str | None, int], list[bytes | memoryview]]

@@ -26,6 +26,8 @@ _MAX_HEADER_BYTES = 100 * 2**20
 _READ_BYTES = 8 * 2**20
 _LOCK_SECONDS = 5.0
 """How long to wait for another program that writes the cache; then the digest is computed again."""
+_Key = tuple[str, int, int, str]
+"""Path, size in bytes, time of change in nanoseconds, name of the digest."""
 _CACHE_ERRORS = (sqlite3.Error, OSError, UnicodeEncodeError)
 """What may be wrong with a cache, or with a path that SQLite cannot hold."""
 
@@ -64,15 +66,18 @@ class DigestCache:
         self, path: Path, kind: DigestKind, progress: Callable[[int], None] = lambda done: None
     ) -> str:
         """Return the digest of a file, computed only when the file is new or changed."""
-        status = path.stat()
-        key = (os.path.realpath(path), status.st_size, status.st_mtime_ns, digest_name(kind))
+        key = _key(path, kind)
         found = self._look_up(key)
         if found is None:
             found = digest_file(path, kind, progress)
             self._keep(key, found)
         return found
 
-    def _look_up(self, key: tuple[str, int, int, str]) -> str | None:
+    def known(self, path: Path, kind: DigestKind) -> str | None:
+        """Return the digest of a file if it is kept and the file has not changed since; read nothing of it."""
+        return self._look_up(_key(path, kind))
+
+    def _look_up(self, key: _Key) -> str | None:
         try:
             with closing(self._connect()) as database:
                 row = database.execute(
@@ -82,7 +87,7 @@ class DigestCache:
             return None
         return None if row is None else str(row[0])
 
-    def _keep(self, key: tuple[str, int, int, str], digest: str) -> None:
+    def _keep(self, key: _Key, digest: str) -> None:
         try:
             with closing(self._connect()) as database, database:
                 database.execute("DELETE FROM digests WHERE path = ? AND kind = ?", (key[0], key[3]))
@@ -102,6 +107,11 @@ class DigestCache:
             database.close()
             raise
         return database
+
+
+def _key(path: Path, kind: DigestKind) -> _Key:
+    status = path.stat()
+    return os.path.realpath(path), status.st_size, status.st_mtime_ns, digest_name(kind)
 
 
 def _digest_samples(file: BinaryIO) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _DEPTH_OFFSET = 24
 """Where IHDR, the first chunk, has the bits a channel."""
+_HEADER_BYTES = 13
+"""What IHDR holds."""
 _UP_FILTER = 2
 DECODE_ERRORS = (
     OSError,
@@ -108,7 +110,11 @@ def _unsupported(dtype: str) -> UnsupportedDtypeError:
 
 
 def encode_image(
-    pixels: npt.NDArray[np.uint8], *, text: Mapping[str, str] | None = None, level: int = 0
+    pixels: npt.NDArray[np.uint8],
+    *,
+    text: Mapping[str, str] | None = None,
+    level: int = 0,
+    compress: Callable[[memoryview], bytes] | None = None,
 ) -> bytes:
     """Return pixels as one PNG.
 
@@ -117,6 +123,7 @@ def encode_image(
     pixels : uint8, shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), sRGB
     text : keyword -> text, stored in tEXt (Latin-1) or iTXt chunks before the pixels
     level : deflate level, 0 (stored) to 9
+    compress : what makes the zlib stream in place of that, e.g. ``deflate.deflate``
 
     Raises
     ------
@@ -131,7 +138,8 @@ def encode_image(
     parts = [PNG_SIGNATURE, *_png_chunk(b"IHDR", header)]
     for keyword, value in (text or {}).items():
         parts += _text_chunk(keyword, value)
-    parts += _png_chunk(b"IDAT", zlib.compress(_filtered_up(image).data, level))
+    lines = _filtered_up(image).reshape(-1).data
+    parts += _png_chunk(b"IDAT", compress(lines) if compress else zlib.compress(lines, level))
     return b"".join([*parts, *_png_chunk(b"IEND", b"")])
 
 
@@ -145,7 +153,8 @@ def deflate_png(png: bytes, level: int = 6) -> bytes:
     kinds = [kind for kind, _ in chunks]
     if b"IDAT" not in kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
         return png
-    pixels = _inflate_pixels(png, b"".join(whole[8:-4] for kind, whole in chunks if kind == b"IDAT"))
+    stream = b"".join(whole[8:-4] for kind, whole in chunks if kind == b"IDAT")
+    pixels = inflate_pixels(chunks[0][1][8:-4], stream)
     if pixels is None:
         return png
     first = kinds.index(b"IDAT")
@@ -297,9 +306,11 @@ def _iter_png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield from found
 
 
-def _inflate_pixels(png: bytes, stream: bytes) -> bytes | None:
-    """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR allows."""
-    width, height = struct.unpack_from(">II", png, 16)
+def inflate_pixels(header: bytes, stream: bytes) -> bytes | None:
+    """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR, header, allows."""
+    if len(header) != _HEADER_BYTES:
+        return None
+    width, height = struct.unpack_from(">II", header)
     if width * height > spec.Limits().image_pixels:
         return None
     # 16-bit RGBA takes eight bytes a pixel; Adam7 has less than two lines a row, each with its filter type.

@@ -16,8 +16,9 @@ from typing import Any
 
 from . import jsontext, spec
 from .chunks import compress_frame, encode_frame, inflate
-from .errors import EncodeError, MalformedChunkError
-from .records import ChunkRow
+from .errors import EncodeError, LimitError, MalformedChunkError
+from .records import ChunkRow, Header
+from .source import Source
 from .table import encode_row
 
 _HEAD = '{"gen5_metadata":'
@@ -35,6 +36,7 @@ class Manifest:
         self._text = text
         self._offset, self._limits = offset, limits
         self._document: dict[str, Any] | None = None
+        self._tail: tuple[int, dict[str, Any]] = (len(text), {})
         self.core: dict[str, Any] = self._parse_core()
 
     @property
@@ -62,6 +64,38 @@ class Manifest:
         """``gen5_metadata.model_info``, empty where there is none."""
         return self._expect_object(self.core.get("model_info", {}), "model_info")
 
+    def further(self, name: str) -> Any:
+        """Return one of this version's own keys, None where there is none.
+
+        The graph, which is nearly all of META, stays unparsed where the key stands behind it.
+
+        Raises
+        ------
+        MalformedChunkError
+            as ``document``, where that has to be parsed.
+        """
+        if self._document is None:
+            start = self._text.rfind(f',"{name}":')
+            if start >= 0 and name in (tail := self._parse_tail(start)):
+                return tail[name]
+            if f'"{name}"' not in self._text and not _may_spell_otherwise(self._text):
+                return None
+        return self.document.get(name)
+
+    def _parse_tail(self, start: int) -> dict[str, Any]:
+        """Return the keys from the comma at start to the end; empty if that is not at the top level.
+
+        In JSON a comma and a quoted key are nowhere within a string, and what is behind a key inside the
+        graph closes more than it opens. Of two equal keys the last one counts, as in the whole.
+        """
+        if start < self._tail[0]:
+            try:
+                tail = self._decoder.decode("{" + self._text[start + 1 :])
+            except (ValueError, RecursionError):
+                return {}
+            self._tail = (start, tail)
+        return self._tail[1]
+
     def _parse_core(self) -> dict[str, Any]:
         """Return ``gen5_metadata``, alone where it stands first as this package writes it."""
         if self._text.startswith(_HEAD):
@@ -80,6 +114,11 @@ class Manifest:
         return found
 
 
+def _may_spell_otherwise(text: str) -> bool:
+    """Tell whether text may hold a key of small letters that is spelled with escapes."""
+    return "\\u006" in text or "\\u007" in text
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMeta:
     """META as stored: one zstd frame, its SHA-256 being the file's root."""
@@ -89,6 +128,24 @@ class StoredMeta:
     @property
     def root(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
+
+
+def read_meta(source: Source, header: Header, limits: spec.Limits) -> StoredMeta:
+    """Return META as it is stored.
+
+    Raises
+    ------
+    LimitError, TruncatedError
+    """
+    size_bytes = header.chunk_table_size
+    if size_bytes > limits.meta_stored_bytes:
+        raise LimitError(
+            f"takes {size_bytes} bytes, the limit is {limits.meta_stored_bytes}; "
+            "if you trust the file, pass larger Limits",
+            chunk=spec.META,
+            offset=header.chunk_table_offset,
+        )
+    return StoredMeta(source.read(header.chunk_table_offset, size_bytes, chunk=spec.META))
 
 
 def decode_meta(stored: bytes, offset: int, limits: spec.Limits, *, strict: bool = True) -> Manifest:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from . import spec
 from .chunks import check_digest, check_frame, inflate
+from .errors import LimitError
 from .records import ChunkRow
-from .source import FileSource
+from .source import Source
 
 BLOCK_BYTES = 2**20
 """Read and hashed in turn, so that a block is hashed while it is still in the processor's cache."""
@@ -27,7 +28,7 @@ READ_AHEAD_BYTES = 4 * 2**20
 
 
 def read_payload(
-    source: FileSource, row: ChunkRow, *, limits: spec.Limits, verify: bool = True
+    source: Source, row: ChunkRow, *, limits: spec.Limits, verify: bool = True
 ) -> npt.NDArray[np.uint8]:
     """Return the payload of a chunk as new writable memory, uint8, shape (uncompressed_size,).
 
@@ -52,7 +53,7 @@ def read_payload(
     return payload
 
 
-def check_payload(source: FileSource, row: ChunkRow, *, limits: spec.Limits) -> None:
+def check_payload(source: Source, row: ChunkRow, *, limits: spec.Limits) -> None:
     """Check every byte of a stored chunk: stored bytes, frame header and payload; keep nothing of it.
 
     Raises
@@ -74,7 +75,23 @@ def check_payload(source: FileSource, row: ChunkRow, *, limits: spec.Limits) -> 
     check_digest(digest.hexdigest(), row.hash, row, "payload")
 
 
-def _read_blocks(source: FileSource, row: ChunkRow, payload: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
+def check_text_size(row: ChunkRow, limits: spec.Limits) -> None:
+    """Check that JSON in a chunk is no larger than META may be: parsed, it takes many times its size.
+
+    Raises
+    ------
+    LimitError
+    """
+    if row.uncompressed_size > limits.meta_decoded_bytes:
+        raise LimitError(
+            f"is JSON of {row.uncompressed_size} bytes, the limit is {limits.meta_decoded_bytes}; "
+            "if you trust the file, pass larger Limits",
+            chunk=str(row),
+            offset=row.offset,
+        )
+
+
+def _read_blocks(source: Source, row: ChunkRow, payload: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
     """Fill payload and yield each block once it is read, the next ones being read ahead by another thread."""
 
     def read(position: int) -> memoryview:
@@ -90,7 +107,7 @@ def _read_blocks(source: FileSource, row: ChunkRow, payload: npt.NDArray[np.uint
         yield from reader.map(read, positions)
 
 
-def _inflate_checked(source: FileSource, row: ChunkRow, limits: spec.Limits, verify: bool) -> bytes:
+def _inflate_checked(source: Source, row: ChunkRow, limits: spec.Limits, verify: bool) -> bytes:
     """Return frame header and payload of a compressed chunk, its stored bytes checked before zstd."""
     stored = np.empty(row.compressed_size, np.uint8).data
     source.read_into(stored, row.offset, chunk=str(row))

@@ -6,24 +6,32 @@ Source: FORMAT.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from . import jsontext, spec
+from . import jsontext, reports, spec
+from .carrier import CarrierSource, counted, open_source
+from .carrier_meta import KEY, Carrier, parse_carrier
 from .environment import Environment, parse_environment
-from .errors import LimitError, MalformedChunkError, naming_file
+from .errors import ChecksumError, naming_file
 from .header import check_seal, parse_header
-from .manifest import StoredMeta, decode_meta
-from .payloads import check_payload, read_payload
-from .records import ChunkRow, Header, Report, Trailer
-from .source import FileSource
+from .keys import PublicKey
+from .manifest import StoredMeta, decode_meta, read_meta
+from .payloads import check_payload, check_text_size, read_payload
+from .picture import ShownImage, collect_images
+from .records import ChunkRow, Header, Report, Signature, Trailer, Trust
+from .signatures import check_signatures, read_envelope, refuse_invalid
+from .source import Source
 from .stored import Latents, StoredImage, collect_latents
 from .table import parse_rows
 from .threads import run_each
+from .trailers import read_trailers
+from .trusted_keys import load_trusted_keys, weigh
 
 Kind = TypeVar("Kind")
 
@@ -37,8 +45,8 @@ def open(
 
     Parameters
     ----------
-    path : a regular file, of version 1.0 or 1.1
-    verify : check the seal now, and every digest as something is read
+    path : a regular file, of version 1.0 or 1.1, or a PNG that carries one
+    verify : check seal and signatures now, and every digest as something is read
     limits : what reading may cost
 
     Raises
@@ -51,7 +59,7 @@ def open(
     Source: FORMAT.md.
     """
     with naming_file(path):
-        source = FileSource(path)
+        source = open_source(path, limits)
         try:
             return Gen5File(source, verify=verify, limits=limits)
         except BaseException:
@@ -67,17 +75,22 @@ class Gen5File:
     header : Header
     rows : tuple of ChunkRow, the chunk table
     latents : Mapping of name -> StoredTensor, in the order they were saved
-    images : tuple of StoredImage
+    images : tuple of StoredImage; the PNG that carries a record is among them
+    carrier : Carrier, what the record says of that PNG; None in a file on its own
     trailers : tuple of Trailer, what follows META
     root : str, SHA-256 (hex) of META, which stands for the whole content
     """
 
-    def __init__(self, source: FileSource, *, verify: bool, limits: spec.Limits) -> None:
+    def __init__(self, source: Source, *, verify: bool, limits: spec.Limits) -> None:
         self._source, self._verify, self._limits = source, verify, limits
         data = source.read(0, min(spec.HEADER_SIZE, source.size_bytes), chunk="header")
         self.header: Header = parse_header(data, source.size_bytes)
-        stored_meta = self._read_meta(data)
+        stored_meta = read_meta(source, self.header, limits)
+        if verify:
+            check_seal(data, self.header, stored_meta.data)
         self.root: str = stored_meta.root
+        self.trailers: tuple[Trailer, ...] = tuple(read_trailers(source, self.header, limits))
+        self._signatures = self._check_signatures(source) if verify else None
         self._manifest = decode_meta(
             stored_meta.data,
             self.header.chunk_table_offset,
@@ -85,14 +98,10 @@ class Gen5File:
             strict=self.header.version_minor > 0,
         )
         self.rows: tuple[ChunkRow, ...] = parse_rows(self._manifest.core, self.header, limits)
-        self.trailers: tuple[Trailer, ...] = tuple(self._read_trailers())
         self.latents: Latents = collect_latents(
             self.rows, self._read, alias_single=self.header.version_minor == 0
         )
-        data_rows = [row for row in self.rows if row.type == spec.DATA]
-        self.images: tuple[StoredImage, ...] = tuple(
-            StoredImage(row, self._read, limits, self.path) for row in data_rows
-        )
+        _ = isinstance(source, CarrierSource) and self._picture
 
     def __enter__(self) -> Gen5File:
         return self
@@ -116,6 +125,24 @@ class Gen5File:
         return str(self._source.path)
 
     @property
+    def carrier(self) -> Carrier | None:
+        return None if self._picture is None else self._picture.carrier
+
+    @cached_property
+    def images(self) -> tuple[StoredImage, ...]:
+        return collect_images(self.rows, self._read, self._limits, self._picture, self.path)
+
+    @cached_property
+    def _picture(self) -> ShownImage | None:
+        """The PNG that carries this record; None for a file on its own."""
+        value = self._further(KEY, dict)
+        if value is None and not isinstance(self._source, CarrierSource):
+            return None
+        with naming_file(self.path):
+            carrier = parse_carrier(value, rows=self.rows, offset=self.header.chunk_table_offset)
+            return ShownImage(carrier, self._source, self._limits, self.path, verify=self._verify)
+
+    @property
     def version(self) -> spec.Version:
         """Version of the format, e.g. ``(1, 1)``."""
         return self.header.version
@@ -124,6 +151,34 @@ class Gen5File:
     def sealed(self) -> bool:
         """Whether damage to header and META shows; true from version 1.1 on."""
         return self.header.sealed
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Signatures over the root, in the order they are stored; none in a file that is not signed.
+
+        One that does not fit was an error when the file was opened; with ``verify=False`` it is ``invalid``.
+        """
+        if self._signatures is None:
+            with naming_file(self.path):
+                envelope = read_envelope(self._source, self.trailers, self._limits)
+                self._signatures = check_signatures(envelope, self.root)
+        return self._signatures
+
+    def trust(self, trusted: Iterable[PublicKey] | None = None) -> Trust:
+        """Return what the signatures are worth: by whom, and whether those keys are trusted.
+
+        Parameters
+        ----------
+        trusted : None for the keys in your own list, see ``load_trusted_keys``
+
+        Raises
+        ------
+        InvalidKeyError
+            if the file is signed and your list cannot be used.
+        """
+        if trusted is None:
+            trusted = load_trusted_keys() if self.signatures else ()
+        return weigh(self.signatures, trusted)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -192,86 +247,51 @@ class Gen5File:
             return None
         with naming_file(self.path):
             further = self._further("environment", dict) or {}
-            self._check_text_size(row)
+            check_text_size(row, self._limits)
             payload = self._read(row).tobytes()
             return parse_environment(
                 payload, chunk=str(row), offset=row.offset, further=further, hardware=self.hardware
             )
 
-    def verify(self, *, threads: int | None = None) -> Report:
+    def verify(
+        self, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Report:
         """Check every byte and return what was looked at.
 
         Parameters
         ----------
         threads : how many chunks are checked side by side; None for one per processor, at most 4
+        progress : called with the bytes read so far and with all there are, one call at a time, from
+            whatever thread reads; what it raises ends the check
 
         Raises
         ------
         FormatError
             in one of its kinds, at the first thing that does not match.
         """
+        checked_bytes = reports.checked_bytes(self.header, self.rows, self.trailers)
+        source, picture = self._source, self._picture
+        if progress is not None:
+            total_bytes = checked_bytes + (picture.check_bytes if picture else 0)
+            source = counted(source, lambda done_bytes: progress(done_bytes, total_bytes))
         with naming_file(self.path):
-            self._check_seal()
+            self._check_seal(source)
+            signatures = self._check_signatures(source)
             self._check_document()
-            run_each(lambda row: check_payload(self._source, row, limits=self._limits), self.rows, threads)
+            run_each(lambda row: check_payload(source, row, limits=self._limits), self.rows, threads)
             _ = self.environment
+            notes = list(reports.unchecked(self.header, self.rows, self.trailers, signatures))
+            if picture is not None:
+                notes += picture.check(source)
+                checked_bytes += picture.size_bytes
             return Report(
                 version=self.version,
                 sealed=self.sealed,
                 root=self.root,
                 chunk_count=len(self.rows),
-                checked_bytes=self.header.meta_end - self._gap_bytes(),
-                notes=tuple(self._notes()),
-            )
-
-    def _read_meta(self, data: bytes) -> StoredMeta:
-        size_bytes = self.header.chunk_table_size
-        if size_bytes > self._limits.meta_stored_bytes:
-            raise LimitError(
-                f"takes {size_bytes} bytes, the limit is {self._limits.meta_stored_bytes}; "
-                "if you trust the file, pass larger Limits",
-                chunk=spec.META,
-                offset=self.header.chunk_table_offset,
-            )
-        stored = self._source.read(self.header.chunk_table_offset, size_bytes, chunk=spec.META)
-        if self._verify:
-            check_seal(data, self.header, stored)
-        return StoredMeta(stored)
-
-    def _read_trailers(self) -> Sequence[Trailer]:
-        """Return what follows META: frames that fill the file to its end."""
-        trailers: list[Trailer] = []
-        offset, end = self.header.meta_end, self.header.file_size
-        while offset < end:
-            if len(trailers) >= self._limits.chunks:
-                raise LimitError(f"more than {self._limits.chunks} trailers", chunk="trailer", offset=offset)
-            if end - offset < spec.FRAME_SIZE:
-                raise MalformedChunkError(
-                    f"{end - offset} bytes after META are no frame", chunk="trailer", offset=offset
-                )
-            frame = self._source.read(offset, spec.FRAME_SIZE, chunk="trailer")
-            kind, flags, size_bytes = spec.FRAME.unpack(frame)
-            if size_bytes > end - offset - spec.FRAME_SIZE:
-                raise MalformedChunkError(
-                    f"claims {size_bytes} bytes, {end - offset - spec.FRAME_SIZE} are left",
-                    chunk="trailer",
-                    offset=offset,
-                )
-            trailers.append(
-                Trailer(kind.decode("latin-1"), flags.decode("latin-1"), offset + spec.FRAME_SIZE, size_bytes)
-            )
-            offset += spec.FRAME_SIZE + size_bytes
-        return trailers
-
-    def _check_text_size(self, row: ChunkRow) -> None:
-        """Check that JSON in a chunk is no larger than META may be: parsed, it takes many times its size."""
-        limit = self._limits.meta_decoded_bytes
-        if row.uncompressed_size > limit:
-            raise LimitError(
-                f"is JSON of {row.uncompressed_size} bytes, the limit is {limit}; "
-                "if you trust the file, pass larger Limits",
-                chunk=str(row),
-                offset=row.offset,
+                checked_bytes=checked_bytes,
+                notes=tuple(notes),
+                signatures=signatures,
             )
 
     def _read(self, row: ChunkRow) -> npt.NDArray[np.uint8]:
@@ -282,37 +302,29 @@ class Gen5File:
         return self._expect(kind, self._manifest.model_info.get(name, default), name)
 
     def _further(self, name: str, kind: type[Kind]) -> Kind | None:
-        value = self.metadata.get(name)
+        with naming_file(self.path):
+            value = self._manifest.further(name)
         return None if value is None else self._expect(kind, value, name)
 
     def _expect(self, kind: type[Kind], value: Any, name: str) -> Kind:
         with naming_file(self.path):
             return jsontext.expect(kind, value, name, chunk=spec.META, offset=self.header.chunk_table_offset)
 
-    def _check_seal(self) -> None:
+    def _check_seal(self, source: Source) -> None:
         """Check the seal over what is in the file now; it may have changed since it was opened."""
-        data = self._source.read(0, spec.HEADER_SIZE, chunk="header")
-        stored = self._source.read(
-            self.header.chunk_table_offset, self.header.chunk_table_size, chunk=spec.META
-        )
-        check_seal(data, parse_header(data, self._source.size_bytes), stored)
+        data = source.read(0, spec.HEADER_SIZE, chunk="header")
+        stored = source.read(self.header.chunk_table_offset, self.header.chunk_table_size, chunk=spec.META)
+        check_seal(data, parse_header(data, source.size_bytes), stored)
+        if StoredMeta(stored).root != self.root:
+            raise ChecksumError("changed after the file was opened; open it again", chunk=spec.META)
+
+    def _check_signatures(self, source: Source) -> tuple[Signature, ...]:
+        """Check every signature over the stored META; SignatureError if one does not fit."""
+        signatures = check_signatures(read_envelope(source, self.trailers, self._limits), self.root)
+        refuse_invalid(signatures, offset=self.header.meta_end)
+        return signatures
 
     def _check_document(self) -> None:
         """Read every field of META once, so that each is of its kind."""
         _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
         _ = self.date, self.tags, self.comfyui, self.capture, self.resources
-
-    def _gap_bytes(self) -> int:
-        """Return how many bytes lie between chunks and belong to nothing; version 1.0 only."""
-        stored = sum(row.compressed_size for row in self.rows)
-        return self.header.chunk_table_offset - spec.HEADER_SIZE - stored
-
-    def _notes(self) -> Sequence[str]:
-        notes = [] if self.sealed else ["version 1.0 has no seal: damage to header and META may not show"]
-        if gap_bytes := self._gap_bytes():
-            notes.append(f"{gap_bytes} bytes between chunks belong to nothing and are not checked")
-        known = (spec.LATN, spec.DATA, spec.ENVC)
-        notes += [
-            f"{row} is of a type that this reader does not know" for row in self.rows if row.type not in known
-        ]
-        return notes + [f"trailer {trailer.type!r} is not checked: unknown type" for trailer in self.trailers]

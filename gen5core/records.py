@@ -94,6 +94,57 @@ class Trailer:
     size_bytes: int
 
 
+SignatureState = Literal["valid", "invalid", "unchecked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature over a file's root: whose key, and whether it fits. Whose key that is, it cannot say."""
+
+    key_id: str
+    """32 hex digits that stand for the key."""
+    public_key: str
+    """``gen5-ed25519 <base64>``."""
+    state: SignatureState
+    reason: str = ""
+    """Why it is not valid, or was not checked."""
+
+    def __str__(self) -> str:
+        if self.state == "valid":
+            return f"signed by {self.key_id}"
+        told = "not valid" if self.state == "invalid" else "not checked"
+        return f"signature by {self.key_id} {told}: {self.reason}"
+
+
+TrustWord = Literal["unsigned", "unchecked", "invalid", "signed", "trusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the signatures of a file are worth to you. Whether its bytes are intact, only ``verify()`` says."""
+
+    word: TrustWord
+    """``trusted`` if a valid signature is by a key in your list, ``signed`` if all are by others."""
+    signatures: tuple[Signature, ...]
+    names: Mapping[str, str]
+    """Key id -> what your list calls the key, for the valid signatures by keys in it."""
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """Return one line for each signature, or ``unsigned``."""
+        return list(map(self._told, self.signatures)) or ["unsigned"]
+
+    def _told(self, signature: Signature) -> str:
+        if signature.state != "valid":
+            return str(signature)
+        if signature.key_id not in self.names:
+            return f"{signature}, a key that is not in your list"
+        name = self.names[signature.key_id]
+        return f"{signature}{f' ({name})' if name else ''}, trusted"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What ``verify()`` looked at. It exists only when everything matched."""
@@ -105,6 +156,8 @@ class Report:
     checked_bytes: int
     notes: tuple[str, ...] = ()
     """What could not be checked and why, e.g. a trailer of an unknown type."""
+    signatures: tuple[Signature, ...] = ()
+    """None of them invalid, which would have been an error; unchecked ones are among the notes."""
 
 
 DriftKind = Literal["differs", "missing here", "missing in file"]

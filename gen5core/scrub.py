@@ -2,7 +2,8 @@
 
 Kept are the latents, the pixels, settings, prompts, resources and environment. Left out are the name of
 the machine, the workflow, the folders of absolute paths wherever a string holds one, and everything that
-this version does not know, since nobody can say what is in it.
+this version does not know, since nobody can say what is in it. A signature is over the whole content, so
+the scrubbed file has none; who owns it signs it again.
 
 Source: FORMAT.md, "META", "machine_name".
 """
@@ -18,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from . import images, reader, spec
+from .carrier_meta import KEY
 from .chunks import Payload
 from .container import check_suffix, write_payloads
 from .environment import Environment
@@ -34,7 +36,8 @@ GPU_KEPT: Final = frozenset(("name", "memory_gb", "driver", "cuda_version"))
 _MODEL_INFO_KEPT: Final = frozenset(
     ("model_name", "version", "date", "prompt", "tags", "generation_settings", "hardware_info")
 )
-_META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources", "environment"))
+_META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources", "environment", KEY))
+"""``carrier`` tells of the PNG only, whose picture becomes a chunk like any other."""
 _IMPORTED_KEPT: Final = frozenset(("from",))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _SHOWN_CHARACTERS: Final = 120
@@ -54,7 +57,7 @@ def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrit
 
     Parameters
     ----------
-    path : a file of version 1.0 or 1.1; every digest is checked
+    path : a file of version 1.0 or 1.1, or a PNG that carries one; every digest is checked
     out : ends in ``.gen5``; the file there is of version 1.1
     overwrite : replace a file at out; else FileExistsError
 
@@ -112,7 +115,8 @@ def _scrub_file(file: Gen5File, dropped: list[str]) -> _Scrubbed:
     for row in file.rows:
         if row.type not in (spec.LATN, spec.DATA, spec.ENVC):
             dropped.append(f"{row}: a type that is not known")
-    dropped += [f"trailer {trailer.type!r}" for trailer in file.trailers]
+    dropped += [f"trailer {trailer.type!r}" for trailer in file.trailers if trailer.type != spec.SIGN]
+    dropped += [f"the signature by {found.key_id}: what is written is unsigned" for found in file.signatures]
     payloads = [*_latent_payloads(file, cleaner), *_image_payloads(file, dropped)]
     if environment is not None:
         encoded = Payload(spec.ENVC, spec.NO_FLAGS, memoryview(environment.encode()), level=spec.LEVEL_TEXT)

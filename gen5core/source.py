@@ -1,4 +1,4 @@
-"""Positions and bytes: one regular file read at offsets, never mapped, safe to share between threads.
+"""Positions and bytes: a file read at offsets, never mapped, safe to share between threads.
 
 A mapped file that shrinks kills the process (SIGBUS); a read that comes back short is an error here.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import NotGen5Error, TruncatedError
@@ -15,11 +17,69 @@ from .errors import NotGen5Error, TruncatedError
 _HAS_PREADV = hasattr(os, "preadv")
 
 
-class FileSource:
-    """An open regular file of a fixed size, read at offsets into memory that the caller owns."""
+class Source(ABC):
+    """Bytes of a known number, read at offsets into memory that the caller owns.
+
+    Attributes
+    ----------
+    path : the file, or what stands for it in messages
+    size_bytes : size of the whole file
+    """
+
+    path: Path | str
+    size_bytes: int
+
+    def read(self, offset: int, size_bytes: int, *, chunk: str) -> bytes:
+        """Return size_bytes from offset.
+
+        Raises
+        ------
+        TruncatedError
+            if the file ends before.
+        """
+        buffer = bytearray(size_bytes)
+        self.read_into(memoryview(buffer), offset, chunk=chunk)
+        return bytes(buffer)
+
+    @abstractmethod
+    def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
+        """Fill target with the bytes from offset; raise as ``read``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class CountingSource(Source):
+    """Another source, and the bytes that were read of it told to a caller, from whatever thread reads.
+
+    Parameters
+    ----------
+    tell : called with the bytes read so far; what it raises ends the reading
+    """
+
+    def __init__(self, source: Source, tell: Callable[[int], None]) -> None:
+        self.path, self.size_bytes = source.path, source.size_bytes
+        self._source, self._tell = source, tell
+        self._lock, self._done_bytes = threading.Lock(), 0
+
+    def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
+        """Fill target with the bytes from offset, and tell."""
+        self._source.read_into(target, offset, chunk=chunk)
+        with self._lock:  # told in order, so that a bar never goes back
+            self._done_bytes += target.nbytes
+            self._tell(self._done_bytes)
+
+    def close(self) -> None:
+        """Close the other source."""
+        self._source.close()
+
+
+class FileSource(Source):
+    """An open regular file of a fixed size."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         flags = (
             os.O_RDONLY
             | getattr(os, "O_NONBLOCK", 0)
@@ -42,18 +102,6 @@ class FileSource:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-    def read(self, offset: int, size_bytes: int, *, chunk: str) -> bytes:
-        """Return size_bytes from offset.
-
-        Raises
-        ------
-        TruncatedError
-            if the file ends before.
-        """
-        buffer = bytearray(size_bytes)
-        self.read_into(memoryview(buffer), offset, chunk=chunk)
-        return bytes(buffer)
 
     def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
         """Fill target with the bytes from offset.

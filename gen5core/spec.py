@@ -42,6 +42,8 @@ LATN: Final = "LATN"
 DATA: Final = "DATA"
 ENVC: Final = "ENVC"
 META: Final = "META"
+SIGN: Final = "SIGN"
+"""The trailer that holds signatures over the root."""
 NO_FLAGS: Final = "0000"
 
 INITIAL_NOISE: Final = "initial_noise"
@@ -50,10 +52,16 @@ INITIAL_NOISE: Final = "initial_noise"
 U32_MAX: Final = 2**32 - 1
 MAX_FILE_BYTES: Final = U32_MAX
 """Every offset and size on disk is a u32, the file's own size included."""
+CARRIER: Final = b"gfVE"
+"""The PNG chunk that carries a file: ancillary, private, not to be copied by who changes pixels."""
+MAX_CARRIED_BYTES: Final = 2**31 - 1
+"""The most that a PNG chunk holds."""
 MAX_CHUNKS: Final = 1000
 """What the 0.1.0 package documents as its own limit."""
 MAX_INFLATED_BYTES: Final = 2**30
 """A payload above this is stored uncompressed: a reader never inflates more than this at once."""
+MAX_SIGNATURE_BYTES: Final = 2**16
+"""A signature takes some 170 bytes."""
 MAX_DIMENSIONS: Final = 32
 """numpy before 2.0 describes no more."""
 
@@ -81,5 +89,9 @@ class Limits:
     inflated_bytes: int = MAX_INFLATED_BYTES
     """One compressed chunk, inflated; a raw one is bounded by the file itself."""
     chunks: int = MAX_CHUNKS
+    signature_bytes: int = MAX_SIGNATURE_BYTES
+    """The SIGN trailer; some three hundred signatures."""
     image_pixels: int = 2**28
     """Pixels of one image, known before it is decoded; 16384 x 16384."""
+    png_chunks: int = 100_000
+    """Chunks of a PNG that are stepped over in search of the one that carries a file."""

@@ -19,10 +19,14 @@ import numpy as np
 
 from . import images as image_codec
 from . import jsontext, spec
+from .carrier_meta import Original
+from .carrier_writer import Shown, can_show, show_encoded, show_pixels, write_carrier
 from .chunks import Compression, Payload, check_compression
 from .container import check_size, check_suffix, write_payloads
 from .environment import Environment
 from .errors import EncodeError
+from .key_files import load_signing_key
+from .keys import SigningKey
 from .model_info import as_mapping, build_model_info
 from .tensors import encode_tensor, payload_bytes
 
@@ -65,12 +69,14 @@ def save(
     compression: Compression = "auto",
     half: bool = False,
     overwrite: bool = True,
+    signing_key: SigningKey | str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Write one GEN5 file of version 1.1, whole or not at all.
+    """Write one GEN5 file of version 1.1, on its own or in a PNG, whole or not at all.
 
     Parameters
     ----------
-    path : ends in ``.gen5``; its folder exists
+    path : ends in ``.gen5``, or in ``.png`` for a PNG that shows the first image and carries all the rest;
+        its folder exists
     latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8;
         a list or tuple of them is a nested latent
     images : encoded bytes (PNG, JPEG, WebP; kept as they are), or uint8 pixels of shape (H, W),
@@ -84,6 +90,8 @@ def save(
     compression : ``auto`` compresses what shrinks by a tenth; ``none``; ``zstd``
     half : store float32 latents as float16
     overwrite : replace a file at path; else FileExistsError
+    signing_key : the key, or the file of one, that signs the root; nothing of it goes into the file but its
+        public half
 
     Returns
     -------
@@ -92,15 +100,20 @@ def save(
     Raises
     ------
     EncodeError
-        before anything is written, naming what cannot be stored.
+        before anything is written, naming what cannot be stored, or the key that cannot be used.
+    ImportError
+        if signing_key is given and the package cryptography is not installed.
     OSError
         as the file system gives it; what stood at path is still there then.
 
     Source: FORMAT.md.
     """
     target = Path(path)
+    key = signing_key if isinstance(signing_key, (SigningKey, type(None))) else load_signing_key(signing_key)
     check_compression(compression)
-    check_suffix(target)
+    is_carrier = target.suffix.lower() == ".png"
+    if not is_carrier:
+        check_suffix(target)
     captured = Environment.capture() if CAPTURED in (environment, hardware) else None
     if not isinstance(environment, (Environment, _Captured, type(None))):
         raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
@@ -115,17 +128,29 @@ def save(
         hardware=told,
     )
     further = _collect_further(comfyui, capture, resources, kept)
-    chunks = [*_plan_latents(latents or {}, half), *_plan_images(images, further.get("comfyui", {}))]
+    pictures, texts = image_codec.split_batch(images), _graph_texts(further.get("comfyui", {}))
+    planned = [*_plan_latents(latents or {}, half), *_plan_images(pictures, texts)]
+    if is_carrier and not pictures:
+        raise _nothing_to_show(target)
+    row = len(planned) - len(pictures)
     if kept is not None:
-        chunks.append(_plan_environment(kept))
-    _check_sizes(chunks)
-    return write_payloads(
+        planned.append(_plan_environment(kept))
+    if not is_carrier:
+        _check_sizes(planned)
+        write: Callable[..., Path] = write_payloads
+    else:
+        if not isinstance(pictures[0], bytes) or can_show(pictures[0]):
+            del planned[row]
+        _check_sizes(planned, spec.MAX_CARRIED_BYTES)
+        write = partial(write_carrier, shown=_show(pictures[0], texts, row, compression))
+    return write(
         target,
-        [chunk.encode for chunk in chunks],
+        payloads=[chunk.encode for chunk in planned],
         model_info=model_info,
         further=further,
         compression=compression,
         overwrite=overwrite,
+        signing_key=key,
     )
 
 
@@ -143,19 +168,41 @@ def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
             yield _Planned(payload_bytes(name, tensor, half=half), encode)
 
 
-def _plan_images(images: Any, comfyui: Mapping[str, Any]) -> Iterator[_Planned]:
-    text = {
+def _graph_texts(comfyui: Mapping[str, Any]) -> dict[str, str]:
+    return {
         name: jsontext.dumps(comfyui[name], name)
         for name in ("prompt", "workflow")
         if comfyui.get(name) is not None
     }
-    for index, image in enumerate(image_codec.split_batch(images)):
+
+
+def _plan_images(images: Iterable[Any], texts: Mapping[str, str]) -> Iterator[_Planned]:
+    for index, image in enumerate(images):
         most_bytes = (
             len(image) if isinstance(image, bytes) else image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
         )
         if isinstance(image, bytes):
             image_codec.image_info(image)
-        yield _Planned(most_bytes, partial(_encode_image, image, index, text))
+        yield _Planned(most_bytes, partial(_encode_image, image, index, texts))
+
+
+def _nothing_to_show(target: Path) -> EncodeError:
+    return EncodeError(
+        f"{target.name!r} is to be a PNG that carries a record, and there is no image for it to show: "
+        f"give one, or name the file {target.stem}.gen5"
+    )
+
+
+def _show(
+    picture: bytes | np.ndarray[Any, Any], texts: Mapping[str, str], row: int, compression: Compression
+) -> Shown:
+    """Return the first image as the PNG that it will be; of one handed in as pixels, facts as of its chunk."""
+    if isinstance(picture, bytes):
+        info = image_codec.image_info(picture)
+        facts: dict[str, Any] = {"width": info.width, "height": info.height, "format": info.format}
+        return show_encoded(picture, texts, Original(row, {"index": 0, **facts}, compression))
+    facts = {"width": picture.shape[1], "height": picture.shape[0], "format": "PNG"}
+    return show_pixels(picture, texts, Original(row, {"index": 0, **facts}, compression))
 
 
 def _encode_image(image: bytes | np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
@@ -200,11 +247,11 @@ def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:
     return {**comfyui, "prompt": nodes}
 
 
-def _check_sizes(chunks: Sequence[_Planned]) -> None:
+def _check_sizes(chunks: Sequence[_Planned], most_bytes: int = spec.MAX_FILE_BYTES) -> None:
     if len(chunks) > spec.MAX_CHUNKS:
         raise EncodeError(
             f"{len(chunks)} latents and images are more than the {spec.MAX_CHUNKS} chunks of a file: "
             "store fewer images (images_stored first or none)"
         )
-    most_bytes = sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks)
-    check_size(most_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES)
+    needed_bytes = sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks)
+    check_size(needed_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES, most_bytes)

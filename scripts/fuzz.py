@@ -38,6 +38,7 @@ with atheris.instrument_imports(include=["gen5core"]):
 import forge  # noqa: E402
 import numpy as np  # noqa: E402
 import zstandard  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402, F401
 from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: E402, F401
 
 MOST_BYTES = 2**20
@@ -89,7 +90,7 @@ def _attempts(file: gen5core.Gen5File, verify: bool) -> list[Callable[[], Any]]:
         *checked,
         *(part.array for part in parts),
         *(image.array for image in file.images),
-        lambda: file.metadata,
+        lambda: (file.metadata, str(file.trust(()))),
         lambda: (file.settings, file.hardware, file.prompt, file.model_name, file.model_version, file.tags),
         lambda: (file.comfyui, file.capture, file.resources, file.date, repr(file), list(map(repr, parts))),
         lambda: _drift(file),

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import forge  # noqa: E402
+import signer  # noqa: E402
 from forge import Chunk  # noqa: E402
 
 CORPUS = ROOT / "tests" / "corpus"
@@ -47,7 +48,7 @@ class Case(NamedTuple):
 def header_cases() -> Iterator[Case]:
     header = forge.header_of(WHOLE)
     yield Case("NotGen5Error", "empty_file", r"starts with b'', a GEN5 file starts with b'GEN5'", b"")
-    yield Case("NotGen5Error", "png", r"starts with b'\\x89PNG'", forge.png(2, 2, b"abcd"))
+    yield Case("NotGen5Error", "png", r"is a plain PNG, without the gfVE chunk", forge.png(2, 2, b"abcd"))
     yield Case("NotGen5Error", "magic_small_letters", r"starts with b'gen5'", b"gen5" + WHOLE[4:])
     yield Case("TruncatedError", "magic_alone", r"header takes 32 bytes, the file has 4", b"GEN5")
     yield Case("TruncatedError", "header_31_bytes", r"header takes 32 bytes, the file has 31", WHOLE[:31])
@@ -173,6 +174,60 @@ def trailer_cases() -> Iterator[Case]:
         r"it must follow the header and end the file",
         forge.build([NOISE], trailer=forge.frame("SIGN", "0000", b""), before={"flags": 1}),
     )
+
+
+def signature_cases() -> Iterator[Case]:
+    def case(why: str, message: str, payload: bytes, error: str = "MalformedChunkError") -> Case:
+        return case_of(why, message, forge.frame("SIGN", "0000", payload), error)
+
+    def case_of(why: str, message: str, trailer: bytes, error: str = "MalformedChunkError") -> Case:
+        return Case(error, f"signature_{why}", message, forge.build([NOISE], trailer=trailer))
+
+    root = signer.root_of(forge.build([NOISE]))
+    other = signer.root_of(forge.build([PACKED]))
+    first, second = sorted(signer.entry(root, seed) for seed in (signer.SEED, bytes(32)))
+    name, sig = first
+    whole = signer.envelope(root, [first])
+    one_form = r"trailer 'SIGN' at offset \d+: is not in the one form that an envelope may have"
+    bad = "SignatureError"
+    yield case("changed", r"was changed; take another copy", signer.envelope(root, [(name, second[1])]), bad)
+    yield case("by_another_key", r"was changed", signer.envelope(root, [(second[0], sig)]), bad)
+    yield case("second_of_two", r"was changed", signer.envelope(root, [first, (second[0], sig)]), bad)
+    yield case("root_replaced", r"was changed", signer.envelope(root, [signer.entry(other)]), bad)
+    glued = signer.envelope(other, [signer.entry(other)])
+    yield case("of_another_file", rf"it is over the root {other.hex()[:16]}… and this file's is", glued, bad)
+    yield case("with_a_space", one_form, whole.replace(b",", b", ", 1))
+    yield case("with_a_line_feed", one_form, whole + b"\n")
+    yield case("key_twice", one_form, whole.replace(b"{", b'{"payload":"",', 1))
+    yield case("further_key", one_form, whole[:-1] + b',"x":0}')
+    loose = f"{sig[:-3]}{chr(ord(sig[-3]) + 1)}=="  # the same 64 bytes
+    yield case("base64_spare_bits", one_form, signer.envelope(root, [(name, loose)]))
+    yield case("base64_url_alphabet", r"is no DSSE envelope", whole.replace(sig.encode(), b"-_" * 43 + b"=="))
+    yield case("escaped", one_form, whole.replace(b"gen5-", b"\\u0067en5-"))
+    yield case("number_for_a_name", r"is no DSSE envelope", whole.replace(f'"{name}"'.encode(), b"1"))
+    yield case("not_json", r"its text is not strict JSON", b"a signature")
+    yield case("not_utf8", r"its text is not UTF-8", b"\xff")
+    yield case("list", r"is no DSSE envelope", b"[]")
+    yield case("deep", r"nested too deeply", b"[" * 5000)
+    yield case("of_nobody", r"holds no signature", signer.envelope(root, []))
+    yield case("out_of_order", r"out of order, or two by one key", signer.envelope(root, [second, first]))
+    yield case("twice_by_one_key", r"out of order, or two by one key", signer.envelope(root, [first, first]))
+    kind = "application/vnd.in-toto+json"
+    yield case("payload_type", r"is over a 'application/vnd.in-toto", signer.envelope(root, [first], kind))
+    commented = signer.envelope(root, [(f"{name} anna", sig)])
+    yield case("key_with_comment", r"names a key as 'gen5-ed25519 .* anna'", commented)
+    weak = "gen5-ed25519 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    yield case("weak_key", r"names a key that is none: .* small order", signer.envelope(root, [(weak, sig)]))
+    ssh = signer.envelope(root, [("ssh-ed25519 AAAA", sig)])
+    yield case("other_kind_of_key", r"names a key that is none: starts with 'ssh-ed25519'", ssh)
+    yield case("short", r"has a signature of 63 bytes, not 64", signer.envelope(root, [(name, "A" * 84)]))
+    frame = forge.frame("SIGN", "0000", whole)
+    yield case_of("trailer_twice", r"does not lie first after META", frame + frame)
+    yield case_of(
+        "trailer_second", r"does not lie first after META", forge.frame("NOTE", "0000", b"") + frame
+    )
+    flags = forge.frame("SIGN", "0001", whole)
+    yield case_of("flags", r"its frame header is b'SIGN0001.*', not b'SIGN0000", flags)
 
 
 def meta_frame_cases() -> Iterator[Case]:
@@ -817,9 +872,29 @@ def _large_latent() -> bytes:
     )
 
 
+def carrier_cases() -> Iterator[Case]:
+    """PNGs that carry a record wrongly, told apart by their content."""
+    whole = forge.carrier()
+    chunk = whole.index(b"gfVE") - 4
+    end = len(whole) - 12
+    bad = "MalformedChunkError"
+    yield Case(
+        "TruncatedError", "png_cut_in_its_record", r"its gfVE takes \d+ bytes, the PNG ends", whole[: end - 9]
+    )
+    yield Case("TruncatedError", "png_without_end", r"before its IEND: it was cut", whole[:end])
+    yield Case(bad, "png_with_two_records", r"is the second of 2", whole[:end] + whole[chunk:])
+    yield Case(bad, "png_with_a_file_on_its_own", r"carrier is None", forge.carrier(facts=None))
+    yield Case(bad, "png_with_an_odd_index", r"carrier.index is 1", forge.carrier(facts={"index": 1}))
+    yield Case(bad, "png_with_bytes_behind_its_record", r"1 bytes follow the end", forge.carrier(behind=b"!"))
+    yield Case("ChecksumError", "png_with_wrong_crc", r"gfVE .*the CRC is", forge.flipped(whole, end - 1, 1))
+    changed = forge.carrier(shown=b"\0\x40\x80\xfe")
+    yield Case("ChecksumError", "png_with_other_pixels", r"\(2×2\) was changed after it was saved", changed)
+
+
 MAKERS: tuple[Callable[[], Iterator[Case]], ...] = (
     header_cases,
     trailer_cases,
+    signature_cases,
     meta_frame_cases,
     meta_text_cases,
     document_cases,
@@ -829,6 +904,7 @@ MAKERS: tuple[Callable[[], Iterator[Case]], ...] = (
     payload_cases,
     environment_cases,
     image_cases,
+    carrier_cases,
 )
 
 
@@ -863,6 +939,7 @@ def write_valid(folder: Path) -> int:
             expected = {"sha256": forge.sha256(data), "root": forge.sha256(forge.meta_of(data)), **expected}
             text = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
             (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / "forged-1.1_carrier.png").write_bytes(forge.carrier())
     return len(list(folder.glob("*.gen5")))
 
 
@@ -958,6 +1035,12 @@ def _golden_new(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         "gen5core-1.1_nothing": ({}, {"environment": None}, None, {}),
         "gen5core-1.1_odd_arrays": (odd, {"environment": None, "compression": "none"}, None, {}),
         "gen5core-1.1_zstd": (odd, {"environment": None, "compression": "zstd"}, png, {}),
+        "gen5core-1.1_signed": (
+            {"initial_noise": np.arange(16, dtype=np.float32).reshape(1, 4, 2, 2)},
+            {"environment": None, "signing_key": gen5core.SigningKey.from_seed(signer.SEED)},
+            png,
+            {},
+        ),
     }
     for name, (latents, how, image, facts) in cases.items():
         path = folder / f"{name}.gen5"
@@ -979,7 +1062,16 @@ def _golden_forged(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     files = {
         "forged-1.1_trailer": (
             [1, 1],
-            forge.build([NOISE], trailer=forge.frame("SIGN", "0000", b"a signature")),
+            forge.build([NOISE], trailer=forge.frame("NOTE", "0000", b"a note")),
+        ),
+        "forged-1.1_signed": ([1, 1], signer.signed(forge.build([NOISE]))),
+        "forged-1.1_signed_twice_and_note": (
+            [1, 1],
+            signer.with_trailer(
+                forge.build([NOISE]),
+                signer.trailer(signer.root_of(forge.build([NOISE])), signer.SEED, bytes(32))
+                + forge.frame("NOTE", "0000", b"a note"),
+            ),
         ),
         "forged-1.0_gaps": ([1, 0], forge.build([NOISE], minor=0, gap=bytes(4))),
         "forged-1.9_later_minor": ([1, 9], forge.build([NOISE], minor=9)),

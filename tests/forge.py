@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 HEADER_BYTES = 32
@@ -310,6 +311,42 @@ def png(width: int, height: int, pixels: bytes | None = None, *, depth: int = 8)
         lines = b"".join(b"\0" + pixels[at : at + width] for at in range(0, len(pixels), width))
         parts.append(_png_chunk(b"IDAT", zlib.compress(lines, 0)))
     return b"".join([*parts, _png_chunk(b"IEND", b"")])
+
+
+def carrier(
+    *,
+    facts: Mapping[str, Any] | None = MappingProxyType({}),
+    shown: bytes = b"\0\x40\x80\xff",
+    behind: bytes = b"",
+) -> bytes:
+    """Return a PNG of 2 x 2 grey pixels that carries a record with a latent of three values.
+
+    Parameters
+    ----------
+    facts : what META's ``carrier`` says instead; None for no such key
+    shown : the pixels; the record is always of 00 40 80 ff
+    behind : bytes in the chunk, behind the record
+    """
+    pixels = b"\0\x40\x80\xff"
+    written, seen = png(2, 2, pixels), png(2, 2, shown)
+    said = {
+        "index": 0,
+        "shape": [2, 2, 1],
+        "pixels_sha256": sha256(struct.pack("<III", 2, 2, 1) + pixels),
+        "png_sha256": sha256(written),
+        "png_bytes": len(written),
+        "original": {
+            "row": 1,
+            "extra": {"index": 0, "width": 2, "height": 2, "format": "PNG"},
+            "compression": "none",
+            "added_texts": 0,
+            "deflated": False,
+            "sha256": sha256(written),
+        },
+    }
+    edit = None if facts is None else lambda document: document.update(carrier={**said, **facts})
+    record = build([float32("initial_noise", [0.5, -1.25, 2.0])], edit=edit)
+    return seen[:-12] + _png_chunk(b"gfVE", record + behind) + seen[-12:]
 
 
 def xxh64(data: bytes) -> int:

@@ -384,7 +384,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
 def test_bad_value_leaves_no_file(tmp_path: Path, name: str, existing: bool) -> None:
     """A value that cannot be stored is our EncodeError; what stood there stays, and nothing is left."""
     values, message = BAD_VALUES[name]
-    path = tmp_path / ("a.png" if name == "suffix" else "a.gen5")
+    path = tmp_path / ("a.jpg" if name == "suffix" else "a.gen5")
     if existing:
         path.write_bytes(b"what stood there")
     with pytest.raises(EncodeError, match=message):

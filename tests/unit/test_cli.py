@@ -29,7 +29,19 @@ PROMPT = {
     "3": {"class_type": "KSampler", "inputs": {"seed": 42, "steps": 20}},
     "10": {"class_type": "LoadImage", "inputs": {"image": "/home/anna/cat.png"}},
 }
-COMMANDS = ["info", "verify", "extract", "env", "diff", "import", "export", "scrub"]
+COMMANDS = [
+    "info",
+    "verify",
+    "extract",
+    "env",
+    "diff",
+    "import",
+    "export",
+    "scrub",
+    "keygen",
+    "sign",
+    "trust",
+]
 WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
 NOISE = np.arange(16, dtype=np.float32).reshape(1, 4, 2, 2)
 PIXELS = np.zeros((64, 48, 3), np.uint8)
@@ -93,7 +105,10 @@ def test_each_help_documents_its_exit_codes(name: str) -> None:
     result = run(name, "--help")
     text = " ".join(result.stdout.split())
     expected = {
-        "verify": "Exit codes: 0 fine, 1 if a file is damaged, 2 an error, told in one line on stderr.",
+        "verify": (
+            "Exit codes: 0 fine, 1 if a file is damaged, or not signed by KEY, 2 an error, told in one line on "
+            "stderr."
+        ),
         "env": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
         "diff": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
     }
@@ -111,7 +126,7 @@ ERRORS = {
     "diff a.gen5 no.gen5": "no.gen5: no such file or folder; check the path",
     "info .": ".: . is a folder, not a regular file",
     "export a.gen5 -o x.gif": (
-        "x.gif does not say what to write: name it with --to latent|safetensors|png "
+        "x.gif does not say what to write: name it with --to latent|safetensors|png|gen5 "
         "(see gen5core export --help)"
     ),
     "extract a.gen5 --workflow --metadata -o x": (
@@ -252,10 +267,10 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
         "import os, signal, sys, gen5core.cli_verify as v\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
         "check, count = v._check, []\n"
-        "def stop(path):\n"
+        "def stop(path, signed_by):\n"
         "    count.append(path)\n"
         "    if len(count) == 2: os.kill(os.getpid(), signal.SIGINT); __import__('time').sleep(60)\n"
-        "    return check(path)\n"
+        "    return check(path, signed_by)\n"
         "v._check = stop\n"
         "from gen5core.cli import main; sys.exit(main())\n"
     )
@@ -263,7 +278,7 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
         damaged(tmp_path / f"{name}.gen5")
     result = spawn("verify", tmp_path, program=("-c", script), text=True)
     assert result.returncode == cli_group.INTERRUPTED
-    assert result.stdout.splitlines()[-1] == "1 file checked, 0 whole (0 B), 1 damaged, interrupted"
+    assert result.stdout.splitlines()[-1] == "1 file checked, 0 intact (0 B), 1 damaged, interrupted"
     assert (
         result.stderr.strip() == "gen5core: error: interrupted; nothing that was being written is left behind"
     )
@@ -398,10 +413,13 @@ def test_verify_names_each_damaged_file_in_one_line(tmp_path: Path) -> None:
     assert lines[0].startswith(
         f"damaged  {tmp_path}/deep/bad.gen5: chunk 0 (LATN 'initial_noise') at offset 32: SHA-256"
     )
-    assert lines[1].startswith("2 files checked, 1 whole (")
+    assert lines[1].startswith("2 files checked, 1 intact (")
     assert lines[1].endswith("), 1 damaged")
     named = run("verify", tmp_path / "notes.txt")
-    assert (named.exit_code, named.stdout.splitlines()[-1]) == (1, "1 file checked, 0 whole (0 B), 1 damaged")
+    assert (named.exit_code, named.stdout.splitlines()[-1]) == (
+        1,
+        "1 file checked, 0 intact (0 B), 1 damaged",
+    )
 
 
 def test_verify_of_whole_files_is_quiet_and_says_how_many(tmp_path: Path) -> None:
@@ -410,7 +428,7 @@ def test_verify_of_whole_files_is_quiet_and_says_how_many(tmp_path: Path) -> Non
     result = run("verify", path, tmp_path, path)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [result.stdout.strip()]
-    assert result.stdout.startswith("1 file checked, 1 whole (")
+    assert result.stdout.startswith("1 file checked, 1 intact (")
 
 
 def test_verify_as_json(tmp_path: Path) -> None:
@@ -459,7 +477,7 @@ def test_an_unreadable_file_is_not_called_damaged(tmp_path: Path, monkeypatch: p
     result = run("verify", path)
     assert (result.exit_code, result.stdout.splitlines()) == (
         2,
-        [f"unreadable  {path}: Permission denied", "1 file checked, 0 whole (0 B), 1 unreadable"],
+        [f"unreadable  {path}: Permission denied", "1 file checked, 0 intact (0 B), 1 unreadable"],
     )
 
 

@@ -24,7 +24,7 @@ import gen5core
 from gen5core import FormatError, MalformedChunkError, TruncatedError
 
 VALID = Path(__file__).parents[1] / "corpus" / "valid"
-TRAILER = b"one signature"
+TRAILER = b"a later note"
 FRAME_BYTES = 12
 QUICK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -40,7 +40,7 @@ def whole_file() -> bytes:
             forge.Chunk("DATA", "0000", forge.png(2, 2, b"abcd"), {"index": 0}, compressed=True),
             forge.environment({"os": "name=os;version=Linux 6.8.0"}),
         ],
-        trailer=forge.frame("SIGN", "0000", TRAILER),
+        trailer=forge.frame("NOTE", "0000", TRAILER),
     )
 
 

@@ -166,6 +166,18 @@ class TestCache:
         assert hashlib.sha256(model.read_bytes()).hexdigest() == cache.digest(model, "full")
         assert 2 == len(counted)
 
+    def test_what_is_known_is_told_without_reading(
+        self, tmp_path: Path, model: Path, counted: list[Path]
+    ) -> None:
+        """``known`` tells a digest that is kept, and none once the file has changed; it never digests."""
+        cache = DigestCache(tmp_path / "cache.sqlite3")
+        assert cache.known(model, "full") is None
+        digest = cache.digest(model, "full")
+        assert (digest, None) == (cache.known(model, "full"), cache.known(model, "sampled"))
+        model.write_bytes(b"other weights")
+        assert cache.known(model, "full") is None
+        assert [model] == counted
+
     def test_a_link_is_its_target(self, tmp_path: Path, model: Path, counted: list[Path]) -> None:
         """A model reached through a link is not digested again; one of like content elsewhere is."""
         cache = DigestCache(tmp_path / "cache")

@@ -134,10 +134,10 @@ class TestLaziness:
         return save(target, latents=latents, images=png(), **FACTS)
 
     def test_open(self, stored: Path, reads: Reads) -> None:
-        """Opening reads the header and META, each once, and nothing else."""
+        """Opening reads 8 bytes that tell a PNG, the header and META, each once, and nothing else."""
         with gen5core.open(stored) as file:
             meta = (file.header.chunk_table_offset, file.header.chunk_table_size)
-        assert [(0, 32), meta] == reads
+        assert [(0, 8), (0, 32), meta] == reads
 
     def test_metadata(self, stored: Path, reads: Reads) -> None:
         """Every fact of META, and what is known of latents and images, takes no further read."""
@@ -268,6 +268,7 @@ class TestFields:
                 "chunk_count": 2,
                 "checked_bytes": target.stat().st_size,
                 "notes": (),
+                "signatures": (),
             }
             assert expected == asdict(file.verify())
 
@@ -532,18 +533,18 @@ class TestTrailers:
         """Trailers of unknown types are reported, and everything before them reads as ever."""
         save(target, latents={"a": noise(3)}, prompt="a cat")
         before = target.read_bytes()
-        target.write_bytes(with_trailers(before, trailer(b"SIGN", b"12345"), trailer(b"XXXX", b"")))
+        target.write_bytes(with_trailers(before, trailer(b"NOTE", b"12345"), trailer(b"XXXX", b"")))
         with gen5core.open(target) as file:
             end = len(before)
             assert (
-                Trailer("SIGN", "0000", end + 12, 5),
+                Trailer("NOTE", "0000", end + 12, 5),
                 Trailer("XXXX", "0000", end + 29, 0),
             ) == file.trailers
             report = file.verify()
             assert noise(3).tolist() == file.latents["a"].array().tolist()
             assert "a cat" == file.prompt
         assert (
-            "trailer 'SIGN' is not checked: unknown type",
+            "trailer 'NOTE' is not checked: unknown type",
             "trailer 'XXXX' is not checked: unknown type",
         ) == report.notes
         assert len(before) == report.checked_bytes
@@ -553,7 +554,7 @@ class TestTrailers:
         save(target, prompt="a cat")
         with gen5core.open(target) as file:
             root = file.root
-        target.write_bytes(with_trailers(target.read_bytes(), trailer(b"SIGN", b"12345")))
+        target.write_bytes(with_trailers(target.read_bytes(), trailer(b"NOTE", b"12345")))
         with gen5core.open(target) as file:
             assert root == file.root
 

@@ -181,13 +181,13 @@ def test_what_this_version_does_not_know_is_dropped(tmp_path: Path) -> None:
         document["gen5_metadata"]["model_info"]["author"] = "anna"
 
     chunks = [forge.Chunk("XTRA", "0000", b"anna"), forge.float32("initial_noise", [1.0])]
-    data = forge.build(chunks, edit=add_keys, trailer=forge.frame("SIGN", "0000", b"anna"))
+    data = forge.build(chunks, edit=add_keys, trailer=forge.frame("NOTE", "0000", b"anna"))
     (tmp_path / "a.gen5").write_bytes(data)
     assert scrub(tmp_path / "a.gen5", tmp_path / "b.gen5") == [
         "author",
         "notes",
         "chunk 0 (XTRA): a type that is not known",
-        "trailer 'SIGN'",
+        "trailer 'NOTE'",
     ]
     assert b"anna" not in (tmp_path / "b.gen5").read_bytes()
     with gen5core.open(tmp_path / "b.gen5") as file:

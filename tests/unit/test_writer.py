@@ -86,7 +86,7 @@ class TestArguments:
         """The path comes back as a Path; a string is one too."""
         assert [target, target] == [save(target), gen5core.save(str(target), environment=None)]
 
-    @pytest.mark.parametrize("name", ["a.png", "a", "a.gen5.bak"])
+    @pytest.mark.parametrize("name", ["a.jpg", "a", "a.gen5.bak"])
     def test_extension(self, tmp_path: Path, name: str) -> None:
         """Another extension is refused with the name it should have."""
         with pytest.raises(EncodeError) as raised:
@@ -172,6 +172,7 @@ class TestArguments:
             "compression": "auto",
             "half": False,
             "overwrite": True,
+            "signing_key": None,
         }
         assert defaults == {name: arguments[name].default for name in list(arguments)[1:]}
         assert {"KEYWORD_ONLY"} == {arguments[name].kind.name for name in defaults}

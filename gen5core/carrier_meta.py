@@ -1,0 +1,145 @@
+"""META's ``carrier``: what it says of the PNG that carries the record, parsed and written.
+
+Source: FORMAT.md, "PNG carrier".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from . import jsontext, spec
+from .chunks import Compression, check_compression
+from .errors import EncodeError, MalformedChunkError
+from .records import ChunkRow
+
+KEY: Final = "carrier"
+"""META's key."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What makes of the PNG the DATA chunk that it stands for."""
+
+    row: int
+    """Its place in the table of chunks."""
+    extra: Mapping[str, Any]
+    compression: Compression
+    added_texts: int = 0
+    """Chunks behind IHDR that were added."""
+    deflated: bool = False
+    """The pixel stream was stored blocks."""
+    sha256: str | None = None
+    """Of the payload; None where it never was one, the pixels having been saved straight into a PNG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """META's ``carrier``: which image the PNG is, what its pixels and its bytes hash to."""
+
+    index: int
+    shape: tuple[int, int, int]
+    """Height, width, channels."""
+    pixels_sha256: str
+    png_sha256: str
+    png_bytes: int
+    original: Original | None
+    """None where the image is a DATA chunk like any other, and the PNG only shows it."""
+
+
+def encode_carrier(carrier: Carrier) -> dict[str, Any]:
+    """Return a carrier as META has it."""
+    facts: dict[str, Any] = {
+        "index": carrier.index,
+        "shape": list(carrier.shape),
+        "pixels_sha256": carrier.pixels_sha256,
+        "png_sha256": carrier.png_sha256,
+        "png_bytes": carrier.png_bytes,
+    }
+    if (original := carrier.original) is not None:
+        facts["original"] = {
+            "row": original.row,
+            "extra": dict(original.extra),
+            "compression": original.compression,
+            "added_texts": original.added_texts,
+            "deflated": original.deflated,
+            **({"sha256": original.sha256} if original.sha256 else {}),
+        }
+    return facts
+
+
+def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], offset: int) -> Carrier:
+    """Return META's ``carrier``, every field checked.
+
+    Parameters
+    ----------
+    rows : the chunk table
+    offset : of META, for messages
+
+    Raises
+    ------
+    MalformedChunkError
+    """
+    fields = _Fields(value, KEY, offset)
+    images = sum(row.type == spec.DATA for row in rows)
+    original = _parse_original(fields, len(rows)) if "original" in fields.values else None
+    shape = fields.get("shape", list)
+    if len(shape) != 3 or not all(type(size) is int and 0 < size <= spec.U32_MAX for size in shape):
+        raise fields.fault("shape", shape, "height, width and channels")
+    return Carrier(
+        index=fields.number("index", images if original else images - 1),
+        shape=(shape[0], shape[1], shape[2]),
+        pixels_sha256=fields.digest("pixels_sha256"),
+        png_sha256=fields.digest("png_sha256"),
+        png_bytes=fields.number("png_bytes", 2**63),
+        original=original,
+    )
+
+
+def _parse_original(fields: _Fields, rows: int) -> Original:
+    part = _Fields(fields.values["original"], f"{KEY}.original", fields.offset)
+    compression = part.get("compression", str)
+    try:
+        check_compression(compression)
+    except EncodeError as error:
+        raise MalformedChunkError(f"{KEY}: {error}", chunk=spec.META, offset=fields.offset) from error
+    return Original(
+        row=part.number("row", rows),
+        extra=part.get("extra", dict),
+        compression=cast(Compression, compression),
+        added_texts=part.number("added_texts", 2**31),
+        deflated=part.get("deflated", bool),
+        sha256=part.digest("sha256") if "sha256" in part.values else None,
+    )
+
+
+class _Fields:
+    """The fields of one JSON object, each checked as it is taken."""
+
+    def __init__(self, value: Any, name: str, offset: int) -> None:
+        self.values: dict[str, Any] = jsontext.expect(dict, value, name, chunk=spec.META, offset=offset)
+        self.name, self.offset = name, offset
+
+    def get(self, key: str, kind: type[Any]) -> Any:
+        where = f"{self.name}.{key}"
+        return jsontext.expect(kind, self.values.get(key), where, chunk=spec.META, offset=self.offset)
+
+    def number(self, key: str, most: int) -> int:
+        value: int = self.get(key, int)
+        if not 0 <= value <= most:
+            raise self.fault(key, value, f"from 0 to {most}")
+        return value
+
+    def digest(self, key: str) -> str:
+        value: str = self.get(key, str)
+        if not _DIGEST.fullmatch(value):
+            raise self.fault(key, value, "a SHA-256 in hex")
+        return value
+
+    def fault(self, key: str, value: Any, rule: str) -> MalformedChunkError:
+        return MalformedChunkError(
+            f"{self.name}.{key} is {value!r:.80}, it must be {rule}", chunk=spec.META, offset=self.offset
+        )

@@ -1,0 +1,180 @@
+"""A picture and a record -> one PNG that shows the one and carries the other in a chunk before IEND.
+
+Source: FORMAT.md, "PNG carrier".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from . import images, png_text, spec
+from .atomic import atomic_file, write_all
+from .carrier import CRC, LENGTH_AND_TYPE
+from .carrier_meta import KEY, Carrier, Original, encode_carrier
+from .chunks import Compression
+from .container import Take, write_container
+from .deflate import deflate, store
+from .errors import EncodeError, FormatError
+from .keys import SigningKey
+from .picture import pixels_digest, replace_stream
+
+IEND: Final = CRC.size + LENGTH_AND_TYPE.size
+"""Size of the IEND chunk, which every PNG here ends with."""
+_BLOCK_BYTES: Final = 2**20
+_BLOCK_TYPE: Final = 0b110
+"""Bits of a deflate block's first byte that are 0 for a stored one (RFC 1951, 3.2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A PNG without the chunk yet, and what META will say of it."""
+
+    png: bytes
+    carrier: Carrier
+
+
+def show_pixels(
+    pixels: npt.NDArray[np.uint8], texts: Mapping[str, str], original: Original, *, index: int = 0
+) -> Shown:
+    """Return pixels as a PNG to show, with those texts.
+
+    Parameters
+    ----------
+    pixels : uint8, shape (H, W, C), C 1, 3 or 4
+    original : where it stands in the table of chunks of a ``.gen5``
+    """
+    png = images.encode_image(pixels, text=texts, compress=deflate)
+    return _shown(png, pixels, replace(original, deflated=True), index)
+
+
+def show_encoded(data: bytes, texts: Mapping[str, str], original: Original, *, index: int = 0) -> Shown:
+    """Return an encoded image as a PNG to show: a whole PNG of 8 bits as it is, texts added that it lacks.
+
+    Where it is none the pixels are encoded; ``carrier.original`` is None then: ``data`` is to be a chunk.
+
+    Raises
+    ------
+    EncodeError
+        if it has no pixels of 8 bits.
+    """
+    chunks = _whole_chunks(data)
+    pixels = _decode(data)
+    if chunks is None:
+        png = images.encode_image(pixels, text=texts, compress=deflate)
+        return _shown(png, pixels, None, index)
+    deflated = _is_stored(chunks)
+    if deflated:
+        chunks = replace_stream(chunks, deflate)
+    png = png_text.add_texts(png_text.join_chunks(chunks), texts)
+    added = sum(1 for _ in png_text.iter_chunks(png)) - len(chunks)
+    return _shown(png, pixels, replace(original, added_texts=added, deflated=deflated), index)
+
+
+def can_show(data: bytes) -> bool:
+    """Tell whether ``show_encoded`` shows an encoded image as it is, so that it need not be a chunk."""
+    return _whole_chunks(data) is not None
+
+
+def write_carrier(
+    path: Path,
+    shown: Shown,
+    payloads: Iterable[Take],
+    *,
+    model_info: Mapping[str, Any],
+    further: Mapping[str, Any],
+    compression: Compression = "auto",
+    overwrite: bool = False,
+    signing_key: SigningKey | None = None,
+) -> Path:
+    """Write one PNG, whole or not at all; the arguments are those of ``write_payloads``.
+
+    Raises
+    ------
+    EncodeError
+        if the record is larger than a PNG chunk.
+    OSError
+        as the file system gives it; what stood at path is still there then.
+    """
+    head, iend = shown.png[:-IEND], shown.png[-IEND:]
+    with atomic_file(path, overwrite=overwrite) as fd:
+        write_all(fd, [head, bytes(LENGTH_AND_TYPE.size)])
+        size_bytes = write_container(
+            fd,
+            payloads,
+            model_info=model_info,
+            further={**further, KEY: encode_carrier(shown.carrier)},
+            compression=compression,
+            signing_key=signing_key,
+            start=len(head) + LENGTH_AND_TYPE.size,
+            most_bytes=spec.MAX_CARRIED_BYTES,
+        )
+        os.lseek(fd, len(head), os.SEEK_SET)
+        write_all(fd, [LENGTH_AND_TYPE.pack(size_bytes, spec.CARRIER)])
+        write_all(fd, [CRC.pack(_crc_to_end(fd)), iend])
+    return path
+
+
+def _shown(png: bytes, pixels: npt.NDArray[np.uint8], original: Original | None, index: int) -> Shown:
+    height, width, channels = pixels.shape
+    carrier = Carrier(
+        index=index,
+        shape=(height, width, channels),
+        pixels_sha256=pixels_digest(pixels),
+        png_sha256=hashlib.sha256(png).hexdigest(),
+        png_bytes=len(png),
+        original=original,
+    )
+    return Shown(png, carrier)
+
+
+def _crc_to_end(fd: int) -> int:
+    """Return the CRC of the chunk's type and of what is written behind it; the file stands at its end then."""
+    return _crc_of(iter(lambda: os.read(fd, _BLOCK_BYTES), b""))
+
+
+def _crc_of(blocks: Iterator[bytes]) -> int:
+    crc = zlib.crc32(spec.CARRIER)
+    for block in blocks:
+        crc = zlib.crc32(block, crc)
+    return crc
+
+
+def _whole_chunks(data: bytes) -> list[png_text.PngChunk] | None:
+    """Return the chunks of a PNG that can be shown as it is: whole, nothing behind it, no record of its own."""
+    try:
+        chunks = list(png_text.iter_chunks(data))
+    except EncodeError:
+        return None
+    kinds = [kind for kind, _ in chunks]
+    size_bytes = len(images.PNG_SIGNATURE) + sum(len(content) + IEND for _, content in chunks)
+    is_whole = size_bytes == len(data) and kinds[0] == b"IHDR" and not chunks[-1][1]
+    return chunks if is_whole and spec.CARRIER not in kinds else None
+
+
+def _is_stored(chunks: list[png_text.PngChunk]) -> bool:
+    """Tell whether the pixels lie in stored blocks, as this package writes them: deflated, they can be again."""
+    first = next((data for kind, data in chunks if kind == b"IDAT"), b"")
+    if len(first) < 3 or first[2] & _BLOCK_TYPE:  # spares inflating what is not stored
+        return False
+    try:
+        return replace_stream(chunks, store) == chunks
+    except EncodeError:
+        return False
+
+
+def _decode(data: bytes) -> npt.NDArray[np.uint8]:
+    try:
+        return images.decode_image(data, chunk="the image", offset=0, limits=spec.Limits())
+    except FormatError as error:
+        raise EncodeError(
+            f"{error}: a PNG that carries a record has 8 bits a channel; save it as .gen5"
+        ) from error

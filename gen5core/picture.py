@@ -1,0 +1,205 @@
+"""The picture of a PNG that carries a GEN5 file: what META's ``carrier`` says of it, read and checked.
+
+Source: FORMAT.md, "PNG carrier".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from . import png_text, spec
+from .carrier import LENGTH_AND_TYPE, NAME, PNG, CarrierSource
+from .carrier_meta import Carrier, Original
+from .deflate import store
+from .errors import (
+    ChecksumError,
+    ChunkNotFoundError,
+    EncodeError,
+    naming_file,
+)
+from .images import decode_image, inflate_pixels
+from .records import ChunkRow
+from .source import Source
+from .stored import ReadPayload, StoredImage
+
+Encoded = bytes
+"""In a class whose ``bytes`` is a property."""
+_SHAPE: Final = struct.Struct("<III")
+
+
+class ShownImage(StoredImage):
+    """The picture of a PNG that carries a record.
+
+    Parameters
+    ----------
+    source : of the record; one that no PNG carries has no picture, and asking for it is one clear error
+    """
+
+    def __init__(
+        self, carrier: Carrier, source: Source, limits: spec.Limits, path: str, *, verify: bool
+    ) -> None:
+        self.carrier, self._limits, self._path, self._verify = carrier, limits, path, verify
+        self._png = source if isinstance(source, CarrierSource) else None
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the PNG without the chunk."""
+        return self.carrier.png_bytes if self._png is None else self._png.picture_bytes
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """index, width, height and format."""
+        return {} if self.carrier.original is None else self.carrier.original.extra
+
+    @property
+    def bytes(self) -> Encoded:
+        """The PNG without the chunk; its pixels are those that were saved, else it is an error."""
+        data = self._read_png()
+        if self._verify and not self._is_as_written(data):
+            with naming_file(self._path):
+                self._decode(data)
+        return data
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return the pixels: uint8, shape (H, W, C) with C 1, 3 or 4.
+
+        Raises
+        ------
+        ChecksumError
+            if they are not those that were saved.
+        FormatError
+            in another of its kinds, if the bytes are no image; LimitError before decoding.
+        """
+        data = self._read_png()
+        with naming_file(self._path):
+            return self._decode(data)
+
+    def original_bytes(self) -> tuple[Encoded, bool]:
+        """Return the image as it was before it became the PNG, and whether it is that to the byte.
+
+        It is not where another program wrote the PNG anew: then the PNG itself comes back, its pixels equal.
+        """
+        data, original = self.bytes, self.carrier.original
+        if original is None or not self._is_as_written(data):
+            return data, False
+        restored = _restore(data, original)
+        is_same = original.sha256 in (None, hashlib.sha256(restored).hexdigest())
+        return restored, is_same
+
+    @property
+    def check_bytes(self) -> int:
+        """How many bytes ``check`` reads."""
+        return 0 if self._png is None else self._png.place.png_end - LENGTH_AND_TYPE.size
+
+    def check(self, source: Source) -> Iterator[str]:
+        """Check every chunk of the PNG and its pixels, and yield what cannot be vouched for.
+
+        Parameters
+        ----------
+        source : of the record, e.g. one that tells how far the check is
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds.
+        """
+        if not isinstance(source, CarrierSource):
+            yield "the PNG that carried this record is not at hand: its picture is not checked"
+            return
+        source.check_crc()
+        data = source.read_picture()
+        _check_crcs(data)
+        _check_pixels(decode_image(data, chunk=PNG, offset=0, limits=self._limits), self.carrier)
+        if not self._is_as_written(data):
+            yield "another program wrote the PNG anew: its pixels are as they were saved, its other bytes are not"
+        if source.bytes_behind:
+            yield f"{source.bytes_behind} bytes follow the end of the PNG and are not checked"
+
+    def _read_png(self) -> Encoded:
+        if self._png is None:
+            raise ChunkNotFoundError(
+                f"image {self.carrier.index} is the PNG that carried this record, which is not at hand: "
+                "open the PNG"
+            )
+        with naming_file(self._path):
+            return self._png.read_picture()
+
+    def _is_as_written(self, data: Encoded) -> bool:
+        return hashlib.sha256(data).hexdigest() == self.carrier.png_sha256
+
+    def _decode(self, data: Encoded) -> npt.NDArray[np.uint8]:
+        pixels = decode_image(data, chunk=PNG, offset=0, limits=self._limits)
+        if self._verify:
+            _check_pixels(pixels, self.carrier)
+        return pixels
+
+
+def pixels_digest(pixels: npt.NDArray[np.uint8]) -> str:
+    """Return SHA-256 (hex) of height, width and channels (each a u32) and of the pixels in C order."""
+    digest = hashlib.sha256(_SHAPE.pack(*pixels.shape))
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def collect_images(
+    rows: Iterable[ChunkRow], read: ReadPayload, limits: spec.Limits, picture: ShownImage | None, path: str
+) -> tuple[StoredImage, ...]:
+    """Return the images of a file, the PNG among them where it is one and does not only show one."""
+    stored = [StoredImage(row, read, limits, path) for row in rows if row.type == spec.DATA]
+    if picture is not None and picture.carrier.original is not None:
+        stored.insert(picture.carrier.index, picture)
+    return tuple(stored)
+
+
+def replace_stream(
+    chunks: Sequence[png_text.PngChunk], encode: Callable[[memoryview], bytes]
+) -> list[png_text.PngChunk]:
+    """Return the chunks of a PNG with its pixel stream encoded anew, in one IDAT.
+
+    Raises
+    ------
+    EncodeError
+        if there is no whole pixel stream.
+    """
+    kinds = [kind for kind, _ in chunks]
+    scanlines = None
+    if b"IDAT" in kinds:
+        stream = b"".join(data for kind, data in chunks if kind == b"IDAT")
+        scanlines = inflate_pixels(chunks[0][1], stream)
+    if scanlines is None:
+        raise EncodeError("the PNG has no whole pixel stream; take another copy")
+    first = kinds.index(b"IDAT")
+    rest = [chunk for chunk in chunks[first:] if chunk[0] != b"IDAT"]
+    return [*chunks[:first], (b"IDAT", encode(memoryview(scanlines))), *rest]
+
+
+def _restore(png: bytes, original: Original) -> bytes:
+    chunks = list(png_text.iter_chunks(png))
+    del chunks[1 : 1 + original.added_texts]
+    return png_text.join_chunks(replace_stream(chunks, store) if original.deflated else chunks)
+
+
+def _check_crcs(png: bytes) -> None:
+    try:
+        for _ in png_text.iter_chunks(png):
+            pass
+    except EncodeError as error:
+        raise ChecksumError(str(error), chunk=PNG) from error
+
+
+def _check_pixels(pixels: npt.NDArray[np.uint8], carrier: Carrier) -> None:
+    if pixels.shape == carrier.shape and pixels_digest(pixels) == carrier.pixels_sha256:
+        return
+    told = "×".join(map(str, pixels.shape[1::-1]))
+    raise ChecksumError(
+        f"its picture ({told}) was changed after it was saved, and its {NAME} chunk was kept: the record tells of "
+        f"another picture of {carrier.shape[1]}×{carrier.shape[0]} pixels; take another copy, or use the record "
+        "without the picture",
+        chunk=PNG,
+    )

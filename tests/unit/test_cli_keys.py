@@ -1,0 +1,350 @@
+"""keygen, sign, trust, and what verify, info and scrub say of signatures."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+import signer
+from click.testing import CliRunner, Result
+
+import gen5core
+from gen5core import SigningKey, sign_file
+from gen5core.cli_commands import cli
+from gen5core.key_files import load_signing_key, save_signing_key
+
+KEY = SigningKey.from_seed(signer.SEED, comment="anna")
+OTHER = SigningKey.from_seed(bytes(32), comment="ben")
+KEY_ID, OTHER_ID = KEY.public_key.key_id, OTHER.public_key.key_id
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no owner-only bits")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test an own home and a folder to work in, with two keys in it."""
+    monkeypatch.setenv("GEN5_HOME", str(tmp_path / "home"))
+    for name in ("GEN5_TRUSTED_KEYS", "GEN5_SIGNING_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    save_signing_key("anna.pem", KEY)
+    save_signing_key("ben.pem", OTHER)
+    os.chmod("anna.pub", 0o644)  # whatever the umask
+    return tmp_path / "home"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def make(name: str, *keys: SigningKey) -> str:
+    latents = {"initial_noise": np.arange(16, dtype=np.float32)}
+    gen5core.save(name, latents=latents, environment=None, hardware={"os": "Linux", "machine_name": "pc"})
+    for key in keys:
+        sign_file(name, key)
+    return name
+
+
+def refused(result: Result, message: str) -> bool:
+    """Return whether a command ended with exit code 2, nothing on stdout, and that one line."""
+    return (result.exit_code, result.stdout, result.stderr) == (2, "", f"gen5core: error: {message}\n")
+
+
+# keygen
+
+
+@posix
+def test_keygen_makes_a_key_and_says_what_to_do_with_it(home: Path) -> None:
+    """A private key that only its owner reads; what is printed names both files, and nothing secret."""
+    result = run("keygen", "-o", "new.pem", "--comment", "at home")
+    key = load_signing_key("new.pem")
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        0,
+        [
+            "private key  new.pem  (keep it to yourself)",
+            "public key   new.pub  (give it away)",
+            f"key id       {key.public_key.key_id}",
+            f"sign saves   export GEN5_SIGNING_KEY={Path('new.pem').absolute()}",
+        ],
+    )
+    assert 0o600 == stat.S_IMODE(os.stat("new.pem").st_mode)
+    assert f"{key.public_key} at home\n" == Path("new.pub").read_text()
+    assert not home.exists()
+
+
+@posix
+def test_keygen_without_a_name_uses_your_own_folder(home: Path) -> None:
+    """Beside the key of machine names, in a folder that is closed to others."""
+    facts = json.loads(run("keygen", "--json").stdout)
+    assert (str(home / "signing_key.pem"), str(home / "signing_key.pub")) == (
+        facts["private_key"],
+        facts["public_key"],
+    )
+    key = load_signing_key(home / "signing_key.pem").public_key
+    assert (key.text, key.key_id) == (facts["key"], facts["key_id"])
+    assert 0o700 == stat.S_IMODE(home.stat().st_mode)
+
+
+@pytest.mark.parametrize("there", ["new.pem", "new.pub"])
+def test_keygen_replaces_nothing(there: str) -> None:
+    """There is no --force: a key that is replaced is lost."""
+    Path(there).write_text("mine")
+    message = f"{there}: is there already; name another file: a key replaced is lost"
+    assert refused(run("keygen", "-o", "new.pem"), message)
+    assert "mine" == Path(there).read_text()
+    assert 5 == len(os.listdir())
+
+
+# sign
+
+
+def test_sign_files_in_place_or_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key by option or by GEN5_SIGNING_KEY; one line for each file."""
+    make("a.gen5"), make("b.gen5")
+    result = run("sign", "a.gen5", "b.gen5", "--key", "anna.pem")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"a.gen5: signed by {KEY_ID}\nb.gen5: signed by {KEY_ID}\n",
+    )
+    monkeypatch.setenv("GEN5_SIGNING_KEY", "ben.pem")
+    facts = json.loads(run("sign", "a.gen5", "-o", "c.gen5", "--json").stdout)
+    assert {"signed": ["c.gen5"], "key_id": OTHER_ID} == facts
+    for name, ids in {"a.gen5": {KEY_ID}, "c.gen5": {KEY_ID, OTHER_ID}}.items():
+        with gen5core.open(name) as file:
+            assert ids == {found.key_id for found in file.signatures}
+
+
+SIGN_ERRORS = {
+    "sign a.gen5": (
+        "name the private key with --key or GEN5_SIGNING_KEY; `keygen` makes one (see gen5core sign --help)"
+    ),
+    "sign a.gen5 b.gen5 --key anna.pem -o c.gen5": (
+        "-o names one file; without it each FILE is replaced (see gen5core sign --help)"
+    ),
+    "sign a.gen5 --key anna.pem -o b.gen5": "b.gen5: is there already; pass --force to replace it",
+    "sign a.gen5 --key no.pem": "no.pem: no such file or folder; check the path",
+    "sign no.gen5 --key anna.pem": "no.gen5: no such file or folder; check the path",
+    "sign a.gen5 --key anna.pub": "anna.pub: others than its owner can use this private key (mode 0644): "
+    "chmod 600 anna.pub",
+    "sign old.gen5 --key anna.pem": "old.gen5 is of version 1.0, which has no place for a signature: "
+    "`gen5core scrub` makes one of version 1.1 of it",
+    "trust no.pub": "no.pub: no such key file; give a .pub file, the line in it, or the key's id",
+    "trust anna.pem": "anna.pem: is a private key; give the public one, its file ends in .pub",
+    "trust --remove": (
+        "name the key to remove: its id, its line, or its .pub file (see gen5core trust --help)"
+    ),
+    "verify a.gen5 --signed-by anna": (
+        "anna: no such key file; give a .pub file, the line in it, or the key's id"
+    ),
+    "verify a.gen5 --signed-by anna.pem": (
+        "anna.pem: is a private key; give the public one, its file ends in .pub"
+    ),
+}
+
+
+@posix
+@pytest.mark.parametrize(("command", "message"), SIGN_ERRORS.items())
+def test_an_error_is_one_line_with_the_remedy(command: str, message: str) -> None:
+    """Exit code 2, and every file as it was."""
+    make("a.gen5"), make("b.gen5")
+    Path("old.gen5").write_bytes(forge.build([], minor=0))
+    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    assert refused(run(*command.split()), message)
+    assert before == {name: Path(name).read_bytes() for name in os.listdir()}
+
+
+def test_trust_that_removes_a_stranger_is_an_error(home: Path) -> None:
+    """Who was not in the list is not taken out of it."""
+    message = f"{KEY_ID} is not in your list, {home / 'trusted_keys'}"
+    assert refused(run("trust", "anna.pub", "--remove"), message)
+
+
+def test_sign_and_signed_by_need_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed the remedy is one line; nothing is taken for signed meanwhile."""
+    import sys
+
+    make("a.gen5", KEY)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    message = "cryptography is needed for this and not installed: pip install cryptography"
+    for command in (("sign", "a.gen5", "--key", "anna.pem"), ("verify", "a.gen5", "--signed-by", "anna.pub")):
+        assert refused(run(*command), message)
+    missing = "not checked: the package cryptography is not installed: pip install cryptography"
+    result = run("verify", "a.gen5")
+    assert (0, f"note  a.gen5: signature by {KEY_ID} {missing}") == (
+        result.exit_code,
+        result.stdout.splitlines()[0],
+    )
+    assert f"signature by {KEY_ID} {missing}" in run("info", "a.gen5").stdout
+
+
+# trust
+
+
+def test_trust_keeps_a_list(home: Path) -> None:
+    """Keys come by file or line, are named anew, shown, and taken out by file, line or id."""
+    path = home / "trusted_keys"
+    assert f"no key is trusted yet; the list would be {path}\n" == run("trust").stdout
+    assert f"{KEY_ID} is trusted now, in {path}\n" == run("trust", "anna.pub").stdout
+    assert 0 == run("trust", OTHER.public_key.text, "--comment", "Ben of work").exit_code
+    assert f"{KEY_ID}  anna\n{OTHER_ID}  Ben of work\n" == run("trust", "--list").stdout
+    rows = json.loads(run("trust", "--json").stdout)
+    assert (str(path), [KEY.public_key.text, OTHER.public_key.text]) == (
+        rows["path"],
+        [row["public_key"] for row in rows["keys"]],
+    )
+    assert f"{OTHER_ID} is no longer trusted, in {path}\n" == run("trust", OTHER_ID, "--remove").stdout
+    assert f"{KEY_ID}  anna\n" == run("trust", "--list").stdout
+    assert 0 == run("trust", str(KEY.public_key), "--remove").exit_code
+    assert "" == path.read_text()
+
+
+# verify
+
+
+def summary(*rest: str, count: int = 1, whole: int = 1) -> str:
+    return ", ".join([f"{count} file{'' if count == 1 else 's'} checked", f"{whole} intact", *rest])
+
+
+def told(*arguments: object) -> tuple[int, list[str]]:
+    """Return exit code and lines of ``verify``, sizes left out."""
+    result = run("verify", *arguments)
+    lines = result.stdout.splitlines()
+    lines[-1] = " ".join(lines[-1].replace("(", "|").replace(")", "|").split("|")[::2]).replace("  ", " ")
+    return result.exit_code, [line.replace(" ,", ",").strip() for line in lines]
+
+
+def test_verify_tells_the_three_words() -> None:
+    """intact, signed by K, trusted: each said of what it is true of, and never for another."""
+    make("plain.gen5"), make("by_anna.gen5", KEY), make("by_both.gen5", KEY, OTHER)
+    run("trust", "ben.pub")
+    stranger = f"signed by {KEY_ID}, a key that is not in your list"
+    friend = f"signed by {OTHER_ID} (ben), trusted"
+    both = "; ".join(
+        text for _, text in sorted([(KEY.public_key.text, stranger), (OTHER.public_key.text, friend)])
+    )
+    assert (
+        0,
+        [
+            f"signed  ./by_anna.gen5: intact, {stranger}",
+            f"trusted  ./by_both.gen5: intact, {both}",
+            summary(count=3, whole=3),
+        ],
+    ) == told(".")
+
+
+def test_verify_as_json_has_the_words(home: Path) -> None:
+    """Programs get the word, and each signature with its state and what your list calls its key."""
+    make("plain.gen5"), make("signed.gen5", KEY)
+    run("trust", "anna.pub", "--comment", "Anna")
+    plain, signed = json.loads(run("verify", ".", "--json").stdout)["files"]
+    assert ("whole", "unsigned", []) == (plain["status"], plain["trust"], plain["signatures"])
+    assert ("whole", "trusted") == (signed["status"], signed["trust"])
+    assert [
+        {
+            "key_id": KEY_ID,
+            "public_key": KEY.public_key.text,
+            "state": "valid",
+            "reason": "",
+            "trusted": True,
+            "name": "Anna",
+        }
+    ] == signed["signatures"]
+
+
+@pytest.mark.parametrize(
+    "given", ["anna.pub", KEY.public_key.text, f"{KEY.public_key}", KEY_ID, KEY_ID.upper()]
+)
+def test_signed_by_takes_a_file_a_line_or_an_id(given: str) -> None:
+    """Whichever way the key is named, a file signed by it passes, also beside other signatures."""
+    make("a.gen5", KEY), make("b.gen5", OTHER, KEY)
+    code, lines = told("a.gen5", "b.gen5", "--signed-by", given)
+    assert (0, summary(count=2, whole=2)) == (code, lines[-1])
+
+
+def test_signed_by_fails_what_is_not(tmp_path: Path) -> None:
+    """Unsigned, stripped, and signed by another: exit code 1, each named with what it is."""
+    make("signed.gen5", KEY), make("by_ben.gen5", OTHER)
+    stripped = signer.with_trailer(Path("signed.gen5").read_bytes(), b"")
+    Path("stripped.gen5").write_bytes(stripped)
+    code, lines = told(".", "--signed-by", "anna.pub")
+    assert 1 == code
+    assert [
+        f"not signed  ./by_ben.gen5: signed by {OTHER_ID}, a key that is not in your list; not signed by {KEY_ID}",
+        f"signed  ./signed.gen5: intact, signed by {KEY_ID}, a key that is not in your list",
+        f"not signed  ./stripped.gen5: unsigned; not signed by {KEY_ID}",
+        "3 files checked, 3 intact, 2 not signed by that key",
+    ] == lines
+    rows = json.loads(run("verify", ".", "--signed-by", KEY_ID, "--json").stdout)["files"]
+    assert ["not signed", "whole", "not signed"] == [row["status"] for row in rows]
+    assert [f"./stripped.gen5: unsigned; not signed by {KEY_ID}"] == [rows[2]["error"]]
+
+
+def test_a_file_named_like_a_key_id_is_no_key() -> None:
+    """Who can put a file into the folder does not choose the key."""
+    make("a.gen5", OTHER)
+    Path(KEY_ID).write_text(f"{OTHER.public_key}\n")
+    assert 1 == told("a.gen5", "--signed-by", KEY_ID)[0]
+
+
+def test_a_signature_that_does_not_fit_is_damage() -> None:
+    """One file's signature on another: exit code 1, with the reason."""
+    data = Path(make("a.gen5")).read_bytes()
+    Path("a.gen5").write_bytes(signer.with_trailer(data, signer.trailer(bytes(32))))
+    code, lines = told("a.gen5")
+    assert 1 == code
+    assert lines[0].startswith("damaged  a.gen5: trailer 'SIGN' at offset")
+    assert f"the signature by {KEY_ID} does not fit: it is over the root 0000000000000000…" in lines[0]
+    assert "1 file checked, 0 intact, 1 damaged" == lines[-1]
+    info: Any = run("info", "a.gen5")
+    assert (2, "") == (info.exit_code, info.stdout)
+
+
+# info, scrub
+
+
+def test_info_shows_who_signed() -> None:
+    """One line for each signature; nothing for an unsigned file; not ``intact``, which only verify can say."""
+    make("plain.gen5"), make("signed.gen5", KEY)
+    run("trust", "anna.pub")
+    assert "signed" not in run("info", "plain.gen5").stdout
+    lines = run("info", "signed.gen5").stdout.splitlines()
+    assert [f"signed by {KEY_ID} (anna), trusted"] == [
+        line for line in lines if "sign" in line and "gen5" not in line
+    ]
+    assert "intact" not in "".join(lines)
+    facts = json.loads(run("info", "signed.gen5", "--json").stdout)
+    assert ("trusted", [KEY_ID], ["SIGN"]) == (
+        facts["trust"],
+        [row["key_id"] for row in facts["signatures"]],
+        facts["trailers"],
+    )
+    facts = json.loads(run("info", "plain.gen5", "--json").stdout)
+    assert ("unsigned", []) == (facts["trust"], facts["signatures"])
+
+
+def test_a_comment_is_shown_and_never_obeyed() -> None:
+    """The trusted list is text that others may have had a hand in."""
+    make("signed.gen5", KEY)
+    result = run("trust", KEY.public_key.text, "--comment", "\x1b[31mred")
+    assert 2 == result.exit_code
+    assert "\\x1b[31mred" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_scrub_says_that_the_signature_is_gone() -> None:
+    """Also where it would only be dropped."""
+    make("signed.gen5", KEY)
+    lost = f"dropped  the signature by {KEY_ID}: what is written is unsigned"
+    for arguments in (("--dry-run",), ("-o", "out.gen5")):
+        lines = run("scrub", "signed.gen5", *arguments).stdout.splitlines()
+        assert [lost] == [line for line in lines if "signature" in line]
+    assert 1 == told("out.gen5", "--signed-by", KEY_ID)[0]

@@ -1,0 +1,173 @@
+"""DSSE: what a signature is made over, by the specification's own vectors, and the one form of an envelope."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import signer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gen5core import MalformedChunkError
+from gen5core.dsse import (
+    PAYLOAD_TYPE,
+    Envelope,
+    EnvelopeSignature,
+    encode_envelope,
+    parse_envelope,
+    pre_authentication_encoding,
+)
+
+# DSSE 1.0, protocol.md, "Test Vectors".
+SPEC_TYPE, SPEC_PAYLOAD = "http://example.com/HelloWorld", b"hello world"
+SPEC_PAE = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+SPEC_X = 46950820868899156662930047687818585632848591499744589407958293238635476079160
+SPEC_Y = 5640078356564379163099075877009565129882514886557779369047442380624545832820
+SPEC_SIG = "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
+
+ENTRIES = (EnvelopeSignature("a", b"\0\1"), EnvelopeSignature("b", b""))
+ENVELOPE = Envelope(b"root", ENTRIES, "kind")
+ENCODED = (
+    b'{"payload":"cm9vdA==","payloadType":"kind",'
+    b'"signatures":[{"keyid":"a","sig":"AAE="},{"keyid":"b","sig":""}]}'
+)
+
+
+def test_encoding_of_the_specification() -> None:
+    """The example that the specification prints."""
+    assert SPEC_PAE == pre_authentication_encoding(SPEC_TYPE, SPEC_PAYLOAD)
+
+
+def test_signature_of_the_specification() -> None:
+    """The specification's own ECDSA signature fits what we say is signed: nobody here made either."""
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    key = ec.EllipticCurvePublicNumbers(SPEC_X, SPEC_Y, ec.SECP256R1()).public_key()
+    raw = base64.b64decode(SPEC_SIG)
+    pair = utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    key.verify(pair, pre_authentication_encoding(SPEC_TYPE, SPEC_PAYLOAD), ec.ECDSA(SHA256()))
+
+
+def test_encoding_of_a_root() -> None:
+    """What a file's signatures are made over, byte by byte."""
+    root = bytes(range(32))
+    assert b"DSSEv1 28 application/vnd.gen5.root.v1 32 " + root == Envelope(root, ()).message
+    assert signer.pae(root) == pre_authentication_encoding(PAYLOAD_TYPE, root)
+
+
+def test_lengths_count_bytes() -> None:
+    """A type that is not ASCII counts as its UTF-8; an empty payload is there, as nothing."""
+    assert "DSSEv1 2 ü 0 ".encode() == pre_authentication_encoding("ü", b"")
+
+
+@given(st.text(max_size=8), st.binary(max_size=8), st.text(max_size=8), st.binary(max_size=8))
+def test_encoding_is_injective(kind: str, payload: bytes, other_kind: str, other: bytes) -> None:
+    """Two pairs give the same bytes only if they are the same pair, spaces and digits in them or not."""
+    equal = (kind, payload) == (other_kind, other)
+    assert equal == (
+        pre_authentication_encoding(kind, payload) == pre_authentication_encoding(other_kind, other)
+    )
+
+
+def test_the_one_form() -> None:
+    """An envelope is compact JSON, its keys in the order in which DSSE gives them."""
+    assert ENCODED == encode_envelope(ENVELOPE)
+    assert ENVELOPE == parse_envelope(ENCODED)
+
+
+@given(
+    st.binary(max_size=40),
+    st.lists(st.builds(EnvelopeSignature, st.text(max_size=9), st.binary(max_size=9)), max_size=3),
+    st.text(max_size=9),
+)
+def test_any_envelope_comes_back(payload: bytes, entries: list[EnvelopeSignature], kind: str) -> None:
+    """Whatever an envelope holds is read as it was written."""
+    envelope = Envelope(payload, tuple(entries), kind)
+    assert envelope == parse_envelope(encode_envelope(envelope))
+
+
+def test_every_bit_matters() -> None:
+    """No flipped bit leaves the same envelope: it is refused, or another one."""
+    for position in range(len(ENCODED)):
+        for bit in range(8):
+            changed = bytearray(ENCODED)
+            changed[position] ^= 1 << bit
+            try:
+                found = parse_envelope(bytes(changed))
+            except MalformedChunkError:
+                continue
+            assert found != ENVELOPE, (position, bit)
+
+
+@pytest.mark.parametrize("added", [b" ", b"\n", b"\t", b"\r", b",", b"=", b"0", b"\0"])
+def test_no_byte_can_be_added(added: bytes) -> None:
+    """A byte put in anywhere is refused, or makes another envelope, white space included."""
+    for position in range(len(ENCODED) + 1):
+        try:
+            found = parse_envelope(ENCODED[:position] + added + ENCODED[position:])
+        except MalformedChunkError:
+            continue
+        assert found != ENVELOPE, position
+
+
+OTHER_FORMS: dict[str, Any] = {
+    "order of keys": {"payloadType": "kind", "payload": "", "signatures": []},
+    "a key too many": {"payload": "", "payloadType": "kind", "signatures": [], "x": 0},
+    "a key too many in a signature": {
+        "payload": "",
+        "payloadType": "kind",
+        "signatures": [{"keyid": "", "sig": "", "x": 0}],
+    },
+    "sig before keyid": {"payload": "", "payloadType": "kind", "signatures": [{"sig": "", "keyid": ""}]},
+    "base64 without padding": {"payload": "AAE", "payloadType": "kind", "signatures": []},
+    "base64 with spare bits": {"payload": "AAF=", "payloadType": "kind", "signatures": []},
+    "base64 of URLs": {"payload": "-_==", "payloadType": "kind", "signatures": []},
+    "base64 with a line feed": {"payload": "AAE=\n", "payloadType": "kind", "signatures": []},
+    "base64 beyond ASCII": {"payload": "ü", "payloadType": "kind", "signatures": []},
+    "a payload that is a number": {"payload": 1, "payloadType": "kind", "signatures": []},
+    "a type that is a list": {"payload": "", "payloadType": [], "signatures": []},
+    "a keyid that is null": {
+        "payload": "",
+        "payloadType": "kind",
+        "signatures": [{"keyid": None, "sig": ""}],
+    },
+    "no keyid": {"payload": "", "payloadType": "kind", "signatures": [{"sig": ""}]},
+    "no payload": {"payloadType": "kind", "signatures": []},
+    "signatures that are an object": {"payload": "", "payloadType": "kind", "signatures": {"a": 1}},
+    "signatures that are text": {"payload": "", "payloadType": "kind", "signatures": "ab"},
+    "a signature that is text": {"payload": "", "payloadType": "kind", "signatures": ["ab"]},
+    "a list": [],
+    "text": "{}",
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_another_form_is_refused(name: str) -> None:
+    """What says the same in other words, or something else, is one error of the format."""
+    data = json.dumps(OTHER_FORMS[name], separators=(",", ":")).encode()
+    with pytest.raises(MalformedChunkError, match=r"is no DSSE envelope|is not in the one form"):
+        parse_envelope(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"{", b"NaN", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000]
+)
+def test_what_is_no_json_is_refused(data: bytes) -> None:
+    """Nothing but our own error leaves the parser, which names trailer and offset."""
+    with pytest.raises(MalformedChunkError, match="trailer 'SIGN' at offset 7: "):
+        parse_envelope(data, offset=7)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused_or_read(data: bytes) -> None:
+    """Bytes of no meaning give our error and no other."""
+    try:
+        envelope = parse_envelope(data)
+    except MalformedChunkError:
+        return
+    assert data == encode_envelope(envelope)

@@ -1,0 +1,466 @@
+"""Keys: RFC 8032's own vectors, keys that prove nothing, files that only their owner reads, the trusted list."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import pickle
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import signer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gen5core
+from gen5core import InvalidKeyError, PublicKey, Signature, SigningKey
+from gen5core.key_files import (
+    configured_signing_key,
+    default_key_path,
+    load_public_key,
+    load_signing_key,
+    public_key_path,
+    save_signing_key,
+)
+from gen5core.keys import parse_public_key
+from gen5core.trusted_keys import (
+    add_trusted_key,
+    load_trusted_keys,
+    remove_trusted_key,
+    trusted_keys_path,
+    weigh,
+)
+
+# RFC 8032, section 7.1: secret key, public key, message, signature.
+RFC_8032 = {
+    "TEST 1": (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    "TEST 2": (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    "TEST 3": (
+        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+}
+SEED = bytes(range(32))
+LINE = "gen5-ed25519 A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+KEY_ID = "56475aa75463474c0285df5dbf2bcab7"
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no owner-only bits")
+
+
+def key(comment: str = "anna") -> SigningKey:
+    return SigningKey.from_seed(SEED, comment=comment)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of an empty list that is the reader's own."""
+    monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "own" / "trusted"))
+    return tmp_path / "own" / "trusted"
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Let new files be open to all, as far as the umask goes."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+# Ed25519
+
+
+@pytest.mark.parametrize("name", RFC_8032)
+def test_vectors_of_the_rfc(name: str) -> None:
+    """Secret key, public key and signature of RFC 8032, and its public key takes no other message."""
+    secret, public, message, signature = (bytes.fromhex(text) for text in RFC_8032[name])
+    found = SigningKey.from_seed(secret)
+    assert public == found.public_key.raw == signer.public_key(secret)
+    assert signature == found.sign(message) == signer.sign(secret, message)
+    assert PublicKey(public).fits(signature, message)
+    assert not PublicKey(public).fits(signature, message + b"\0")
+    assert not PublicKey(public).fits(signature[:-1], message)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=100))
+def test_agrees_with_plain_python(seed: bytes, message: bytes) -> None:
+    """Two implementations that share nothing give the same key and the same signature."""
+    assert signer.sign(seed, message) == SigningKey.from_seed(seed).sign(message)
+
+
+def test_no_second_signature_from_a_first() -> None:
+    """The order of the group added to a signature's second half, which some verifiers take, is refused."""
+    signature = key().sign(b"message")
+    second = int.from_bytes(signature[32:], "little") + signer.L
+    assert not key().public_key.fits(signature[:32] + second.to_bytes(32, "little"), b"message")
+
+
+def weak_points() -> list[bytes]:
+    """Return every 32 bytes that stand for a point of order 1, 2, 4 or 8, found by trying."""
+    order_8 = next(
+        point
+        for y in range(2, 100)
+        if (base := signer.point_at(y)) and len(set(_orbit(point := signer.multiply(signer.L, base)))) == 8
+    )
+    found = set()
+    for encoded in _orbit(order_8):
+        y = int.from_bytes(encoded, "little") & (2**255 - 1)
+        for written in (y, y + signer.P):
+            if written < 2**255:
+                found |= {(written | sign << 255).to_bytes(32, "little") for sign in (0, 1)}
+    return sorted(found)
+
+
+def _orbit(point: signer.Point) -> list[bytes]:
+    return [signer.compress(signer.multiply(times, point)) for times in range(8)]
+
+
+def test_keys_that_prove_nothing_are_refused() -> None:
+    """Points of small order, in every way of writing them; OpenSSL by itself takes such a key for any message."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    points = weak_points()
+    assert 14 == len(points)
+    for raw in points:
+        with pytest.raises(InvalidKeyError, match=f"{raw.hex()} is no public key that proves anything"):
+            PublicKey(raw)
+    identity = bytes([1, *bytes(31)])
+    Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), b"whatever the message is")
+
+
+@pytest.mark.parametrize("y", [signer.P, signer.P + 3, 2**255 - 1])
+def test_a_key_has_one_form(y: int) -> None:
+    """A coordinate is below the prime; else one key could go by two names."""
+    with pytest.raises(InvalidKeyError, match="is no public key"):
+        PublicKey(y.to_bytes(32, "little"))
+
+
+def test_a_key_that_is_no_point_fits_nothing() -> None:
+    """Half of all 32 bytes are no point of the curve; such a key is not an error, and nothing fits it."""
+    y = next(y for y in range(2, 100) if signer.point_at(y) is None)
+    assert not PublicKey(y.to_bytes(32, "little")).fits(key().sign(b""), b"")
+
+
+# Text
+
+
+def test_text_of_a_public_key() -> None:
+    """One line: kind, base64, comment; the id is the first half of a SHA-256."""
+    public = key().public_key
+    assert (LINE, f"{LINE} anna", KEY_ID) == (public.text, str(public), public.key_id)
+    assert KEY_ID == hashlib.sha256(signer.public_key(SEED)).hexdigest()[:32]
+    assert LINE == str(key(comment="").public_key) == signer.keyid(SEED)
+
+
+@pytest.mark.parametrize(
+    "text", [LINE, f"{LINE} anna", f"  {LINE}\t anna \n", f"{LINE} anna's second, at home"]
+)
+def test_a_line_is_read(text: str) -> None:
+    """White space around is nothing; the comment is all that follows."""
+    public = parse_public_key(text)
+    assert public == key().public_key
+    assert public.comment == text.strip().removeprefix(LINE).strip()
+
+
+NO_KEYS = {
+    "": "starts with ''; a public key is a line `gen5-ed25519 <base64> comment`",
+    "ssh-ed25519 AAAA": "starts with 'ssh-ed25519'",
+    "gen5-ed25519": "a public key takes 32 bytes, 0 are given",
+    "gen5-ed25519 AAAA": "a public key takes 32 bytes, 3 are given",
+    "gen5-ed25519 !": "its key '!' is not base64",
+    "gen5-ed25519 ü": "its key 'ü' is not base64",
+    LINE.replace("g=", "h="): "is not in the one base64 form of those bytes",
+    LINE.rstrip("="): "is not base64",
+    f"{LINE} a\x1b[31m": "a key's comment is .*; it is one line of at most 200 characters",
+    f"{LINE} {'a' * 201}": "at most 200 characters",
+    "-----BEGIN PRIVATE KEY-----": "is a private key; give the public one, its file ends in .pub",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), NO_KEYS.items())
+def test_what_is_no_key_is_refused(text: str, message: str) -> None:
+    """The message says what is wrong, and is also a ValueError."""
+    with pytest.raises(InvalidKeyError, match=message) as caught:
+        parse_public_key(text)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_private_key_shows_nothing() -> None:
+    """Not when printed, and it is neither pickled, copied nor written as JSON: it reaches no workflow."""
+    secret = key()
+    assert f"<SigningKey {KEY_ID}>" == repr(secret) == str(secret)
+    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(
+            TypeError, match="a private key is not copied or written; pass the path of its file"
+        ):
+            way(secret)
+    with pytest.raises(TypeError):
+        json.dumps(secret)
+    with pytest.raises(gen5core.EncodeError):
+        gen5core.jsontext.dumps({"key": secret}, "workflow")
+    assert not hasattr(secret, "__dict__")
+
+
+# Files
+
+
+@posix
+def test_a_private_key_is_its_owners(tmp_path: Path, umask: None) -> None:
+    """Mode 0600 whatever the umask; the public key lies beside it, for all to read."""
+    public = save_signing_key(tmp_path / "key.pem", key())
+    assert public == tmp_path / "key.pub" == public_key_path(tmp_path / "key.pem")
+    assert 0o600 == stat.S_IMODE((tmp_path / "key.pem").stat().st_mode)
+    assert 0o644 == stat.S_IMODE(public.stat().st_mode)
+    assert f"{LINE} anna\n" == public.read_text()
+    assert (tmp_path / "key.pem").read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----\n")
+    assert key().public_key == load_signing_key(tmp_path / "key.pem").public_key == load_public_key(public)
+    assert "anna" == load_public_key(public).comment
+
+
+@pytest.mark.parametrize("there", ["key.pem", "key.pub"])
+def test_a_key_is_never_replaced(tmp_path: Path, there: str) -> None:
+    """Where either file is there, nothing is written and nothing is left."""
+    (tmp_path / there).write_text("mine")
+    with pytest.raises(FileExistsError):
+        save_signing_key(tmp_path / "key.pem", key())
+    assert [there] == os.listdir(tmp_path)
+    assert "mine" == (tmp_path / there).read_text()
+
+
+def test_a_private_key_is_not_named_pub(tmp_path: Path) -> None:
+    """It would be its own public key, and given away."""
+    with pytest.raises(InvalidKeyError, match=r"key\.pub: \.pub is what a public key's file ends in"):
+        save_signing_key(tmp_path / "key.pub", key())
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610, 0o601, 0o644, 0o777])
+def test_a_private_key_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
+    """The message gives the command that mends it, and after that the key is read."""
+    path = tmp_path / "key.pem"
+    save_signing_key(path, key())
+    path.chmod(mode)
+    message = rf"key\.pem: others than its owner can use this private key \(mode {mode:04o}\): chmod 600 .*key\.pem$"
+    with pytest.raises(InvalidKeyError, match=message):
+        load_signing_key(path)
+    path.chmod(0o400)
+    assert KEY_ID == load_signing_key(path).public_key.key_id
+
+
+def _other_pems() -> dict[str, tuple[bytes, str]]:
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+
+    def pem(private: object, way: object = form.NoEncryption()) -> bytes:
+        return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, way)  # type: ignore[attr-defined]
+
+    own = ed25519.Ed25519PrivateKey.generate()
+    public = own.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    other = "holds a private key of another kind than Ed25519; make one with `gen5core keygen`"
+    none = "holds no private key; make one with `gen5core keygen`"
+    return {
+        "encrypted": (pem(own, form.BestAvailableEncryption(b"x")), "is encrypted with a passphrase"),
+        "P-256": (pem(ec.generate_private_key(ec.SECP256R1())), other),
+        "Ed448": (pem(ed448.Ed448PrivateKey.generate()), other),
+        "public": (public, none),
+        "empty": (b"", none),
+        "text": (b"gen5-ed25519 AAAA", none),
+        "cut": (pem(own)[:-40], none),
+        "endless": (b"\0" * (2**20 + 1), "takes more than 1048576 bytes: it is no key file"),
+    }
+
+
+@pytest.mark.parametrize("name", ["encrypted", "P-256", "Ed448", "public", "empty", "text", "cut", "endless"])
+def test_a_file_without_a_key_to_sign_with_is_refused(tmp_path: Path, name: str) -> None:
+    """Whatever else a PEM may hold, the message names the file and what it is."""
+    data, message = _other_pems()[name]
+    path = tmp_path / "key.pem"
+    path.write_bytes(data)
+    path.chmod(0o600)
+    with pytest.raises(InvalidKeyError, match=rf"key\.pem: {message}"):
+        load_signing_key(path)
+
+
+@posix
+def test_a_key_file_is_a_regular_file(tmp_path: Path) -> None:
+    """A FIFO would wait for ever, a folder holds no key."""
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for path in (tmp_path / "fifo", Path(os.devnull)):
+        with pytest.raises(InvalidKeyError, match="is not a regular file"):
+            load_signing_key(path)
+    with pytest.raises(IsADirectoryError):
+        load_signing_key(tmp_path)
+
+
+def test_the_public_key_of_a_file(tmp_path: Path) -> None:
+    """Remarks and empty lines are passed over; no key, two keys and a private key are refused."""
+    path = tmp_path / "k.pub"
+    for text, message in {
+        "": r"k\.pub: holds 0 keys; name a file that holds one",
+        f"{LINE}\n{LINE}\n": "holds 2 keys",
+        "-----BEGIN PRIVATE KEY-----\nx\n": "is a private key; give the public one",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(InvalidKeyError, match=message):
+            load_public_key(path)
+    path.write_text(f"# anna's\n\n{LINE}\n")
+    assert key().public_key == load_public_key(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(InvalidKeyError, match=r"k\.pub: is not text"):
+        load_public_key(path)
+
+
+def test_the_configured_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GEN5_SIGNING_KEY names a file; unset or empty, nothing is configured; a file that is not there is an error."""
+    save_signing_key(tmp_path / "key.pem", key())
+    for value in (None, ""):
+        monkeypatch.setenv("GEN5_SIGNING_KEY", value) if value is not None else monkeypatch.delenv(
+            "GEN5_SIGNING_KEY", raising=False
+        )
+        assert configured_signing_key() is None
+    monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "key.pem"))
+    found = configured_signing_key()
+    assert found is not None
+    assert KEY_ID == found.public_key.key_id
+    monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "no.pem"))
+    with pytest.raises(FileNotFoundError):
+        configured_signing_key()
+
+
+# The trusted list
+
+
+def test_where_the_list_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the user's own folder, beside the keys, unless GEN5_TRUSTED_KEYS names another file."""
+    monkeypatch.delenv("GEN5_TRUSTED_KEYS", raising=False)
+    monkeypatch.setenv("GEN5_HOME", str(tmp_path))
+    assert (tmp_path / "trusted_keys", tmp_path / "signing_key.pem") == (
+        trusted_keys_path(),
+        default_key_path(),
+    )
+    monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "other"))
+    assert tmp_path / "other" == trusted_keys_path()
+
+
+def test_no_list_is_an_empty_one(trusted: Path) -> None:
+    """Nobody is trusted until somebody is."""
+    assert () == load_trusted_keys()
+    assert not trusted.parent.exists()
+
+
+def test_keys_come_and_go(trusted: Path) -> None:
+    """A key is listed once, under its last comment; remarks and other keys stay."""
+    other = SigningKey.from_seed(bytes(32), comment="ben").public_key
+    assert trusted == add_trusted_key(key().public_key)
+    trusted.write_text(f"# people\n\n{trusted.read_text()}")
+    add_trusted_key(other)
+    add_trusted_key(key("anna's new name").public_key)
+    assert ["ben", "anna's new name"] == [found.comment for found in load_trusted_keys()]
+    assert f"# people\n\n{other}\n{LINE} anna's new name\n" == trusted.read_text()
+    assert remove_trusted_key(other.key_id)
+    assert not remove_trusted_key(other.key_id)
+    assert [key().public_key] == list(load_trusted_keys())
+    assert [] == [name for name in os.listdir(trusted.parent) if name != "trusted"]
+
+
+def test_a_bad_line_is_named(trusted: Path) -> None:
+    """One line that is no key stops everything: a list that is half read would trust too few without a word."""
+    trusted.parent.mkdir()
+    trusted.write_text(f"{LINE}\nssh-ed25519 AAAA\n")
+    trusted.chmod(0o644)
+    for use in (
+        load_trusted_keys,
+        lambda: add_trusted_key(key().public_key),
+        lambda: remove_trusted_key(KEY_ID),
+    ):
+        with pytest.raises(InvalidKeyError, match="trusted, line 2: starts with 'ssh-ed25519'"):
+            use()
+    assert f"{LINE}\nssh-ed25519 AAAA\n" == trusted.read_text()
+
+
+@posix
+def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> None:
+    """Who can write to it decides whom you trust; what we write is closed to others, whatever the umask."""
+    add_trusted_key(key().public_key)
+    assert 0o644 == stat.S_IMODE(trusted.stat().st_mode)
+    for mode in (0o664, 0o646, 0o666):
+        trusted.chmod(mode)
+        with pytest.raises(
+            InvalidKeyError, match=r"others than its owner can write to it.*: chmod go-w .*trusted$"
+        ):
+            load_trusted_keys()
+    trusted.chmod(0o600)
+    assert 1 == len(load_trusted_keys())
+
+
+def _signature(seed: bytes, state: str) -> Signature:
+    public = SigningKey.from_seed(seed).public_key
+    return Signature(public.key_id, public.text, state, "a reason" if state != "valid" else "")  # type: ignore[arg-type]
+
+
+def test_the_words() -> None:
+    """unsigned, signed, trusted, and that nothing can be said; an invalid signature spoils the others."""
+    own, other = SEED, bytes(32)
+    listed = [key().public_key]
+    other_id = SigningKey.from_seed(other).public_key.key_id
+    cases = {
+        (): ("unsigned", "unsigned"),
+        ((own, "valid"),): ("trusted", f"signed by {KEY_ID} (anna), trusted"),
+        ((other, "valid"),): ("signed", f"signed by {other_id}, a key that is not in your list"),
+        ((own, "unchecked"),): ("unchecked", f"signature by {KEY_ID} not checked: a reason"),
+        ((own, "invalid"),): ("invalid", f"signature by {KEY_ID} not valid: a reason"),
+        ((other, "valid"), (own, "valid")): (
+            "trusted",
+            f"signed by {other_id}, a key that is not in your list; signed by {KEY_ID} (anna), trusted",
+        ),
+        ((own, "valid"), (other, "invalid")): (
+            "invalid",
+            f"signed by {KEY_ID} (anna), trusted; signature by {other_id} not valid: a reason",
+        ),
+    }
+    for signatures, expected in cases.items():
+        trust = weigh(tuple(_signature(*signature) for signature in signatures), listed)
+        assert expected == (trust.word, str(trust)), signatures
+
+
+# Without cryptography
+
+
+@pytest.fixture
+def without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+
+
+@pytest.mark.usefixtures("without_cryptography")
+def test_without_cryptography_the_remedy_is_said(tmp_path: Path) -> None:
+    """Making, loading and using a key need the package; a public key and the list do not."""
+    path = tmp_path / "key.pem"
+    path.write_bytes(b"")
+    path.chmod(0o600)
+    public = parse_public_key(LINE)
+    for use in (SigningKey.generate, lambda: load_signing_key(path), lambda: public.fits(b"", b"")):
+        with pytest.raises(ImportError, match="cryptography is not installed: pip install cryptography"):
+            use()
+    add_trusted_key(public, tmp_path / "list")
+    assert (public,) == load_trusted_keys(tmp_path / "list")
