@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import sys
 import tempfile
 import time
@@ -22,10 +23,10 @@ from table import print_table
 
 TEST_MODEL = Path(__file__).resolve().parents[1] / "tests" / "comfyui" / "pack" / "model.py"
 SAMPLERS = ("euler", "euler_ancestral")
-STEPS, ROUNDS = 20, 25
+STEPS, ROUNDS = 20, 7
 LATENT_SHAPE = (1, 4, 128, 128)
-HIDDEN = 64
-"""Channels of the model; a step then takes over 5 ms on a CPU."""
+HIDDEN = 256
+"""Channels of the model; a step then takes some 40 ms on a CPU, no more than one of a real model on any hardware."""
 SEED = 156680208700286
 PLAIN, RECORD, REPLAY = "KSampler alone", "behind Record Sampling", "behind Replay Sampling"
 TARGETS = {"euler": 1.01, "euler_ancestral": 1.05}
@@ -38,6 +39,10 @@ class Result:
     sampler: str
     name: str
     seconds: float
+    held_bytes: int | None = None
+    """Memory of the tensors that a recording of one run holds."""
+    needed_bytes: int | None = None
+    """The same by their shapes: the noise, and as much for each draw of step noise."""
 
 
 def bench_sampling(folder: Path) -> None:
@@ -50,7 +55,7 @@ def _print(version: str, results: list[Result]) -> None:
     alone = {result.sampler: result.seconds for result in results if result.name == PLAIN}
     print_table(
         f"Sampling {STEPS} steps of a 128 × 128 latent on the CPU, one thread, in ComfyUI {version}",
-        ("sampler", "what", "time", "a step", "time / alone", "target"),
+        ("sampler", "what", "time", "a step", "time / alone", "target", "held", "by shapes"),
         [
             (
                 result.sampler,
@@ -59,10 +64,16 @@ def _print(version: str, results: list[Result]) -> None:
                 milliseconds(result.seconds / STEPS),
                 f"{result.seconds / alone[result.sampler]:.3f}",
                 "" if result.name == PLAIN else f"≤ {TARGETS[result.sampler]:.2f}",
+                _megabytes(result.held_bytes),
+                _megabytes(result.needed_bytes),
             )
             for result in results
         ],
     )
+
+
+def _megabytes(size_bytes: int | None) -> str:
+    return "" if size_bytes is None else f"{size_bytes / 1e6:.2f} MB"
 
 
 def measure(folder: Path) -> list[Result]:
@@ -75,9 +86,24 @@ def measure(folder: Path) -> list[Result]:
     comfy.utils.PROGRESS_BAR_ENABLED = False
     results = []
     for sampler in SAMPLERS:
-        times = time_rounds(_calls(stock_nodes, pack.NODE_CLASS_MAPPINGS, sampler))
-        results += [Result(sampler, name, min(seconds)) for name, seconds in times.items()]
+        calls, run = _calls(stock_nodes, pack.NODE_CLASS_MAPPINGS, sampler)
+        memory = {RECORD: (_held_bytes(run), _needed_bytes(sampler))}
+        for name, seconds in time_rounds(calls).items():
+            results.append(Result(sampler, name, min(seconds), *memory.get(name, (None, None))))
     return results
+
+
+def _held_bytes(run: Any) -> int:
+    """Return the memory of every tensor of a recorded run, each block once."""
+    tensors = [*run.noise, *run.start_latent, *(run.noise_mask or ()), run.step_noise]
+    blocks = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
+    return sum({block.data_ptr(): block.nbytes() for block in blocks}.values())
+
+
+def _needed_bytes(sampler: str) -> int:
+    """Return what float32 noise takes, and as much for every step but the last, which adds none."""
+    draws = STEPS - 1 if sampler == "euler_ancestral" else 0
+    return 4 * math.prod(LATENT_SHAPE) * (1 + draws)
 
 
 def time_rounds(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
@@ -94,7 +120,8 @@ def time_rounds(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[flo
     return times
 
 
-def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> dict[str, Callable[[], object]]:
+def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> tuple[dict[str, Callable[[], object]], Any]:
+    """Return the ways of sampling, tried once to be what they are called, and the run that was recorded."""
     import torch
 
     model = _make_model()
@@ -112,11 +139,12 @@ def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> dict[str, Call
     assert saved["ui"]["gen5"][0]["noise_source"] == "recorded", saved["ui"]
     replayed = nodes["Gen5Replay"]().replay(model, saved["result"][1])[0]
     assert sample(replayed, seed=1)["samples"].equal(result["samples"])
-    return {
+    calls = {
         PLAIN: lambda: sample(model),
         RECORD: lambda: sample(recorded),
         REPLAY: lambda: sample(replayed),
     }
+    return calls, recording.runs[0]
 
 
 def _make_model() -> Any:

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..gen5core.environment import live_settings
 from ..gen5core.graph import noise_obstacle, sampler_of_latent, starts_from_stored
-from ..gen5core.noise import comfy_noise
 from ..gen5core.records import SamplerPass
-from . import host
 from .content import latent_name
-from .latents import Parts, is_zero, joined, parts_of, shapes_of, storable
+from .latents import Parts, draw_noise, is_zero, parts_of, shapes_of, storable
 from .recording import Recording, Run
 
 _PASS_FIELDS = (
@@ -181,6 +180,7 @@ def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]
         "cfg": run.cfg,
         "node_id": run.node_id,
         "step_noise_reason": run.step_noise_reason,
+        "torch_settings": _settings_of_their_own(run) or None,
     }
     return {
         **{name: value for name, value in known.items() if value is not None},
@@ -191,6 +191,12 @@ def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]
         "shapes": run.shapes,
         **names,
     }
+
+
+def _settings_of_their_own(run: Run) -> dict[str, str]:
+    """Return how torch was set for a run where it is not so now, as the file's environment tells it."""
+    now = live_settings()
+    return {name: text for name, text in run.torch_settings.items() if text != now.get(name)}
 
 
 def _from_provided(described: list[dict[str, Any]], provided: Parts) -> Captured:
@@ -214,7 +220,7 @@ def _derive(inputs: SaveInputs, described: list[dict[str, Any]]) -> Captured:
         )
     drawn = inputs.passes[index]
     assert drawn.seed is not None  # noise_obstacle has looked
-    parts = _draw(inputs.latent, drawn.seed, inputs.batch_index)
+    parts = draw_noise(inputs.latent, drawn.seed, inputs.batch_index)
     name = latent_name("initial_noise", index)
     described[index] = {**described[index], "noise": name, "shapes": shapes_of(parts)}
     return Captured("derived", {name: storable(parts)}, described, _earlier_reason(index))
@@ -224,15 +230,6 @@ def _without_seed(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a pass without the widget's seed, which did not count where a stored noise took its place."""
     unresolved = [*entry.get("unresolved", ()), "seed"]
     return {**{name: value for name, value in entry.items() if name != "seed"}, "unresolved": unresolved}
-
-
-def _draw(latent: Parts, seed: int, batch_index: Sequence[int] | None) -> Parts:
-    """Return the noise of a seed for a latent, as this ComfyUI draws it; without one, as the latest does."""
-    drawn = host.prepare_noise(joined(latent), seed, batch_index)
-    if drawn is not None:
-        return parts_of(drawn)
-    shapes = [tuple(part.shape) for part in latent]
-    return comfy_noise(shapes, seed, dtype=latent[0].dtype, batch_index=batch_index)
 
 
 def _earlier_reason(index: int) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -37,6 +37,8 @@ class StoredPass:
     noise_mask: str | None
     step_noise: str | None = None
     """Name of the latent that holds what the sampler added later."""
+    torch_settings: Mapping[str, str] = field(default_factory=dict)
+    """Canonical strings, by name, of how torch was set while it sampled, where the file's environment differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         and _has_start(entry, index),
         noise_mask=name("noise_mask"),
         step_noise=name("step_noise"),
+        torch_settings=checked("torch_settings", _are_texts) or {},
     )
 
 
@@ -159,6 +162,10 @@ def _has_start(entry: Mapping[str, Any], index: int) -> bool:
 def _are_numbers(value: Any) -> bool:
     """Tell whether value is a list of numbers, null standing for those that JSON does not have."""
     return isinstance(value, list) and all(type(item) in (int, float, NoneType) for item in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _are_shapes(value: Any) -> bool:

@@ -19,6 +19,9 @@ from . import host
 logger = logging.getLogger(__name__)
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 WORKSPACE_VALUES = (":4096:8", ":16:8")
+_NO_WAY = "does not have a deterministic implementation"
+"""What torch says of an operation that it refuses to run."""
+_REMEDY = "This model cannot be sampled behind Deterministic Sampling: turn `enabled` off there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Gen5Determinism:
     CATEGORY = "Gen5"
     DESCRIPTION = (
         "Samples with torch's deterministic algorithms, without cuDNN's benchmarking, TF32 and reduced-precision "
-        "reductions. Slower; the settings from before are put back after each sampling."
+        "reductions. Slower; the settings from before are put back after each sampling. Record Sampling notes "
+        "what was set."
     )
     RETURN_TYPES = ("MODEL",)
     RETURN_NAMES = ("model",)
@@ -62,9 +66,20 @@ class Gen5Determinism:
 
 
 def sample_deterministically(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """Run the sampler under deterministic settings."""
+    """Run the sampler under deterministic settings.
+
+    Raises
+    ------
+    RuntimeError
+        torch's own, with the remedy, where the model needs what torch can only do otherwise.
+    """
     with deterministic():
-        return executor(*args, **kwargs)
+        try:
+            return executor(*args, **kwargs)
+        except RuntimeError as error:
+            if _NO_WAY not in str(error):
+                raise
+            raise RuntimeError(f"{error}\n{_REMEDY}") from error
 
 
 @contextmanager

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+Setting = TypeVar("Setting", bool, str)
+
+SETTINGS_FILE = "comfy.settings.json"
+DEFAULT_USER = "default"
+"""Whose settings count: the server does not tell a node which user queued it."""
 FOLDER_VARIABLE = "GEN5_FOLDER"
 """Where input/, output/ and temp/ lie without ComfyUI; the current folder if it is not set."""
 
@@ -43,6 +49,17 @@ def user_folder() -> Path:
     if is_present():
         return Path(_module("folder_paths").get_user_directory())
     return Path(os.environ.get(FOLDER_VARIABLE, ".")) / "user"
+
+
+def setting(name: str, default: Setting) -> Setting:
+    """Return what the person chose in ComfyUI's settings; default where nothing of its type is found."""
+    path = user_folder() / DEFAULT_USER / SETTINGS_FILE
+    try:
+        chosen = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):  # absent, half written, or edited by hand
+        return default
+    value = chosen.get(name) if isinstance(chosen, dict) else None
+    return value if type(value) is type(default) else default
 
 
 def save_location(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
@@ -74,9 +91,17 @@ def model_file(kinds: Sequence[str], name: str) -> Path | None:
         return None
     folder_paths = _module("folder_paths")
     for kind in kinds:
-        if kind in folder_paths.folder_names_and_paths and (path := folder_paths.get_full_path(kind, name)):
+        if kind in folder_paths.folder_names_and_paths and (path := _full_path(kind, name)):
             return Path(path)
     return None
+
+
+def _full_path(kind: str, name: str) -> str | None:
+    try:
+        found: str | None = _module("folder_paths").get_full_path(kind, name)
+    except ValueError:  # Windows: a name on another drive, as a file from elsewhere may have it
+        return None
+    return found
 
 
 def metadata_disabled() -> bool:
@@ -120,16 +145,13 @@ def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> A
 
 
 def to_result(output: Any) -> Any:
-    """Return a sampler's output where and as ComfyUI keeps latents between nodes; as it is without ComfyUI.
+    """Return a sampler's output where ComfyUI keeps latents between nodes; where it is without ComfyUI.
 
-    ComfyUI's samplers do the same right afterwards, which then keeps this very tensor.
+    ComfyUI's samplers do the same right afterwards, which then keeps this very tensor. Its dtype is left
+    alone: some of them go on with it, others cast it (see ``casts_results``).
     """
     management = sys.modules.get("comfy.model_management")
-    if management is None:
-        return output
-    dtype = getattr(management, "intermediate_dtype", None)
-    moved = output.to(management.intermediate_device())
-    return moved if dtype is None else moved.to(dtype())
+    return output if management is None else output.to(management.intermediate_device())
 
 
 NOISE_FACTORIES = ("default_noise_sampler", "BrownianTreeNoiseSampler")
@@ -154,7 +176,9 @@ def prepare_noise(samples: Any, seed: int, batch_index: Sequence[int] | None) ->
     """
     if not is_present():
         return None
-    with _module("torch").random.fork_rng(devices=[]):
+    cuda = _module("torch").cuda
+    devices = range(cuda.device_count()) if cuda.is_initialized() else ()
+    with _module("torch").random.fork_rng(devices=devices):
         return _module("comfy.sample").prepare_noise(samples, seed, batch_index)
 
 
@@ -185,17 +209,41 @@ def progress(total: int) -> Callable[[int], None]:
 
 def add_prompt_handler(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
     """Let handler see every prompt before it is validated; tell whether there is a server for that."""
-    server = sys.modules.get("server")
-    instance = getattr(getattr(server, "PromptServer", None), "instance", None)
+    instance = _server()
     if instance is None:
         return False
     instance.add_on_prompt_handler(handler)
     return True
 
 
+def routes() -> Any | None:
+    """Return aiohttp's table of routes that the server is going to serve; None where there is no server."""
+    return getattr(_server(), "routes", None)
+
+
 def node_classes() -> Mapping[str, Any]:
     """Return every node class that ComfyUI knows by its id; empty without ComfyUI."""
     return _module("nodes").NODE_CLASS_MAPPINGS if is_present() else {}
+
+
+def add_sampler_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> None:
+    """Let wrapper stand around the sampler itself in a MODEL's runs, within every sampling wrapper.
+
+    Source: ``comfy.patcher_extension``, SAMPLER_SAMPLE.
+    """
+    kind = _module("comfy.patcher_extension").WrappersMP.SAMPLER_SAMPLE
+    model.add_wrapper_with_key(kind, key, wrapper)
+
+
+def casts_results(dtype: Any) -> bool:
+    """Tell whether ComfyUI keeps latents between nodes in another dtype than this; False without ComfyUI."""
+    kept = getattr(sys.modules.get("comfy.model_management"), "intermediate_dtype", None)
+    return kept is not None and bool(kept() != dtype)
+
+
+def _server() -> Any | None:
+    server = sys.modules.get("server")
+    return getattr(getattr(server, "PromptServer", None), "instance", None)
 
 
 def _module(name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..gen5core.errors import EncodeError
+from ..gen5core.noise import comfy_noise
 from . import host
 
 Parts = list[torch.Tensor]
@@ -92,6 +93,20 @@ def digest(parts: Sequence[torch.Tensor]) -> str:
 def owned(parts: Sequence[torch.Tensor]) -> Parts:
     """Return copies on the CPU that nobody else changes."""
     return [part.detach().to("cpu", copy=True) for part in parts]
+
+
+def draw_noise(latent: Sequence[torch.Tensor], seed: int, batch_index: Sequence[int] | None) -> Parts:
+    """Return the noise of a seed for a latent, as this ComfyUI draws it; without one, as the latest does."""
+    drawn = host.prepare_noise(joined(latent), seed, batch_index)
+    if drawn is not None:
+        return parts_of(drawn)
+    shapes = [tuple(part.shape) for part in latent]
+    return comfy_noise(shapes, seed, dtype=latent[0].dtype, batch_index=batch_index)
+
+
+def compact(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor, or for one of zeros alone a view of a single zero, which takes no memory."""
+    return tensor if torch.count_nonzero(tensor) else tensor.new_zeros(()).expand(tensor.shape)
 
 
 def is_zero(parts: Sequence[torch.Tensor]) -> bool:

@@ -7,13 +7,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..gen5core.errors import EncodeError
-from ..gen5core.noise import MAX_SEED, comfy_noise, per_image_noise
-from .latents import Parts, joined, samples_of
-from .load import StoredNoise
+from ..gen5core.noise import MAX_SEED, per_image_noise
+from .latents import Parts, draw_noise, joined, samples_of
 
 _SEED = re.compile(r"\d{1,20}")
 _RANGE = re.compile(r"(\d{1,20})\s*-\s*(\d{1,20})")
 _MAX_RANGE = 4096
+
+
+class SeededNoise:
+    """A NOISE for SamplerCustomAdvanced, drawn for the latent that it is handed, as RandomNoise does.
+
+    Source: ``comfy_extras.nodes_custom_sampler.Noise_RandomNoise``.
+    """
+
+    def __init__(self, seeds: Sequence[int], convention: str) -> None:
+        self.seed, self._seeds, self._convention = seeds[0], seeds, convention
+
+    def generate_noise(self, input_latent: Mapping[str, Any]) -> Any:
+        """Return the noise of the seeds in the latent's shape and dtype, on the CPU.
+
+        Raises
+        ------
+        EncodeError
+            if the seeds do not fit the latent.
+        """
+        parts = samples_of(input_latent, "latent")
+        if self._convention == "comfyui":
+            return joined(_draw_comfyui(parts, self._seeds, input_latent.get("batch_index")))
+        return joined(_draw_per_image(parts, self._seeds))
 
 
 class Gen5Noise:
@@ -21,8 +43,8 @@ class Gen5Noise:
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Starting noise from seeds: `comfyui` draws as ComfyUI's samplers do, one seed for the batch; `per_image` "
-        "uses one generator an image, as a list of generators does in Diffusers."
+        "Starting noise from seeds: `comfyui` draws as this ComfyUI's samplers do, one seed for the batch; "
+        "`per_image` uses one generator an image, as a list of generators does in Diffusers."
     )
     RETURN_TYPES = ("LATENT", "NOISE")
     RETURN_NAMES = ("noise", "noise_source")
@@ -36,7 +58,13 @@ class Gen5Noise:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "latent": ("LATENT", {"tooltip": "Gives shape and dtype; its values do not matter."}),
+                "latent": (
+                    "LATENT",
+                    {
+                        "tooltip": "Gives `noise` its shape and dtype; its values do not matter. "
+                        "`noise_source` fits itself to the sampler's own latent."
+                    },
+                ),
                 "seeds": (
                     "STRING",
                     {"default": "0", "tooltip": "One seed, several (0,1,2), or a range (0-3)."},
@@ -47,13 +75,10 @@ class Gen5Noise:
 
     def draw(
         self, latent: Mapping[str, Any], seeds: str, convention: str
-    ) -> tuple[dict[str, Any], StoredNoise]:
+    ) -> tuple[dict[str, Any], SeededNoise]:
         """Return the noise and a NOISE that gives it."""
-        parts = samples_of(latent, "latent")
-        numbers = parse_seeds(seeds)
-        drawn = _draw_comfyui if convention == "comfyui" else _draw_per_image
-        samples = joined(drawn(parts, numbers, latent.get("batch_index")))
-        return {"samples": samples}, StoredNoise(samples, numbers[0], "Seeded Noise")
+        source = SeededNoise(parse_seeds(seeds), convention)
+        return {"samples": source.generate_noise(latent)}, source
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -80,17 +105,31 @@ def parse_seeds(text: str) -> list[int]:
 def _draw_comfyui(parts: Parts, seeds: Sequence[int], batch_index: Sequence[int] | None) -> Parts:
     if len(seeds) != 1:
         raise EncodeError(
-            f"{len(seeds)} seeds with the convention comfyui, which takes 1 for the whole batch; "
+            f"Seeded Noise has {len(seeds)} seeds with the convention comfyui, which takes 1 for the whole batch; "
             "one an image is the convention per_image"
         )
-    return comfy_noise(
-        [tuple(part.shape) for part in parts], seeds[0], dtype=parts[0].dtype, batch_index=batch_index
-    )
+    return draw_noise(parts, seeds[0], batch_index)
 
 
-def _draw_per_image(parts: Parts, seeds: Sequence[int], batch_index: Sequence[int] | None) -> Parts:
+def _draw_per_image(parts: Parts, seeds: Sequence[int]) -> Parts:
     if len(parts) > 1:
         raise EncodeError(
             "the latent is nested; the convention per_image is for plain latents, comfyui takes both"
         )
-    return [per_image_noise(tuple(parts[0].shape), seeds, dtype=parts[0].dtype)]
+    [latent] = parts
+    if len(seeds) != len(latent):
+        raise EncodeError(
+            f"Seeded Noise has {_count(seeds)} for a batch of {len(latent)}: give {len(latent)}, one an image, "
+            f"e.g. {_example(seeds[0], len(latent))}"
+        )
+    return [per_image_noise(tuple(latent.shape), seeds, dtype=latent.dtype)]
+
+
+def _count(seeds: Sequence[int]) -> str:
+    return "1 seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+
+
+def _example(first: int, count: int) -> str:
+    """Return seeds for a batch as they are written, from first on, where there are so many."""
+    first = min(first, MAX_SEED + 1 - count)
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"

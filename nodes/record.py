@@ -6,6 +6,7 @@ from typing import Any
 
 from . import host
 from .recording import Recording, SamplingRecorder
+from .sampling import note_torch_settings
 from .step_noise import StepNoise
 
 
@@ -15,7 +16,7 @@ class Gen5Record:
     CATEGORY = "Gen5"
     DESCRIPTION = (
         "Records what every sampler using this MODEL really received: starting noise, start latent, sigmas, "
-        "seed and cfg. Connect `recording` to Save Gen5."
+        "seed, cfg, and how torch was set. Connect `recording` to Save Gen5."
     )
     RETURN_TYPES = ("MODEL", "GEN5_RECORDING")
     RETURN_NAMES = ("model", "recording")
@@ -58,4 +59,7 @@ class Gen5Record:
         """
         kept = Recording() if recording is None else recording
         recorder = SamplingRecorder(kept, step_noise)
-        return host.add_sampling_wrapper(model, f"gen5_record_{unique_id}", recorder.__call__), kept
+        key = f"gen5_record_{unique_id}"
+        recorded = host.add_sampling_wrapper(model, key, recorder.__call__)
+        host.add_sampler_wrapper(recorded, key, note_torch_settings)
+        return recorded, kept

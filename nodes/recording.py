@@ -11,21 +11,25 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from ..gen5core.environment import live_settings
 from . import host
 from .content import float32_sigmas
-from .latents import Parts, digest, owned, unpack
+from .latents import Parts, compact, digest, unpack
 from .sampling import SamplingCall, noting_changes
 from .step_noise import GlobalDraws, StepNoise, StepRecorder, standing_in
 
 _RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 """What ComfyUI may keep latents in between nodes."""
+_GIVEN = ("noise", "latent_image", "sigmas", "denoise_mask", "seed")
+"""Arguments that are noted as they were given, unless a wrapper further in hands on others."""
 _UNKNOWN_RUNS = 16
-"""How many runs are kept whose latent is gone where the host does not tell which prompt runs (0.3.29)."""
+"""How many runs are kept of which nothing tells whether they can still be asked for: the host does not say
+which prompt runs (0.3.29), or made another tensor of the returned one (nested latents, fp16 intermediates)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +50,14 @@ class Run:
     """Digests of the returned latent, in each dtype that ComfyUI may keep it in."""
     kept: weakref.ref[torch.Tensor]
     """The returned tensor itself, alive while something holds it."""
+    is_handed_on: bool = True
+    """Whether that tensor is the one in the LATENT; where ComfyUI makes another of it, ``kept`` tells nothing."""
     step_noise: torch.Tensor | None = None
     """What the sampler added later, shape (draws, …); None where it drew none, or it was left out."""
     step_noise_reason: str | None = None
     """Why step noise that was drawn is not there."""
+    torch_settings: Mapping[str, str] = field(default_factory=dict)
+    """Canonical strings, by name, of how torch was set while it sampled."""
 
     @property
     def shapes(self) -> list[list[int]]:
@@ -76,12 +84,11 @@ class Recording:
     def add(self, run: Run) -> None:
         """Append run; drop those of earlier prompts whose latents nobody keeps."""
         with self._lock:
-            if run.prompt_id is None:
-                gone = [old for old in self._runs if old.kept() is None][:-_UNKNOWN_RUNS]
-            else:
-                gone = [old for old in self._runs if old.prompt_id != run.prompt_id and old.kept() is None]
-            self._runs = [old for old in self._runs if old not in gone]
-            self._runs.append(run)
+            earlier = [old for old in self._runs if run.prompt_id is None or old.prompt_id != run.prompt_id]
+            lost = [old for old in earlier if old.kept() is None]
+            untold = [old for old in lost if run.prompt_id is None or not old.is_handed_on]
+            gone = {*lost} - {*untold[-_UNKNOWN_RUNS:]}
+            self._runs = [*(old for old in self._runs if old not in gone), run]
 
     def find_result(self, parts: Sequence[torch.Tensor]) -> Run | None:
         """Return the run that returned this latent, the latest of equal ones."""
@@ -120,20 +127,35 @@ class SamplingRecorder:
     def __init__(self, recording: Recording, step_noise: StepNoise = "auto") -> None:
         self.recording, self.step_noise = recording, step_noise
 
+    def __deepcopy__(self, memo: object) -> SamplingRecorder:
+        """Return itself: ComfyUI and packs copy model options deeply, and all copies note in one recording."""
+        return self
+
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler and note the run; a run that fails leaves nothing behind."""
         call = SamplingCall.parse(executor, args, kwargs)
-        given = {name: call.arguments.get(name) for name in ("noise", "latent_image", "sigmas", "seed")}
-        given["noise"] = call.noise.detach().clone()
+        given = {name: _copied(call.arguments.get(name)) for name in _GIVEN}
         steps = StepRecorder(self.step_noise)
         drawn_globally = GlobalDraws()
-        with noting_changes() as received, standing_in(steps):
+        with noting_changes(call.guider) as received, standing_in(steps) as is_complete:
             output: torch.Tensor = host.to_result(call.run(executor))
-        if drawn_globally.happened() and not call.reseeds_globally:
+        if _draws_by_own_means(call, drawn_globally, is_complete):
             steps.note_own_means()
-        got = {"step_noise": steps.stacked(), "step_noise_reason": steps.reason, **given, **received.changes}
-        self.recording.add(_make_run(call, got, output))
+        drawn = {"step_noise": steps.stacked(), "step_noise_reason": steps.reason}
+        self.recording.add(_make_run(call, {**drawn, **given, **received.changes}, output))
         return output
+
+
+def _copied(value: Any) -> Any:
+    """Return a tensor as it is now, on the CPU: samplers may write into what they are given."""
+    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else value
+
+
+def _draws_by_own_means(call: SamplingCall, drawn_globally: GlobalDraws, is_complete: bool) -> bool:
+    """Tell whether a sampler drew, or with a factory missing may have drawn, what no stand-in saw."""
+    if drawn_globally.happened() and not call.reseeds_globally:
+        return True
+    return not is_complete and call.may_add_noise
 
 
 def _one_channel(mask: torch.Tensor) -> torch.Tensor:
@@ -145,7 +167,7 @@ def _one_channel(mask: torch.Tensor) -> torch.Tensor:
 def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) -> Run:
     prompt_id, node_id = host.executing()
     shapes = call.shapes
-    cfg, mask = getattr(call.guider, "cfg", None), call.arguments.get("denoise_mask")
+    cfg, mask = getattr(call.guider, "cfg", None), got["denoise_mask"]
     return Run(
         prompt_id=prompt_id,
         node_id=node_id,
@@ -153,13 +175,15 @@ def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) 
         cfg=float(cfg) if isinstance(cfg, (int, float)) else None,
         sampler_name=call.sampler_name,
         sigmas=float32_sigmas(got["sigmas"]),
-        noise=owned(unpack(got["noise"], shapes)),
-        start_latent=owned(unpack(got["latent_image"], shapes)),
-        noise_mask=None if mask is None else [_one_channel(part) for part in owned(unpack(mask, shapes))],
+        noise=unpack(compact(got["noise"]), shapes),
+        start_latent=unpack(compact(got["latent_image"]), shapes),
+        noise_mask=None if mask is None else [_one_channel(part) for part in unpack(mask, shapes)],
         results=frozenset(
             digest([part.to(dtype) for part in unpack(output, shapes)]) for dtype in _RESULT_DTYPES
         ),
         kept=weakref.ref(output),
+        is_handed_on=len(shapes) == 1 and not host.casts_results(output.dtype),
         step_noise=got["step_noise"],
         step_noise_reason=got["step_noise_reason"],
+        torch_settings=got.get("torch_settings") or live_settings(),
     )

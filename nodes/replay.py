@@ -7,6 +7,7 @@ from typing import Any
 from . import host
 from .content import StoredFile
 from .replaying import SamplingReplayer, start_of
+from .sampling import note_torch_settings
 
 
 class Gen5Replay:
@@ -49,7 +50,9 @@ class Gen5Replay:
                         "default": -1,
                         "min": -1,
                         "max": 4095,
-                        "tooltip": "One image of the stored batch; −1 for all.",
+                        "tooltip": "One image of the stored batch, −1 for all. Its noise is the stored one to the "
+                        "bit; alone, its last bits may differ from those in its batch, since GPUs compute a batch "
+                        "of another size in another order.",
                     },
                 ),
                 "step_noise": (
@@ -83,4 +86,6 @@ class Gen5Replay:
             gen5, pass_index, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
         )
         latent = start_of(gen5, replayer.passes, batch_index)
-        return host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__), latent
+        replayed = host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__)
+        host.add_sampler_wrapper(replayed, "gen5_replay", note_torch_settings)
+        return replayed, latent

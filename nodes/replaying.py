@@ -9,19 +9,26 @@ Source: ``comfy.samplers.KSAMPLER.sample``, ``comfy.samplers.KSamplerX0Inpaint``
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 
-from ..gen5core.errors import EncodeError
+from ..gen5core.environment import live_settings
+from ..gen5core.errors import EncodeError, FormatError
+from ..gen5core.records import Drift
 from . import host
 from .content import StoredFile, StoredPass, float32_sigmas
 from .latents import is_zero, joined, pack, take, take_mask
-from .sampling import SamplingCall, note_change
+from .sampling import SamplingCall, note_change, noting_changes
 from .step_noise import StepPlayer, standing_in
 
 logger = logging.getLogger(__name__)
+_ROUNDING = 1e-5
+"""How far, relatively, sigmas of one schedule may lie apart: a few units in float32's last place, raised to a
+scheduler's seventh power. Another count of steps, scheduler or denoise moves them a thousandfold further."""
 
 
 class SamplingReplayer:
@@ -46,6 +53,7 @@ class SamplingReplayer:
     ) -> None:
         self.stored, self.batch_index = stored, batch_index
         self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
+        self._settings_at_rest = _further_environment(stored)
         self.passes: Sequence[StoredPass] = choose_passes(stored, pass_index)
         if use_stored_sigmas and not any(found.sigmas for found in self.passes):
             raise EncodeError(
@@ -59,6 +67,10 @@ class SamplingReplayer:
                 ", ".join(map(str, unknown)),
             )
 
+    def __deepcopy__(self, memo: object) -> SamplingReplayer:
+        """Return itself: ComfyUI and packs copy model options deeply, and nothing here ever changes."""
+        return self
+
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler from the stored start."""
         call = SamplingCall.parse(executor, args, kwargs)
@@ -68,39 +80,53 @@ class SamplingReplayer:
         changes: dict[str, Any] = {"noise": self._noise(stored_pass, call)}
         if stored_pass.seed is not None:
             changes["seed"] = stored_pass.seed
-        if self.use_stored_sigmas and stored_pass.sigmas is not None:
-            changes["sigmas"] = torch.tensor(stored_pass.sigmas, dtype=torch.float32)
+        if stored_pass.sigmas and (self.use_stored_sigmas or _same_schedule(stored_pass, call)):
+            changes |= _stored_sigmas(stored_pass.sigmas, call)
         call.arguments.update(changes)
-        player, draws = self._player(stored_pass, call)
-        note_change(**changes, **({} if draws is None else {"step_noise": draws, "step_noise_reason": None}))
-        with standing_in(player):
-            output = call.run(executor)
-        if player is not None:
-            player.check_used_up()
+        note_change(call.guider, **changes)
+        with noting_changes(call.guider) as received:
+            output = self._run(call, executor, self._draws(stored_pass, call))
+        self._tell_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
         return output
 
-    def _player(
-        self, stored_pass: StoredPass, call: SamplingCall
-    ) -> tuple[StepPlayer | None, torch.Tensor | None]:
-        """Return what plays back the stored step noise, and that; (None, None) where it is left out."""
+    def _run(self, call: SamplingCall, executor: Any, draws: torch.Tensor | None) -> torch.Tensor:
+        """Sample, the draws played back, and return the result."""
+        if draws is None:
+            return call.run(executor)
+        player = StepPlayer(draws, self.stored.path.name)
+        with standing_in(player) as is_complete:
+            output = call.run(executor)
+        if is_complete or player.taken:
+            player.check_used_up()
+            note_change(call.guider, step_noise=draws, step_noise_reason=None)
+        return output
+
+    def _tell_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
+        """Log which torch settings were others when the stored pass was sampled."""
+        stored = {**self._settings_at_rest, **stored_pass.torch_settings}
+        for name in sorted(in_force.keys() & stored.keys()):
+            if in_force[name] != stored[name]:
+                drift = Drift(name, stored[name], in_force[name], "differs")
+                logger.warning("%s, pass %d: %s", self.stored.path.name, stored_pass.index, drift)
+
+    def _draws(self, stored_pass: StoredPass, call: SamplingCall) -> torch.Tensor | None:
+        """Return the stored step noise; None where there is none, or it is left out."""
         if stored_pass.step_noise is None or not self.step_noise:
-            return None, None
-        if float32_sigmas(call.arguments["sigmas"]) != stored_pass.sigmas:
+            return None
+        if float32_sigmas(call.sigmas) != stored_pass.sigmas:
             logger.info(
                 "%s: the sigmas are not the stored ones; step noise is left out", self.stored.path.name
             )
-            return None, None
+            return None
         [draws] = self.stored.tensors(stored_pass.step_noise)
-        if self.batch_index >= 0:
-            draws = draws[:, self.batch_index : self.batch_index + 1]
-        return StepPlayer(draws, self.stored.path.name), draws
+        return draws if self.batch_index < 0 else draws[:, self.batch_index : self.batch_index + 1]
 
     def _match(self, call: SamplingCall) -> StoredPass | None:
         """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
-        sigmas = float32_sigmas(call.arguments["sigmas"])
-        alike = [stored for stored in self.passes if stored.sigmas == sigmas and _fits(stored, call.shapes)]
+        known = [stored for stored in self.passes if stored.noise is not None or not stored.adds_noise]
+        alike = [stored for stored in known if _same_schedule(stored, call) and _fits(stored, call.shapes)]
         if len(alike) > 1:
-            return min(alike, key=lambda stored: self._distance(stored, call.arguments["latent_image"]))
+            return min(alike, key=lambda stored: self._distance(stored, call))
         if alike:
             return alike[0]
         if is_zero([call.noise]):
@@ -112,8 +138,9 @@ class SamplingReplayer:
             )
         return next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
 
-    def _distance(self, stored: StoredPass, latent: torch.Tensor) -> tuple[bool, float]:
+    def _distance(self, stored: StoredPass, call: SamplingCall) -> tuple[bool, float]:
         """Return how far a stored pass's start is from a run's: whether one alone is empty, and L∞."""
+        latent = call.latent_image
         if stored.start_latent is None:
             return not is_zero([latent]), 0.0
         start = pack(take(self.stored.tensors(stored.start_latent), self.batch_index, "stored latent"))
@@ -181,6 +208,34 @@ def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int)
     if first.noise_mask is not None:
         latent["noise_mask"] = joined(take_mask(stored.tensors(first.noise_mask), batch_index))
     return latent
+
+
+def _same_schedule(stored: StoredPass, call: SamplingCall) -> bool:
+    """Tell whether a run's sigmas are a stored pass's, up to the rounding of the device that computes them.
+
+    ComfyUI computes them where the model's tables lie, which is the CPU before the model is first loaded
+    onto a GPU, and the GPU from then on.
+    """
+    own = float32_sigmas(call.sigmas)
+    if stored.sigmas is None or len(own) != len(stored.sigmas):
+        return False
+    return all(
+        math.isclose(one, other, rel_tol=_ROUNDING) for one, other in zip(own, stored.sigmas, strict=True)
+    )
+
+
+def _stored_sigmas(stored: tuple[float, ...], call: SamplingCall) -> dict[str, torch.Tensor]:
+    """Return the sigmas to hand over in place of a run's; nothing where they are the same to the bit."""
+    same = float32_sigmas(call.sigmas) == stored
+    return {} if same else {"sigmas": call.sigmas.new_tensor(stored)}
+
+
+def _further_environment(stored: StoredFile) -> Mapping[str, str]:
+    """Return what a file's environment tells beside the documented components."""
+    # What cannot be read is told, or by on_drift ignored, where the file is loaded.
+    with stored.open() as file, suppress(FormatError):
+        return file.environment.further if file.environment else {}
+    return {}
 
 
 def _fits(stored: StoredPass, shapes: Sequence[Sequence[int]]) -> bool:

@@ -8,6 +8,7 @@ Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ from itertools import takewhile
 from typing import Any
 
 import torch
+
+from ..gen5core.environment import live_settings
 
 _NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback", "disable_pbar", "seed")
 
@@ -50,12 +53,31 @@ class SamplingCall:
         return noise
 
     @property
+    def latent_image(self) -> torch.Tensor:
+        latent_image: torch.Tensor = self.arguments["latent_image"]
+        return latent_image
+
+    @property
+    def sigmas(self) -> torch.Tensor:
+        sigmas: torch.Tensor = self.arguments["sigmas"]
+        return sigmas
+
+    @property
     def shapes(self) -> list[list[int]]:
         """Shapes of the latent's parts; one for a plain latent."""
         shapes = self.arguments.get("latent_shapes")
         if shapes and len(shapes) > 1:
             return [list(shape) for shape in shapes]
         return [list(self.noise.shape)]
+
+    @property
+    def may_add_noise(self) -> bool:
+        """Whether the sampler's function takes a noise sampler, as those that add noise at each step do."""
+        function = getattr(self.arguments.get("sampler"), "sampler_function", None)
+        try:
+            return "noise_sampler" in inspect.signature(function).parameters  # type: ignore[arg-type]
+        except (TypeError, ValueError):  # no function, or one that does not tell
+            return False
 
     @property
     def reseeds_globally(self) -> bool:
@@ -75,19 +97,21 @@ class SamplingCall:
 
 @dataclass(slots=True)
 class Received:
-    """What reached the sampler in the end, noted by whoever changed it last."""
+    """What reached a run's sampler in the end, noted by whoever changed it last."""
 
+    guider: Any
+    """Whose run it is: one sampler may run another within it."""
+    further_out: Received | None
     changes: dict[str, Any] = field(default_factory=dict)
-    further_out: Received | None = None
 
 
 _received: ContextVar[Received | None] = ContextVar("gen5_received", default=None)
 
 
 @contextmanager
-def noting_changes() -> Iterator[Received]:
+def noting_changes(guider: Any) -> Iterator[Received]:
     """Yield a note of what wrappers further in change, wherever in the chain of models they were added."""
-    received = Received(further_out=_received.get())
+    received = Received(guider, _received.get())
     token = _received.set(received)
     try:
         yield received
@@ -95,9 +119,26 @@ def noting_changes() -> Iterator[Received]:
         _received.reset(token)
 
 
-def note_change(**changes: Any) -> None:
-    """Say what the sampler gets in place of what it was given."""
+def note_change(guider: Any, **changes: Any) -> None:
+    """Say what the sampler of a run gets in place of what it was given.
+
+    Noise is noted as it is now: some samplers write into theirs.
+    """
     received = _received.get()
+    if received is not None and "noise" in changes:
+        changes["noise"] = changes["noise"].clone()
     while received is not None:
-        received.changes.update(changes)
+        if received.guider is guider:
+            received.changes.update(changes)
         received = received.further_out
+
+
+def note_torch_settings(executor: Any, guider: Any, *args: Any, **kwargs: Any) -> Any:
+    """Note the torch settings that a sampler runs under; a wrapper around the sampler itself.
+
+    What other wrappers and ComfyUI set for the length of the sampling is in force by then.
+
+    Source: ``comfy.samplers.CFGGuider.inner_sample``, which hands itself to the sampler first.
+    """
+    note_change(guider, torch_settings=live_settings())
+    return executor(guider, *args, **kwargs)

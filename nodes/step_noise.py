@@ -9,9 +9,13 @@ Source: ``comfy.k_diffusion.sampling.default_noise_sampler``, ``BrownianTreeNois
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
@@ -19,6 +23,7 @@ import torch
 from ..gen5core.errors import EncodeError
 from . import host
 
+logger = logging.getLogger(__name__)
 AUTO_BYTES = 64 * 2**20
 """What is noted of one run unless always is asked for."""
 
@@ -98,7 +103,7 @@ class StepPlayer:
     """
 
     def __init__(self, draws: torch.Tensor, file_name: str) -> None:
-        self._draws, self._file_name, self._next = draws, file_name, 0
+        self._draws, self._file_name, self.taken = draws, file_name, 0
 
     def sampler(self, factory: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
         """Return a sampler that plays back instead of drawing, on the device and in the dtype of x."""
@@ -110,14 +115,14 @@ class StepPlayer:
 
     def check_used_up(self) -> None:
         """Raise EncodeError if the run drew fewer times than the stored one."""
-        if self._next < len(self._draws):
+        if self.taken < len(self._draws):
             raise EncodeError(
-                f"{self._file_name} holds {len(self._draws)} draws of step noise, this sampler took {self._next}: "
+                f"{self._file_name} holds {len(self._draws)} draws of step noise, this sampler took {self.taken}: "
                 "use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
             )
 
     def _take(self, like: torch.Tensor) -> torch.Tensor:
-        number, self._next = self._next, self._next + 1
+        number, self.taken = self.taken, self.taken + 1
         if number >= len(self._draws):
             raise EncodeError(
                 f"{self._file_name} holds {len(self._draws)} draws of step noise, this sampler asks for draw "
@@ -129,24 +134,103 @@ class StepPlayer:
                 f"draw {number + 1} of step noise in {self._file_name} has shape {list(drawn.shape)}, the sampler "
                 f"works on {list(like.shape)}: use the stored size and batch"
             )
-        return drawn.to(device=like.device, dtype=like.dtype)
+        return drawn.to(device=like.device, dtype=like.dtype, copy=True)  # samplers may write into it
+
+
+_standing_in: ContextVar[tuple[StepRecorder | StepPlayer, ...]] = ContextVar("gen5_step_noise", default=())
+"""What draws go through in this thread, the outermost run's first."""
 
 
 @contextmanager
-def standing_in(stand_in: StepRecorder | StepPlayer | None) -> Iterator[None]:
-    """Let the samplers' noise factories go through stand_in for a block; None changes nothing."""
-    factories = host.noise_factories()
+def standing_in(stand_in: StepRecorder | StepPlayer | None) -> Iterator[bool]:
+    """Let the samplers' noise factories go through stand_in for a block; None changes nothing.
+
+    Yields
+    ------
+    whether every factory is there; those that this ComfyUI lacks are told once in the log
+    """
+    factories = _factories()
     if stand_in is None or factories is None:
-        yield
+        yield True
         return
-    originals = {name: getattr(factories, name) for name in host.NOISE_FACTORIES}
+    token = _standing_in.set((*_standing_in.get(), stand_in))
     try:
-        for name, original in originals.items():
-            setattr(factories, name, partial(stand_in.sampler, original))
-        yield
+        with _patch.applied(factories) as is_complete:
+            yield is_complete
     finally:
-        for name, original in originals.items():
-            setattr(factories, name, original)
+        _standing_in.reset(token)
+
+
+class _Patch:
+    """The factories replaced by ones that ask what stands in, as long as any run, in any thread, needs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._replaced: dict[str, tuple[Factory, Factory]] = {}
+        self._told: set[str] = set()
+
+    @contextmanager
+    def applied(self, factories: Any) -> Iterator[bool]:
+        """Replace the factories for a block; yield whether all were there."""
+        with self._lock:
+            if self._users == 0:
+                self._replace(factories)
+            self._users += 1
+            is_complete = len(self._replaced) == len(host.NOISE_FACTORIES)
+        try:
+            yield is_complete
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._restore(factories)
+
+    def _replace(self, factories: Any) -> None:
+        originals = {name: getattr(factories, name, None) for name in host.NOISE_FACTORIES}
+        self._tell_missing({name for name, original in originals.items() if original is None})
+        try:
+            for name, original in originals.items():
+                if original is not None:
+                    self._replaced[name] = original, partial(_dispatch, original)
+                    setattr(factories, name, self._replaced[name][1])
+        except BaseException:
+            self._restore(factories)
+            raise
+
+    def _restore(self, factories: Any) -> None:
+        for name, (original, ours) in self._replaced.items():
+            if getattr(factories, name, None) is ours:  # another pack's own replacement is left alone
+                setattr(factories, name, original)
+        self._replaced.clear()
+
+    def _tell_missing(self, names: set[str]) -> None:
+        for name in sorted(names - self._told):
+            logger.warning(
+                "this ComfyUI has no comfy.k_diffusion.sampling.%s: noise that samplers draw through it is "
+                "neither recorded nor replayed; please report this with ComfyUI's version",
+                name,
+            )
+        self._told |= names
+
+
+_patch = _Patch()
+
+
+def _dispatch(original: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
+    """Make a noise sampler through whatever stands in for this thread's runs; as the original where nothing does."""
+    factory = original
+    for stand_in in _standing_in.get():
+        factory = partial(stand_in.sampler, factory)
+    return factory(x, *args, **kwargs)
+
+
+def _factories() -> Any | None:
+    """Return the module of the factories, an empty one where ComfyUI no longer has it; None without ComfyUI."""
+    try:
+        return host.noise_factories()
+    except ImportError:
+        return SimpleNamespace()
 
 
 class GlobalDraws:

@@ -42,15 +42,23 @@ class GraphError(RuntimeError):
 
 
 class Server:
-    """A ComfyUI on a free port of this machine, on the CPU; start it with ``with`` or :meth:`start`."""
+    """A ComfyUI on a free port of this machine; start it with ``with`` or :meth:`start`.
+
+    Parameters
+    ----------
+    folder : its base directory
+    arguments : options of ComfyUI's own
+    cpu : sample on the CPU; else on what ComfyUI chooses, a GPU where there is one
+    """
 
     packs: ClassVar[Mapping[str, Path]] = {PACK_NAME: PACK}
     """Name in ``custom_nodes`` -> folder of the custom nodes."""
 
-    def __init__(self, install: Install, folder: Path, *arguments: str) -> None:
+    def __init__(self, install: Install, folder: Path, *arguments: str, cpu: bool = True) -> None:
         self.install = install
         self.folder = folder
         self.arguments = arguments
+        self.cpu = cpu
         self.port = 0
         self.log_path = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,7 +89,8 @@ class Server:
         """Start the server and return once it answers."""
         prepare_base_directory(self.folder, self.packs)
         self.port = _free_port()
-        line = command(self.install, self.folder, self.port, ["--cpu", *self.arguments])
+        device = ["--cpu"] if self.cpu else []
+        line = command(self.install, self.folder, self.port, [*device, *self.arguments])
         variables = environment(self.install, self.folder, os.environ)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(

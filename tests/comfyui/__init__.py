@@ -3,7 +3,10 @@
 ==============  ==========================================================================
 launcher        ``scripts/comfyui_install.py``, ``comfyui_server.py``: the ComfyUIs found, and one started
 server          one running ComfyUI: queue a graph, wait, read its results
-graph, graphs    a graph being built; the graphs that tests start from
+graph, graphs   a graph being built; the graphs that tests start from
+results         what a run told: digests of latents, what reached the sampler
+roundtrip       save a graph's result, and run the graph again from the file
+matrix          which samplers replay bit for bit: the table at the end
 pack            the custom nodes that stand in for models, decoders and text encoders
 conftest        the fixture ``server``: every test that takes it runs on each ComfyUI found
 ==============  ==========================================================================

@@ -1,4 +1,7 @@
-"""The fixture ``server``: a running ComfyUI; every test that takes it runs on each that is found."""
+"""The fixture ``server``: a running ComfyUI; every test that takes it runs on each that is found.
+
+The fixture ``matrix`` takes what the tests of samplers find; it is printed at the end.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from typing import Any
 import pytest
 
 from .launcher import HOW_TO_INSTALL, Install, find_installs
+from .matrix import Row, counts, table
 from .server import Server
 
 _LOG_OFFSET = pytest.StashKey[int]()
+_MATRIX = pytest.StashKey[list[Row]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -45,6 +50,21 @@ def version(server: Server) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", server.version))
 
 
+@pytest.fixture(scope="session")
+def matrix(pytestconfig: pytest.Config) -> list[Row]:
+    """Rows of the table of samplers, to add to."""
+    return pytestconfig.stash.setdefault(_MATRIX, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of samplers, with -q too, and what of it goes into README."""
+    rows = config.stash.get(_MATRIX, [])
+    if rows:
+        terminalreporter.section("samplers replayed under another seed")
+        for line in (*table(rows), "", *counts(rows)):
+            terminalreporter.write_line(line)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Note where the server's log stands as the test begins."""
@@ -66,5 +86,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 
 
 def _server_of(item: pytest.Item) -> Server | None:
-    found = getattr(item, "funcargs", {}).get("server")
+    arguments = getattr(item, "funcargs", {})
+    found = arguments.get("target", arguments.get("server"))
     return found if isinstance(found, Server) else None

@@ -1,4 +1,4 @@
-"""What TestDigest told of a run."""
+"""What TestDigest and TestProbe told of a run."""
 
 from __future__ import annotations
 
@@ -37,3 +37,19 @@ def load(output: Path, told: Mapping[str, Any]) -> np.ndarray:
     """Return the values that a description's file holds; bfloat16 as int16 of the same bits."""
     array: np.ndarray = np.load(output / told["file"], allow_pickle=False)
     return array
+
+
+def add_probe(graph: Graph) -> Link:
+    """Put a TestProbe before the samplers' first model; return what it notes."""
+    node = graph.add("TestProbe", model=graph.model)
+    graph.rewire(graph.model, [node, 0])
+    graph.model = [node, 0]
+    return [node, 1]
+
+
+def probe(server: Server, graph: Graph, notes: Link) -> dict[str, Any]:
+    """Run a copy of graph and return what reached its sampler in the last run: noise, sigmas, steps, device, seed."""
+    run = graph.copy()
+    node = run.add("TestProbed", latent=run.result, probe=notes)
+    record: dict[str, Any] = server.run(run.nodes)[node]["probe"][-1]
+    return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ NESTED = {"0.3.64"}
 """Versions without nested latents."""
 
 
-def recorded_graph(settings: Settings, *, images_only: bool = False) -> tuple[Graph, str]:
-    """Return txt2img with a recording and a Save Gen5, ready to be queued with one seed after another."""
-    graph = txt2img(settings)
+def recorded_graph(
+    settings: Settings, *, images_only: bool = False, build: Callable[[Settings], Graph] = txt2img
+) -> tuple[Graph, str]:
+    """Return a graph with a recording and a Save Gen5, ready to be queued with one seed after another."""
+    graph = build(settings)
     recording = add_recording(graph)
     inputs = {} if images_only else {"latent": graph.result}
     node = graph.add(
@@ -98,6 +101,50 @@ def test_two_recordings_on_one_model_stay_apart(server: Server) -> None:
         source, noise = stored_noise(server, outputs[node]["gen5"][0])
         assert "recorded" == source
         assert comfy_noise_of(server, settings, seed).tobytes() == noise.tobytes()
+
+
+@pytest.mark.parametrize("builder", [txt2img, sampler_custom_advanced])
+def test_half_precision_between_nodes(server: Server, builder: Callable[[Settings], Graph]) -> None:
+    """Where latents are kept as float16, recording leaves each sampler's dtype as it is, and replays are bit-exact.
+
+    The cast makes another tensor of what the sampler returned; seeds 1, 2, 1 still have their own noise.
+    """
+    if "fp16-intermediates" not in (server.install.root / "comfy" / "cli_args.py").read_text(
+        encoding="utf-8"
+    ):
+        pytest.skip(f"ComfyUI {server.version} keeps latents as float32")
+    with server.restarted("--fp16-intermediates", "--cache-lru", "50"):
+        for sampler_name in ("euler", "euler_ancestral"):
+            graph = builder(Settings(sampler_name=sampler_name))
+            plain = sample(server, graph)
+            [saved] = save(server, graph, record=None)
+            assert digests(plain) == saved.digests
+            assert saved.digests == digests(sample(server, replay_wired(saved)))
+        graph, node = recorded_graph(Settings(), build=builder)
+        noises = [stored_noise(server, save_with_seed(server, graph, node, seed)) for seed in (1, 2)]
+        graph.set(node, tags="again")
+        again = stored_noise(server, save_with_seed(server, graph, node, 1))
+    assert ["recorded"] * 3 == [source for source, _ in (*noises, again)]
+    assert noises[0][1].tobytes() == again[1].tobytes() != noises[1][1].tobytes()
+
+
+def test_nested_latents_of_a_cache_have_their_own_noise(server: Server) -> None:
+    """ComfyUI parts a nested result into new tensors; seeds 1, 2, 1 still have their own noise."""
+    if server.version in NESTED:
+        pytest.skip(f"ComfyUI {server.version} has no nested latents")
+    with server.restarted("--cache-lru", "50"):
+        graph = txt2img(Settings(kind="nested"))
+        recording = add_recording(graph)
+        node = graph.add("Gen5Save", filename_prefix="runs/x", latent=graph.result, recording=recording)
+        told = []
+        for position, seed in enumerate((1, 2, 1)):
+            graph.set(node, tags=str(position))
+            entry = save_with_seed(server, graph, node, seed)
+            with gen5core.open(server.output / entry["subfolder"] / entry["filename"]) as file:
+                noise = file.latents["initial_noise"].parts[0].array().tobytes()
+                told.append(((file.capture or {})["noise_source"], noise))
+    assert {"recorded"} == {source for source, _ in told}
+    assert told[0] == told[2] != told[1]
 
 
 def test_list_items_have_their_own_noise(server: Server) -> None:

@@ -29,21 +29,19 @@ class OuterSample:
     """The end of a chain of wrappers: notes what reaches the sampler, returns a latent made of it."""
 
     wrappers: Sequence[Wrapper] = ()
-    cfg: float = 8.0
+    class_obj: Any = field(default_factory=lambda: SimpleNamespace(cfg=8.0))
+    """The guider, which tells cfg."""
     received: list[dict[str, Any]] = field(default_factory=list)
     compute: Callable[[dict[str, Any]], torch.Tensor] | None = None
-
-    @property
-    def class_obj(self) -> Any:
-        """The guider, which tells cfg."""
-        return SimpleNamespace(cfg=self.cfg)
 
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Go on with the next wrapper, at the end with the sampler."""
         if self.wrappers:
             first, *rest = self.wrappers
-            return first(OuterSample(rest, self.cfg, self.received, self.compute), *args, **kwargs)
+            inner = OuterSample(rest, self.class_obj, self.received, self.compute)
+            return first(inner, *args, **kwargs)
         got = {**dict(zip(NAMES, args, strict=False)), **kwargs, "further": args[len(NAMES) :]}
+        got["guider"] = self.class_obj
         self.received.append(got)
         if self.compute is not None:
             return self.compute(got)
@@ -63,7 +61,7 @@ def run(
     **further: Any,
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     """Sample as ComfyUI does; return the result and what the sampler received."""
-    outer = OuterSample(list(wrappers), cfg, compute=compute)
+    outer = OuterSample(list(wrappers), SimpleNamespace(cfg=cfg), compute=compute)
     start = torch.zeros_like(noise) if latent is None else latent
     output = outer(noise, start, SAMPLER, sigmas, mask, None, False, seed, **further)
     return output, outer.received[-1]

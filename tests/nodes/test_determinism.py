@@ -44,8 +44,12 @@ def settings() -> list[Any]:
 
 
 @pytest.fixture(autouse=True)
-def torch_as_it_was() -> Iterator[None]:
-    """Put torch back to how the test found it, whatever the code under test does."""
+def torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put torch back to how the test found it, whatever the code under test does.
+
+    A machine with CUDA has CUBLAS_WORKSPACE_CONFIG set, unless a test takes it away.
+    """
+    monkeypatch.setenv(determinism.WORKSPACE, ":4096:8")
     algorithms = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -105,6 +109,26 @@ class TestInside:
         ):
             torch.zeros(4).put_(places, values, accumulate=False)
         torch.zeros(4).put_(places, values, accumulate=False)
+
+    def test_stopped_sampler_is_told_the_remedy(self) -> None:
+        """Where torch refuses an operation of the model, its message ends with what a person can do."""
+
+        def sampler() -> torch.Tensor:
+            return torch.zeros(4).put_(torch.zeros(4, dtype=torch.long), torch.ones(4), accumulate=False)
+
+        with pytest.raises(RuntimeError, match=r"(?s)put_ does not .*Sampling: turn `enabled` off there\.$"):
+            sample_deterministically(sampler)
+
+    def test_other_errors_are_left_alone(self) -> None:
+        """An error of the sampler's own goes on as it is."""
+        error = RuntimeError("out of memory")
+
+        def sampler() -> torch.Tensor:
+            raise error
+
+        with pytest.raises(RuntimeError) as caught:
+            sample_deterministically(sampler)
+        assert error is caught.value
 
     def test_missing_workspace_only_warns(self, cuda: pytest.MonkeyPatch) -> None:
         """Without CUBLAS_WORKSPACE_CONFIG on CUDA torch warns, so that sampling still runs; with it torch stops."""

@@ -99,7 +99,7 @@ class TestComfyui:
     def test_several_seeds(self) -> None:
         """Several seeds are an error that says what fits, and which convention takes one an image."""
         message = (
-            "4 seeds with the convention comfyui, which takes 1 for the whole batch; "
+            "Seeded Noise has 4 seeds with the convention comfyui, which takes 1 for the whole batch; "
             "one an image is the convention per_image"
         )
         with pytest.raises(EncodeError, match=re.escape(message)):
@@ -126,12 +126,24 @@ class TestPerImage:
         some, _ = draw("3,1", "per_image", 2, 4, 8, 8, batch_index=[0, 1])
         assert whole[[3, 1]].equal(some)
 
-    @pytest.mark.parametrize(("seeds", "count", "batch"), [("0", 1, 4), ("0-3", 4, 1), ("0,1,2", 3, 2)])
-    def test_other_count(self, seeds: str, count: int, batch: int) -> None:
-        """More or fewer seeds than images are an error that says how many fit."""
-        message = f"{count} seeds for a batch of {batch}: give {batch}, one an image"
-        with pytest.raises(EncodeError, match=message):
+    @pytest.mark.parametrize(
+        ("seeds", "told", "batch", "fitting"),
+        [
+            ("0", "1 seed", 4, "0-3"),
+            ("7", "1 seed", 2, "7-8"),
+            ("0-3", "4 seeds", 1, "0"),
+            ("5,1,2", "3 seeds", 2, "5-6"),
+            (str(MAX_SEED), "1 seed", 3, f"{MAX_SEED - 2}-{MAX_SEED}"),
+        ],
+    )
+    def test_other_count(self, seeds: str, told: str, batch: int, fitting: str) -> None:
+        """More or fewer seeds than images are an error that says how many fit, and what does."""
+        message = (
+            f"Seeded Noise has {told} for a batch of {batch}: give {batch}, one an image, e.g. {fitting}"
+        )
+        with pytest.raises(EncodeError, match=f"^{message}$"):
             draw(seeds, "per_image", batch, 4, 8, 8)
+        draw(fitting, "per_image", batch, 4, 8, 8)
 
     def test_nested(self) -> None:
         """A nested latent is refused with the convention that takes it."""
@@ -152,12 +164,43 @@ class TestSource:
         assert noise.equal(source.generate_noise({"samples": torch.zeros(2, 4, 8, 8)}))
         assert 9 == source.seed
 
-    def test_other_shape(self) -> None:
-        """A sampler's latent of another shape is an error that tells both."""
-        _, source = draw("0", "comfyui", 1, 4, 8, 8)
-        message = "Seeded Noise holds noise of shape [1, 4, 8, 8], the latent is [1, 4, 8, 16]"
-        with pytest.raises(EncodeError, match=re.escape(message)):
-            source.generate_noise({"samples": torch.zeros(1, 4, 8, 16)})
+    @pytest.mark.parametrize(("seeds", "convention"), [("9", "comfyui"), ("9,3", "per_image")])
+    @pytest.mark.parametrize("shape", [(2, 16, 8, 8), (2, 16, 1, 4, 4)])
+    def test_fits_the_samplers_latent(self, seeds: str, convention: str, shape: tuple[int, ...]) -> None:
+        """A sampler that gives an empty latent its model's channels gets noise of those."""
+        _, source = draw(seeds, convention, 2, 4, 8, 8)
+        expected, _ = draw(seeds, convention, *shape, dtype=torch.float16)
+        assert expected.equal(source.generate_noise({"samples": torch.zeros(shape, dtype=torch.float16)}))
+
+    def test_batch_index_of_the_samplers_latent(self) -> None:
+        """The latent that is sampled says which noises of the seed it is of."""
+        whole, source = draw("5", "comfyui", 4, 4, 8, 8)
+        latent = {"samples": torch.zeros(2, 4, 8, 8), "batch_index": [3, 1]}
+        assert whole[[3, 1]].equal(source.generate_noise(latent))
+
+    def test_other_batch(self) -> None:
+        """A sampler's batch that the seeds do not fit is told as Seeded Noise's matter, with what would."""
+        _, source = draw("0-3", "per_image", 4, 4, 8, 8)
+        message = "Seeded Noise has 4 seeds for a batch of 2: give 2, one an image, e.g. 0-1"
+        with pytest.raises(EncodeError, match=f"^{message}$"):
+            source.generate_noise({"samples": torch.zeros(2, 4, 8, 8)})
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_drawn_as_the_host_does(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """The convention comfyui asks this ComfyUI, which may draw half precision as such; per_image does not."""
+
+    def prepare_noise(samples: torch.Tensor, seed: int, batch_index: Any) -> torch.Tensor:
+        assert (9, [1, 0]) == (seed, batch_index)
+        return torch.full_like(samples, 0.25)
+
+    monkeypatch.setattr(host, "prepare_noise", prepare_noise)
+    noise, _ = draw("9", "comfyui", 2, 4, 8, 8, dtype=dtype, batch_index=[1, 0])
+    assert torch.full((2, 4, 8, 8), 0.25, dtype=dtype).equal(noise)
+    noise, _ = draw("9,3", "per_image", 2, 4, 8, 8, dtype=dtype)
+    assert gen5core.per_image_noise((2, 4, 8, 8), [9, 3], dtype=dtype).equal(noise)
 
 
 def test_global_generator_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import threading
 import weakref
@@ -66,6 +67,45 @@ class TestRun:
         run([SamplingRecorder(recording)], noise, compute=compute)
         assert randn(1, 4, 4, 4).equal(recording.runs[0].noise[0])
         assert (randn(1, 4, 4, 4) * 2).equal(noise)
+
+    def test_sampler_that_writes_into_its_latent(self) -> None:
+        """So are the latent that it starts from, its mask, and the sigmas."""
+
+        def compute(got: dict[str, Any]) -> torch.Tensor:
+            for name in ("latent_image", "sigmas", "denoise_mask"):
+                got[name].mul_(2)
+            return randn(1, 4, 4, 4)
+
+        recording, start, mask = Recording(), randn(1, 4, 4, 4, seed=1), randn(1, 4, 4, 4, seed=2)
+        run(
+            [SamplingRecorder(recording)],
+            randn(1, 4, 4, 4),
+            start,
+            sigmas=SIGMAS.clone(),
+            mask=mask,
+            compute=compute,
+        )
+        [noted] = recording.runs
+        assert randn(1, 4, 4, 4, seed=1).equal(noted.start_latent[0])
+        assert noted.noise_mask is not None
+        assert randn(1, 4, 4, 4, seed=2).equal(noted.noise_mask[0])
+        assert (14.5, 3.0, 0.0) == noted.sigmas
+
+    def test_zeros_take_no_memory(self) -> None:
+        """An empty latent to start from is noted by its shape: as zeros, in the memory of one."""
+        recording = Recording()
+        record(recording, 1)
+        [start] = recording.runs[0].start_latent
+        assert torch.zeros(1, 4, 4, 8).equal(start)
+        assert 4 == start.untyped_storage().nbytes()
+
+    def test_copied_with_the_models_options(self) -> None:
+        """A host or a pack that copies a model's options deeply goes on noting in the same recording."""
+        recording = Recording()
+        options = {"wrappers": {"outer_sample": {"gen5": [SamplingRecorder(recording).__call__]}}}
+        [copied] = copy.deepcopy(options)["wrappers"]["outer_sample"]["gen5"]
+        run([copied], randn(1, 4, 4, 4))
+        assert 1 == len(recording.runs)
 
     def test_result_is_handed_on(self) -> None:
         """The sampler's own tensor is returned, and every argument reaches it."""
@@ -235,6 +275,20 @@ class TestDropping:
             run([SamplingRecorder(recording)], randn(1, 1, 2, 2, seed=number), seed=number)
         assert 17 == len(recording.runs)
         assert 299 == recording.runs[-1].seed
+
+    @pytest.mark.parametrize("why", ["nested", "half precision"])
+    def test_latents_that_cannot_be_watched(
+        self, now: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, why: str
+    ) -> None:
+        """Where ComfyUI makes another tensor of the returned one, the last 16 runs of earlier prompts are kept."""
+        if why == "half precision":
+            monkeypatch.setattr(host, "casts_results", lambda dtype: dtype != torch.float16)
+        shapes = {"latent_shapes": [[1, 4, 2, 2], [1, 16]]} if why == "nested" else {}
+        recording = Recording()
+        for number in range(40):
+            now.prompt_id = f"p{number}"
+            run([SamplingRecorder(recording)], randn(1, 1, 32, seed=number), seed=number, **shapes)
+        assert list(range(23, 40)) == [noted.seed for noted in recording.runs]
 
     def test_threads(self) -> None:
         """Runs of many threads on one recording are all there, each whole."""

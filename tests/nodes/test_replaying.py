@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,27 @@ class TestOnePass:
         _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
         assert NOISE.equal(got["noise"])
         assert OTHER is got["sigmas"]
+
+    @pytest.mark.parametrize("rounding", [2**-24, -(2**-22), 3e-6])
+    def test_sigmas_of_another_device(self, file: StoredFile, rounding: float) -> None:
+        """Sigmas that differ by rounding alone, as a GPU computes them, are the stored ones: those are sampled."""
+        other = (SIGMAS.double() * (1 + rounding)).float()
+        assert not SIGMAS.equal(other)
+        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=other)
+        assert SIGMAS.equal(got["sigmas"])
+        assert SIGMAS.dtype == got["sigmas"].dtype
+
+    def test_sigmas_nearby_are_others(self, file: StoredFile) -> None:
+        """A schedule that differs by more than rounding is kept."""
+        other = SIGMAS * (1 + 1e-4)
+        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=other)
+        assert other is got["sigmas"]
+
+    def test_copied_with_the_models_options(self, file: StoredFile) -> None:
+        """A host or a pack that copies a model's options deeply goes on replaying."""
+        [copied] = copy.deepcopy({"gen5": [SamplingReplayer(file).__call__]})["gen5"]
+        _, got = run([copied], GIVEN)
+        assert NOISE.equal(got["noise"])
 
     def test_stored_sigmas_where_asked_for(self, file: StoredFile) -> None:
         """use_stored_sigmas samples along the stored ones, bit for bit."""
@@ -218,6 +240,13 @@ class TestMatching:
         assert NOISE.equal(first["noise"])
         assert torch.zeros(1, 4, 4, 8).equal(second["noise"])
         assert START_1.equal(second["latent_image"])
+
+    def test_pass_whose_noise_the_file_lacks_is_not_matched(self, folder: Path) -> None:
+        """A pass that added noise which the file does not hold gives no sampler zeros in its place."""
+        lacking = {**entry(None), "add_noise": True}
+        file = stored(folder, lacking, entry("initial_noise.1", OTHER), initial_noise__1=NOISE_1)
+        _, got = run([SamplingReplayer(file)], GIVEN)
+        assert NOISE_1.equal(got["noise"])
 
     def test_none_matches(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """Where no pass matches, the first with noise is taken and the log says so."""
@@ -373,6 +402,18 @@ class TestWithRecorder:
         run([recorders[0], recorders[1], replayer, recorders[2]], GIVEN, sigmas=OTHER)
         assert [11, 11, 11] == [recording.runs[0].seed for recording in recordings]
         assert all(NOISE.equal(recording.runs[0].noise[0]) for recording in recordings)
+
+    def test_run_within_a_run(self, replayer: SamplingReplayer) -> None:
+        """A sampler that samples with another model in between: what that one replays is not the outer run's."""
+        outer, inner = Recording(), Recording()
+
+        def sampling_within(got: dict[str, Any]) -> torch.Tensor:
+            return run([SamplingRecorder(inner), replayer], randn(1, 4, 4, 8, seed=50), sigmas=OTHER)[0]
+
+        run([SamplingRecorder(outer)], GIVEN, seed=4, compute=sampling_within)
+        assert (4, 11) == (outer.runs[0].seed, inner.runs[0].seed)
+        assert GIVEN.equal(outer.runs[0].noise[0])
+        assert NOISE.equal(inner.runs[0].noise[0])
 
     def test_note_does_not_outlive_its_run(self, replayer: SamplingReplayer) -> None:
         """A run after a replayed one is noted as it is, also where the first failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -346,6 +347,16 @@ class TestHook:
         assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
         monkeypatch.setenv("GEN5_AUTO_RECORD", "0")
         assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
+
+    def test_a_person_may_leave_recording_out(self, folder: Path) -> None:
+        """ComfyUI's setting turns recording off from the next prompt on, not the replay."""
+        unrecorded = splice_replays(straight())
+        settings = folder / "user" / "default" / "comfy.settings.json"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('{"Gen5.Recording.Automatic": false}')
+        assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
+        settings.write_text('{"Gen5.Recording.Automatic": true}')
+        assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
 
     @pytest.mark.parametrize(
         "request_", [{}, {"prompt": None}, {"prompt": []}, {"prompt": "abc"}, {"prompt": 5}, [], None, "abc"]

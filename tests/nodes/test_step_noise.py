@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import runs
 import torch
+from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes import host, step_noise
+from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.recording import Recording, SamplingRecorder
 from gen5pack.nodes.replaying import SamplingReplayer
 from gen5pack.nodes.step_noise import GlobalDraws, StepPlayer, StepRecorder, standing_in
@@ -199,6 +204,13 @@ class TestPlayer:
         with pytest.raises(EncodeError, match=message):
             draw()
 
+    def test_sampler_that_writes_into_its_draw(self) -> None:
+        """A sampler that scales a draw in place leaves the stored one as it is."""
+        expected = self.DRAWS.clone()
+        _, draw = self.play()
+        draw().mul_(3.0)
+        assert expected.equal(self.DRAWS)
+
     @pytest.mark.parametrize("taken", [0, 2])
     def test_too_few(self, taken: int) -> None:
         """A run that took fewer is an error that says how many it took."""
@@ -288,6 +300,60 @@ class TestStandingIn:
             assert 1 == recorder.count
         assert is_restored(factories)
 
+    def test_threads(self, factories: SimpleNamespace) -> None:
+        """Runs of two threads that overlap note each their own draws, and the originals come back with the last."""
+        barrier = threading.Barrier(2, timeout=30)
+        recorders = [StepRecorder("auto"), StepRecorder("auto")]
+        drawn: dict[int, torch.Tensor] = {}
+
+        def sample(number: int) -> None:
+            with standing_in(recorders[number]):
+                barrier.wait()
+                drawn[number] = factories.default_noise_sampler(X, seed=number)(1.0, 0.5)
+                barrier.wait()
+            if number == 0:  # ends first, though it did not begin last
+                assert not is_restored(factories)
+            barrier.wait()
+
+        def hold_on(number: int) -> None:
+            with standing_in(recorders[number]):
+                barrier.wait()
+                drawn[number] = factories.default_noise_sampler(X, seed=number)(1.0, 0.5)
+                barrier.wait()
+                barrier.wait()
+
+        threads = [threading.Thread(target=work, args=(i,)) for i, work in enumerate((sample, hold_on))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for number, recorder in enumerate(recorders):
+            stacked = recorder.stacked()
+            assert stacked is not None
+            assert drawn[number][None].equal(stacked)
+        assert is_restored(factories)
+
+    def test_run_without_stand_in_beside_one(self, factories: SimpleNamespace) -> None:
+        """What another thread samples meanwhile, without a node of this pack, is drawn as ever and not noted."""
+        recorder, drawn = StepRecorder("auto"), []
+        with standing_in(recorder):
+            thread = threading.Thread(
+                target=lambda: drawn.append(factories.default_noise_sampler(X, seed=4)(1.0, 0.5))
+            )
+            thread.start()
+            thread.join()
+        assert default_noise_sampler(X, seed=4)(1.0, 0.5).equal(drawn[0])
+        assert 0 == recorder.count
+
+    def test_anothers_replacement_is_left_alone(self, factories: SimpleNamespace) -> None:
+        """A pack that replaces a factory for good during a run keeps its replacement, which draws as ever."""
+        with standing_in(StepRecorder("auto")):
+            ours = factories.default_noise_sampler
+            factories.default_noise_sampler = theirs = lambda x, **options: ours(x, **options)
+        assert theirs is factories.default_noise_sampler
+        assert BrownianTreeNoiseSampler is factories.BrownianTreeNoiseSampler
+        assert default_noise_sampler(X, seed=4)(1, 0).equal(theirs(X, seed=4)(1, 0))
+
     def test_none_changes_nothing(self, factories: SimpleNamespace) -> None:
         """Without a stand-in the factories are the originals within, too."""
         with standing_in(None):
@@ -300,6 +366,110 @@ class TestStandingIn:
         with standing_in(recorder):
             default_noise_sampler(X)(1.0, 0.5)
         assert 0 == recorder.count
+
+
+def sample_with_noise(model: Any, x: Any, noise_sampler: Any = None) -> None:
+    """Stand for the function of a sampler that can add noise at each step."""
+
+
+class TestMissingFactory:
+    """A ComfyUI that has renamed a factory, or moved them all."""
+
+    @pytest.fixture
+    def half(self, monkeypatch: pytest.MonkeyPatch, factories: SimpleNamespace) -> SimpleNamespace:
+        """A module that has one of the two, of which nothing was told yet."""
+        del factories.BrownianTreeNoiseSampler
+        monkeypatch.setattr(step_noise, "_patch", type(step_noise._patch)())
+        return factories
+
+    @pytest.fixture
+    def moved(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A ComfyUI whose samplers lie elsewhere."""
+
+        def import_them() -> Any:
+            raise ModuleNotFoundError("No module named 'comfy.k_diffusion'")
+
+        monkeypatch.setattr(host, "noise_factories", import_them)
+        monkeypatch.setattr(step_noise, "_patch", type(step_noise._patch)())
+
+    def test_the_other_is_still_noted(self, half: SimpleNamespace) -> None:
+        """What goes through the factory that is there is noted, and that one is put back."""
+        recorder = StepRecorder("auto")
+        with standing_in(recorder) as is_complete:
+            half.default_noise_sampler(X)(1.0, 0.5)
+        assert (1, False) == (recorder.count, is_complete)
+        assert {"default_noise_sampler": default_noise_sampler} == vars(half)
+
+    def test_told_once(self, half: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
+        """The log names it once, however many runs there are."""
+        for _ in range(3):
+            with standing_in(StepRecorder("auto")):
+                pass
+        [message] = caplog.messages
+        assert message.startswith("this ComfyUI has no comfy.k_diffusion.sampling.BrownianTreeNoiseSampler: ")
+
+    def test_none_is_there(self, moved: None, caplog: pytest.LogCaptureFixture) -> None:
+        """Where the whole module is gone, both are told and a run goes on."""
+        recording = Recording()
+        run([SamplingRecorder(recording)], randn(*SHAPE))
+        assert (1, 2) == (len(recording.runs), len(caplog.messages))
+
+    @pytest.mark.parametrize(
+        ("function", "reason"),
+        [
+            (sample_with_noise, "the sampler drew noise by its own means, which cannot be recorded"),
+            (runs.sample_euler, None),
+            (len, None),
+        ],
+    )
+    def test_what_may_be_lacking_is_said(
+        self, half: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, function: Any, reason: str | None
+    ) -> None:
+        """A sampler that can add noise, and was seen to draw none, is said to draw by means of its own."""
+        monkeypatch.setattr(runs.SAMPLER, "sampler_function", function)
+        recording = Recording()
+        run([SamplingRecorder(recording)], randn(*SHAPE))
+        assert reason == recording.runs[0].step_noise_reason
+
+    def test_what_was_seen_is_kept(self, half: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A sampler that drew through the factory that is there has its draws in the run."""
+        monkeypatch.setattr(runs.SAMPLER, "sampler_function", sample_with_noise)
+        recording = Recording()
+        run([SamplingRecorder(recording)], X, compute=lambda _: half.default_noise_sampler(X)(1.0, 0.5))
+        assert recording.runs[0].step_noise_reason is None
+        assert recording.runs[0].step_noise is not None
+
+    @pytest.mark.parametrize("taken", [0, 1])
+    def test_replay(self, half: SimpleNamespace, folder: Path, taken: int) -> None:
+        """Stored draws that nothing asks for are no error then; too few of them still are."""
+
+        def sampler(got: dict[str, Any]) -> torch.Tensor:
+            draw = half.default_noise_sampler(got["noise"])
+            for _ in range(taken):
+                draw(1.0, 0.5)
+            return X
+
+        recording = Recording()
+        wrappers = [SamplingRecorder(recording), SamplingReplayer(stored_draws(folder))]
+        if taken == 0:
+            run(wrappers, randn(*SHAPE), compute=sampler)
+            assert recording.runs[0].step_noise is None
+            return
+        with pytest.raises(EncodeError, match="holds 3 draws of step noise, this sampler took 1"):
+            run(wrappers, randn(*SHAPE), compute=sampler)
+
+
+def stored_draws(folder: Path) -> StoredFile:
+    """Return a file of one pass with three draws of step noise."""
+    entry = {"recorded": True, "noise": "initial_noise", "step_noise": "step_noise"}
+    path = gen5core.save(
+        folder / "a.gen5",
+        latents={"initial_noise": randn(*SHAPE), "step_noise": TestPlayer.DRAWS},
+        capture={"passes": [{**entry, "sigmas": runs.SIGMAS.tolist(), "shapes": [list(SHAPE)]}]},
+        environment=None,
+        hardware=None,
+    )
+    return open_stored(path)
 
 
 class TestWithinARun:
@@ -345,28 +515,34 @@ class TestWithinARun:
         [found] = recording.runs
         assert "the sampler drew noise by its own means, which cannot be recorded" == found.step_noise_reason
 
-    def test_replayer(self, factories: SimpleNamespace, folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_replayer(self, factories: SimpleNamespace, folder: Path) -> None:
         """A replayed run that is interrupted restores the factories."""
-        from gen5pack import gen5core
-        from gen5pack.nodes.content import open_stored
-        from runs import SIGMAS
-
-        entry = {"recorded": True, "noise": "initial_noise", "step_noise": "step_noise"}
-        path = gen5core.save(
-            folder / "a.gen5",
-            latents={"initial_noise": randn(*SHAPE), "step_noise": TestPlayer.DRAWS},
-            capture={"passes": [{**entry, "sigmas": SIGMAS.tolist(), "shapes": [list(SHAPE)]}]},
-            environment=None,
-            hardware=None,
-        )
 
         def sampler(got: dict[str, Any]) -> torch.Tensor:
             assert TestPlayer.DRAWS[0].equal(factories.default_noise_sampler(got["noise"])(1.0, 0.5))
             raise KeyboardInterrupt("stopped")
 
         with pytest.raises(KeyboardInterrupt, match="stopped"):
-            run([SamplingReplayer(open_stored(path))], randn(*SHAPE), compute=sampler)
+            run([SamplingReplayer(stored_draws(folder))], randn(*SHAPE), compute=sampler)
         assert is_restored(factories)
+
+    def test_recorded_again(self, factories: SimpleNamespace, folder: Path) -> None:
+        """A replayed run that is recorded has the stored draws, though the sampler writes into what it gets."""
+
+        def sampler(got: dict[str, Any]) -> torch.Tensor:
+            draw = factories.default_noise_sampler(got["noise"])
+            for _ in range(3):
+                got["noise"].add_(draw(1.0, 0.5).mul_(0.5))
+            result: torch.Tensor = got["noise"].clone()
+            return result
+
+        recording = Recording()
+        for wrappers in ([SamplingRecorder(recording), SamplingReplayer(stored_draws(folder))],) * 2:
+            run(wrappers, randn(*SHAPE, seed=8), compute=sampler)
+        for found in recording.runs:
+            assert found.step_noise is not None
+            assert TestPlayer.DRAWS.equal(found.step_noise)
+            assert randn(*SHAPE).equal(found.noise[0])
 
 
 class TestGlobalDraws:

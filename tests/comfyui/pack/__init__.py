@@ -7,7 +7,9 @@ from .latents import TestBatchIndex, TestLatent, TestList, TestMask, TestPrepare
 from .model import TestModel
 from .nested import NESTED_NODES
 from .own_noise import TestOwnNoise
+from .probe import TestProbe, TestProbed, TestStop
 from .report import TestDigest
+from .settings import TestSetting
 from .stand_ins import TestClip, TestConditioning, TestDecode, TestVae
 
 _NODES = [
@@ -22,6 +24,10 @@ _NODES = [
     TestModel,
     TestOwnNoise,
     TestPrepareNoise,
+    TestProbe,
+    TestProbed,
+    TestSetting,
+    TestStop,
     TestVae,
     *NESTED_NODES,
 ]

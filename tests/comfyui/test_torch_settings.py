@@ -1,0 +1,93 @@
+"""How torch was set while a sampler ran: in the file's passes, and told by a replay under other settings."""
+
+from __future__ import annotations
+
+import pytest
+
+import gen5core
+
+from .graph import Graph, Settings
+from .graphs import base_and_refiner, txt2img
+from .results import digests, sample
+from .roundtrip import Saved, replay_wired, save
+from .server import Server
+
+ENABLED = "name=deterministic_algorithms;enabled=True"
+DISABLED = "name=deterministic_algorithms;enabled=False"
+
+
+def put_before(graph: Graph, sampler: int, *class_types: str) -> list[str]:
+    """Put nodes that take and give a MODEL before a sampler, the last one nearest; return their ids."""
+    inputs = graph.nodes[graph.samplers[sampler]]["inputs"]
+    ids = []
+    for class_type in class_types:
+        ids.append(graph.add(class_type, model=inputs["model"]))
+        inputs["model"] = [ids[-1], 0]
+    return ids
+
+
+def settings_of(saved: Saved) -> list[dict[str, str]]:
+    """Return the torch settings of each pass that are not those of the file's environment."""
+    with gen5core.open(saved.path) as file:
+        environment = file.environment
+        assert environment is not None
+        assert environment.further["deterministic_algorithms"].startswith(DISABLED)
+        return [entry.get("torch_settings", {}) for entry in (file.capture or {})["passes"]]
+
+
+@pytest.mark.parametrize("order", [("Gen5Determinism", "Gen5Record"), ("Gen5Record", "Gen5Determinism")])
+def test_deterministic_sampling_on_either_side_of_record(server: Server, order: tuple[str, str]) -> None:
+    """Whichever node stands nearer the sampler, the pass says what was in force; the file's environment what is now."""
+    graph = txt2img(Settings())
+    nodes = dict(zip(order, put_before(graph, 0, *order), strict=True))
+    [saved] = save(server, graph, record=False, recording=[nodes["Gen5Record"], 1])
+    [told] = settings_of(saved)
+    assert told["deterministic_algorithms"].startswith(ENABLED)
+    assert "tf32" not in told or "tf32" not in told["tf32"].partition(";")[2]
+
+
+def test_each_pass_has_its_own(server: Server) -> None:
+    """Where one of two models is sampled behind Deterministic Sampling, its pass alone says so."""
+    graph = base_and_refiner(Settings())
+    put_before(graph, 1, "Gen5Determinism")
+    [saved] = save(server, graph, record=None)
+    base, refiner = settings_of(saved)
+    assert {} == base
+    assert refiner["deterministic_algorithms"].startswith(ENABLED)
+
+
+def test_what_a_model_sets_as_it_is_run(server: Server) -> None:
+    """A pack's model that sets torch when ComfyUI runs it, and puts it back, is noted with what it set."""
+    graph = txt2img(Settings())
+    put_before(graph, 0, "TestSetting")
+    [saved] = save(server, graph, record=None)
+    [told] = settings_of(saved)
+    assert ["cudnn_flags"] == list(told)
+    assert told["cudnn_flags"].endswith(";benchmark=True")
+
+
+@pytest.mark.parametrize("then", [True, False])
+def test_replay_tells_other_settings(server: Server, then: bool) -> None:
+    """A replay behind Deterministic Sampling of a pass without it, or the reverse, is told; equal settings are not."""
+    graph = txt2img(Settings())
+    plain = graph.copy()
+    put_before(graph, 0, "Gen5Determinism")
+    [saved] = save(server, graph if then else plain, record=None)
+    same = replay_wired(saved)
+    offset = server.log_size()
+    assert saved.digests == digests(sample(server, same))
+    assert "deterministic_algorithms" not in server.log(offset)
+    other = replay_wired(saved)
+    if then:  # take the node out, which the Replay Sampling stands behind
+        [node] = [name for name, node in other.nodes.items() if node["class_type"] == "Gen5Determinism"]
+        other.rewire([node, 0], other.nodes[node]["inputs"]["model"])
+    else:
+        put_before(other, 0, "Gen5Determinism")
+    offset = server.log_size()
+    assert 1 == len(sample(server, other))
+    log = server.log(offset)
+    stored, current = (ENABLED, DISABLED) if then else (DISABLED, ENABLED)
+    told = log.partition("pass 0: Environment component 'deterministic_algorithms' differs:")[2].split()
+    assert ["File:", "Current:"] == told[:3:2]
+    assert told[1].startswith(stored)
+    assert told[3].startswith(current)

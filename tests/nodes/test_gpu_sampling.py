@@ -1,0 +1,185 @@
+"""Record, Replay and Deterministic Sampling around samplers that work on a device, a GPU where there is one.
+
+What needs the GPU is marked so; the same code is tried on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from gen5pack.nodes import host
+from gen5pack.nodes.content import StoredFile
+from gen5pack.nodes.determinism import deterministic, workspace_advice
+from gen5pack.nodes.recording import Recording, SamplingRecorder
+from gen5pack.nodes.replaying import SamplingReplayer
+from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.step_noise import GlobalDraws, StepRecorder
+from runs import SIGMAS, randn, run, txt2img
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])]
+NOISE = randn(2, 4, 8, 8)
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Where the sampler works; a GPU is started, so that it is not the run that starts it."""
+    torch.zeros(1, device=request.param)
+    return torch.device(request.param)
+
+
+def default_noise_sampler(x: torch.Tensor, seed: int | None = None) -> Callable[..., torch.Tensor]:
+    """Return a sampler that draws on the device of x, as ComfyUI's does: other values on each kind of device."""
+    generator = torch.Generator(device=x.device).manual_seed(seed or 0)
+    return lambda sigma, sigma_next: torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+@pytest.fixture
+def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The module that ComfyUI's samplers look their factories up in."""
+    module = SimpleNamespace(
+        default_noise_sampler=default_noise_sampler, BrownianTreeNoiseSampler=default_noise_sampler
+    )
+    monkeypatch.setattr(host, "noise_factories", lambda: module)
+    return module
+
+
+class Sampler:
+    """An ancestral sampler on a device, and what reached it: the noise, and its draws."""
+
+    def __init__(self, factories: SimpleNamespace, device: torch.device) -> None:
+        self.factories, self.device = factories, device
+        self.received: list[torch.Tensor] = []
+
+    def __call__(self, got: dict[str, Any]) -> torch.Tensor:
+        """Return a latent on the CPU, as ComfyUI keeps it; what it got is written into."""
+        x = got["noise"].to(self.device, torch.float32)
+        self.received = [x.cpu().clone()]
+        draw = self.factories.default_noise_sampler(x, seed=got["seed"])
+        for sigma in got["sigmas"][:-1]:
+            drawn = draw(sigma, sigma)
+            self.received.append(drawn.cpu().clone())
+            x = torch.nn.functional.conv2d(x, self.weight(), padding=1) + drawn.mul_(0.5)
+        return x.cpu()
+
+    def weight(self) -> torch.Tensor:
+        """Return the model, on the device."""
+        return randn(4, 4, 3, 3, seed=3).to(self.device) * 0.2
+
+
+def record(sampler: Sampler) -> tuple[torch.Tensor, StoredFile]:
+    """Sample behind Record Sampling and save; return the result and the file."""
+    recording = Recording()
+    noise = NOISE.to(sampler.device) if sampler.device.type == "cuda" else NOISE.clone()
+    result, _ = run([SamplingRecorder(recording)], noise, seed=5, compute=sampler)
+    inputs = {"latent": {"samples": result}, "recording": recording}
+    answer = Gen5Save().save("x", prompt=txt2img(batch_size=2), unique_id="9", **inputs)
+    return result, answer["result"][1]
+
+
+def test_recorded_and_replayed(factories: SimpleNamespace, device: torch.device) -> None:
+    """On one device a replay under another seed gives the same bits, from the same noise at every step."""
+    sampler = Sampler(factories, device)
+    result, file = record(sampler)
+    expected = sampler.received
+    again, _ = run([SamplingReplayer(file)], randn(2, 4, 8, 8, seed=9), seed=77, compute=sampler)
+    assert result.equal(again)
+    assert all(one.equal(other) for one, other in zip(expected, sampler.received, strict=True))
+
+
+def test_file_of_the_cpu(factories: SimpleNamespace, device: torch.device) -> None:
+    """A run that was recorded on the CPU starts on the device from the same noise, and gets it at every step."""
+    on_cpu, sampler = Sampler(factories, torch.device("cpu")), Sampler(factories, device)
+    _, file = record(on_cpu)
+    sigmas = (SIGMAS.double() * (1 + 2**-23)).float().to(device)  # as another device computes them
+    _, got = run([SamplingReplayer(file)], randn(2, 4, 8, 8, seed=9), sigmas=sigmas, compute=sampler)
+    assert device.type == got["sigmas"].device.type
+    assert SIGMAS.equal(got["sigmas"].cpu())
+    assert len(SIGMAS) == len(sampler.received)
+    assert all(one.equal(other) for one, other in zip(on_cpu.received, sampler.received, strict=True))
+
+
+def test_notes_lie_in_main_memory(factories: SimpleNamespace, device: torch.device) -> None:
+    """What a recording holds takes no memory of the device."""
+    recording = Recording()
+    mask = torch.ones(2, 4, 8, 8, device=device)
+    latent = randn(2, 4, 8, 8, seed=4).to(device)
+    run(
+        [SamplingRecorder(recording)], NOISE.to(device), latent, mask=mask, compute=Sampler(factories, device)
+    )
+    [noted] = recording.runs
+    held = [*noted.noise, *noted.start_latent, *(noted.noise_mask or []), noted.step_noise]
+    assert {torch.device("cpu")} == {tensor.device for tensor in held if tensor is not None}
+    assert NOISE.equal(noted.noise[0])
+
+
+def test_draws_are_copied_before_the_device_goes_on(factories: SimpleNamespace, device: torch.device) -> None:
+    """A draw that the sampler overwrites right away on the device was noted as it was."""
+    recorder = StepRecorder("auto")
+    drawn = randn(2, 4, 256, 256).to(device)
+    recorder.sampler(lambda x: lambda *_: drawn, drawn)(1.0, 0.5).zero_()
+    stacked = recorder.stacked()
+    assert stacked is not None
+    assert randn(2, 4, 256, 256).equal(stacked[0])
+
+
+@contextmanager
+def generators_left_alone(device: torch.device) -> Iterator[None]:
+    """Put the global generators back after a block."""
+    with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
+        yield
+
+
+def test_draws_of_a_samplers_own(device: torch.device) -> None:
+    """A draw from the device's global generator is noticed; one from a generator of its own is not."""
+    with generators_left_alone(device):
+        draws = GlobalDraws()
+        torch.randn(3, device=device, generator=torch.Generator(device=device).manual_seed(1))
+        assert not draws.happened()
+        torch.randn(3, device=device)
+        assert draws.happened()
+
+
+@pytest.mark.filterwarnings("ignore:Deterministic behavior was enabled")  # without CUBLAS_WORKSPACE_CONFIG
+def test_deterministic_on_a_device(device: torch.device) -> None:
+    """A convolution and a matrix product under deterministic settings repeat themselves, in half precision too."""
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        image, weight = randn(1, 4, 16, 16).to(device, dtype), randn(8, 4, 3, 3).to(device, dtype)
+        matrix = randn(64, 64).to(device, dtype)
+        with deterministic():
+            first, again = (
+                (torch.nn.functional.conv2d(image, weight).cpu(), (matrix @ matrix).cpu()) for _ in range(2)
+            )
+        assert all(one.equal(other) for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_noise_that_is_prepared_leaves_the_devices_generator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking ComfyUI for its noise, which seeds every generator, moves none of this process."""
+
+    def prepare_noise(samples: torch.Tensor, seed: int, batch_index: Any) -> torch.Tensor:
+        return torch.randn(samples.shape, generator=torch.manual_seed(seed))
+
+    modules = {"torch": torch, "comfy.sample": SimpleNamespace(prepare_noise=prepare_noise)}
+    monkeypatch.setattr(host, "is_present", lambda: True)
+    monkeypatch.setattr(host, "_module", modules.__getitem__)
+    torch.zeros(1, device="cuda")
+    before = torch.get_rng_state(), torch.cuda.get_rng_state()
+    host.prepare_noise(NOISE, 3, None)
+    assert before[0].equal(torch.get_rng_state())
+    assert before[1].equal(torch.cuda.get_rng_state())
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("value", [":4096:8", ":16:8"])
+def test_workspace_that_is_set(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """With CUBLAS_WORKSPACE_CONFIG as cuBLAS documents it there is nothing to advise."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", value)
+    assert workspace_advice() is None

@@ -1,0 +1,200 @@
+"""How torch was set while a sampler ran: noted in the run, stored in the pass, told where a replay's is another."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.environment import live_settings
+from gen5pack.nodes import host
+from gen5pack.nodes.content import StoredFile, open_stored
+from gen5pack.nodes.determinism import sample_deterministically
+from gen5pack.nodes.record import Gen5Record
+from gen5pack.nodes.recording import Recording, SamplingRecorder
+from gen5pack.nodes.replay import Gen5Replay
+from gen5pack.nodes.replaying import SamplingReplayer
+from gen5pack.nodes.sampling import note_torch_settings
+from gen5pack.nodes.save import Gen5Save
+from runs import Wrapper, randn, run, txt2img
+
+NOISE = randn(1, 4, 4, 8)
+ON = "name=deterministic_algorithms;enabled=True;warn_only=False"
+OFF = "name=deterministic_algorithms;enabled=False;warn_only=False"
+NAME = "deterministic_algorithms"
+
+
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with CUDA has what deterministic algorithms need there."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def sampler(got: dict[str, Any]) -> torch.Tensor:
+    """Sample as ComfyUI does: what both nodes put around the sampler itself notes how torch is set."""
+    made: torch.Tensor = note_torch_settings(lambda guider: got["noise"] * 0.5, got["guider"])
+    return made
+
+
+def saved(*wrappers: Wrapper) -> StoredFile:
+    """Return the file of a recorded run behind these wrappers, the recorder's place among them being None."""
+    recording = Recording()
+    chain = [wrapper or SamplingRecorder(recording) for wrapper in wrappers]
+    result, _ = run(chain, NOISE, seed=5, compute=sampler)
+    inputs = {"latent": {"samples": result}, "recording": recording}
+    stored: StoredFile = Gen5Save().save("x", prompt=txt2img(), unique_id="9", **inputs)["result"][1]
+    return stored
+
+
+def captured(stored: StoredFile) -> dict[str, Any]:
+    """Return the one pass of a file."""
+    with gen5core.open(stored.path) as file:
+        [entry] = (file.capture or {})["passes"]
+        return dict(entry)
+
+
+class TestRun:
+    """What a recorded run says."""
+
+    @pytest.mark.parametrize("record_first", [True, False])
+    def test_deterministic_sampling_on_either_side(self, record_first: bool) -> None:
+        """Whether it stands before or behind Record Sampling, the run has what was in force as it sampled."""
+        recording = Recording()
+        wrappers: list[Wrapper] = [SamplingRecorder(recording), sample_deterministically]
+        run(wrappers if record_first else wrappers[::-1], NOISE, compute=sampler)
+        assert ON == recording.runs[0].torch_settings[NAME]
+        assert OFF == live_settings()[NAME]
+
+    def test_what_is_set_by_others_for_the_sampling_alone(self) -> None:
+        """A model that sets torch as it is loaded and puts it back afterwards is noted with what it set."""
+
+        def patched(got: dict[str, Any]) -> torch.Tensor:
+            torch.backends.cudnn.benchmark = True
+            try:
+                return sampler(got)
+            finally:
+                torch.backends.cudnn.benchmark = False
+
+        recording = Recording()
+        run([SamplingRecorder(recording)], NOISE, compute=patched)
+        assert recording.runs[0].torch_settings["cudnn_flags"].endswith(";benchmark=True")
+
+    def test_sampler_that_tells_nothing(self) -> None:
+        """A guider that goes its own way to the sampler leaves the settings around the run."""
+        recording = Recording()
+        run([sample_deterministically, SamplingRecorder(recording)], NOISE)
+        assert ON == recording.runs[0].torch_settings[NAME]
+
+
+class TestFile:
+    """What a saved pass says."""
+
+    @pytest.mark.parametrize("wrappers", [(None, sample_deterministically), (sample_deterministically, None)])
+    def test_only_what_differs(self, wrappers: Sequence[Any]) -> None:
+        """A pass has the settings that are not those of the file's environment, and no others."""
+        stored = saved(*wrappers)
+        told = captured(stored)["torch_settings"]
+        with gen5core.open(stored.path) as file:
+            assert file.environment is not None
+            assert OFF == file.environment.further[NAME]
+            assert all(text != file.environment.further[name] for name, text in told.items())
+        assert ON == told[NAME]
+        assert told["cudnn_flags"].endswith(";deterministic=True;benchmark=False")
+
+    def test_nothing_where_nothing_differs(self) -> None:
+        """A pass that was sampled as torch was set all along says nothing of it."""
+        assert "torch_settings" not in captured(saved(None))
+
+
+class TestReplay:
+    """What a replay tells."""
+
+    def replay(self, stored: StoredFile, *wrappers: Wrapper) -> None:
+        """Sample from the file behind these wrappers, the replayer's place among them being None."""
+        chain = [wrapper or SamplingReplayer(stored) for wrapper in wrappers]
+        run(chain, randn(1, 4, 4, 8, seed=9), compute=sampler)
+
+    def test_without_the_node(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A pass of Deterministic Sampling replayed without it is told, as drift of the environment is."""
+        self.replay(saved(None, sample_deterministically), None)
+        expected = (
+            f"x_00001_.gen5, pass 0: Environment component '{NAME}' differs:\n  File: {ON}\n  Current: {OFF}"
+        )
+        assert expected in caplog.messages
+
+    def test_with_the_node_that_was_not_there(self, caplog: pytest.LogCaptureFixture) -> None:
+        """So is a pass that was sampled without it and is replayed with it."""
+        self.replay(saved(None), None, sample_deterministically)
+        expected = (
+            f"x_00001_.gen5, pass 0: Environment component '{NAME}' differs:\n  File: {OFF}\n  Current: {ON}"
+        )
+        assert expected in caplog.messages
+
+    @pytest.mark.parametrize("inside", [True, False])
+    def test_equal_settings(self, inside: bool, caplog: pytest.LogCaptureFixture) -> None:
+        """Nothing is told where both ran behind the node, on whichever side of the replayer it stands."""
+        around = [None, sample_deterministically]
+        self.replay(saved(None, sample_deterministically), *(around if inside else around[::-1]))
+        self.replay(saved(None), None)
+        assert [] == caplog.messages
+
+    def test_environment_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A file whose environment makes no sense, which Load Gen5 may be told to ignore, is still replayed."""
+        path = saved(None).path
+        with gen5core.open(path) as file:
+            latents = {name: file.latents[name].array() for name in file.latents}
+            capture = file.capture
+        odd = gen5core.Environment(further={"tf32": 7})  # type: ignore[dict-item]
+        other = gen5core.save(folder / "odd.gen5", latents=latents, capture=capture, environment=odd)
+        self.replay(open_stored(other), None)
+
+    def test_settings_that_are_no_texts(self, folder: Path) -> None:
+        """A pass whose settings make no sense is refused, named."""
+        entry = {"recorded": True, "noise": "initial_noise", "torch_settings": {"tf32": 7}}
+        path = gen5core.save(
+            folder / "odd.gen5", latents={"initial_noise": NOISE}, capture={"passes": [entry]}
+        )
+        with pytest.raises(gen5core.MalformedChunkError, match=r"pass 0: torch_settings is \{'tf32': 7\}"):
+            open_stored(path).passes()
+
+
+class Model:
+    """A MODEL that notes which wrappers it was given."""
+
+    def __init__(self) -> None:
+        self.wrappers: list[tuple[str, str, Any]] = []
+
+    def clone(self) -> Model:
+        """Return a copy with wrappers of its own."""
+        return copy.copy(self)
+
+    def add_wrapper_with_key(self, kind: str, key: str, wrapper: Any) -> None:
+        """Note a wrapper, as the host's registry does."""
+        self.wrappers = [*self.wrappers, (kind, key, wrapper)]
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's registry of wrappers."""
+    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
+    monkeypatch.setattr(host, "_module", lambda name: SimpleNamespace(WrappersMP=kinds))
+
+
+def test_both_nodes_look_within_every_other_wrapper(registry: None) -> None:
+    """Record and Replay wrap the run, and note the settings around the sampler itself, on a clone."""
+    stored, model = saved(None), Model()
+    recorded, _ = Gen5Record().record(model, unique_id="7")
+    replayed, _ = Gen5Replay().replay(recorded, stored)
+    assert [] == model.wrappers
+    assert [("outer", "gen5_record_7"), ("sampler", "gen5_record_7")] == [
+        entry[:2] for entry in recorded.wrappers
+    ]
+    assert [("outer", "gen5_replay"), ("sampler", "gen5_replay")] == [
+        entry[:2] for entry in replayed.wrappers[2:]
+    ]
+    assert {note_torch_settings} == {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"}
