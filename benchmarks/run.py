@@ -16,13 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from carrier import bench_carrier
 from in_comfyui import bench_comfyui
+from library import bench_library
 from material import make_image, make_latents, make_workflow
 from measure import milliseconds, time_in_turns
 from PIL import Image
 from processes import bench_import, bench_memory
 from safetensors.numpy import save_file
 from sampling import bench_sampling
+from signing import bench_signing
 from table import print_table
 
 import gen5core
@@ -258,6 +261,8 @@ def _count_accepted(path: Path, read: Callable[[Path], None], flips: int) -> int
 
 BENCHES: dict[str, Callable[[Path], None]] = {
     "save": bench_save,
+    "signing": bench_signing,
+    "carrier": bench_carrier,
     "noise": bench_noise,
     "read": bench_read,
     "open": bench_open,
@@ -266,6 +271,7 @@ BENCHES: dict[str, Callable[[Path], None]] = {
     "damage": bench_damage,
     "comfyui": bench_comfyui,
     "sampling": bench_sampling,
+    "library": bench_library,
 }
 
 

@@ -11,7 +11,13 @@ step_noise    noise added at each step, noted or played back
 capturing     the noise at save time: recorded, provided, derived, none
 resources     the models behind an image
 comparing     two images or latents
+previews      images as the browser shows them
+placing       where a save goes; a file and its PNGs under one number
 splice, hook  prompts changed before they run, and back before they are stored
+routes        read-only HTTP for the web extension: queries and refusals in, answers out; made of
+              facts (a file as JSON), thumbnails, verifying (a check that tells how far it is)
+library …     the files of input/ and output/: library_entry (what one tells), library_index (SQLite),
+              library_scan (what changed on the disk)
 save …        the node classes, one a module
 ============  ==============================================================================
 """

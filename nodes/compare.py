@@ -14,6 +14,7 @@ from . import host
 from .comparing import Comparison, compare_tensors, difference_picture
 from .content import StoredFile
 from .latents import samples_of
+from .previews import to_pixels, write_previews
 
 
 class Gen5Compare:
@@ -84,8 +85,14 @@ class Gen5Compare:
             "max_difference": _finite(largest),
             "psnr": _finite(psnr),
             "report": report,
+            "tolerance": _finite(tolerance),
+            "verdict": verdict(identical, largest, tolerance),
         }
-        return {"ui": {"gen5": [told]}, "result": (identical, largest, psnr, report, picture)}
+        shown = {} if images is None else {"images": write_previews(to_pixels(picture))}
+        return {
+            "ui": {**shown, "gen5": [told]},
+            "result": (identical, largest, psnr, report, picture),
+        }
 
 
 def stored_images(gen5: StoredFile) -> torch.Tensor:
@@ -111,15 +118,24 @@ def rounded(images: torch.Tensor) -> torch.Tensor:
     return pixels.float() / 255.0
 
 
+def verdict(identical: bool, max_difference: float, tolerance: float) -> str:
+    """Return ``bit-exact``, ``within tolerance`` or ``differs``."""
+    if identical:
+        return "bit-exact"
+    return "within tolerance" if 0 < tolerance >= max_difference else "differs"
+
+
 def describe(found: Comparison, tolerance: float) -> str:
     """Return one line of verdict."""
+    told = verdict(found.identical, found.max_difference, tolerance)
     if found.identical:
-        return f"{found.what}: bit-exact"
-    within = 0 < tolerance >= found.max_difference
-    verdict = f"{found.what}: {'within tolerance' if within else 'DIFFERENT'}, L∞ {found.max_difference:.6g}"
+        return f"{found.what}: {told}"
+    figures = f"{'DIFFERENT' if told == 'differs' else told}, L∞ {found.max_difference:.6g}"
     if not found.differing:
-        return f"{verdict}: equal values in other bits (dtype, −0 or NaN)"
-    return f"{verdict}, PSNR {found.psnr:.2f} dB, {found.differing} of {found.total} values differ"
+        return f"{found.what}: {figures}: equal values in other bits (dtype, −0 or NaN)"
+    return (
+        f"{found.what}: {figures}, PSNR {found.psnr:.2f} dB, {found.differing} of {found.total} values differ"
+    )
 
 
 def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Comparison]:

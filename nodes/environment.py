@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from .. import gen5core
 from ..gen5core.records import Drift
@@ -13,6 +13,16 @@ from .resources import describe_resource
 
 _FACTS = ("digest", "size_bytes")
 """What is compared of a model where both sides have it: a digest of an unknown kind cannot be made here."""
+
+
+class MadeIn(Protocol):
+    """Where a file was made, as an open file or an index of files tells it."""
+
+    @property
+    def environment(self) -> gen5core.Environment | None: ...
+
+    @property
+    def resources(self) -> list[dict[str, Any]]: ...
 
 
 class Gen5Environment:
@@ -40,12 +50,22 @@ class Gen5Environment:
     def check(self, gen5: StoredFile) -> dict[str, Any]:
         """Return whether nothing differs, how many things do, and a table of them."""
         with gen5.open() as file:
-            drifts = [*model_drifts(file), *environment_drifts(file)]
+            drifts = stored_drifts(file)
         rows = [asdict(one) for one in drifts]
         return {"ui": {"gen5": [{"drifts": rows}]}, "result": (not drifts, len(drifts), table(drifts))}
 
 
-def environment_drifts(file: gen5core.Gen5File) -> list[Drift]:
+def stored_drifts(file: MadeIn, *, quick: bool = False) -> list[Drift]:
+    """Return everything that differs from when the file was made, models first.
+
+    Parameters
+    ----------
+    quick : read no model file whole
+    """
+    return [*model_drifts(file, quick=quick), *environment_drifts(file)]
+
+
+def environment_drifts(file: MadeIn) -> list[Drift]:
     """Return what differs in components and hardware; nothing where the file has no environment."""
     stored = file.environment
     if stored is None:
@@ -55,11 +75,11 @@ def environment_drifts(file: gen5core.Gen5File) -> list[Drift]:
     )
 
 
-def model_drifts(file: gen5core.Gen5File) -> list[Drift]:
+def model_drifts(file: MadeIn, *, quick: bool = False) -> list[Drift]:
     """Return the models that are missing here, or bear the stored name with other bytes."""
     drifts = []
-    for stored in file.resources:
-        current = describe_resource(stored)
+    for stored in filter(_is_named, file.resources):
+        current = describe_resource(stored, quick=quick)
         if current is None:
             continue
         name = f"{stored.get('kind', 'model')} {stored.get('name')}"
@@ -80,6 +100,11 @@ def table(drifts: list[Drift]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     return "\n".join("  ".join(line).rstrip() for line in padded)
+
+
+def _is_named(resource: Any) -> bool:
+    """Tell whether an entry of META, which may be of any type, names a model."""
+    return isinstance(resource, dict) and isinstance(resource.get("name"), str)
 
 
 def _facts(resource: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ from .splice_records import splice_records
 
 AUTO_RECORD_VARIABLE = "GEN5_AUTO_RECORD"
 """Set to 0 before ComfyUI is started, saves record only what is wired to them."""
+AUTO_RECORD_SETTING = "Gen5.Recording.Automatic"
+"""Turned off by the person, the same from the next prompt on."""
 
 
 def register() -> bool:
@@ -33,7 +35,7 @@ def handle_prompt(json_data: Any) -> Any:
 
 
 def _records_by_itself(json_data: dict[str, Any]) -> bool:
-    if os.environ.get(AUTO_RECORD_VARIABLE) == "0":
+    if os.environ.get(AUTO_RECORD_VARIABLE) == "0" or not host.setting(AUTO_RECORD_SETTING, True):
         return False
     extra_data = json_data.get("extra_data")
     asked = extra_data.get("gen5") if isinstance(extra_data, dict) else None

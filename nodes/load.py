@@ -88,7 +88,9 @@ class Gen5Load:
                         "default": -1,
                         "min": -1,
                         "max": 4095,
-                        "tooltip": "One image of the stored batch; −1 for all.",
+                        "tooltip": "One image of the stored batch, −1 for all. Its noise is the stored one to the "
+                        "bit; alone, its last bits may differ from those in its batch, since GPUs compute a batch "
+                        "of another size in another order.",
                     },
                 ),
             },

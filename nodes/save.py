@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
+import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from .. import gen5core
-from ..gen5core import jsontext, spec
-from ..gen5core.atomic import atomic_file, write_all
+from ..gen5core import spec
 from ..gen5core.errors import EncodeError
 from ..gen5core.graph import sampler_passes
-from ..gen5core.images import encode_image
 from ..gen5core.model_info import fits_rule
 from ..gen5core.records import SamplerPass
 from . import host
 from .capturing import Captured, SaveInputs, capture_noise
-from .content import open_stored
+from .content import StoredFile, open_stored
 from .latents import samples_of
-from .prefix import expand_prefix
+from .placing import Place, find_place, write_numbered
+from .previews import Pixels, encode_pngs, to_pixels, write_previews
 from .recording import Recording
 from .resources import describe_resources
 from .splice import unsplice
 
-PNG_LEVEL = 1
-"""Deflate level of the PNG beside the file: after the Up filter the fastest one is small enough."""
-_MAX_COLLISIONS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a save goes: folder, file name, number, and the subfolder as ComfyUI shows it."""
-
-    folder: Path
-    name: str
-    counter: int
-    subfolder: str
-
-    def stem(self, counter: int, image: int | None) -> str:
-        """Return the name without suffix; image numbers the pictures of a batch."""
-        name = self.name.replace("%batch_num%", str(image or 0))
-        return f"{name}_{counter:05}_{'' if image is None else image}"
+MACHINE_NAME_SETTING = "Gen5.Privacy.MachineName"
 
 
 class Gen5Save:
@@ -149,46 +126,62 @@ class Gen5Save:
             if embed_workflow and not host.metadata_disabled()
             else {}
         )
-        pixels = [] if images is None else _pixels(images)
+        pixels = [] if images is None else to_pixels(images)
         stored_count = {"all": len(pixels), "first": min(len(pixels), 1), "none": 0}[images_stored]
         _check_count(captured.latents, stored_count)
-        place = _place(filename_prefix, pixels, passes, executed)
-        pngs = _encode_pngs(pixels, embedded) if format == "gen5+png" else []
+        place = find_place(filename_prefix, *_size(pixels, passes), executed)
+        environment = gen5core.Environment.capture(
+            host=host.description(), attention=host.attention_backend()
+        )
+        pngs = encode_pngs(pixels, embedded) if format == "gen5+png" else []
         facts = {
             "latents": captured.latents,
             "images": (pngs or pixels)[:stored_count],
             "comfyui": {**embedded, "version": host.description()} if embedded else None,
             "capture": {**captured.as_meta(), **({"batch_index": list(batch_index)} if batch_index else {})},
             "resources": describe_resources(passes, fingerprint_models),
-            "environment": gen5core.Environment.capture(
-                host=host.description(), attention=host.attention_backend()
-            ),
+            "environment": environment,
+            "hardware": _hardware(environment),
             "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
             "compression": compression,
             **_described(captured.passes),
         }
-        path, shown = _write(place, facts, pngs)
-        ui = {"images": shown or _previews(pixels), "gen5": [_told(path, place, captured)]}
+        path, shown = write_numbered(place, facts, pngs)
+        stored = open_stored(path)
+        ui = {"images": shown or write_previews(pixels), "gen5": [_told(stored, place, captured)]}
         passed_on = host.blocked("Save Gen5 was given no images") if images is None else images
-        return {"ui": ui, "result": (passed_on, open_stored(path))}
+        return {"ui": ui, "result": (passed_on, stored)}
 
 
-def _told(path: Path, place: _Place, captured: Captured) -> dict[str, Any]:
+def _told(stored: StoredFile, place: Place, captured: Captured) -> dict[str, Any]:
     """Return what the node shows of a saved file."""
     return {
-        "filename": path.name,
+        "filename": stored.path.name,
         "subfolder": place.subfolder,
         "type": "output",
-        "size_bytes": path.stat().st_size,
+        "size_bytes": stored.path.stat().st_size,
+        "root": stored.root,
         "noise_source": captured.noise_source,
         "reason": captured.reason,
+        "step_noise": [
+            {"pass": index, "stored": "step_noise" in entry, "reason": entry.get("step_noise_reason")}
+            for index, entry in enumerate(captured.passes)
+        ],
     }
 
 
-def _pixels(images: torch.Tensor) -> list[npt.NDArray[np.uint8]]:
-    """Return images of shape (B, H, W, C), 0..1, as pixels, rounded as Save Image does."""
-    array = (255.0 * images.detach().cpu().numpy()).clip(0, 255).astype(np.uint8)
-    return list(array)
+def _size(pixels: Sequence[Pixels], passes: Sequence[SamplerPass]) -> tuple[int, int]:
+    """Return width and height for the tokens of filename_prefix; 0 where nothing tells."""
+    if pixels:
+        return pixels[0].shape[1], pixels[0].shape[0]
+    return (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
+
+
+def _hardware(environment: gen5core.Environment) -> dict[str, Any]:
+    """Return the machine, under its own name only where the person has chosen that."""
+    name = platform.node() if host.setting(MACHINE_NAME_SETTING, False) else ""
+    told = {"machine_name": name.encode("utf-8", "replace").decode()} if name else {}
+    return {**environment.hardware, **told}
 
 
 def _check_count(latents: Mapping[str, Any], images: int) -> None:
@@ -204,12 +197,6 @@ def _check_count(latents: Mapping[str, Any], images: int) -> None:
 def _embedded(graph: Mapping[str, Any], extra_pnginfo: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return prompt and workflow, and what else the browser adds, as they go into META and PNG."""
     return {**({"prompt": dict(graph)} if graph else {}), **(extra_pnginfo or {})}
-
-
-def _encode_pngs(pixels: Sequence[npt.NDArray[np.uint8]], embedded: Mapping[str, Any]) -> list[bytes]:
-    """Return images as PNGs with the text that ComfyUI's own have."""
-    text = {name: jsontext.dumps(value, name) for name, value in embedded.items()}
-    return [encode_image(image, text=text, level=PNG_LEVEL) for image in pixels]
 
 
 def _described(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -232,77 +219,3 @@ def _described(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "prompt": last.get("positive") or "",
         "model_name": last.get("model_name") or "",
     }
-
-
-def _place(
-    prefix: str,
-    pixels: Sequence[npt.NDArray[np.uint8]],
-    passes: Sequence[SamplerPass],
-    prompt: Mapping[str, Any],
-) -> _Place:
-    """Return where to save, before anything is encoded.
-
-    Raises
-    ------
-    EncodeError
-        if the prefix gives no name that the file system takes.
-    """
-    if pixels:
-        height, width = pixels[0].shape[:2]
-    else:
-        width, height = (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
-    try:
-        return _Place(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
-    except (OSError, ValueError) as error:
-        raise EncodeError(
-            f"filename_prefix {prefix!r:.80} gives no file name ({error}); choose a shorter or plainer one"
-        ) from error
-
-
-def _write(
-    place: _Place, facts: Mapping[str, Any], pngs: Sequence[bytes]
-) -> tuple[Path, list[dict[str, str]]]:
-    """Write the file and its PNGs under the next free number; return the path and what the node shows."""
-    for counter in range(place.counter, place.counter + _MAX_COLLISIONS):
-        path = place.folder / f"{place.stem(counter, None)}.gen5"
-        names = [
-            f"{place.stem(counter, None if len(pngs) == 1 else number)}.png" for number in range(len(pngs))
-        ]
-        beside = [place.folder / name for name in names]
-        if any(taken.exists() for taken in (path, *beside)):
-            continue
-        try:
-            _write_together(path, facts, dict(zip(beside, pngs, strict=True)))
-        except FileExistsError:
-            continue
-        return path, [{"filename": name, "subfolder": place.subfolder, "type": "output"} for name in names]
-    raise EncodeError(
-        f"{place.folder} has no free number after {place.counter}; choose another filename_prefix"
-    )
-
-
-def _write_together(path: Path, facts: Mapping[str, Any], pngs: Mapping[Path, bytes]) -> None:
-    """Write the file and its PNGs, overwriting nothing; where one fails, those written are removed."""
-    written: list[Path] = []
-    try:
-        written.append(gen5core.save(path, overwrite=False, **facts))
-        for beside, png in pngs.items():
-            with atomic_file(beside, overwrite=False) as fd:
-                write_all(fd, [png])
-            written.append(beside)
-    except BaseException:
-        for done in written:
-            done.unlink(missing_ok=True)
-        raise
-
-
-def _previews(pixels: Sequence[npt.NDArray[np.uint8]]) -> list[dict[str, str]]:
-    """Write previews into temp/ for a node that leaves no PNG, and return what it shows."""
-    folder = host.folder("temp")
-    shown = []
-    for number, image in enumerate(pixels):
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"gen5_{secrets.token_hex(6)}_{number}.png"
-        (folder / name).write_bytes(encode_image(image, level=PNG_LEVEL))
-        shown.append({"filename": name, "subfolder": "", "type": "temp"})
-    return shown

@@ -76,7 +76,7 @@ class Gen5Settings:
     def read(self, gen5: StoredFile, pass_index: int = -1) -> tuple[Any, ...]:
         """Return the settings; what the file does not tell is blocked with the reason."""
         with gen5.open() as file:
-            found = _settings(file, pass_index)
+            found = stored_settings(file, pass_index)
         unknown = {
             "sampler_name": _unknown_name("sampler", found.get("sampler_name"), host.sampler_names()),
             "scheduler": _unknown_name("scheduler", found.get("scheduler"), host.scheduler_names()),
@@ -91,8 +91,14 @@ def _output(value: Any, name: str, unknown: str | None, gen5: StoredFile) -> Any
     return value if unknown is None else host.blocked(unknown)
 
 
-def _settings(file: gen5core.Gen5File, pass_index: int) -> dict[str, Any]:
-    """Return the settings of one pass under the names of the outputs."""
+def stored_settings(file: gen5core.Gen5File, pass_index: int = -1) -> dict[str, Any]:
+    """Return the settings of one pass under the names of the outputs, and what else its capture tells.
+
+    Raises
+    ------
+    EncodeError
+        if there is no such pass.
+    """
     passes = captured_passes(file) or [{}]
     if not -len(passes) <= pass_index < len(passes):
         raise EncodeError(f"pass_index is {pass_index}, the file has {len(passes)} passes; −1 takes the last")

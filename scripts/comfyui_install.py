@@ -156,6 +156,11 @@ def has_accelerator(install: Install) -> bool:
     return _ask(install, asked) == "True"
 
 
+def has_module(install: Install, name: str) -> bool:
+    """Tell whether the Python of install can import a module."""
+    return _ask(install, f"import importlib.util as u; print(u.find_spec({name!r}) is not None)") == "True"
+
+
 def missing_packages(install: Install) -> list[str]:
     """Return what requirements.txt names and the Python of install lacks."""
     wanted = re.findall(r"^[\w.-]+", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)

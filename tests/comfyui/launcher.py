@@ -32,6 +32,7 @@ PACK_NAME: str = _install.PACK_NAME
 Install = _install.Install
 InstallError = _install.InstallError
 find_installs = _install.find_installs
+has_module = _install.has_module
 GraphError = _server.GraphError
 ServerBase = _server.Server
 ServerError = _server.ServerError

@@ -38,6 +38,8 @@ def test_unchanged_replay_is_bit_exact(server: Server, sampler_name: str) -> Non
         "max_difference": 0.0,
         "psnr": None,
         "report": "latent: bit-exact\nimages: bit-exact",
+        "tolerance": 0.0,
+        "verdict": "bit-exact",
     } == compare(server, saved, replay_wired(saved))
 
 

@@ -17,6 +17,7 @@ from gen5pack.nodes.comparing import compare_tensors, difference_picture
 from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.save import Gen5Save
+from PIL import Image
 from runs import images, randn
 
 NAN, INF = math.nan, math.inf
@@ -291,8 +292,45 @@ class TestNode:
         """The page gets the same figures; infinity, which JSON lacks, is null."""
         file = stored(folder, latents={"final_latent": LATENT})
         told = Gen5Compare().compare(file, latent={"samples": LATENT})["ui"]["gen5"]
-        expected = {"identical": True, "max_difference": 0.0, "psnr": None, "report": "latent: bit-exact"}
+        expected = {
+            **{"identical": True, "max_difference": 0.0, "psnr": None, "report": "latent: bit-exact"},
+            **{"tolerance": 0.0, "verdict": "bit-exact"},
+        }
         assert [expected] == told
+
+    @pytest.mark.parametrize(
+        ("tolerance", "verdict"), [(0.0, "differs"), (0.4, "differs"), (0.6, "within tolerance")]
+    )
+    def test_verdict_in_a_word(self, folder: Path, tolerance: float, verdict: str) -> None:
+        """The page gets the verdict on all that was compared, and the tolerance that it was told by."""
+        file = stored(folder, latents={"final_latent": LATENT}, images=(images()[0] * 255).byte().numpy())
+        current = {"images": images(), "latent": {"samples": LATENT + 0.5}}
+        [told] = Gen5Compare().compare(file, **current, tolerance=tolerance)["ui"]["gen5"]
+        assert (tolerance, verdict) == (told["tolerance"], told["verdict"])
+
+    def test_endless_tolerance(self, folder: Path) -> None:
+        """A tolerance from elsewhere in the graph may be infinite, which the page's JSON has no word for."""
+        file = stored(folder, latents={"final_latent": LATENT})
+        [told] = Gen5Compare().compare(file, latent={"samples": LATENT}, tolerance=math.inf)["ui"]["gen5"]
+        assert told["tolerance"] is None
+
+    def test_difference_is_shown(self, folder: Path) -> None:
+        """The difference is on the node as pictures in temp/, one an image, the same as on the socket."""
+        file = saved(images(2))
+        current = images(2).clone()
+        current[1, 0, 0, 0] = 1.0
+        told = Gen5Compare().compare(file, images=current)
+        shown = [picture["filename"] for picture in told["ui"]["images"]]
+        assert [("temp", "")] * 2 == [(one["type"], one["subfolder"]) for one in told["ui"]["images"]]
+        arrays = [np.asarray(Image.open(folder / "temp" / name)) for name in shown]
+        assert [0, 255] == [int(array.max()) for array in arrays]
+        assert arrays[1].tolist() == (told["result"][4][1] * 255).byte().tolist()
+
+    def test_no_pictures_without_images(self, folder: Path) -> None:
+        """Where only latents are compared nothing is written and nothing shown."""
+        file = stored(folder, latents={"final_latent": LATENT})
+        assert {"gen5"} == Gen5Compare().compare(file, latent={"samples": LATENT})["ui"].keys()
+        assert not (folder / "temp").exists()
 
     def test_nothing_connected(self, folder: Path) -> None:
         """Nothing to compare is an error that says what to connect."""

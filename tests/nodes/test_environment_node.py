@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from gen5pack import gen5core
-from gen5pack.gen5core.fingerprint import digest_file, digest_name
+from gen5pack.gen5core.fingerprint import DigestCache, digest_file, digest_name
 from gen5pack.gen5core.records import Drift
 from gen5pack.nodes import host
 from gen5pack.nodes.content import StoredFile, open_stored
-from gen5pack.nodes.environment import Gen5Environment, table
+from gen5pack.nodes.environment import Gen5Environment, stored_drifts, table
 
 NAME = "tiny.safetensors"
 DIGEST_KINDS = ("sampled", "full")
@@ -167,6 +168,29 @@ class TestModels:
     def test_not_found_when_it_was_saved(self, folder: Path, model: Path) -> None:
         """Of a model that was not found when the file was saved nothing can be said to differ."""
         assert check(stored(folder, resources=[{"kind": "lora", "name": NAME}]))["matches"]
+
+    def test_entries_of_other_types(self, folder: Path, model: Path) -> None:
+        """What is no object, or has no name, is no model; those beside it are compared."""
+        entry = self.resource(model, size_bytes=9)
+        resources = [1, None, "x", [], {}, {"name": 5}, entry]
+        path = folder / "input" / "a.gen5"
+        path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
+        assert 1 == check(open_stored(path))["drift_count"]
+
+    def test_model_that_cannot_be_read(
+        self, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The node says that a model may not be read; a page of facts goes on without that model."""
+
+        def refuse(*_: Any) -> str:
+            raise PermissionError(13, "Permission denied", NAME)
+
+        monkeypatch.setattr(DigestCache, "digest", refuse)
+        file = stored(folder, resources=[self.resource(model), {"name": "gone", "size_bytes": 1}])
+        with pytest.raises(PermissionError, match=NAME):
+            check(file)
+        with file.open() as opened:
+            assert ["model gone"] == [drift.component for drift in stored_drifts(opened, quick=True)]
 
     def test_models_come_first(self, folder: Path, model: Path) -> None:
         """Models stand above components."""

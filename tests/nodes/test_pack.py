@@ -55,3 +55,9 @@ def test_nothing_of_comfyui_is_imported() -> None:
     """The pack runs without ComfyUI, and its core is the one inside it."""
     assert not {"comfy", "folder_paths", "server", "comfy_execution"} & set(sys.modules)
     assert "gen5pack.gen5core" == gen5pack.gen5core.__name__
+
+
+def test_the_browsers_part_is_where_comfyui_looks() -> None:
+    """WEB_DIRECTORY names the folder of the page's scripts, from the pack's own."""
+    assert "./web" == gen5pack.WEB_DIRECTORY
+    assert "WEB_DIRECTORY" in gen5pack.__all__

@@ -15,8 +15,9 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError, UnsupportedDtypeError
 from gen5pack.gen5core.fingerprint import digest_file
-from gen5pack.nodes import host
+from gen5pack.nodes import host, placing, previews
 from gen5pack.nodes import save as save_module
+from gen5pack.nodes.capturing import Captured
 from gen5pack.nodes.recording import Recording, SamplingRecorder
 from gen5pack.nodes.save import Gen5Save
 from PIL import Image
@@ -363,7 +364,7 @@ class TestImagesStored:
         def refuse(*_: Any, **__: Any) -> bytes:
             raise AssertionError("an image was encoded")
 
-        monkeypatch.setattr(save_module, "encode_image", refuse)
+        monkeypatch.setattr(previews, "encode_image", refuse)
         with pytest.raises(EncodeError, match=r"store fewer images \(images_stored first or none\)"):
             Gen5Save().save("deep/x", images=images(1200, 2, 2), format=format)
         assert [] == list((folder / "output").rglob("*"))
@@ -375,6 +376,71 @@ class TestImagesStored:
         with gen5core.open(path) as file:
             assert 1 == len(file.images)
         assert 1201 == len(files_in(folder))
+
+
+class TestToldToTheBrowser:
+    """What the page learns of a save."""
+
+    def test_root_and_place(self, folder: Path) -> None:
+        """Name, folder, size and root are those of the file."""
+        path, ui = save(filename_prefix="sub/x", images=images())
+        [told] = ui["gen5"]
+        with gen5core.open(path) as file:
+            assert file.root == told["root"]
+        assert ("x_00001_.gen5", "sub", "output", path.stat().st_size) == tuple(
+            told[name] for name in ("filename", "subfolder", "type", "size_bytes")
+        )
+
+    def test_step_noise_by_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """For each pass: whether its step noise is stored, and why not where there was some."""
+        passes = [{"step_noise": "step_noise"}, {"step_noise_reason": "it takes more than 64 MiB"}, {}]
+        captured = Captured("recorded", {"step_noise": randn(2, 1, 4, 2, 2)}, passes)
+        monkeypatch.setattr(save_module, "capture_noise", lambda *_: captured)
+        _, ui = save(images=images())
+        assert [
+            {"pass": 0, "stored": True, "reason": None},
+            {"pass": 1, "stored": False, "reason": "it takes more than 64 MiB"},
+            {"pass": 2, "stored": False, "reason": None},
+        ] == ui["gen5"][0]["step_noise"]
+
+
+class TestMachineName:
+    """The host's own name, which a file bears only if the person has chosen that."""
+
+    @pytest.mark.parametrize("setting", [None, "false", '"true"', "1"])
+    def test_not_by_itself(self, folder: Path, setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without the setting, or with something else in its place, the name is nowhere in the file."""
+        monkeypatch.setattr(save_module.platform, "node", lambda: "anns-laptop")
+        if setting is not None:
+            choose(folder, setting)
+        path, _ = save(images=images())
+        with gen5core.open(path) as file:
+            assert "anns-laptop" not in str(file.metadata)
+            assert gen5core.Environment.capture().hardware == file.hardware
+
+    @pytest.mark.parametrize(("name", "expected"), [("anns-laptop", "anns-laptop"), ("a\udcffb", "a?b")])
+    def test_chosen(self, folder: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the setting the name is in hardware_info, beside what else is known of the machine."""
+        monkeypatch.setattr(save_module.platform, "node", lambda: name)
+        choose(folder, "true")
+        path, _ = save(images=images())
+        with gen5core.open(path) as file:
+            assert {**gen5core.Environment.capture().hardware, "machine_name": expected} == file.hardware
+
+    def test_a_machine_without_a_name(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the system tells no name the file is as without the setting."""
+        monkeypatch.setattr(save_module.platform, "node", lambda: "")
+        choose(folder, "true")
+        path, _ = save(images=images())
+        with gen5core.open(path) as file:
+            assert gen5core.Environment.capture().hardware == file.hardware
+
+
+def choose(folder: Path, value: str) -> None:
+    """Set Gen5.Privacy.MachineName as ComfyUI's settings keep it."""
+    path = folder / "user" / "default" / "comfy.settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'{{"Gen5.Privacy.MachineName": {value}}}')
 
 
 class TestPngs:
@@ -486,8 +552,8 @@ class TestCounter:
         self, folder: Path, taken: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file or PNG that another program wrote after the number was chosen is left; the next is taken."""
-        place = save_module._Place(folder / "output", "x", 1, "")
-        monkeypatch.setattr(save_module, "_place", lambda *_: place)
+        place = save_module.Place(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "find_place", lambda *_: place)
         (folder / "output" / taken).write_bytes(b"kept")
         path, _ = save(images=images())
         assert "x_00002_.gen5" == path.name
@@ -504,7 +570,7 @@ class TestCounter:
             (folder / "output" / "x_00001_.png").write_bytes(b"kept")
             return written(path, **facts)
 
-        monkeypatch.setattr(save_module.gen5core, "save", save_slowly)
+        monkeypatch.setattr(placing.gen5core, "save", save_slowly)
         save(images=images())
         assert b"kept" == (folder / "output" / "x_00001_.png").read_bytes()
         assert ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"] == files_in(folder)
@@ -548,7 +614,7 @@ class TestFailure:
         self, folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where a PNG fails after the .gen5 was written, file and PNGs are taken away again."""
-        real, seen = save_module.write_all, []
+        real, seen = placing.write_all, []
 
         def write(fd: int, buffers: Any) -> None:
             seen.append(fd)
@@ -556,7 +622,7 @@ class TestFailure:
                 raise OSError(5, "Input/output error")
             real(fd, buffers)
 
-        monkeypatch.setattr(save_module, "write_all", write)
+        monkeypatch.setattr(placing, "write_all", write)
         with pytest.raises(OSError, match="Input/output error"):
             Gen5Save().save("x", images=images(2))
         assert failing + 1 == len(seen)

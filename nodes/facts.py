@@ -1,0 +1,173 @@
+"""What an open file tells, as JSON for the browser: no seed as a number, no value of an unexpected type.
+
+A browser keeps integers up to 2^53 only, and seeds go up to 2^64 − 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from .. import gen5core
+from ..gen5core.stored import StoredImage, StoredTensor
+from .content import captured_passes
+from .environment import stored_drifts
+from .settings import stored_settings
+
+MAX_EXACT = 2**53
+"""The largest integer that JavaScript's numbers all reach without a gap."""
+_PASS_TEXTS = (
+    "node_id",
+    "class_type",
+    "scheduler",
+    "model_name",
+    "vae_name",
+    "positive",
+    "negative",
+    "step_noise_reason",
+)
+_PASS_INTEGERS = ("steps", "start_step", "end_step", "width", "height", "batch_size")
+_PASS_NUMBERS = ("cfg", "denoise", "guidance")
+_PASS_LISTS = ("clip_names", "unresolved")
+
+
+def describe(file: gen5core.Gen5File) -> dict[str, Any]:
+    """Return what header and META tell; nothing else is read.
+
+    Raises
+    ------
+    FormatError
+        in one of its kinds, if META breaks a rule.
+    """
+    capture, comfyui = file.capture or {}, file.comfyui or {}
+    return {
+        "size_bytes": file.header.file_size,
+        "root": file.root,
+        "version": str(file.version),
+        "sealed": file.sealed,
+        "date": file.date or None,
+        **describe_settings(file),
+        "tags": list(file.tags),
+        "noise_source": _text(capture.get("noise_source")),
+        "reason": _text(capture.get("reason")),
+        "passes": [_pass(index, entry, file) for index, entry in enumerate(captured_passes(file))],
+        "latents": [row for latent in file.latents.values() for row in _latent(latent)],
+        "images": [_image(image) for image in file.images],
+        "environment": _components(file.metadata.get("environment")),
+        "hardware": file.hardware,
+        "resources": [stored for stored in file.resources if isinstance(stored, dict)],
+        "comfyui_version": _text(comfyui.get("version")),
+        "has_workflow": isinstance(comfyui.get("workflow"), dict),
+    }
+
+
+def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
+    """Return what ``describe`` does, the whole environment, and what differs from it here.
+
+    Raises
+    ------
+    FormatError
+        also if the environment's chunk is damaged.
+    """
+    environment = file.environment
+    components = {row.component_id: row.canonical for row in environment.components} if environment else {}
+    further = dict(environment.further) if environment else {}
+    drifts = [asdict(drift) for drift in stored_drifts(file, quick=True)]
+    return {**describe(file), "environment": _components(components | further), "drifts": drifts}
+
+
+def graphs(file: gen5core.Gen5File) -> dict[str, Any]:
+    """Return the workflow and the prompt; None for what the file does not have."""
+    comfyui = file.comfyui or {}
+    found = {name: comfyui.get(name) for name in ("workflow", "prompt")}
+    return {name: graph if isinstance(graph, dict) else None for name, graph in found.items()}
+
+
+def describe_settings(file: gen5core.Gen5File) -> dict[str, Any]:
+    """Return the settings of the pass nearest the image, the prompt and the model."""
+    found = stored_settings(file)
+    return {
+        "seed": _seed(found.get("seed")),
+        "steps": _integer(found.get("steps")),
+        "cfg": _number(found.get("cfg")),
+        "sampler": _text(found.get("sampler_name")),
+        "scheduler": _text(found.get("scheduler")),
+        "denoise": _number(found.get("denoise")),
+        "width": _integer(found.get("width")),
+        "height": _integer(found.get("height")),
+        "batch_size": _integer(found.get("batch_size")),
+        "prompt": file.prompt,
+        "negative": _text(found.get("negative")) or "",
+        "model_name": file.model_name,
+    }
+
+
+def _pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -> dict[str, Any]:
+    return {
+        "index": index,
+        "seed": _seed(entry.get("seed")),
+        "sampler_name": _text(entry.get("sampler_name")) or _text(entry.get("recorded_sampler")),
+        "add_noise": bool(entry.get("add_noise", True)),
+        "recorded": bool(entry.get("recorded")),
+        "step_noise": isinstance(name := entry.get("step_noise"), str) and name in file.latents,
+        **{name: _string(entry.get(name)) for name in _PASS_TEXTS},
+        **{name: _integer(entry.get(name)) for name in _PASS_INTEGERS},
+        **{name: _number(entry.get(name)) for name in _PASS_NUMBERS},
+        **{name: [item for item in _items(entry, name) if isinstance(item, str)] for name in _PASS_LISTS},
+        "loras": [
+            [item[0], _number(item[1])]
+            for item in _items(entry, "loras")
+            if isinstance(item, list) and len(item) == 2 and isinstance(item[0], str)
+        ],
+        "options": options if isinstance(options := entry.get("options"), dict) else {},
+    }
+
+
+def _items(entry: Mapping[str, Any], name: str) -> list[Any]:
+    value = entry.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _latent(latent: StoredTensor) -> Iterator[dict[str, Any]]:
+    """Yield one row, of a nested latent one a part."""
+    for number, part in enumerate(latent.parts):
+        yield {
+            "name": latent.name,
+            "part": number if len(latent.parts) > 1 else None,
+            "shape": list(part.shape),
+            "dtype": part.dtype.name,
+            "orig_dtype": part.orig_dtype,
+            "size_bytes": math.prod(part.shape) * part.dtype.itemsize,
+        }
+
+
+def _image(image: StoredImage) -> dict[str, Any]:
+    size = {name: _integer(image.facts.get(name)) for name in ("width", "height")}
+    return {**size, "size_bytes": image.size_bytes}
+
+
+def _components(values: Any) -> list[dict[str, str]]:
+    rows = values.items() if isinstance(values, Mapping) else ()
+    return [{"component": name, "value": value} for name, value in rows if isinstance(value, str)]
+
+
+def _seed(value: Any) -> str | None:
+    return str(value) if type(value) is int else None
+
+
+def _integer(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) <= MAX_EXACT else None
+
+
+def _number(value: Any) -> float | None:
+    return value if type(value) is float and math.isfinite(value) else _integer(value)
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _text(value: Any) -> str | None:
+    return _string(value) or None

@@ -1,0 +1,684 @@
+"""The routes of the web extension in a real server: what each answers, and what each refuses, over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import io
+import json
+import platform
+import re
+import socket
+import struct
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+from PIL import Image
+
+import gen5core
+
+from .graph import Settings
+from .graphs import txt2img
+from .roundtrip import Saved, save
+from .server import Server
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+INVALID = sorted(json.loads((CORPUS / "invalid" / "expected.json").read_text()))
+GOLDEN = sorted(path.name for path in (CORPUS / "valid").glob("*.gen5"))
+EVERYTHING = "gen5core-1.1_everything.gen5"
+OCTETS = {"Content-Type": "application/octet-stream"}
+PREFIXES = ("/gen5", "/api/gen5")
+READS_A_FILE = ("file", "workflow", "image", "noise", "verify")
+MOST_SEED = 2**64 - 1
+META_OFFSET_AT = 8
+MAX_BODY_BYTES = 17 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of the server."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, which must be JSON without NaN and infinity."""
+        assert "application/json" == self.headers.get_content_type(), self.body[:200]
+        return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
+
+    def error(self) -> tuple[int, str]:
+        """Return status and message of a refusal."""
+        return self.status, self.json()["error"]
+
+
+def ask(
+    server: Server,
+    target: str,
+    *,
+    method: str = "GET",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Return the answer to a request whose target is sent as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        connection.request(method, target, body, dict(headers or {}))
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def get(server: Server, route: str, headers: Mapping[str, str] | None = None, **query: Any) -> Reply:
+    """Return the answer of a GET route."""
+    return ask(server, f"/gen5/{route}?{urllib.parse.urlencode(query)}", headers=headers)
+
+
+def post(server: Server, body: Any, headers: Mapping[str, str] = OCTETS, prefix: str = "/gen5") -> Reply:
+    """Return the answer to a body posted to /gen5/read."""
+    return ask(server, f"{prefix}/read", method="POST", body=body, headers=headers)
+
+
+def head_and_tail(data: bytes) -> bytes:
+    """Return what the browser sends of a file."""
+    if len(data) < 32:
+        return data
+    (offset,) = struct.unpack_from("<I", data, META_OFFSET_AT)
+    return data[:32] + data[offset:]
+
+
+@pytest.fixture(autouse=True)
+def _no_traceback(server: Server) -> Iterator[None]:
+    """No request of these tests is an error of the server's own."""
+    start = server.log_size()
+    yield
+    assert "Error handling request" not in server.log(start)
+    assert "Traceback" not in server.log(start)
+
+
+@pytest.fixture(scope="module")
+def saved(server: Server) -> Saved:
+    """A file that a graph with the largest seed saved, two images, recorded by itself."""
+    [one] = save(server, txt2img(Settings(seed=MOST_SEED, batch_size=2)), record=None, tags="cat, neon")
+    return one
+
+
+@pytest.fixture(scope="module")
+def golden(server: Server) -> str:
+    """The golden files in input/golden; the name of the one with everything."""
+    folder = server.input / "golden"
+    folder.mkdir(exist_ok=True)
+    for name in GOLDEN:
+        (folder / name).write_bytes((CORPUS / "valid" / name).read_bytes())
+    return f"golden/{EVERYTHING}"
+
+
+class TestFile:
+    """GET /gen5/file and /gen5/workflow."""
+
+    def test_saved_file(self, server: Server, saved: Saved) -> None:
+        """A file saved by a graph is told whole: the seed as text, nothing differing on this machine."""
+        facts = get(server, "file", name=saved.annotated).json()
+        expected = {
+            **{"name": saved.annotated, "size_bytes": saved.path.stat().st_size, "root": saved.told["root"]},
+            **{"version": "1.1", "sealed": True, "seed": str(MOST_SEED), "steps": 4, "cfg": 5.0},
+            **{"sampler": "euler", "scheduler": "normal", "denoise": 1.0, "width": 64, "height": 64},
+            **{"batch_size": 2, "prompt": "a lighthouse", "negative": "fog", "tags": ["cat", "neon"]},
+            **{"noise_source": "recorded", "reason": None, "has_workflow": False, "drifts": []},
+            "comfyui_version": f"ComfyUI {server.version}",
+        }
+        assert expected == {name: facts[name] for name in expected}
+        assert pytest.approx(saved.path.stat().st_mtime) == facts["mtime"]
+        [one] = facts["passes"]
+        assert (0, "KSampler", str(MOST_SEED), True, True, False, None) == tuple(
+            one[name]
+            for name in (
+                *("index", "class_type", "seed", "recorded", "add_noise", "step_noise"),
+                "step_noise_reason",
+            )
+        )
+        assert ["initial_noise", "final_latent"] == [row["name"] for row in facts["latents"]]
+        assert [[64, 64]] * 2 == [[image["width"], image["height"]] for image in facts["images"]]
+        assert {"torch", "host", "attention"} <= {row["component"] for row in facts["environment"]}
+
+    @pytest.mark.parametrize("name", GOLDEN)
+    def test_golden_files(self, server: Server, golden: str, name: str) -> None:
+        """Golden files of both versions are told, and the routes of a file agree on the root."""
+        expected = json.loads((CORPUS / "valid" / name).with_suffix(".json").read_text())
+        facts = get(server, "file", name=f"golden/{name}").json()
+        assert expected["root"] == facts["root"]
+        assert ".".join(map(str, expected["version"])) == facts["version"]
+        assert sorted(expected["latents"]) == sorted(row["name"] for row in facts["latents"])
+        parts = post(server, head_and_tail((CORPUS / "valid" / name).read_bytes())).json()
+        assert {key: facts[key] for key in parts["facts"] if key != "environment"} == {
+            key: value for key, value in parts["facts"].items() if key != "environment"
+        }
+
+    def test_workflow(self, server: Server, golden: str, saved: Saved) -> None:
+        """Workflow and prompt are answered; null where a file has none."""
+        expected = {"nodes": [], "version": 0.4}
+        assert expected == get(server, "workflow", name=golden).json()["workflow"]
+        answer = get(server, "workflow", name=saved.annotated).json()
+        assert answer["workflow"] is None
+        assert "KSampler" in {node["class_type"] for node in answer["prompt"].values()}
+
+    def test_drift(self, server: Server, golden: str) -> None:
+        """What differs here is told, models first, as Environment Drift tells it."""
+        drifts = get(server, "file", name=golden).json()["drifts"]
+        assert {
+            "component": "checkpoint sd_xl.safetensors",
+            "stored": "6938078334",
+            "current": None,
+            "kind": "missing here",
+        } == drifts[0]
+        assert {"differs", "missing in file", "missing here"} >= {drift["kind"] for drift in drifts}
+
+    def test_not_a_number(self, server: Server) -> None:
+        """A file of 0.1.0 whose META holds NaN is told in strict JSON, by name and by its parts."""
+
+        def edit(document: dict[str, Any]) -> None:
+            settings = {"seed": 1, "steps": 1, "sampler": "euler", "cfg_scale": float("nan")}
+            document["gen5_metadata"]["model_info"]["generation_settings"] = settings
+            document["gen5_metadata"]["model_info"]["hardware_info"] = {"os": "x", "ram_gb": float("inf")}
+
+        data = forge.build([forge.float32("initial_noise", [1.0])], minor=0, edit=edit)
+        assert b"NaN" in data
+        (server.input / "nan.gen5").write_bytes(data)
+        for facts in (
+            get(server, "file", name="nan.gen5").json(),
+            post(server, head_and_tail(data)).json()["facts"],
+        ):
+            assert (None, None, "1.0") == (facts["cfg"], facts["hardware"]["ram_gb"], facts["version"])
+
+    @pytest.mark.parametrize("prefix", PREFIXES)
+    @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
+    def test_served_twice(self, server: Server, golden: str, route: str, prefix: str) -> None:
+        """Each route is served with and without /api, and asks for no origin."""
+        name = urllib.parse.quote(golden)
+        assert 200 == ask(server, f"{prefix}/{route}?name={name}").status
+
+    @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
+    def test_only_get(self, server: Server, route: str) -> None:
+        """Nothing is to be posted, put or deleted there, and nothing is to be got from read."""
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert 405 == ask(server, f"/gen5/{route}?name=x", method=method, body=b"").status
+        assert 404 == ask(server, "/gen5/read").status  # as any path without a file
+
+    def test_uploaded_file(self, server: Server) -> None:
+        """A file that was uploaded is told at once, and Load Gen5 takes it though its list was read before."""
+        name = server.upload("uploaded.gen5", (CORPUS / "valid" / EVERYTHING).read_bytes(), subfolder="up")
+        assert f"up/{name}" == get(server, "file", name=f"up/{name}").json()["name"]
+        graph = txt2img(Settings())
+        loader = graph.add("Gen5Load", file=f"up/{name}", on_drift="ignore")
+        shown = graph.add("PreviewAny", source=[graph.add("Gen5Settings", gen5=[loader, 4]), 0])
+        assert {"text": [str(MOST_SEED)]} == server.run(graph.nodes)[shown]
+
+
+class TestPictures:
+    """GET /gen5/image and /gen5/noise."""
+
+    def test_whole_image(self, server: Server, saved: Saved) -> None:
+        """The stored bytes are sent as they are."""
+        with gen5core.open(saved.path) as file:
+            expected = [image.bytes for image in file.images]
+        replies = [get(server, "image", name=saved.annotated, index=index) for index in (0, 1)]
+        assert expected == [reply.body for reply in replies]
+        assert ["image/png", "nosniff", "private, no-cache"] == [
+            replies[0].headers[name] for name in ("Content-Type", "X-Content-Type-Options", "Cache-Control")
+        ]
+
+    def test_thumbnail(self, server: Server, saved: Saved) -> None:
+        """A size gives a smaller picture."""
+        reply = get(server, "image", name=saved.annotated, size=16)
+        assert ("image/webp", (16, 16)) == (
+            reply.headers["Content-Type"],
+            Image.open(io.BytesIO(reply.body)).size,
+        )
+
+    def test_noise(self, server: Server, saved: Saved) -> None:
+        """The noise that was stored is shown: three channels of each value, −3..3 as 0..255."""
+        with gen5core.open(saved.path) as file:
+            noise = file.latents["initial_noise"].array()
+        reply = get(server, "noise", name=saved.annotated, index=1, size=8)
+        expected = ((noise[1, :3] / 3).clip(-1, 1) + 1) * 127.5
+        pixels = np.asarray(Image.open(io.BytesIO(reply.body))).transpose(2, 0, 1)
+        assert "image/png" == reply.headers["Content-Type"]
+        assert np.abs(expected - pixels).max() <= 0.51
+        whole = get(server, "noise", name=saved.annotated)
+        assert (128, 128) == Image.open(io.BytesIO(whole.body)).size
+
+    @pytest.mark.parametrize("route", ["image", "noise"])
+    def test_not_modified(self, server: Server, saved: Saved, route: str) -> None:
+        """A picture that the browser has is not sent again, by whichever spelling of its tag."""
+        first = get(server, route, name=saved.annotated, size=16)
+        tag = first.headers["ETag"]
+        assert re.fullmatch(r'"[0-9a-f]{64}-[^"]+"', tag)
+        for known in (tag, f"W/{tag}", f'"x", {tag}'):
+            again = get(server, route, {"If-None-Match": known}, name=saved.annotated, size=16)
+            assert (304, b"", tag) == (again.status, again.body, again.headers["ETag"])
+        for unknown in ('"x"', "x", "", "*x", '"'):
+            other = get(server, route, {"If-None-Match": unknown}, name=saved.annotated, size=16)
+            assert (200, first.body) == (other.status, other.body)
+
+    @pytest.mark.parametrize(
+        ("route", "query", "status", "message"),
+        [
+            ("image", {"index": 2}, 404, "it holds 2 images, there is no number 2"),
+            ("image", {"index": "x"}, 400, "index is 'x'; give an integer from 0 to 9999"),
+            ("image", {"size": 0}, 400, "size is '0'; give an integer from 1 to 2048"),
+            ("image", {"size": 10**9}, 400, "size is '1000000000'; give"),
+            ("noise", {"size": ""}, 400, "size is ''; give"),
+            ("noise", {"index": 2}, 404, "latent 'initial_noise' holds 2, there is no number 2"),
+            ("noise", {"latent": "../x"}, 404, "there is no latent '../x'; the file has"),
+            ("library", {"limit": 201}, 400, "limit is '201'; give an integer from 1 to 200"),
+            ("library", {"offset": -1}, 400, "offset is '-1'; give"),
+            ("library", {"refresh": "yes"}, 400, "refresh is 'yes'; give 0 or 1"),
+        ],
+    )
+    def test_malformed(
+        self, server: Server, saved: Saved, route: str, query: dict[str, Any], status: int, message: str
+    ) -> None:
+        """What makes no sense, and what the file does not have, is told."""
+        found, told = get(server, route, name=saved.annotated, **query).error()
+        assert status == found
+        assert message in told
+
+    def test_many_at_once(self, server: Server, saved: Saved) -> None:
+        """A page of thumbnails asked for at once comes whole."""
+        replies: list[Reply] = []
+
+        def load() -> None:
+            replies.extend(get(server, "image", name=saved.annotated, size=32) for _ in range(8))
+
+        threads = [threading.Thread(target=load) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [200] * 64 == [reply.status for reply in replies]
+        assert 1 == len({reply.body for reply in replies})
+
+
+class TestVerify:
+    """GET /gen5/verify."""
+
+    def test_lines(self, server: Server, saved: Saved) -> None:
+        """Progress to the last byte, then the report."""
+        reply = get(server, "verify", name=saved.annotated)
+        lines = [json.loads(line) for line in reply.body.splitlines()]
+        size = saved.path.stat().st_size
+        assert "application/x-ndjson" == reply.headers["Content-Type"]
+        assert [{"done": size, "total": size}] == lines[-2:-1]
+        report = {"checked_bytes": size, "chunk_count": 5, "notes": [], "sealed": True}
+        assert {"report": report} == lines[-1]
+
+    def test_no_head(self, server: Server, saved: Saved) -> None:
+        """A HEAD, which must have no body, is not taken: the check would be its body."""
+        target = f"/gen5/verify?{urllib.parse.urlencode({'name': saved.annotated})}"
+        assert 405 == ask(server, target, method="HEAD").status
+
+    def test_damaged(self, server: Server, saved: Saved) -> None:
+        """A damaged chunk is the last line's error, without the folder."""
+        data = bytearray(saved.path.read_bytes())
+        data[60] ^= 1
+        (server.output / "damaged.gen5").write_bytes(data)
+        reply = get(server, "verify", name="damaged.gen5 [output]")
+        *_, last = [json.loads(line) for line in reply.body.splitlines()]
+        assert last["error"].startswith(
+            "damaged.gen5 [output]: chunk 0 (LATN 'initial_noise') at offset 32: "
+        )
+        assert str(server.output) not in last["error"]
+
+    def test_browser_goes_away(self, server: Server) -> None:
+        """A check whose browser has gone is given up: the next one does not wait for it."""
+        path = server.input / "large.gen5"
+        noise = np.zeros((64, 1024, 1024), np.float32)
+        gen5core.save(path, latents={"initial_noise": noise}, compression="none")
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(b"GET /gen5/verify?name=large.gen5 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            client.recv(100)
+        start = time.monotonic()
+        last = get(server, "verify", name="large.gen5").body.splitlines()[-1]
+        assert path.stat().st_size == json.loads(last)["report"]["checked_bytes"]
+        path.unlink()
+        assert time.monotonic() - start < 30
+
+    def test_others_are_served_meanwhile(self, server: Server, saved: Saved) -> None:
+        """While a large file is checked the server answers others at once."""
+        path = server.input / "large.gen5"
+        gen5core.save(path, latents={"a": np.zeros((64, 1024, 1024), np.float32)}, compression="none")
+        lines: list[bytes] = []
+        check = threading.Thread(
+            target=lambda: lines.extend(get(server, "verify", name="large.gen5").body.splitlines())
+        )
+        check.start()
+        answered = 0
+        while check.is_alive():
+            start = time.monotonic()
+            assert 200 == get(server, "file", name=saved.annotated).status
+            assert time.monotonic() - start < 2
+            answered += 1
+        path.unlink()
+        assert answered > 1
+        assert b"report" in lines[-1]
+
+
+class TestLibrary:
+    """GET /gen5/library."""
+
+    def test_page(self, server: Server, saved: Saved) -> None:
+        """After a refresh the saved file is listed with its seed as text, and found by a word."""
+        page = get(server, "library", refresh=1).json()
+        end = time.monotonic() + 60
+        while page["scan"]["running"] and time.monotonic() < end:
+            time.sleep(0.1)
+            page = get(server, "library").json()
+        assert {"total", "files", "offset", "items", "scan"} == page.keys()
+        found = get(server, "library", query=f"lighthouse {MOST_SEED}", limit=200).json()
+        listed = {item["name"]: item for item in found["items"]}
+        assert str(MOST_SEED) == listed[saved.annotated]["seed"]
+        assert 0 == get(server, "library", query="nosuchword").json()["total"]
+
+    @pytest.mark.parametrize("query", ["%ED%A0%80", "%FF%FE", "%00", "%22%27;--", "%25%5F", "x" * 5000])
+    def test_odd_words(self, server: Server, query: str) -> None:
+        """Words that no file has give an empty page, whatever they are made of."""
+        assert 200 == ask(server, f"/gen5/library?query={query}").status
+
+    def test_turned_off(self, server: Server) -> None:
+        """The setting turns it off and on again, without a restart."""
+        with chosen(server, "Gen5.Library.Enabled", False):
+            expected = (404, "the library is turned off: turn it on in ComfyUI's settings, under Gen5")
+            assert expected == get(server, "library").error()
+        assert 200 == get(server, "library").status
+
+
+@contextmanager
+def chosen(server: Server, name: str, value: bool) -> Iterator[None]:
+    """A switch as a person sets it in the page, for a block; the other way after it."""
+    assert (200, None) == server.post("/settings", {name: value})
+    try:
+        yield
+    finally:
+        assert (200, None) == server.post("/settings", {name: not value})
+
+
+class TestSettings:
+    """What the person chose counts from the next prompt on."""
+
+    def test_recording(self, server: Server) -> None:
+        """Turned off, a save derives the noise; turned on again it is recorded."""
+        with chosen(server, "Gen5.Recording.Automatic", False):
+            [unrecorded] = save(server, txt2img(Settings()), record=None)
+        [recorded] = save(server, txt2img(Settings()), record=None)
+        assert ["derived", "recorded"] == [one.told["noise_source"] for one in (unrecorded, recorded)]
+
+    def test_machine_name(self, server: Server, saved: Saved) -> None:
+        """Turned on, the file bears the machine's own name; else a digest stands for it, or nothing."""
+        with chosen(server, "Gen5.Privacy.MachineName", True):
+            [named] = save(server, txt2img(Settings()))
+        names = [
+            get(server, "file", name=one.annotated).json()["hardware"].get("machine_name")
+            for one in (named, saved)
+        ]
+        assert platform.node() == names[0] != names[1]
+
+    def test_told_by_the_nodes(self, server: Server, saved: Saved) -> None:
+        """Save tells root and step noise; Compare the verdict, with the difference as a picture in temp/."""
+        [stepped] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
+        assert [{"pass": 0, "stored": True, "reason": None}] == stepped.told["step_noise"]
+        assert [{"pass": 0, "stored": False, "reason": None}] == saved.told["step_noise"]
+        graph = saved.graph.copy()
+        loader = graph.add("Gen5Load", file=saved.annotated, on_drift="ignore")
+        node = graph.add("Gen5Compare", gen5=[loader, 4], images=graph.decode(), tolerance=0.5)
+        outputs = server.run(graph.nodes)[node]
+        [told] = outputs["gen5"]
+        assert ("bit-exact", 0.5) == (told["verdict"], told["tolerance"])
+        assert [("temp", True)] * 2 == [
+            (one["type"], (server.folder / "temp" / one["filename"]).is_file()) for one in outputs["images"]
+        ]
+
+
+class TestRead:
+    """POST /gen5/read."""
+
+    @pytest.mark.parametrize("prefix", PREFIXES)
+    def test_answer(self, server: Server, saved: Saved, prefix: str) -> None:
+        """Header and META give the facts and the graphs, the seed as text."""
+        data = head_and_tail(saved.path.read_bytes())
+        answer = post(server, data, prefix=prefix).json()
+        assert {"root", "version", "sealed", "facts", "workflow", "prompt"} == answer.keys()
+        assert (saved.told["root"], str(MOST_SEED)) == (answer["root"], answer["facts"]["seed"])
+        assert "drifts" not in answer["facts"]
+        assert answer["workflow"] is None
+
+    @pytest.mark.parametrize("name", INVALID)
+    def test_forged(self, server: Server, name: str) -> None:
+        """Each forged file is refused with the core's message; what only a chunk shows is no matter here."""
+        data = head_and_tail((CORPUS / "invalid" / name).read_bytes())
+        try:
+            with gen5core.open_parts(data) as file:
+                expected: tuple[int, str] | None = None
+                _ = file.metadata, file.settings, file.hardware, file.prompt, file.model_name, file.date
+                _ = file.tags, file.comfyui, file.capture, file.resources
+        except gen5core.Gen5Error as error:
+            expected = (422, str(error))
+        reply = post(server, data)
+        if reply.status == 200 and name.startswith("SignatureError"):
+            return  # a Python without the means to check signatures says so elsewhere
+        assert expected == (None if reply.status == 200 else reply.error())
+
+    @pytest.mark.parametrize("size", [0, 3, 31, 32, 33, 100, -1])
+    def test_cut(self, server: Server, golden: str, size: int) -> None:
+        """A body that was cut is refused."""
+        data = head_and_tail((CORPUS / "valid" / EVERYTHING).read_bytes())
+        status, message = post(server, data[:size]).error()
+        assert 422 == status
+        assert re.search(r"starts with b''|the header takes 32 bytes|the header says \d+ bytes", message)
+
+    def test_garbage(self, server: Server) -> None:
+        """Random bytes, with and without a right beginning, are refused."""
+        random = np.random.default_rng(0)
+        for start in (b"", b"GEN5", b"GEN5\x01\x01", b"GEN5\x01\x01\x01\x00"):
+            status, _ = post(server, start + random.bytes(5000)).error()
+            assert 422 == status
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            *(
+                {"Content-Type": kind}
+                for kind in ("application/json", "text/plain", "multipart/form-data", "")
+            ),
+            {"Content-Type": "application/octet-streams"},
+            {**OCTETS, "Content-Encoding": "gzip"},
+            {**OCTETS, "Content-Encoding": "identity"},
+        ],
+    )
+    def test_other_types(self, server: Server, headers: dict[str, str]) -> None:
+        """A body of another type, such as a form of another site may send, is refused."""
+        expected = (415, "send application/octet-stream, not encoded")
+        body = gzip.compress(b"GEN5") if headers.get("Content-Encoding") == "gzip" else b"GEN5"
+        assert expected == post(server, body, headers).error()
+
+    def test_size_that_is_said(self, server: Server) -> None:
+        """A body that says it is too large is refused before it is sent."""
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            length = MAX_BODY_BYTES + 1
+            client.sendall(
+                b"POST /gen5/read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n"
+                b"Content-Length: %d\r\n\r\n" % length
+            )
+            response = http.client.HTTPResponse(client)
+            response.begin()
+            told = json.loads(response.read())["error"]
+        assert 413 == response.status
+        assert told.startswith(f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file")
+
+    def test_size_that_is_not_said(self, server: Server) -> None:
+        """A body in chunks is refused as soon as it is too large."""
+        sent = 0
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+            client.sendall(
+                b"POST /gen5/read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
+            piece = b"%x\r\n" % 2**16 + bytes(2**16) + b"\r\n"
+            client.setblocking(False)
+            answer = b""
+            while not answer and sent < 4 * MAX_BODY_BYTES:
+                try:
+                    answer = client.recv(2**16)
+                except BlockingIOError:
+                    sent += _send_some(client, piece)
+        assert b"413" in answer.split(b"\r\n")[0]
+        assert sent >= MAX_BODY_BYTES
+
+    def test_largest_that_is_taken(self, server: Server) -> None:
+        """A body of exactly the limit is read, and refused for what it is."""
+        status, message = post(server, b"GEN5" + bytes(MAX_BODY_BYTES - 4)).error()
+        assert (422, True) == (status, message.startswith("header at offset 4: is of version 0.0"))
+
+
+def _send_some(client: socket.socket, piece: bytes) -> int:
+    """Send a whole piece as the socket takes it; return how many bytes that were."""
+    client.setblocking(True)
+    try:
+        client.sendall(piece)
+    except (BrokenPipeError, ConnectionResetError):
+        time.sleep(0.1)
+    finally:
+        client.setblocking(False)
+    return len(piece)
+
+
+@pytest.fixture(scope="module")
+def _secret(server: Server) -> None:
+    """A file that is readable and outside, and links to it."""
+    secret = server.folder / "user" / "secret.gen5"
+    gen5core.save(secret, prompt="secret")
+    for link, target in (("link.gen5", secret), ("dir", secret.parent)):
+        (server.input / link).symlink_to(target)
+
+
+@pytest.mark.usefixtures("_secret")
+class TestConfined:
+    """No route reads outside input/, output/ and temp/."""
+
+    @pytest.mark.parametrize("route", READS_A_FILE)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("../user/secret.gen5", "..%2fuser%2fsecret.gen5", "%2e%2e/user/secret.gen5"),
+            *("sub/../../user/secret.gen5", "../user/secret.gen5%20[output]", "../user/secret.gen5%20[temp]"),
+            *("../input/../user/secret.gen5", "{folder}/user/secret.gen5", "//{folder}/user/secret.gen5"),
+            *("link.gen5", "dir/secret.gen5", "../output", "..", "%2Fetc%2Fpasswd"),
+        ],
+    )
+    def test_leading_out(self, server: Server, route: str, name: str) -> None:
+        """Names that lead out, spelled in whatever way, are refused."""
+        target = f"/gen5/{route}?name={name.format(folder=server.folder)}"
+        status, message = ask(server, target).error()
+        assert 400 == status
+        assert re.search(r"leads out of the (in|out|tem)put|leads out of the temp folder", message)
+        assert "secret'" not in message
+
+    @pytest.mark.parametrize("route", READS_A_FILE)
+    @pytest.mark.parametrize(
+        ("name", "status", "message"),
+        [
+            ("", 400, "name is ''; give the name of a file"),
+            ("a%00.gen5", 400, r"name is 'a\x00.gen5'; give the name of a file"),
+            ("%00", 400, r"name is '\x00'; give the name of a file"),
+            ("..\\user\\secret.gen5", 404, "..\\user\\secret.gen5 is not there"),
+            ("%252e%252e/user/secret.gen5", 404, "%2e%2e/user/secret.gen5 is not there"),
+            ("x" * 300, 404, "is not there"),
+            ("missing.gen5", 404, "missing.gen5 is not there"),
+            ("golden", 422, "golden is a folder, not a regular file"),
+        ],
+    )
+    def test_not_there(
+        self, server: Server, golden: str, route: str, name: str, status: int, message: str
+    ) -> None:
+        """Names of nothing are told, without a folder's path."""
+        found, told = ask(server, f"/gen5/{route}?name={name.replace(chr(92), '%5C')}").error()
+        assert status == found
+        assert message in told
+        assert str(server.folder) not in told
+
+    @pytest.mark.parametrize("route", READS_A_FILE)
+    def test_odd_encodings(self, server: Server, route: str) -> None:
+        """Bytes that are no UTF-8 are a name of nothing, or no name."""
+        for name in ("%FF.gen5", "%ED%A0%80.gen5", "%C0%AE%C0%AE/user/secret.gen5"):
+            status, _ = ask(server, f"/gen5/{route}?name={name}").error()
+            assert status in (400, 404)
+
+    @pytest.mark.parametrize("route", READS_A_FILE)
+    def test_no_name(self, server: Server, route: str) -> None:
+        """A request without a name is told what to give."""
+        expected = (400, "name is ''; give the name of a file, e.g. cat.gen5 or cat.gen5 [output]")
+        assert expected == ask(server, f"/gen5/{route}").error()
+
+    @pytest.mark.parametrize("route", READS_A_FILE)
+    def test_damaged(self, server: Server, saved: Saved, route: str) -> None:
+        """A file that was cut, one whose seal is broken, and one of another kind are told with the core's message."""
+        data = saved.path.read_bytes()
+        cases = {
+            "cut.gen5": (data[:-1], "the header says"),
+            "seal.gen5": (data[:24] + b"\0" + data[25:], "the seal is"),
+            "kind.gen5": (b"\x89PNG", "starts with b'\\x89PNG'"),
+            "empty.gen5": (b"", "starts with b''"),
+        }
+        for name, (content, message) in cases.items():
+            (server.output / name).write_bytes(content)
+            status, told = get(server, route, name=f"{name} [output]").error()
+            (server.output / name).unlink()
+            assert 422 == status
+            assert told.startswith(f"{name} [output]: ")
+            assert message in told
+
+
+class TestOrigin:
+    """Pages of other sites may ask nothing."""
+
+    FOREIGN = (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://{host}"},
+    )
+
+    @pytest.mark.parametrize("headers", FOREIGN)
+    @pytest.mark.parametrize(
+        "target", [f"{p}/{r}" for p in PREFIXES for r in (*READS_A_FILE, "library", "read")]
+    )
+    def test_refused(self, server: Server, golden: str, target: str, headers: dict[str, str]) -> None:
+        """Whatever ComfyUI's own guard lets through, such as another name for this machine, is refused here."""
+        method, body = ("POST", b"GEN5") if target.endswith("read") else ("GET", None)
+        for host in (f"127.0.0.1:{server.port}", f"192.0.2.1:{server.port}"):
+            sent = {
+                **OCTETS,
+                "Host": host,
+                **{name: value.format(host=host) for name, value in headers.items()},
+            }
+            reply = ask(server, f"{target}?name={golden}", method=method, body=body, headers=sent)
+            assert 403 == reply.status
+            if reply.body:  # ComfyUI's own refusal says nothing
+                assert re.search("(a page of .*|another site) may not ask this", reply.error()[1])
+
+    def test_own_page(self, server: Server, golden: str, saved: Saved) -> None:
+        """The server's own page may ask everything."""
+        own = {"Origin": f"http://127.0.0.1:{server.port}", "Sec-Fetch-Site": "same-origin"}
+        assert 200 == get(server, "file", own, name=golden).status
+        data = head_and_tail(saved.path.read_bytes())
+        assert 200 == post(server, data, {**OCTETS, **own}).status

@@ -1,0 +1,474 @@
+"""What the routes answer and refuse, without a server: names, numbers, origins, files and their faults."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import ChecksumError, ChunkNotFoundError, EncodeError
+from gen5pack.nodes import answers, library
+from gen5pack.nodes.answers import (
+    Answer,
+    Asked,
+    answer_file,
+    answer_image,
+    answer_library,
+    answer_noise,
+    answer_parts,
+    answer_workflow,
+    refused,
+)
+from gen5pack.nodes.queries import read_file_name, read_integer, read_switch
+from gen5pack.nodes.refusals import Refusal, check_origin, refusal_of
+from gen5pack.nodes.verifying import Check
+from PIL import Image
+from runs import randn
+
+META_OFFSET_AT = 8
+PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+
+
+def stored(folder: Path, name: str = "a.gen5", kind: str = "input", **facts: Any) -> Path:
+    """Write a file by the core alone."""
+    path = folder / kind / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return gen5core.save(path, **{"environment": None, "hardware": None, **facts})
+
+
+def asked(name: str = "a.gen5", **query: Any) -> Asked:
+    return Asked({"name": name, **{key: str(value) for key, value in query.items()}})
+
+
+def content(answer: Answer) -> Any:
+    """Return the JSON of an answer."""
+    assert ("application/json", HTTPStatus.OK) == (answer.content_type, answer.status)
+    return json.loads(answer.body)
+
+
+def head_and_tail(data: bytes) -> bytes:
+    (offset,) = struct.unpack_from("<I", data, META_OFFSET_AT)
+    return data[:32] + data[offset:]
+
+
+@contextmanager
+def refusing(status: HTTPStatus, message: str) -> Iterator[None]:
+    """Expect a refusal of a status, its message told by a pattern."""
+    with pytest.raises(Refusal, match=message) as caught:
+        yield
+    assert status == caught.value.status
+
+
+class TestOrigin:
+    """Whose page asks."""
+
+    @pytest.mark.parametrize(
+        ("origin", "host"),
+        [
+            ("http://127.0.0.1:8188", "127.0.0.1:8188"),
+            ("http://LocalHost:8188", "localhost:8188"),
+            ("https://comfy.example", "comfy.example"),
+            ("https://comfy.example", "comfy.example:443"),
+            ("http://comfy.example:80", "comfy.example"),
+            ("http://[::1]:8188", "[::1]:8188"),
+            (None, "127.0.0.1:8188"),
+        ],
+    )
+    def test_own_page(self, origin: str | None, host: str) -> None:
+        """The server's own page may ask, by whatever spelling of its address, and a program without an origin."""
+        check_origin(
+            {"Host": host, **({"Origin": origin} if origin else {}), "Sec-Fetch-Site": "same-origin"}
+        )
+
+    @pytest.mark.parametrize(
+        ("origin", "host"),
+        [
+            ("http://evil.example", "127.0.0.1:8188"),
+            ("http://127.0.0.1:9999", "127.0.0.1:8188"),
+            ("http://127.0.0.1", "127.0.0.1:8188"),
+            ("https://comfy.example", "comfy.example:80"),
+            ("http://comfy.example.evil.example", "comfy.example"),
+            ("null", "127.0.0.1:8188"),
+            ("", "127.0.0.1:8188"),
+            ("file://", "127.0.0.1:8188"),
+            ("http://127.0.0.1:port", "127.0.0.1:8188"),
+            ("http://127.0.0.1:8188", "127.0.0.1:port"),
+            ("http://127.0.0.1:8188", ""),
+            ("http://[", "127.0.0.1:8188"),
+        ],
+    )
+    def test_another_page(self, origin: str, host: str) -> None:
+        """A page of another host or port, or of none, is refused."""
+        with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
+            check_origin({"Host": host, "Origin": origin})
+
+    def test_cross_site(self) -> None:
+        """What the browser itself says comes from another site is refused, also without an origin."""
+        with refusing(HTTPStatus.FORBIDDEN, "^another site may not ask this$"):
+            check_origin({"Host": "127.0.0.1", "Sec-Fetch-Site": "cross-site"})
+
+
+class TestQueries:
+    """Names, numbers and switches."""
+
+    def test_names_are_annotated(self, folder: Path) -> None:
+        """A name is of input/ unless it says otherwise; the file need not be there."""
+        assert folder / "input" / "sub" / "a.gen5" == read_file_name({"name": "sub/a.gen5"}).path
+        assert folder / "output" / "a.gen5" == read_file_name({"name": "a.gen5 [output]"}).path
+        assert folder / "temp" / "a.gen5" == read_file_name({"name": "a.gen5 [temp]"}).path
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("../a.gen5", "sub/../../a.gen5", "../input.gen5", "../output/a.gen5 [input]", "/etc/passwd"),
+            *("../../etc/passwd [temp]", "//etc/passwd"),
+        ],
+    )
+    def test_names_that_lead_out(self, folder: Path, name: str) -> None:
+        """A name that leads out of its folder is refused, whether or not something is there."""
+        with refusing(HTTPStatus.BAD_REQUEST, r"leads out of the \w+ folder; choose a file inside it$"):
+            read_file_name({"name": name})
+
+    def test_links_that_lead_out(self, folder: Path) -> None:
+        """A link to a file or folder elsewhere is refused, one within the folder is followed."""
+        stored(folder, "out.gen5", "elsewhere")
+        stored(folder)
+        (folder / "input" / "link.gen5").symlink_to(folder / "elsewhere" / "out.gen5")
+        (folder / "input" / "dir").symlink_to(folder / "elsewhere")
+        (folder / "input" / "near.gen5").symlink_to("a.gen5")
+        for name in ("link.gen5", "dir/out.gen5"):
+            with refusing(HTTPStatus.BAD_REQUEST, "leads out of the input folder"):
+                read_file_name({"name": name})
+        assert folder / "input" / "a.gen5" == read_file_name({"name": "near.gen5"}).path
+
+    @pytest.mark.parametrize("name", ["", "a\0.gen5", "\0", "a\0/../../x"])
+    def test_no_name(self, folder: Path, name: str) -> None:
+        """No name, and one that no file system takes, are refused, with an example of one."""
+        with refusing(HTTPStatus.BAD_REQUEST, r"^name is '.*'; give the name of a file, e\.g\. cat\.gen5"):
+            read_file_name({"name": name})
+        with refusing(HTTPStatus.BAD_REQUEST, "^name is ''"):
+            read_file_name({})
+
+    def test_half_a_surrogate(self, folder: Path) -> None:
+        """A name that cannot be encoded is refused."""
+        with refusing(HTTPStatus.BAD_REQUEST, "is no file name"):
+            read_file_name({"name": "\ud800.gen5"})
+
+    def test_numbers(self) -> None:
+        """An integer within its bounds, or the default where it is left out."""
+        assert [7, 1, 9] == [read_integer(query, "n", 7, 1, 9) for query in ({}, {"n": "1"}, {"n": "9"})]
+
+    @pytest.mark.parametrize(
+        "text", ["", "0", "10", "-1", "1.0", "1e3", " 1", "x", "١", "²", "9" * 5000, "1_0"]
+    )
+    def test_no_numbers(self, text: str) -> None:
+        """Anything else is refused with the bounds."""
+        with refusing(HTTPStatus.BAD_REQUEST, r"^n is '.*; give an integer from 1 to 9$"):
+            read_integer({"n": text}, "n", 7, 1, 9)
+
+    def test_switches(self) -> None:
+        """A switch is 0 or 1."""
+        assert [False, False, True] == [read_switch(query, "s") for query in ({}, {"s": "0"}, {"s": "1"})]
+        with refusing(HTTPStatus.BAD_REQUEST, "^s is 'true'; give 0 or 1$"):
+            read_switch({"s": "true"}, "s")
+
+
+class TestRefusals:
+    """Errors as answers."""
+
+    @pytest.mark.parametrize(
+        ("error", "status", "message"),
+        [
+            (FileNotFoundError(2, "No such file"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
+            (NotADirectoryError(20, "Not a directory"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
+            (OSError(36, "File name too long"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
+            (PermissionError(13, "Permission denied"), HTTPStatus.FORBIDDEN, "a.gen5 may not be read"),
+            (OSError(5, "I/O error"), HTTPStatus.INTERNAL_SERVER_ERROR, "a.gen5 cannot be read: I/O error"),
+            (ChunkNotFoundError("no 'x'"), HTTPStatus.NOT_FOUND, "a.gen5: no 'x'"),
+            (ChecksumError("bad", offset=3), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5: at offset 3: bad"),
+            (gen5core.TruncatedError("cut"), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5: cut"),
+            (EncodeError("/x/a.gen5 is odd"), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5 is odd"),
+        ],
+    )
+    def test_status_and_message(self, error: Exception, status: HTTPStatus, message: str) -> None:
+        """Each kind of error has its status; the message names the file as the person does, never its folder."""
+        if isinstance(error, gen5core.FormatError):
+            error.path = "/x/a.gen5"
+        refusal = refusal_of(error, "a.gen5", Path("/x/a.gen5"))
+        assert (status, message) == (refusal.status, refusal.message)
+
+    def test_long_message(self) -> None:
+        """A message that quotes a file at length is cut."""
+        refusal = refusal_of(ChunkNotFoundError("the file has " + "n" * 10**6), "a.gen5")
+        assert 2000 == len(refusal.message)
+
+    def test_answer(self) -> None:
+        """A refusal is JSON with a message."""
+        answer = refused(Refusal(HTTPStatus.NOT_FOUND, "“x” is not there"))
+        assert (HTTPStatus.NOT_FOUND, {"error": "“x” is not there"}) == (
+            answer.status,
+            json.loads(answer.body),
+        )
+        assert {"Cache-Control": "no-store"} == dict(answer.headers)
+
+
+class TestFile:
+    """Facts, workflow, and the file by its parts."""
+
+    def test_facts(self, folder: Path) -> None:
+        """The facts bear the name that was asked for and when the file was written."""
+        path = stored(
+            folder, "sub/a.gen5", "output", settings={"seed": 2**64 - 1, "steps": 1, "sampler": "euler"}
+        )
+        os.utime(path, (1, 1_700_000_000.5))
+        facts = content(answer_file(asked("sub/a.gen5 [output]")))
+        expected = ("sub/a.gen5 [output]", 1_700_000_000.5, "18446744073709551615", [])
+        assert expected == tuple(facts[name] for name in ("name", "mtime", "seed", "drifts"))
+
+    def test_workflow(self, folder: Path) -> None:
+        """Workflow and prompt are answered as they were saved."""
+        stored(folder, comfyui={"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}})
+        expected = {"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}}
+        assert expected == content(answer_workflow(asked()))
+
+    def test_parts(self, folder: Path) -> None:
+        """Header and META of a file that is not here tell all but what differs and what the chunks hold."""
+        path = stored(
+            folder, latents={"initial_noise": randn(1, 4, 2, 2)}, comfyui={"workflow": {"nodes": []}}
+        )
+        told = content(answer_parts(head_and_tail(path.read_bytes())))
+        facts = content(answer_file(asked()))
+        beyond = {name: facts.pop(name) for name in ("name", "mtime", "drifts")}
+        assert [] == beyond["drifts"]
+        assert facts == told["facts"]
+        assert {"root": facts["root"], "version": "1.1", "sealed": True} == {
+            name: told[name] for name in ("root", "version", "sealed")
+        }
+        assert ({"nodes": []}, None) == (told["workflow"], told["prompt"])
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            (b"", "starts with b''"),
+            (b"hello", "starts with b'hell'"),
+            (b"GEN5", "the header takes 32 bytes, the file has 4"),
+            (b"GEN5" + bytes(28), r"is of version 0\.0, this reader knows 1\.x"),
+        ],
+    )
+    def test_no_parts(self, data: bytes, message: str) -> None:
+        """Bytes that are no head and tail of a file are refused with the core's message."""
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, message):
+            answer_parts(data)
+
+    @pytest.mark.parametrize("answer", [answer_file, answer_workflow, answer_image, answer_noise])
+    def test_missing_and_damaged(self, folder: Path, answer: Any) -> None:
+        """A file that is not there, is of another kind, is damaged or is a folder is told, without its path."""
+        with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
+            answer(asked())
+        (folder / "input" / "a.gen5").write_bytes(b"PNG")
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset 0: starts with b'PNG'"):
+            answer(asked())
+        path = stored(folder)
+        path.write_bytes(path.read_bytes()[:-1])
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset \d+: the header says"):
+            answer(asked())
+        (folder / "input" / "b.gen5").mkdir()
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^b\.gen5: b\.gen5 is a folder, not a regular file$"):
+            answer(asked("b.gen5"))
+
+
+class TestPictures:
+    """Images and noise."""
+
+    def test_whole_image(self, folder: Path) -> None:
+        """Without a size the stored bytes are sent, as what they are, under a tag made of the root."""
+        buffer = io.BytesIO()
+        Image.fromarray(PIXELS).save(buffer, "JPEG")
+        path = stored(folder, images=[PIXELS, buffer.getvalue()])
+        answer = answer_image(asked(index=1))
+        assert (buffer.getvalue(), "image/jpeg") == (answer.body, answer.content_type)
+        with gen5core.open(path) as file:
+            expected = {
+                "Cache-Control": "private, no-cache",
+                "ETag": f'"{file.root}-1-whole"',
+                "X-Content-Type-Options": "nosniff",
+            }
+        assert expected == dict(answer.headers)
+
+    def test_smaller_image(self, folder: Path) -> None:
+        """With a size the longer side is at most that."""
+        stored(folder, images=PIXELS)
+        answer = answer_image(asked(size=3))
+        assert ("image/webp", (3, 2)) == (answer.content_type, Image.open(io.BytesIO(answer.body)).size)
+
+    def test_noise(self, folder: Path) -> None:
+        """The starting noise is a PNG of 128 pixels unless something else is asked for."""
+        stored(folder, latents={"initial_noise": randn(2, 4, 8, 4), "final_latent": randn(1, 4, 8, 4)})
+        answer = answer_noise(asked())
+        assert ("image/png", (64, 128)) == (answer.content_type, Image.open(io.BytesIO(answer.body)).size)
+        other = answer_noise(asked(latent="final_latent", size=16))
+        assert (8, 16) == Image.open(io.BytesIO(other.body)).size
+        assert answer.headers["ETag"] != other.headers["ETag"]
+
+    @pytest.mark.parametrize("answer", [answer_image, answer_noise])
+    def test_not_sent_twice(self, folder: Path, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the browser has under the same tag is neither read nor sent; after a change it is."""
+        stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)})
+        tag = answer(asked(size=4)).headers["ETag"].strip('"')
+        for name in ("image_thumbnail", "noise_thumbnail"):
+            monkeypatch.setattr(answers, name, lambda *_: pytest.fail("it was read"))
+        known = Asked(asked(size=4).query, frozenset({tag, "another"}))
+        again = answer(known)
+        assert (HTTPStatus.NOT_MODIFIED, b"", f'"{tag}"') == (again.status, again.body, again.headers["ETag"])
+        monkeypatch.undo()
+        monkeypatch.setenv("GEN5_FOLDER", str(folder))
+        stored(folder, images=255 - PIXELS, latents={"initial_noise": randn(1, 4, 8, 4, seed=1)})
+        assert HTTPStatus.OK == answer(known).status
+
+    @pytest.mark.parametrize(
+        ("answer", "query", "status", "message"),
+        [
+            (answer_image, {"index": 1}, 404, r"^a\.gen5: it holds 1 images, there is no number 1$"),
+            (answer_image, {"index": -1}, 400, "^index is '-1'; give an integer from 0 to 9999$"),
+            (answer_image, {"size": 0}, 400, "^size is '0'; give an integer from 1 to 2048$"),
+            (answer_image, {"size": 2049}, 400, "^size is '2049'"),
+            (
+                answer_noise,
+                {"index": 1},
+                404,
+                r"^a\.gen5: latent 'initial_noise' holds 1, there is no number 1$",
+            ),
+            (
+                answer_noise,
+                {"latent": "x"},
+                404,
+                r"^a\.gen5: there is no latent 'x'; the file has initial_noise$",
+            ),
+            (answer_noise, {"size": "big"}, 400, "^size is 'big'"),
+        ],
+    )
+    def test_refused(
+        self, folder: Path, answer: Any, query: dict[str, Any], status: int, message: str
+    ) -> None:
+        """What the file does not have, and what makes no sense, is told."""
+        stored(folder, images=PIXELS, latents={"initial_noise": torch.zeros(1, 4, 2, 2)})
+        with refusing(HTTPStatus(status), message):
+            answer(asked(**query))
+
+    def test_damaged(self, folder: Path) -> None:
+        """A picture or noise whose bytes do not match is refused, not shown."""
+        path = stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)}, compression="none")
+        data = bytearray(path.read_bytes())
+        with gen5core.open(path) as file:
+            offsets = [row.offset + 20 for row in file.rows]
+        for offset in offsets:
+            data[offset] ^= 1
+        path.write_bytes(data)
+        for answer in (answer_image, answer_noise):
+            with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: chunk \d .*SHA-256 of the payload is"):
+                answer(asked())
+
+    def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An image beyond the limit is not held in memory."""
+        stored(folder, images=PIXELS)
+        monkeypatch.setattr(answers, "MAX_PICTURE_BYTES", 10)
+        with refusing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, r"^image 0 takes \d+ bytes, the limit is 10$"):
+            answer_image(asked())
+
+
+class TestLibrary:
+    """The library's page, as asked for."""
+
+    @pytest.fixture(autouse=True)
+    def _page(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(library, "page", lambda **asked_for: asked_for)
+
+    def test_query(self) -> None:
+        """Words, offset, limit and refresh are handed on; left out they have their defaults."""
+        query = {"query": "a cat", "offset": "120", "limit": "200", "refresh": "1"}
+        expected = {"query": "a cat", "offset": 120, "limit": 200, "refresh": True}
+        assert expected == content(answer_library(Asked(query)))
+        expected = {"query": "", "offset": 0, "limit": 60, "refresh": False}
+        assert expected == content(answer_library(Asked({})))
+
+    @pytest.mark.parametrize(
+        "query", [{"limit": "201"}, {"limit": "0"}, {"offset": "-1"}, {"refresh": "yes"}]
+    )
+    def test_malformed(self, query: dict[str, str]) -> None:
+        """Anything beyond the bounds is refused."""
+        with refusing(HTTPStatus.BAD_REQUEST, "; give "):
+            answer_library(Asked(query))
+
+    def test_turned_off(self, folder: Path) -> None:
+        """Where the person turned the library off, nothing is told of it."""
+        settings = folder / "user" / "default" / "comfy.settings.json"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('{"Gen5.Library.Enabled": false}')
+        with refusing(HTTPStatus.NOT_FOUND, "^the library is turned off: turn it on in ComfyUI's settings"):
+            answer_library(Asked({}))
+
+
+class TestVerifying:
+    """A check that tells how far it is."""
+
+    def lines(self, name: str = "a.gen5") -> list[Any]:
+        """Return what a check put, line by line, and the None at its end."""
+        put: list[bytes | None] = []
+        Check.begin({"name": name}).run(put.append)
+        return [line and json.loads(line) for line in put]
+
+    def test_report(self, folder: Path) -> None:
+        """Every byte is counted, then comes the report, then the end."""
+        path = stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)})
+        size = path.stat().st_size
+        *progress, report, end = self.lines()
+        assert [{"done": 32, "total": size}, {"done": size, "total": size}] == [progress[0], progress[-1]]
+        expected = {"checked_bytes": size, "chunk_count": 1, "notes": [], "sealed": True}
+        assert ({"report": expected}, None) == (report, end)
+
+    def test_damage(self, folder: Path) -> None:
+        """A damaged chunk ends the lines with the core's message, which does not tell the folder."""
+        path = stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)}, compression="none")
+        data = bytearray(path.read_bytes())
+        data[100] ^= 1
+        path.write_bytes(data)
+        *_, error, end = self.lines()
+        assert error["error"].startswith(
+            "a.gen5: chunk 0 (LATN 'initial_noise') at offset 32: SHA-256 of the payload"
+        )
+        assert str(folder) not in error["error"]
+        assert end is None
+
+    def test_refused(self, folder: Path) -> None:
+        """A file that cannot be opened is refused before there are lines."""
+        with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
+            self.lines()
+        with refusing(HTTPStatus.BAD_REQUEST, "leads out of the input folder"):
+            self.lines("../a.gen5")
+        (folder / "input" / "a.gen5").write_bytes(b"x")
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset 0: starts with b'x'"):
+            self.lines()
+
+    def test_stopped(self, folder: Path) -> None:
+        """A check that nobody waits for ends without a report, and the file is closed."""
+        stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)})
+        put: list[bytes | None] = []
+        check = Check.begin({"name": "a.gen5"})
+        check.stop()
+        worker = threading.Thread(target=check.run, args=(put.append,))
+        worker.start()
+        worker.join()
+        assert [None] == put
+        with pytest.raises(ValueError, match="is closed"):
+            check._file.latents["initial_noise"].array()

@@ -1,0 +1,261 @@
+"""What the browser is told of a file: every field of the contract, seeds as text, nothing of another type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import forge
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core import jsontext
+from gen5pack.gen5core.errors import MalformedChunkError
+from gen5pack.nodes import host
+from gen5pack.nodes.content import StoredFile
+from gen5pack.nodes.facts import describe, describe_here, graphs
+from gen5pack.nodes.save import Gen5Save
+from runs import hires, images, randn, txt2img
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
+GOLDEN = sorted(CORPUS.glob("*.gen5"))
+MOST = 2**64 - 1
+
+
+def saved(prompt: dict[str, Any], **inputs: Any) -> StoredFile:
+    """Save through the node; return the GEN5 output."""
+    given = {
+        "images": images(2),
+        "latent": {"samples": randn(2, 4, 4, 8)},
+        "prompt": prompt,
+        "unique_id": "9",
+    }
+    file: StoredFile = Gen5Save().save("x", **{**given, **inputs})["result"][1]
+    return file
+
+
+def stored(folder: Path, **facts: Any) -> Path:
+    """Write a file by the core alone."""
+    return gen5core.save(folder / "input" / "a.gen5", **{"environment": None, "hardware": None, **facts})
+
+
+def told(path: Path) -> dict[str, Any]:
+    """Return the facts of a file as they come out of JSON."""
+    with gen5core.open(path) as file:
+        facts: dict[str, Any] = json.loads(jsontext.dumps(describe(file), "facts"))
+    return facts
+
+
+class TestDescribe:
+    """Header and META."""
+
+    def test_a_saved_file(self, folder: Path) -> None:
+        """Settings, noise, pass, latents and images of a txt2img are told under the contract's names."""
+        file = saved(
+            txt2img(seed=MOST, batch_size=2), tags="cat, neon", extra_pnginfo={"workflow": {"nodes": []}}
+        )
+        facts = told(file.path)
+        expected = {
+            **{"root": file.root, "version": "1.1", "sealed": True, "size_bytes": file.path.stat().st_size},
+            **{"seed": str(MOST), "steps": 20, "cfg": 7.5, "sampler": "euler", "scheduler": "karras"},
+            **{"denoise": 1.0, "width": 64, "height": 32, "batch_size": 2, "prompt": "a cat, 猫"},
+            **{"negative": "blurry", "model_name": "sd.safetensors", "tags": ["cat", "neon"]},
+            **{"noise_source": "derived", "reason": None, "comfyui_version": None, "has_workflow": True},
+        }
+        assert expected == {name: facts[name] for name in expected}
+        size = {"dtype": "float32", "orig_dtype": "float32", "part": None, "shape": [2, 4, 4, 8]}
+        assert [
+            {"name": "initial_noise", **size, "size_bytes": 1024},
+            {"name": "final_latent", **size, "size_bytes": 1024},
+        ] == facts["latents"]
+        assert [(6, 4), (6, 4)] == [(image["width"], image["height"]) for image in facts["images"]]
+        assert [True, True] == [image["size_bytes"] > 50 for image in facts["images"]]
+        assert "2026" <= facts["date"]
+        assert "drifts" not in facts
+
+    def test_passes(self, folder: Path) -> None:
+        """Each pass is told with its settings, the seed as text."""
+        first, second = told(saved(hires(seed=MOST)).path)["passes"]
+        assert (0, "3", "KSampler", "5", "euler", True, False, False) == tuple(
+            first[name]
+            for name in (
+                *("index", "node_id", "class_type", "seed", "sampler_name"),
+                *("add_noise", "recorded", "step_noise"),
+            )
+        )
+        assert (1, "13", str(MOST), 0.5, "a cat, 猫", "blurry", "sd.safetensors") == tuple(
+            second[name]
+            for name in ("index", "node_id", "seed", "denoise", "positive", "negative", "model_name")
+        )
+        assert ([], {}, None) == (second["loras"], second["options"], second["step_noise_reason"])
+
+    def test_step_noise(self, folder: Path) -> None:
+        """Step noise counts as stored where the latent that a pass names is there; a reason is told else."""
+        passes = [
+            {"step_noise": "step_noise"},
+            {"step_noise": "step_noise.1"},
+            {"step_noise_reason": "it takes more than 64 MiB"},
+        ]
+        path = stored(
+            folder,
+            latents={"step_noise": randn(3, 1, 4, 2, 2)},
+            capture={"noise_source": "recorded", "passes": passes},
+        )
+        found = [(row["step_noise"], row["step_noise_reason"]) for row in told(path)["passes"]]
+        assert [(True, None), (False, None), (False, "it takes more than 64 MiB")] == found
+
+    def test_nested_latent(self, folder: Path) -> None:
+        """Of a nested latent each part has a row."""
+        path = stored(folder, latents={"initial_noise": [randn(1, 4, 2), randn(1, 3)]})
+        rows = [(row["name"], row["part"], row["shape"]) for row in told(path)["latents"]]
+        assert [("initial_noise", 0, [1, 4, 2]), ("initial_noise", 1, [1, 3])] == rows
+
+    def test_widened_dtype(self, folder: Path) -> None:
+        """A bfloat16 latent is told as stored and as it was."""
+        path = stored(folder, latents={"a": randn(2).bfloat16()})
+        [row] = told(path)["latents"]
+        assert ("float32", "bfloat16", 8) == (row["dtype"], row["orig_dtype"], row["size_bytes"])
+
+    def test_an_empty_file(self, folder: Path) -> None:
+        """What a file does not tell is null, an empty list or an empty text."""
+        facts = told(stored(folder))
+        names = ("seed", "steps", "cfg", "sampler", "noise_source", "reason", "comfyui_version", "width")
+        assert [None] * len(names) == [facts[name] for name in names]
+        lists = ("tags", "passes", "latents", "images", "environment", "resources")
+        assert [[]] * len(lists) == [facts[name] for name in lists]
+        assert ("", "", "", {}, False) == tuple(
+            facts[name] for name in ("prompt", "negative", "model_name", "hardware", "has_workflow")
+        )
+
+    @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+    def test_golden_files_give_strict_json(self, path: Path) -> None:
+        """Every golden file of both versions is told in JSON without NaN or infinity."""
+        with gen5core.open(path) as file:
+            text = jsontext.dumps(describe_here(file), "facts")
+        facts = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
+        assert isinstance(facts["seed"], str | None)
+        assert isinstance(facts["drifts"], list)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            *[("seed", 2**70, str(2**70)), ("steps", 3, 3), ("cfg_scale", 2, 2)],
+            *[("seed", "5", None), ("seed", True, None), ("seed", 1.5, None), ("steps", [1], None)],
+            *[
+                ("cfg_scale", float("nan"), None),
+                ("cfg_scale", 10**400, None),
+                ("steps", 2**60, None),
+                ("sampler", {"a": 1}, None),
+            ],
+            *[("sampler", "", None), ("width", False, None), ("scheduler", 3, None)],
+        ],
+    )
+    def test_settings_of_other_types(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: Any, expected: Any
+    ) -> None:
+        """A setting of a type that the page does not expect is left out, not handed on."""
+        with gen5core.open(CORPUS / "gen5-0.1.0_raw_float32.gen5") as file:
+            monkeypatch.setattr(type(file), "settings", {name: value})
+            facts = describe(file)
+        assert expected == facts["cfg" if name == "cfg_scale" else name]
+
+    def test_passes_of_other_types(self, folder: Path) -> None:
+        """What a pass tells in another type than the page expects is left out, not handed on."""
+        odd = {
+            **{"node_id": 3, "sampler_name": ["x"], "recorded_sampler": "heun", "steps": "20"},
+            **{"cfg": 10**400, "denoise": [1], "start_step": True, "positive": {}, "negative": ""},
+            **{"loras": [["a", 1], ["b", "x"], ["c"], "d", 5], "clip_names": "abc", "unresolved": [1, "cfg"]},
+            **{"options": [1], "seed": "5", "step_noise": 3, "step_noise_reason": 1},
+        }
+        [row] = told(stored(folder, capture={"passes": [odd]}))["passes"]
+        expected = {
+            **{"node_id": None, "sampler_name": "heun", "steps": None, "cfg": None, "denoise": None},
+            **{"start_step": None, "positive": None, "negative": "", "loras": [["a", 1], ["b", None]]},
+            **{"clip_names": [], "unresolved": ["cfg"], "options": {}, "seed": None, "step_noise": False},
+            "step_noise_reason": None,
+        }
+        assert expected == {name: row[name] for name in expected}
+
+    def test_resources_of_other_types(self, folder: Path) -> None:
+        """An entry of resources that is no object is left out, of the drifts too."""
+        path = folder / "input" / "a.gen5"
+        resources = [1, None, {"name": "m"}]
+        path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
+        with gen5core.open(path) as file:
+            facts = describe_here(file)
+        assert ([{"name": "m"}], []) == (facts["resources"], facts["drifts"])
+
+    def test_broken_capture_is_an_error(self, folder: Path) -> None:
+        """Passes that are no list of objects are the file's fault, and told."""
+        path = stored(folder, capture={"passes": [1]})
+        with pytest.raises(MalformedChunkError, match=r"capture's passes are \[1\], not a list of objects"):
+            told(path)
+
+
+class TestDescribeHere:
+    """What the whole file and this machine add."""
+
+    def test_environment_and_drifts(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The components of the chunk and META's are told; nothing differs until something does."""
+        path = saved(txt2img()).path
+        with gen5core.open(path) as file:
+            facts = describe_here(file)
+        values = {row["component"]: row["value"] for row in facts["environment"]}
+        assert {"torch", "numpy", "python", "os", "torch_build"} <= values.keys()
+        assert values["numpy"].startswith("name=numpy;version=")
+        assert [] == facts["drifts"]
+        monkeypatch.setattr(host, "attention_backend", lambda: "attention_sage")
+        monkeypatch.setattr(host, "description", lambda: "ComfyUI 0.33.0")
+        path = saved(txt2img()).path
+        monkeypatch.setattr(host, "description", lambda: "ComfyUI 0.34.0")
+        with gen5core.open(path) as file:
+            facts = describe_here(file)
+        assert [
+            {
+                "component": "host",
+                "stored": "name=host;version=ComfyUI 0.33.0",
+                "current": "name=host;version=ComfyUI 0.34.0",
+                "kind": "differs",
+            }
+        ] == facts["drifts"]
+
+    def test_models_are_read_quickly(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A full digest is compared only where it is known already: no model is read whole for a page."""
+        model = folder / "tiny.safetensors"
+        model.write_bytes(b"weights")
+        resource = {
+            "kind": "model",
+            "name": model.name,
+            "size_bytes": 7,
+            "digest": "0" * 64,
+            "digest_kind": "sha256",
+        }
+        path = stored(folder, resources=[resource])
+        monkeypatch.setattr(host, "is_present", lambda: True)
+        monkeypatch.setattr(host, "model_file", lambda kinds, name: model)
+        monkeypatch.setattr(host, "user_folder", lambda: folder / "user")
+        monkeypatch.setattr(host, "description", lambda: None)
+        monkeypatch.setattr(host, "progress", lambda total: pytest.fail("the node's bar is not the page's"))
+        with gen5core.open(path) as file:
+            assert [] == describe_here(file)["drifts"]
+            cache = gen5core.fingerprint.DigestCache(folder / "user" / "gen5" / "fingerprints.sqlite3")
+            digest = cache.digest(model, "full")
+            [drift] = describe_here(file)["drifts"]
+        assert ("model tiny.safetensors", f"{digest} 7") == (drift["component"], drift["current"])
+
+
+class TestGraphs:
+    """The workflow and the prompt."""
+
+    def test_both(self, folder: Path) -> None:
+        """They come back as they were saved."""
+        workflow = {"nodes": [{"id": 1}], "version": 0.4}
+        file = saved(txt2img(), extra_pnginfo={"workflow": workflow})
+        with gen5core.open(file.path) as opened:
+            assert {"workflow": workflow, "prompt": txt2img()} == graphs(opened)
+
+    @pytest.mark.parametrize("comfyui", [None, {"workflow": [], "prompt": "x"}])
+    def test_none(self, folder: Path, comfyui: Any) -> None:
+        """A file without them, or with something else in their place, has none."""
+        with gen5core.open(stored(folder, comfyui=comfyui)) as file:
+            assert {"workflow": None, "prompt": None} == graphs(file)

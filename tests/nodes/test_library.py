@@ -1,0 +1,267 @@
+"""Pages of the library: what a browser gets, drift told by this machine, and the scan behind them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core.environment import Component
+from gen5pack.nodes import environment as environment_node
+from gen5pack.nodes import library as library_module
+from gen5pack.nodes.library import MAX_LIMIT, Library
+from library_files import index_of, names, scanned, write
+
+IDLE = {"running": False, "done": 0, "total": 0}
+
+FIELDS = (
+    "name size_bytes mtime date seed steps cfg sampler scheduler width height prompt model_name tags "
+    "noise_source images latents sealed error drift_count"
+)
+
+
+class TestPage:
+    def test_contract(self, folder: Path) -> None:
+        """A page has the fields that the web extension reads, and is JSON."""
+        write(folder / "output" / "b.gen5", settings={"seed": 2**64 - 1}, prompt="a cat", mtime=1000.5)
+        (folder / "input" / "a.gen5").write_bytes(b"GEN5 but damaged")
+        page = scanned(folder).page()
+        assert ["total", "files", "offset", "items", "scan"] == list(page)
+        assert (2, 2, 0, IDLE) == (page["total"], page["files"], page["offset"], page["scan"])
+        damaged, whole = page["items"]
+        assert FIELDS.split() == list(whole) == list(damaged)
+        assert ("18446744073709551615", 1000.5, None) == (whole["seed"], whole["mtime"], whole["error"])
+        assert ("a.gen5", 16, None) == (damaged["name"], damaged["size_bytes"], damaged["drift_count"])
+        assert "header" in damaged["error"]
+        json.dumps(page, allow_nan=False)
+
+    def test_paging_and_counts(self, folder: Path) -> None:
+        """total counts what matches, files everything; offset and limit cut the matches."""
+        for number in range(5):
+            write(folder / "input" / f"{number}.gen5", prompt=f"cat {number % 2}", mtime=1000 + number)
+        library = scanned(folder)
+        page = library.page("cat 0", offset=1, limit=1)
+        assert (3, 5, 1, ["2.gen5"]) == (
+            page["total"],
+            page["files"],
+            page["offset"],
+            [item["name"] for item in page["items"]],
+        )
+
+    @pytest.mark.parametrize(
+        ("offset", "limit", "expected"), [(-5, 1, 1), (0, -1, 0), (0, 0, 0), (9**9, 5, 0)]
+    )
+    def test_odd_bounds(self, folder: Path, offset: int, limit: int, expected: int) -> None:
+        """Bounds that make no sense give a page all the same."""
+        for name in ("a", "b"):
+            write(folder / "input" / f"{name}.gen5")
+        page = scanned(folder).page(offset=offset, limit=limit)
+        assert (2, expected, max(offset, 0)) == (page["total"], len(page["items"]), page["offset"])
+
+    def test_most_on_a_page(self, folder: Path) -> None:
+        """A page is bounded, whatever limit asks for."""
+        data = write(folder / "one.gen5").read_bytes()
+        for number in range(MAX_LIMIT + 1):
+            (folder / "input" / f"{number}.gen5").write_bytes(data)
+        assert MAX_LIMIT == len(scanned(folder).page(limit=10**6)["items"])
+
+    def test_nothing_scanned(self, folder: Path) -> None:
+        """Without a scan the answer is what is indexed: nothing."""
+        write(folder / "input" / "a.gen5")
+        expected = {"total": 0, "files": 0, "offset": 0, "items": [], "scan": IDLE}
+        assert expected == Library(index_of(folder)).page()
+
+
+class TestDrift:
+    @pytest.fixture
+    def compared(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """What was compared with this machine."""
+        seen: list[Any] = []
+        count: Callable[..., list[Any]] = library_module.stored_drifts
+
+        def noted(made_in: Any, **options: Any) -> list[Any]:
+            seen.append(made_in)
+            return count(made_in, **options)
+
+        monkeypatch.setattr(library_module, "stored_drifts", noted)
+        return seen
+
+    def test_as_the_node_counts(self, folder: Path) -> None:
+        """The count is that of Environment Drift; a file without an environment has none."""
+        now = gen5core.Environment.capture()
+        parts = [part for part in now.components if part.component_id != "numpy"]
+        other = gen5core.Environment((*parts, Component("numpy", "name=numpy;version=0.9")), now.further)
+        write(folder / "input" / "none.gen5", mtime=3)
+        write(folder / "input" / "same.gen5", environment=now, mtime=2)
+        write(folder / "input" / "other.gen5", environment=other, hardware={"cpu": "8086"}, mtime=1)
+        items = scanned(folder).page()["items"]
+        with gen5core.open(folder / "input" / "other.gen5") as file:
+            expected = len(environment_node.stored_drifts(file))
+        assert 2 == expected
+        assert [None, 0, expected] == [item["drift_count"] for item in items]
+
+    def test_alike_files_are_compared_once(self, folder: Path, compared: list[Any]) -> None:
+        """Of files made alike one is compared, again only after a refresh."""
+        now = gen5core.Environment.capture()
+        for number in range(6):
+            write(folder / "input" / f"{number}.gen5", environment=now, resources=[{"name": str(number % 2)}])
+        library = scanned(folder)
+        for _ in range(3):
+            assert [0] * 6 == [item["drift_count"] for item in library.page()["items"]]
+        assert 2 == len(compared)
+        library.refresh()
+        library.wait()
+        library.page()
+        assert 4 == len(compared)
+
+    def test_models(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A model that is missing here counts, in a file without an environment too; none is read whole."""
+        asked = []
+
+        def describe(stored: dict[str, Any], *, quick: bool) -> dict[str, Any] | None:
+            asked.append(quick)
+            return dict(stored) if "size_bytes" not in stored else {"name": stored["name"]}
+
+        monkeypatch.setattr(environment_node, "describe_resource", describe)
+        write(folder / "input" / "a.gen5", resources=[{"name": "m", "size_bytes": 5}, {"name": "n"}])
+        assert ([1], [True, True]) == (counts(scanned(folder)), asked)
+
+    @pytest.mark.parametrize("error", [FileNotFoundError, RecursionError])
+    def test_model_that_goes_away(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    ) -> None:
+        """A model that vanishes, or cannot be compared, leaves the count open, and the page whole."""
+
+        def vanish(*_: Any, **__: Any) -> list[Any]:
+            raise error
+
+        monkeypatch.setattr(library_module, "stored_drifts", vanish)
+        write(folder / "input" / "a.gen5", resources=[{"name": "m"}])
+        assert [None] == counts(scanned(folder))
+
+
+def counts(library: Library) -> list[Any]:
+    return [item["drift_count"] for item in library.page()["items"]]
+
+
+class Gate:
+    """A scan that waits, so that a test sees what happens meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started, self.go_on, self.count = threading.Semaphore(0), threading.Semaphore(0), 0
+        scan = library_module.scan
+
+        def waiting(*arguments: Any) -> None:
+            self.count += 1
+            self.started.release()
+            assert self.go_on.acquire(timeout=30)
+            scan(*arguments)
+
+        monkeypatch.setattr(library_module, "scan", waiting)
+
+
+class TestRefresh:
+    @pytest.fixture
+    def gate(self, monkeypatch: pytest.MonkeyPatch) -> Gate:
+        return Gate(monkeypatch)
+
+    def test_answers_at_once(self, folder: Path, gate: Gate) -> None:
+        """A refresh answers from the index and says that a scan is running; once it ended, all is there."""
+        write(folder / "input" / "a.gen5")
+        library = Library(index_of(folder))
+        library.page(refresh=True)
+        assert gate.started.acquire(timeout=30)
+        page = library.page()
+        assert (0, True) == (page["total"], page["scan"]["running"])
+        gate.go_on.release()
+        library.wait()
+        page = library.page()
+        assert (1, {"running": False, "done": 1, "total": 1}) == (page["total"], page["scan"])
+
+    def test_one_at_a_time(self, folder: Path, gate: Gate) -> None:
+        """Any number of refreshes during a scan are one more scan after it, which sees what came meanwhile."""
+        library = Library(index_of(folder))
+        library.refresh()
+        assert gate.started.acquire(timeout=30)
+        for _ in range(5):
+            library.refresh()
+        assert 1 == gate.count
+        gate.go_on.release()
+        assert gate.started.acquire(timeout=30)
+        write(folder / "input" / "late.gen5")
+        gate.go_on.release()
+        library.wait()
+        assert (2, ["late.gen5"]) == (gate.count, names(library))
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_after_a_failure(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A scan that ends in an error of ours does not leave the library running for ever."""
+
+        def fail(*_: Any) -> None:
+            raise ZeroDivisionError
+
+        write(folder / "input" / "a.gen5")
+        library = Library(index_of(folder))
+        with monkeypatch.context() as patch:
+            patch.setattr(library_module, "scan", fail)
+            library.refresh()
+            library.wait()
+        assert IDLE == library.page()["scan"]
+        library.refresh()
+        library.wait()
+        assert ["a.gen5"] == names(library)
+
+    def test_pages_during_scans(self, folder: Path) -> None:
+        """Pages from several threads while scans add, change and remove files are whole pages, without an error."""
+        data = write(folder / "one.gen5", prompt="a cat").read_bytes()
+        library, ended, errors = Library(index_of(folder)), threading.Event(), list[BaseException]()
+
+        def ask() -> None:
+            try:
+                for number in itertools.count():
+                    page = library.page("cat", offset=number % 50, limit=20, refresh=number % 5 == 0)
+                    assert min(20, max(page["total"] - page["offset"], 0)) == len(page["items"])
+                    if ended.is_set():
+                        return
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for number in range(300):
+            path = folder / "input" / f"{number % 120}.gen5"
+            path.unlink() if path.exists() and number % 3 else path.write_bytes(data)
+        ended.set()
+        for thread in threads:
+            thread.join()
+        library.refresh()
+        library.wait()
+        assert [] == errors
+        expected = sorted(path.name for path in (folder / "input").iterdir())
+        assert expected == sorted(names(library))
+
+
+class TestModule:
+    def test_place(self, folder: Path) -> None:
+        """The index lies beside ComfyUI's user data; the module's page is that library's."""
+        write(folder / "input" / "a.gen5", prompt="a cat")
+        library_module.page(refresh=True)
+        library_module.library().wait()
+        assert (folder / "user" / "gen5" / "library.sqlite3").is_file()
+        page = library_module.page(query="cat", offset=0, limit=60, refresh=False)
+        assert ["a.gen5"] == [item["name"] for item in page["items"]]
+        assert library_module.library() is library_module.library()
+
+    def test_nothing_is_read_by_pages(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A page opens no file of the library."""
+        write(folder / "input" / "a.gen5", environment=gen5core.Environment.capture())
+        library = scanned(folder)
+        monkeypatch.setattr(gen5core, "open", None)
+        (folder / "input" / "a.gen5").unlink()
+        assert ["a.gen5"] == names(library)

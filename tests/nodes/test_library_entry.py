@@ -1,0 +1,270 @@
+"""What the library tells of one file: the contract's fields, any file's values, errors in place of facts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+import strategies
+from gen5pack import gen5core
+from gen5pack.gen5core.environment import Component
+from gen5pack.nodes.library_entry import Entry, MadeIn, Stamp, read_entry, searchable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from library_files import write
+
+import gen5core as core  # what the strategies' values are of
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+STAMP = Stamp(1234, 1_700_000_000_250_000_000)
+BLANK = {
+    "name": "a.gen5",
+    "size_bytes": 1234,
+    "mtime": 1_700_000_000.25,
+    "date": None,
+    "seed": None,
+    "steps": None,
+    "cfg": None,
+    "sampler": None,
+    "scheduler": None,
+    "width": None,
+    "height": None,
+    "prompt": "",
+    "model_name": "",
+    "tags": (),
+    "noise_source": None,
+    "images": 0,
+    "latents": 0,
+    "sealed": False,
+    "error": None,
+}
+
+
+def read(path: Path, name: str = "a.gen5") -> Entry:
+    entry = read_entry(str(path), name, STAMP)
+    assert entry is not None
+    return entry
+
+
+class TestItem:
+    def test_every_field(self, folder: Path) -> None:
+        """A file that tells everything gives every field of the contract; the seed is a string."""
+        path = write(
+            folder / "a.gen5",
+            latents={"initial_noise": np.zeros(4, np.float32), "final_latent": np.zeros(4, np.float32)},
+            images=np.zeros((1, 2, 3, 3), np.uint8),
+            settings={"seed": 2**64 - 1, "steps": 20, "sampler": "euler", "scheduler": "karras"}
+            | {"cfg_scale": 7.5, "width": 768, "height": 512},
+            prompt="a cat",
+            model_name="sd.safetensors",
+            tags=("cat", "neon"),
+            capture={"noise_source": "recorded"},
+        )
+        with gen5core.open(path) as file:
+            date = file.date
+        expected = {
+            "date": date,
+            "seed": "18446744073709551615",
+            "steps": 20,
+            "cfg": 7.5,
+            "sampler": "euler",
+            "scheduler": "karras",
+            "width": 768,
+            "height": 512,
+            "prompt": "a cat",
+            "model_name": "sd.safetensors",
+            "tags": ("cat", "neon"),
+            "noise_source": "recorded",
+            "images": 1,
+            "latents": 2,
+            "sealed": True,
+        }
+        assert BLANK | expected == read(path).item.as_json()
+
+    def test_no_facts(self, folder: Path) -> None:
+        """A file without any gives the same fields, without values."""
+        item = read(write(folder / "a.gen5")).item.as_json()
+        assert BLANK | {"sealed": True, "date": item["date"]} == item
+
+    def test_long_values_are_cut(self, folder: Path) -> None:
+        """A page stays small whatever META holds: 200 characters of the prompt, 500 of others, 100 tags."""
+        path = write(
+            folder / "a.gen5",
+            settings={"sampler": "s" * 501},
+            prompt="p" * 201,
+            model_name="m" * 501,
+            tags=["t" * 501] * 101,
+        )
+        item = read(path).item
+        assert ("p" * 200, "m" * 500, "s" * 500) == (item.prompt, item.model_name, item.sampler)
+        assert ("t" * 500,) * 100 == item.tags
+
+    def test_nan_of_an_old_file(self, folder: Path) -> None:
+        """A cfg that is NaN, as 0.1.0 writes it, is none; the file is no damaged one."""
+
+        def edit(document: dict[str, Any]) -> None:
+            told = {"seed": 7, "steps": 20, "sampler": "ddim", "cfg_scale": float("nan")}
+            document["gen5_metadata"]["model_info"]["generation_settings"] = told
+            document["gen5_metadata"]["model_info"]["hardware_info"] = {"ram_gb": float("nan")}
+
+        path = folder / "a.gen5"
+        path.write_bytes(forge.build([forge.float32("x", [1.0])], minor=0, edit=edit))
+        item = read(path).item
+        assert (None, "7", 20, "ddim", None) == (item.error, item.seed, item.steps, item.sampler, item.cfg)
+        assert "NaN" not in json.dumps(item.as_json())
+
+    @pytest.mark.parametrize("path", sorted((CORPUS / "valid").glob("*.gen5")), ids=lambda path: path.stem)
+    def test_corpus(self, path: Path) -> None:
+        """Every golden file, of 0.1.0 too, is told without an error, as the file itself tells it."""
+        item = read(path).item
+        with gen5core.open(path) as file:
+            assert (None, len(file.latents), len(file.images)) == (item.error, item.latents, item.images)
+            assert (file.sealed, file.prompt[:200]) == (item.sealed, item.prompt)
+
+
+class TestErrors:
+    @pytest.mark.parametrize("path", sorted((CORPUS / "invalid").glob("*.gen5")), ids=lambda path: path.stem)
+    def test_damaged(self, path: Path) -> None:
+        """A damaged file is an entry, in most cases with the reason; no message tells where it lies."""
+        entry = read(path)
+        assert entry.is_settled
+        assert str(path.parent) not in json.dumps(entry.item.as_json())
+
+    def test_message(self, folder: Path) -> None:
+        """The message is the core's, without the path; the file is found by its name."""
+        (folder / "a.gen5").write_bytes(b"no file of ours, but long enough for a header")
+        entry = read(folder / "a.gen5", "Sub/A.gen5")
+        told = entry.item.error or ""
+        assert told.startswith("at offset 0: starts with b'no f', a GEN5 file starts with b'GEN5'")
+        assert BLANK | {"name": "Sub/A.gen5", "error": told} == entry.item.as_json()
+        assert "sub/a.gen5" == entry.text
+
+    def test_folder_in_place_of_a_file(self, folder: Path) -> None:
+        """Whatever took the file's place is named as the person knows it."""
+        (folder / "x").mkdir()
+        assert "a.gen5 is a folder, not a regular file" == read(folder / "x").item.error
+
+    def test_gone(self, folder: Path) -> None:
+        """A file that vanished since it was listed has no entry."""
+        assert read_entry(str(folder / "a.gen5"), "a.gen5", STAMP) is None
+
+    def test_not_readable(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that may not be read says so, and is tried again the next time."""
+
+        def refuse(*_: Any, **__: Any) -> int:
+            raise PermissionError(13, "Permission denied", str(folder / "a.gen5"))
+
+        monkeypatch.setattr(os, "open", refuse)
+        entry = read(folder / "a.gen5")
+        assert ("Permission denied", False) == (entry.item.error, entry.is_settled)
+
+    @pytest.mark.parametrize("error", [MemoryError, RecursionError])
+    def test_too_much(self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+        """A file that takes more than there is does not end the scan of the others; it is tried again."""
+
+        def fail(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(MadeIn, "of", fail)
+        entry = read(write(folder / "a.gen5"))
+        assert ("reading it takes too much memory", False) == (entry.item.error, entry.is_settled)
+
+
+class TestText:
+    def test_what_is_searched(self, folder: Path) -> None:
+        """Name, prompts, models, LoRAs, samplers, schedulers, seeds and tags, of every pass."""
+        passes = [
+            {"seed": 11, "positive": "first", "negative": "bad", "model_name": "base.ckpt", "steps": 77},
+            {"seed": 22, "recorded_sampler": "heun", "loras": [["detail.safetensors", 0.8], ["b", None]]},
+        ]
+        path = write(
+            folder / "a.gen5",
+            settings={"seed": 22, "sampler": "Euler", "scheduler": "karras", "steps": 99},
+            prompt="A Cat",
+            tags=("Neon",),
+            capture={"noise_source": "recorded", "passes": passes},
+        )
+        words = ["sub/x.gen5", "neon", "a cat", "22", "euler", "karras", "first", "bad", "base.ckpt"]
+        lines = read(path, "sub/X.gen5").text.splitlines()
+        assert {*words, "11", "heun", "detail.safetensors", "b"} == set(lines)
+
+    def test_spelling(self) -> None:
+        """Case does not count, nor how a letter with an accent is composed."""
+        assert searchable("CAFE\u0301 Straße") == searchable("caf\xe9 STRASSE")
+
+    def test_half_a_surrogate_pair(self) -> None:
+        """What JSON can spell and SQLite cannot hold becomes a question mark."""
+        assert "a?b" == searchable("a\ud800b")
+
+
+class TestMadeIn:
+    def test_none(self, folder: Path) -> None:
+        """A file that tells neither environment nor models has nothing to compare."""
+        assert read(write(folder / "a.gen5")).made_in is None
+
+    def test_round_trip(self, folder: Path) -> None:
+        """Environment, hardware and models come back as the file tells them; equal ones are equal text."""
+        environment = gen5core.Environment((Component("numpy", "name=numpy;version=1"),), {"attention": "x"})
+        models = [{"kind": "model", "name": "m", "size_bytes": 5}]
+        facts = {"environment": environment, "hardware": {"os": "any"}, "resources": models}
+        texts = {read(write(folder / name, prompt=name, **facts)).made_in for name in ("a.gen5", "b.gen5")}
+        [text] = texts
+        assert text is not None
+        found = MadeIn.decode(text)
+        with gen5core.open(folder / "a.gen5") as file:
+            assert file.environment == found.environment
+        assert models == found.resources
+
+    def test_too_many_models(self, folder: Path) -> None:
+        """Of more models than anyone uses none is kept: each page would look for all of them."""
+        models = [{"name": str(number), "digest": "0" * 64} for number in range(5000)]
+        entry = read(write(folder / "a.gen5", resources=models))
+        assert (None, None) == (entry.made_in, entry.item.error)
+
+    def test_models_alone(self, folder: Path) -> None:
+        """Models without an environment are kept too."""
+        text = read(write(folder / "a.gen5", resources=[{"name": "m"}])).made_in
+        assert text is not None
+        assert MadeIn(None, [{"name": "m"}]) == MadeIn.decode(text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(strategies.files())
+def test_any_file(folder: Path, facts: dict[str, Any]) -> None:
+    """Whatever a file may hold, its entry is JSON that every reader takes and text that SQLite takes."""
+    core.save(folder / "a.gen5", **facts)
+    entry = read(folder / "a.gen5")
+    assert entry.item.error is None
+    json.dumps(entry.item.as_json(), allow_nan=False)
+    entry.text.encode()
+    if entry.made_in is not None:
+        assert entry.made_in == MadeIn.decode(entry.made_in).encode()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(("capture", "resources", "environment", "comfyui")), strategies.json_values()
+    ),
+    st.dictionaries(
+        st.sampled_from(("tags", "prompt", "date", "generation_settings", "hardware_info", "model_name")),
+        strategies.json_values(),
+    ),
+)
+def test_any_meta(folder: Path, further: dict[str, Any], info: dict[str, Any]) -> None:
+    """META of any values gives an entry, with the error where a value is of the wrong kind."""
+
+    def edit(document: dict[str, Any]) -> None:
+        document |= further
+        document["gen5_metadata"]["model_info"] |= info
+
+    path = folder / "a.gen5"
+    path.write_bytes(forge.build([forge.environment({"numpy": "x"})], edit=edit))
+    entry = read(path)
+    json.dumps(entry.item.as_json(), allow_nan=False)
+    entry.text.encode()

@@ -1,0 +1,363 @@
+"""The index: what a query finds, and an index that is damaged, of another schema, shared, or not writable."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from gen5pack.nodes import library_index
+from gen5pack.nodes.library_entry import Entry, Item, Stamp, searchable
+from gen5pack.nodes.library_index import SCHEMA_VERSION, Index, Row
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from library_files import index_of
+
+ROOT = "/library"
+ROOTS = (ROOT, "/other")
+
+
+def row(name: str, text: str = "", *, mtime_ns: int = 1, made_in: str | None = None, root: str = ROOT) -> Row:
+    entry = Entry(Item(name, 1, 1.0), searchable(text or name), made_in)
+    return Row(root, name, Stamp(1, mtime_ns), entry)
+
+
+def found(index: Index, query: str = "", offset: int = 0, limit: int = 1000) -> list[str]:
+    return [one.item["name"] for one in index.page(ROOTS, query, offset, limit)[1]]
+
+
+@pytest.fixture
+def index(folder: Path) -> Index:
+    return index_of(folder)
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    """Where the index lies, its folder made."""
+    path = folder / "user" / "gen5" / "library.sqlite3"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+class TestOrder:
+    def test_newest_first(self, index: Index) -> None:
+        """The newest come first, those of one time by name."""
+        index.put([row("b", mtime_ns=5), row("c", mtime_ns=9), row("a", mtime_ns=5), row("d", mtime_ns=-1)])
+        assert ["c", "a", "b", "d"] == found(index)
+
+    def test_pages(self, index: Index) -> None:
+        """Pages laid end to end are the whole, each file once; beyond the end there is nothing."""
+        index.put([row(f"{number:02}", mtime_ns=number // 3) for number in range(20)])
+        pages = [found(index, offset=offset, limit=7) for offset in range(0, 28, 7)]
+        assert found(index) == [name for page in pages for name in page]
+        assert [7, 7, 6, 0] == [len(page) for page in pages]
+        assert 20 == index.page(ROOTS, "", 14, 7)[0] == index.count(ROOTS)
+
+    def test_other_folders(self, index: Index) -> None:
+        """A ComfyUI with other folders has its files in the same index, and neither sees the other's."""
+        index.put([row("a"), row("a", root="/elsewhere"), row("b", root="/elsewhere")])
+        assert (["a"], 1) == (found(index), index.count(ROOTS))
+        assert {("/elsewhere", "a"), ("/elsewhere", "b")} == index.stamps(["/elsewhere"]).keys()
+
+    def test_folder_that_is_no_text(self, index: Index) -> None:
+        """A folder whose name is not UTF-8 serves as well."""
+        root = os.fsdecode(b"/\xff")
+        index.put([row("a", root=root)])
+        assert {(root, "a"): Stamp(1, 1)} == index.stamps([root])
+
+
+class TestChanges:
+    def test_put_again(self, index: Index) -> None:
+        """A file put in again is there once, as it is now."""
+        index.put([row("a", "old", mtime_ns=1)])
+        index.put([row("a", "new", mtime_ns=2)])
+        assert ([], ["a"]) == (found(index, "old"), found(index, "new"))
+        assert {(ROOT, "a"): Stamp(1, 2)} == index.stamps(ROOTS)
+
+    def test_drop(self, index: Index) -> None:
+        """A dropped file is not found, and what only it was made in is forgotten."""
+        index.put([row("a", made_in="x"), row("b", made_in="y"), row("c", made_in="y"), row("d")])
+        index.drop([(ROOT, "a"), (ROOT, "b"), (ROOT, "never there")])
+        assert ["c", "d"] == found(index)
+        assert ["y", None] == [one.made_in for one in index.page(ROOTS, "", 0, 9)[1]]
+        with closing(sqlite3.connect(index._path)) as database:
+            assert [("y",)] == database.execute("SELECT document FROM made_in").fetchall()
+
+    def test_drop_nothing(self, index: Index) -> None:
+        """Dropping nothing makes no index."""
+        index.drop([])
+        assert not index._path.exists()
+
+    def test_unsettled(self, index: Index) -> None:
+        """A file that could not be read is known, and is to be read again."""
+        index.put([Row(ROOT, "a", Stamp(1, 1), Entry(Item("a", 1, 1.0), "a", is_settled=False))])
+        assert {(ROOT, "a"): None} == index.stamps(ROOTS)
+
+
+TEXTS = ("A Cat, 猫 neon", "cafe\u0301 noir 100%", "seed 18446744073709551615", "dpmpp_2m_sde 'quoted\"", "")
+
+
+class TestQueries:
+    @pytest.fixture(autouse=True)
+    def stored(self, index: Index) -> None:
+        index.put([row(str(number), text) for number, text in enumerate(TEXTS)])
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("", "01234"),
+            ("  \t ", "01234"),
+            ("cat", "0"),
+            ("CAT", "0"),
+            ("neo", "0"),
+            ("eon", "0"),
+            ("neon cat", "0"),
+            ("neon dog", ""),
+            ("猫", "0"),
+            ("caf\xe9", "1"),
+            ("100%", "1"),
+            ("%", "1"),
+            ("551615", "2"),
+            ("18446744073709551615", "2"),
+            ("dpmpp_2m", "3"),
+            ("_", "3"),
+            ("'", "3"),
+            ('"', "3"),
+            ("n n n", "01"),
+            ("c" * 10_000, ""),
+            (" ".join(map(str, range(5000))), ""),
+            ("a\0b", ""),
+            ("\ud800", ""),
+            ("* OR NEAR( -x ^", ""),
+        ],
+        ids=ascii,
+    )
+    def test_query(self, index: Index, query: str, expected: str) -> None:
+        """Every word must be part of the text, in any case; no character means anything but itself."""
+        assert list(expected) == found(index, query)
+        assert len(expected) == index.page(ROOTS, query, 0, 1)[0]
+
+
+def plainly_matches(text: str, query: str) -> bool:
+    """Say what a query means in plain Python, written without the code under test."""
+
+    def folded(value: str) -> str:
+        return unicodedata.normalize("NFC", value.casefold()).encode("utf-8", "replace").decode()
+
+    return all(word in folded(text) for word in folded(query).split())
+
+
+ALPHABET = st.sampled_from("aAbBß1 %_*'\"\\-\n\0é\u0301\ud800猫ıİ()^")
+WORDS = st.text(ALPHABET, max_size=6) | st.text(max_size=6)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """One index for all examples, each in a folder of its own."""
+    return Index(tmp_path_factory.mktemp("index") / "library.sqlite3")
+
+
+@settings(deadline=None)
+@given(st.lists(WORDS, max_size=6), WORDS | st.lists(WORDS, max_size=3).map(" ".join), st.data())
+def test_any_query(shared: Index, texts: list[str], query: str, data: st.DataObject) -> None:
+    """Any query over any texts finds what a filter in plain Python does, and never raises."""
+    root = f"/{data.draw(st.integers(0, 2**62))}"
+    rows = [row(str(number), text or " ", root=root) for number, text in enumerate(texts)]
+    shared.put(rows)
+    expected = [str(number) for number, text in enumerate(texts) if plainly_matches(text or " ", query)]
+    total, listed = shared.page([root], query, 0, 100)
+    shared.drop([(root, one.name) for one in rows])
+    assert (len(expected), expected) == (total, [one.item["name"] for one in listed])
+
+
+class TestDamage:
+    def check_is_new(self, index: Index) -> None:
+        assert [] == found(index)
+        index.put([row("a")])
+        assert ["a"] == found(index)
+
+    @pytest.mark.parametrize("content", [b"", b"not a database" * 1000, b"SQLite format 3\0" + bytes(5000)])
+    def test_no_database(self, index: Index, path: Path, content: bytes) -> None:
+        """A file that is no database is one soon."""
+        path.write_bytes(content)
+        self.check_is_new(index)
+        assert ["a"] == found(Index(path))
+
+    def test_damaged_pages(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A database whose pages are damaged is made anew, which the log says."""
+        index.put([row(str(number), "word " * 500) for number in range(100)])
+        generation = index.generation
+        data = bytearray(path.read_bytes())
+        data[4096:] = b"\xa5" * (len(data) - 4096)
+        path.write_bytes(data)
+        self.check_is_new(index)
+        assert index.generation > generation
+        [message] = caplog.messages
+        assert message.startswith(f"{path} is damaged (database disk image is malformed)")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE files SET item = '{'",
+            "UPDATE files SET item = CAST(x'c3' AS TEXT)",
+            "UPDATE files SET text = CAST(x'c3' AS TEXT)",
+            "UPDATE made_in SET document = '{}'",
+            "DROP TABLE files",
+            'ALTER TABLE files RENAME COLUMN text TO "t"',
+        ],
+    )
+    def test_damage_that_sqlite_does_not_see(
+        self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, change: str
+    ) -> None:
+        """Values and tables that are not what was put in are damage too, not an error of every page to come."""
+        index.put([row("a", made_in='{"resources": []}')])
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(change)
+        assert [] == found(index, "a")
+        assert "is damaged" in caplog.text
+        self.check_is_new(index)
+        assert index._memory is None
+
+    def test_number_in_place_of_text(self, index: Index, path: Path) -> None:
+        """A text that became a number is looked through as one."""
+        index.put([row("a")])
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE files SET text = CAST(12 AS BLOB)")
+        assert ["a"] == found(index, "12")
+
+    def test_cut(self, index: Index, path: Path) -> None:
+        """So is one that was cut."""
+        index.put([row(str(number), "word " * 500) for number in range(100)])
+        os.truncate(path, path.stat().st_size // 2)
+        self.check_is_new(index)
+
+    def test_journal_of_a_damaged_one(self, index: Index, path: Path) -> None:
+        """A journal left beside a damaged database is not played back into the new one."""
+        path.write_bytes(b"x" * 10_000)
+        journal = path.with_name("library.sqlite3-journal")
+        journal.write_bytes(b"y" * 10_000)
+        self.check_is_new(index)
+        assert not journal.exists()
+
+    def test_removed_while_in_use(self, index: Index, path: Path) -> None:
+        """One that is removed is made again."""
+        index.put([row("a")])
+        generation = index.generation
+        path.unlink()
+        self.check_is_new(index)
+        assert index.generation > generation
+
+
+class TestSchema:
+    @pytest.mark.parametrize("version", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, 2**31 - 1])
+    def test_another_version(self, index: Index, path: Path, version: int) -> None:
+        """An index of an older or newer schema is made anew, with this one's columns."""
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE files (name TEXT)")
+            database.execute("CREATE TABLE foreign_one (x)")
+            database.execute("INSERT INTO files VALUES ('old')")
+            database.execute(f"PRAGMA user_version = {version}")
+            database.commit()
+        assert [] == found(index)
+        index.put([row("a")])
+        with closing(sqlite3.connect(path)) as database:
+            assert (SCHEMA_VERSION,) == database.execute("PRAGMA user_version").fetchone()
+            assert [("a",)] == database.execute("SELECT name FROM files").fetchall()
+
+    def test_same_version(self, path: Path) -> None:
+        """An index of this schema is kept."""
+        Index(path).put([row("a")])
+        again = Index(path)
+        assert (["a"], 0) == (found(again), again.generation)
+
+
+class TestMemory:
+    @pytest.fixture(autouse=True)
+    def closed(self, index: Index) -> Iterator[None]:
+        yield
+        index.close()
+
+    def check_is_in_memory(self, index: Index, caplog: pytest.LogCaptureFixture) -> None:
+        index.put([row("a"), row("b")])
+        index.drop([(ROOT, "b")])
+        assert ["a"] == found(index)
+        [message] = caplog.messages
+        assert message.startswith(f"the library's index {index._path} cannot be used (")
+        assert message.endswith("until ComfyUI is started again it is kept in memory")
+
+    def test_no_folder(self, index: Index, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Where no folder can be made, the index works in memory; the log says so once."""
+        (folder / "user").write_text("a file where the folder should be")
+        self.check_is_in_memory(index, caplog)
+
+    def test_no_file(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Nor does it need the file."""
+        path.mkdir()
+        self.check_is_in_memory(index, caplog)
+
+    def test_read_only(
+        self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An index that can be read but not written is left as it is."""
+        index.put([row("old")])
+        before = path.read_bytes()
+        generation, connect = index.generation, sqlite3.connect
+
+        def connect_to_read(target: object, **options: object) -> sqlite3.Connection:
+            if target == path:
+                return connect(f"{path.as_uri()}?mode=ro", uri=True)
+            return connect(target, **options)  # type: ignore[call-overload,no-any-return]
+
+        monkeypatch.setattr(sqlite3, "connect", connect_to_read)
+        assert ["old"] == found(index)
+        self.check_is_in_memory(index, caplog)
+        assert index.generation > generation
+        assert before == path.read_bytes()
+
+    def test_locked_for_long(
+        self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that another program holds for longer than anyone waits is left to it."""
+        index.put([row("old")])
+        monkeypatch.setattr(library_index, "_LOCK_SECONDS", 0.05)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.check_is_in_memory(index, caplog)
+
+    def test_our_own_mistakes_are_not_hidden(self, index: Index) -> None:
+        """An error of ours is raised, not taken for a damaged index again and again."""
+        with pytest.raises(sqlite3.ProgrammingError, match="binding"):
+            index._run(lambda database: database.execute("SELECT ?", ()))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conftest import PACK
+from test_library_index import Index, found, row
+index, start = Index(Path(sys.argv[2])), int(sys.argv[3])
+for number in range(start, start + 20):
+    index.put([row(f"{number:03}", mtime_ns=-number)])
+    index.drop([("/library", f"{number:03}")] if number % 10 == 9 else [])
+    found(index, "0")
+index.close()
+"""
+
+
+def test_processes_share_an_index(path: Path) -> None:
+    """Processes that begin without an index, write and read at once, lose nothing of each other's."""
+    here = str(Path(__file__).parent)
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join([here, str(Path(here).parent)])}
+    commands = [[sys.executable, "-W", "ignore", "-c", WRITER, here, str(path), str(n)] for n in (0, 20)]
+    running = [subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) for command in commands]
+    for process in running:
+        errors = process.communicate()[1]
+        assert (0, b"") == (process.returncode, errors)
+    assert [f"{number:03}" for number in range(40) if number % 10 != 9] == found(Index(path))

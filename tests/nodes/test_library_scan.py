@@ -1,0 +1,297 @@
+"""Which files the library has, and that a scan reads what changed and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gen5pack.nodes import library_scan
+from gen5pack.nodes.library_entry import Entry, Stamp, read_entry
+from gen5pack.nodes.library_index import Index
+from gen5pack.nodes.library_scan import BATCH_FILES, Found, library_roots, scan, walk
+from gen5pack.nodes.load import list_files, resolve_file
+from library_files import index_of, write
+
+Reads = list[str]
+
+
+@pytest.fixture
+def index(folder: Path) -> Index:
+    return index_of(folder)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """The names of the files that scans read."""
+    names: Reads = []
+
+    def noted(path: str, name: str, stamp: Stamp) -> Entry | None:
+        names.append(name)
+        return read_entry(path, name, stamp)
+
+    monkeypatch.setattr(library_scan, "read_entry", noted)
+    return names
+
+
+def listed() -> list[str]:
+    """Return the names of all files, sorted."""
+    return sorted(file.name for root, suffix in library_roots().items() for file in walk(root, suffix))
+
+
+def indexed(index: Index, query: str = "") -> list[str]:
+    """Return the names in the index, sorted."""
+    return sorted(one.item["name"] for one in index.page(library_roots(), query, 0, 10_000)[1])
+
+
+class TestWalk:
+    def test_as_load_lists_them(self, folder: Path) -> None:
+        """Every .gen5 file of input/ and output/ in any case, subfolders included, as Load Gen5 names it."""
+        for name in ("input/b.gen5", "input/sub/deep/a.gen5", "output/猫 [1].gen5", "output/x/UPPER.GEN5"):
+            write(folder / name.replace("GEN5", "gen5"))
+        os.rename(folder / "output/x/UPPER.gen5", folder / "output/x/UPPER.GEN5")
+        for name in ("input/no.png", "temp/hidden.gen5", "input/.gen5-0123456789abcdef.tmp"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).touch()
+        expected = ["b.gen5", "sub/deep/a.gen5", "x/UPPER.GEN5 [output]", "猫 [1].gen5 [output]"]
+        assert expected == listed() == sorted(list_files())
+        assert all(resolve_file(name).is_file() for name in listed())
+
+    def test_links(self, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """A link to a file inside is listed; one that leads out, a broken one, or a linked folder is not."""
+        outside = write(tmp_path_factory.mktemp("outside") / "x.gen5")
+        inside = write(folder / "input" / "a.gen5")
+        links = {"in": inside, "out": outside, "broken": folder / "gone", "up": folder / "output" / "z.gen5"}
+        write(links["up"])
+        for name, target in links.items():
+            (folder / "input" / f"{name}.gen5").symlink_to(target)
+        (folder / "input" / "folder").symlink_to(outside.parent)
+        (folder / "input" / "loop").symlink_to(folder / "input")
+        expected = ["a.gen5", "in.gen5", "z.gen5 [output]"]
+        assert expected == listed() == sorted(list_files())
+
+    def test_other_things(self, folder: Path) -> None:
+        """A folder and a FIFO that are named like files are none, and a FIFO does not stop the scan."""
+        write(folder / "input" / "folder.gen5" / "a.gen5")
+        os.mkfifo(folder / "input" / "fifo.gen5")
+        (folder / "input" / "link.gen5").symlink_to(folder / "input" / "fifo.gen5")
+        assert ["folder.gen5/a.gen5"] == listed()
+
+    def test_no_folders(self, folder: Path) -> None:
+        """Folders that are not there hold nothing."""
+        for kind in ("input", "output"):
+            (folder / kind).rmdir()
+        assert [] == listed()
+
+    def test_folder_that_may_not_be_read(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What may not be listed is left out, the others are not."""
+        for name in ("a.gen5", "secret/b.gen5", "z/c.gen5"):
+            write(folder / "input" / name)
+        refuse_to_list(monkeypatch, "secret")
+        assert ["a.gen5", "z/c.gen5"] == listed()
+
+    def test_one_folder_for_both(self, folder: Path) -> None:
+        """Where output/ is input/, each file is listed once."""
+        (folder / "output").rmdir()
+        (folder / "output").symlink_to(folder / "input")
+        write(folder / "input" / "a.gen5")
+        assert ["a.gen5"] == listed()
+
+    def test_roots_are_read_each_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The folders are those of ComfyUI now."""
+        write(folder / "elsewhere" / "output" / "a.gen5")
+        assert [] == listed()
+        monkeypatch.setenv("GEN5_FOLDER", str(folder / "elsewhere"))
+        assert ["a.gen5 [output]"] == listed()
+
+
+def refuse_to_list(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let folders of a name be unreadable, also for root."""
+    scandir: Callable[..., object] = os.scandir
+
+    def refusing(path: str) -> object:
+        if name in str(path):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+class TestChanges:
+    def test_unchanged_files_are_not_read(self, folder: Path, index: Index, reads: Reads) -> None:
+        """Each file is read once, the newest first."""
+        for number in range(3):
+            write(folder / "input" / f"{number}.gen5", mtime=1000 + number)
+        for _ in range(2):
+            scan(index, library_roots())
+        assert ["2.gen5", "1.gen5", "0.gen5"] == reads
+        assert sorted(reads) == indexed(index)
+
+    def test_new_file(self, folder: Path, index: Index, reads: Reads) -> None:
+        """A new file alone is read."""
+        write(folder / "input" / "a.gen5")
+        scan(index, library_roots())
+        write(folder / "output" / "sub" / "b.gen5")
+        scan(index, library_roots())
+        assert ["a.gen5", "sub/b.gen5 [output]"] == reads == indexed(index)
+
+    def test_replaced_by_one_of_the_same_size(self, folder: Path, index: Index) -> None:
+        """Another time of change, down to the nanosecond, is another file; so is another size."""
+        path = write(folder / "input" / "a.gen5", prompt="first")
+        os.utime(path, ns=(10**18, 10**18))
+        scan(index, library_roots())
+        size = path.stat().st_size
+        write(path, prompt="other")
+        path.write_bytes(path.read_bytes().ljust(size, b"\0")[:size])
+        os.utime(path, ns=(10**18, 10**18 + 1))
+        assert size == path.stat().st_size
+        scan(index, library_roots())
+        write(path, prompt="of another size")
+        os.utime(path, ns=(10**18, 10**18 + 1))
+        scan(index, library_roots())
+        assert ([], ["a.gen5"]) == (indexed(index, "first"), indexed(index, "another"))
+
+    def test_removed_and_renamed(self, folder: Path, index: Index, reads: Reads) -> None:
+        """What is gone is dropped; a renamed file is under its new name alone."""
+        for name in ("a.gen5", "b.gen5", "c.gen5"):
+            write(folder / "input" / name)
+        scan(index, library_roots())
+        (folder / "input" / "a.gen5").unlink()
+        (folder / "input" / "b.gen5").rename(folder / "input" / "B2.gen5")
+        reads.clear()
+        scan(index, library_roots())
+        assert (["B2.gen5", "c.gen5"], ["B2.gen5"]) == (indexed(index), reads)
+        shutil.rmtree(folder / "input")
+        scan(index, library_roots())
+        assert [] == indexed(index)
+
+    def test_half_written_file(self, folder: Path, index: Index) -> None:
+        """A file read while it is being copied is listed as cut, and as it is once it is whole."""
+        data = write(folder / "whole.gen5", prompt="a cat").read_bytes()
+        path = folder / "input" / "a.gen5"
+        path.write_bytes(data[:-10])
+        scan(index, library_roots())
+        [one] = index.page(library_roots(), "", 0, 9)[1]
+        assert "it was cut or is still being copied" in one.item["error"]
+        path.write_bytes(data)
+        scan(index, library_roots())
+        [one] = index.page(library_roots(), "cat", 0, 9)[1]
+        assert one.item["error"] is None
+
+    def test_vanishing_file(self, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that goes between listing and reading is left out."""
+        paths = [write(folder / "input" / name) for name in ("a.gen5", "b.gen5")]
+
+        def read(path: str, name: str, stamp: Stamp) -> Entry | None:
+            paths[1].unlink(missing_ok=True)
+            return read_entry(path, name, stamp)
+
+        monkeypatch.setattr(library_scan, "read_entry", read)
+        scan(index, library_roots())
+        assert ["a.gen5"] == indexed(index)
+
+    def test_file_that_may_not_be_read(self, folder: Path, index: Index, reads: Reads) -> None:
+        """One that may not be read is listed with the reason, and is read as soon as it may be."""
+        path = write(folder / "input" / "a.gen5", prompt="a cat")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            for _ in range(2):
+                scan(index, library_roots())
+        [one] = index.page(library_roots(), "", 0, 9)[1]
+        assert "Permission denied" == one.item["error"]
+        scan(index, library_roots())
+        scan(index, library_roots())
+        assert (["a.gen5"], ["a.gen5"] * 3) == (indexed(index, "cat"), reads)
+        assert path.exists()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
+    def test_name_that_is_no_text(self, folder: Path, index: Index) -> None:
+        """A name that is not UTF-8 is spelled out and says what to do; the other files are listed too."""
+        write(folder / "input" / "a.gen5")
+        os.rename(folder / "input" / "a.gen5", os.fsencode(folder / "input") + b"/\xff.gen5")
+        write(folder / "input" / "b.gen5")
+        for _ in range(2):
+            scan(index, library_roots())
+        told = {one.item["name"]: one.item["error"] for one in index.page(library_roots(), "", 0, 9)[1]}
+        assert {"b.gen5": None, "\\udcff.gen5": "its name is not UTF-8: rename it"} == told
+
+    @pytest.mark.parametrize("seconds", [-(10**9), 0, 2**33, 2**34])
+    def test_any_time_of_change(self, folder: Path, index: Index, reads: Reads, seconds: int) -> None:
+        """A time before 1970, or beyond what SQLite counts in nanoseconds, is one as well."""
+        path = write(folder / "input" / "a.gen5")
+        try:
+            os.utime(path, (seconds, seconds))
+        except OverflowError:
+            pytest.skip("this file system has no such time")
+        for _ in range(2):
+            scan(index, library_roots())
+        assert (["a.gen5"], 1) == (indexed(index), len(reads))
+
+
+class TestProgress:
+    def test_counts(self, folder: Path, index: Index) -> None:
+        """Progress counts what is read, out of what is to be read; pages grow with it, the newest first."""
+        data = write(folder / "one.gen5").read_bytes()
+        count = 2 * BATCH_FILES + 1
+        for number in range(count):
+            path = folder / "input" / f"{number:04}.gen5"
+            path.write_bytes(data)
+            os.utime(path, (number, number))
+        seen = []
+        scan(
+            index,
+            library_roots(),
+            lambda done, total: seen.append((done, total, index.count(library_roots()))),
+        )
+        assert [(done, count, done) for done in (0, BATCH_FILES, 2 * BATCH_FILES, count)] == seen
+        again: list[tuple[int, int]] = []
+        scan(index, library_roots(), lambda done, total: again.append((done, total)))
+        assert [(0, 0)] == again
+
+    def test_index_that_is_lost_meanwhile(self, folder: Path, index: Index) -> None:
+        """An index that is removed while a scan fills it has every file at the end all the same."""
+        data = write(folder / "one.gen5").read_bytes()
+        for number in range(BATCH_FILES + 1):
+            (folder / "input" / f"{number:04}.gen5").write_bytes(data)
+        lost: list[int] = []
+
+        def lose(done: int, total: int) -> None:
+            if done == BATCH_FILES and not lost:
+                lost.append(done)
+                index._path.unlink()
+
+        scan(index, library_roots(), lose)
+        assert BATCH_FILES + 1 == index.count(library_roots())
+
+    def test_file_that_another_process_adds(
+        self, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that another process makes and indexes while this one looks around is not dropped."""
+        scan(index, library_roots())
+
+        def walk_and_be_late(root: str, annotation: str) -> list[Found]:
+            found = list(walk(root, annotation))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(library_scan, "walk", walk)
+                write(folder / "input" / "late.gen5")
+                scan(index_of(folder), library_roots())
+            return found
+
+        monkeypatch.setattr(library_scan, "walk", walk_and_be_late)
+        scan(index, library_roots())
+        assert ["late.gen5"] == indexed(index)
+
+    def test_index_damaged_before(self, folder: Path, index: Index, reads: Reads) -> None:
+        """A damaged index is filled again."""
+        write(folder / "input" / "a.gen5")
+        scan(index, library_roots())
+        index._path.write_bytes(b"damaged" * 1000)
+        scan(index, library_roots())
+        assert (["a.gen5"], ["a.gen5"] * 2) == (indexed(index), reads)
+
+
+def _refuse(*_: object, **__: object) -> int:
+    raise PermissionError(13, "Permission denied")

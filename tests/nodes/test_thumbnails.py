@@ -1,0 +1,202 @@
+"""Small pictures: the size asked for, the colours of what is stored, whatever a latent's shape."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+import torch
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import ChunkNotFoundError, LimitError, MalformedChunkError
+from gen5pack.nodes import thumbnails
+from gen5pack.nodes.thumbnails import image_thumbnail, noise_thumbnail, picture_type
+from PIL import Image
+from runs import randn
+
+
+def stored(folder: Path, **facts: Any) -> gen5core.Gen5File:
+    """Return an open file written by the core alone; it is closed with the test's folder."""
+    return gen5core.open(gen5core.save(folder / "input" / "a.gen5", environment=None, hardware=None, **facts))
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """Return a picture's pixels, shape (H, W, C)."""
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (4, 3)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new(mode, size, "red").save(buffer, kind)
+    return buffer.getvalue()
+
+
+class TestImages:
+    """Stored images."""
+
+    @pytest.mark.parametrize(
+        ("shape", "size", "expected"),
+        [
+            ((40, 80, 3), 20, (10, 20)),
+            ((80, 40, 3), 20, (20, 10)),
+            ((40, 80, 4), 20, (10, 20)),
+            ((40, 80, 1), 20, (10, 20)),
+            ((4, 4, 3), 20, (4, 4)),
+            ((1, 300, 3), 20, (1, 20)),
+        ],
+    )
+    def test_longer_side(
+        self, folder: Path, shape: tuple[int, ...], size: int, expected: tuple[int, int]
+    ) -> None:
+        """The longer side is at most the size asked for, the proportions kept, nothing enlarged."""
+        with stored(folder, images=np.full(shape, 200, np.uint8)) as file:
+            data, content_type = image_thumbnail(file.images[0], size)
+        assert (expected, "image/webp") == (decoded(data).shape[:2], content_type)
+        assert abs(int(decoded(data)[0, 0, 0]) - 200) < 4
+
+    def test_one_large_image_at_a_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An image of many pixels, whatever META claims, waits until another is done; a small one does not."""
+        monkeypatch.setattr(thumbnails, "LARGE_PIXELS", 100)
+        lock, taken = MagicMock(), list[int]()
+        monkeypatch.setattr(thumbnails, "_LARGE", lock)
+        with stored(
+            folder, images=[np.zeros((10, 10, 3), np.uint8), np.zeros((11, 10, 3), np.uint8)]
+        ) as file:
+            for image in file.images:
+                monkeypatch.setattr(type(image), "facts", {"width": 1, "height": 1})
+                image_thumbnail(image, 8)
+                taken.append(lock.__enter__.call_count)
+        assert [0, 1] == taken
+
+    def test_png_where_pillow_has_no_webp(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Pillow that was built without WebP gives PNG."""
+        monkeypatch.setattr(thumbnails.features, "check", lambda name: False)
+        with stored(folder, images=np.full((8, 8, 3), 7, np.uint8)) as file:
+            data, content_type = image_thumbnail(file.images[0], 4)
+        assert ("image/png", [7] * 3) == (content_type, decoded(data)[0, 0].tolist())
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+    def test_type_is_read_off_the_bytes(self, kind: str) -> None:
+        """A stored image is sent as what it is."""
+        assert f"image/{kind.lower()}" == picture_type(encoded(kind))
+
+    @pytest.mark.parametrize("data", [b"", b"<script>", encoded("GIF"), encoded("PNG")[:20]])
+    def test_what_is_no_picture_is_not_sent(self, data: bytes) -> None:
+        """Bytes of another kind are an error: a browser must not be handed a page in a picture's place."""
+        with pytest.raises(MalformedChunkError, match="is not read as a PNG, JPEG or WebP"):
+            picture_type(data)
+
+
+class TestNoise:
+    """Latents as pictures."""
+
+    def test_values_are_colours(self, folder: Path) -> None:
+        """−3 is black, 0 the middle, 3 white; beyond is as at the end, NaN the middle."""
+        values = torch.tensor([[-3.0, 0.0, 3.0, 1.5, 99.0, -99.0, float("nan"), float("inf")]] * 4)
+        with stored(folder, latents={"initial_noise": values.reshape(1, 4, 1, 8)}) as file:
+            pixels = decoded(noise_thumbnail(file.latents["initial_noise"], 0, 8))
+        assert (1, 8, 3) == pixels.shape
+        assert [0, 128, 255, 191, 255, 0, 128, 255] == pixels[0, :, 0].tolist()
+
+    def test_channels_are_red_green_blue(self, folder: Path) -> None:
+        """The first three channels are the three colours."""
+        values = torch.zeros(1, 4, 1, 1)
+        values[0, :3, 0, 0] = torch.tensor([3.0, 0.0, -3.0])
+        with stored(folder, latents={"a": values}) as file:
+            assert [255, 128, 0] == decoded(noise_thumbnail(file.latents["a"], 0, 1))[0, 0].tolist()
+
+    @pytest.mark.parametrize(
+        ("name", "shape", "expected"),
+        [
+            ("initial_noise", (2, 4, 8, 16), (8, 16, 3)),
+            ("initial_noise", (2, 16, 5, 8, 16), (8, 16, 3)),
+            ("initial_noise", (2, 2, 8, 16), (8, 16, 1)),
+            ("noise_mask", (2, 8, 16), (8, 16, 1)),
+            ("noise_mask", (2, 1, 8, 16), (8, 16, 1)),
+            ("step_noise", (7, 2, 4, 8, 16), (8, 16, 3)),
+            ("step_noise.1", (7, 2, 16, 5, 8, 16), (8, 16, 3)),
+            ("audio", (8, 16), (8, 16, 1)),
+            ("line", (16,), (1, 16, 1)),
+            ("one", (), (16, 16, 1)),
+            ("deep", (1, 4, 2, 2, 8, 16), (8, 16, 3)),
+        ],
+    )
+    @pytest.mark.parametrize("half", [False, True])
+    def test_shapes(
+        self, folder: Path, name: str, shape: tuple[int, ...], expected: tuple[int, ...], half: bool
+    ) -> None:
+        """Images, videos, masks, audio and step noise are shown, each as one picture with a longer side of size."""
+        with stored(folder, latents={name: randn(*shape).half() if half else randn(*shape)}) as file:
+            pixels = decoded(noise_thumbnail(file.latents[name], 0, 16))
+        assert expected == pixels.shape
+
+    def test_the_image_asked_for(self, folder: Path) -> None:
+        """Each image of a batch is shown by its number, of a video its first frame, of step noise the first draw."""
+        values = torch.zeros(2, 3, 2, 1, 1)
+        values[1, :, 0] = 3.0
+        with stored(folder, latents={"a": values, "step_noise": values.reshape(2, 2, 3, 1, 1)}) as file:
+            first, second = (decoded(noise_thumbnail(file.latents["a"], index, 1)) for index in (0, 1))
+            draw = decoded(noise_thumbnail(file.latents["step_noise"], 0, 1))
+        assert ([128] * 3, [255] * 3, [128] * 3) == (
+            first[0, 0].tolist(),
+            second[0, 0].tolist(),
+            draw[0, 0].tolist(),
+        )
+
+    def test_nested(self, folder: Path) -> None:
+        """Of a nested latent the first part is shown."""
+        with stored(folder, latents={"a": [randn(1, 3, 4, 8), randn(1, 5)]}) as file:
+            assert (8, 16, 3) == decoded(noise_thumbnail(file.latents["a"], 0, 16)).shape
+
+    @pytest.mark.parametrize(
+        ("shape", "size", "expected"),
+        [
+            ((4, 8), 128, (64, 128)),
+            ((256, 128), 64, (64, 32)),
+            ((3, 1000), 10, (1, 10)),
+            ((7, 5), 10, (10, 7)),
+        ],
+    )
+    def test_size(self, folder: Path, shape: tuple[int, int], size: int, expected: tuple[int, int]) -> None:
+        """The longer side is the size asked for, no value mixed with its neighbours."""
+        with stored(folder, latents={"a": torch.full((1, 4, *shape), 3.0)}) as file:
+            pixels = decoded(noise_thumbnail(file.latents["a"], 0, size))
+        assert (expected, {255}) == (pixels.shape[:2], set(pixels.ravel().tolist()))
+
+    @pytest.mark.parametrize(
+        ("shape", "index", "message"),
+        [
+            ((2, 4, 8, 8), 2, "latent 'a' holds 2, there is no number 2"),
+            ((8, 8), 9, "latent 'a' holds 8, there is no number 9"),
+            ((0, 4, 8, 8), 0, "latent 'a' holds 0, there is no number 0"),
+            ((1, 4, 0, 8), 0, "latent 'a' has no values to show"),
+        ],
+    )
+    def test_no_such_image(self, folder: Path, shape: tuple[int, ...], index: int, message: str) -> None:
+        """A number beyond the batch, and an empty latent, are told."""
+        with (
+            stored(folder, latents={"a": torch.zeros(shape)}) as file,
+            pytest.raises(ChunkNotFoundError, match=f"^{message}$"),
+        ):
+            noise_thumbnail(file.latents["a"], index, 8)
+
+    def test_no_more_is_computed_than_is_shown(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a large latent the values that are shown are picked first: all of them take several times its memory."""
+        shapes, nan_to_num = [], np.nan_to_num
+        monkeypatch.setattr(np, "nan_to_num", lambda x, **options: shapes.append(x.shape) or nan_to_num(x))
+        with stored(folder, latents={"a": torch.zeros(1, 4, 64, 32)}) as file:
+            noise_thumbnail(file.latents["a"], 0, 8)
+        assert [(8, 4, 3)] == shapes
+
+    def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A latent beyond the limit is not read for a picture."""
+        monkeypatch.setattr(thumbnails, "MAX_LATENT_BYTES", 15)
+        with (
+            stored(folder, latents={"a": torch.zeros(1, 4, 1, 1)}) as file,
+            pytest.raises(LimitError, match="latent 'a' takes 16 bytes, the limit is 15"),
+        ):
+            noise_thumbnail(file.latents["a"], 0, 8)
