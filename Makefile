@@ -4,24 +4,35 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check bench fuzz corpus comfyui test-comfyui clean
+.PHONY: demo test check bench fuzz corpus comfyui test-comfyui test-browser web-lint web-test clean
 
 demo: $(VENV)/.demo ## the main job, through the node classes and through a ComfyUI where one is found
 	$(BIN)/python scripts/demo.py $(ARGS)
 
-test: $(VENV)/.dev ## everything that needs no ComfyUI
+test: $(VENV)/.dev web-test ## everything that needs no ComfyUI
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## ruff and mypy
+check: $(VENV)/.dev web-lint ## ruff, mypy and eslint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+web-lint web-test: ## eslint and vitest on web/, where Node is found
+	@if node -e '[a, b] = process.versions.node.split("."); process.exit(100 * a + +b < 2019 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory node_modules/.installed && npm run --silent $(@:web-%=%); \
+	else \
+		echo "NOT CHECKED: web/ with $@, which needs npm and Node 20.19 or later"; \
+	fi
 
 comfyui: ## an installed ComfyUI with this pack linked in; ARGS="--port 8189 --cpu"
 	$(PYTHON) scripts/comfyui.py $(ARGS)
 
 test-comfyui: $(VENV)/.dev ## a real server for each ComfyUI in COMFYUI_PATH, or ~/ComfyUI*
 	$(BIN)/python -m pytest tests/comfyui
+
+test-browser: $(VENV)/.browser ## Chromium before the newest ComfyUI, on two frontends; ARGS="--frontend 1.58.1 -k open"
+	-$(BIN)/python scripts/comfyui_frontends.py
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 bench: $(VENV)/.dev ## ratios against peers, in one run
 	$(BIN)/python benchmarks/run.py
@@ -33,7 +44,12 @@ corpus: $(VENV)/.dev ## make tests/corpus/invalid again
 	$(BIN)/python scripts/make_corpus.py
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build node_modules *.egg-info
+
+# package.json puts WebAssembly in the place of esbuild and rollup, so that one lock file serves every platform.
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +62,10 @@ $(VENV)/.demo: $(VENV)/.run
 
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	$(PIP) --editable '.[dev,browser]'
 	touch $@
 
 $(VENV)/.fuzz: $(VENV)/.dev

@@ -1,0 +1,208 @@
+"""Replay in one click: from a sampler's menu, by a drop, by key; sampled again bit for bit; undone in one step."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from comfyui.graph import Graph, Settings
+from comfyui.graphs import sampler_custom_advanced, txt2img
+from comfyui.results import digests
+from comfyui.roundtrip import OTHER_SEED, Saved, save
+
+from .files import make_gen5
+from .graphs import (
+    choose,
+    differences,
+    enter_subgraph_of,
+    fit_view,
+    inner_nodes,
+    open_node_menu,
+    open_workflow,
+    overlapping,
+    serialized,
+    undo,
+)
+from .pages import (
+    CANVAS_POINT,
+    drop_bytes,
+    drop_file,
+    nodes,
+    point_on_node,
+    run_page,
+    tab_name,
+    wait_for_node,
+    wait_until,
+    wait_until_ready,
+)
+
+ENTRY = "Start from stored noise"
+
+
+BUILDERS = {"KSampler": txt2img, "SamplerCustomAdvanced": sampler_custom_advanced}
+
+
+@pytest.fixture
+def node_type() -> str:
+    """The sampler's class; a test may name others."""
+    return "KSampler"
+
+
+@pytest.fixture
+def saved(server, node_type) -> Saved:
+    """A file that was sampled and saved before the page was opened."""
+    return saved_file(server, node_type, sampler_name="euler_ancestral")
+
+
+def saved_file(server, node_type="KSampler", **settings) -> Saved:
+    """Sample and save; return the file."""
+    [saved] = save(server, BUILDERS[node_type](Settings(**settings)), filename_prefix="replay/x")
+    return saved
+
+
+def other_run(saved: Saved) -> tuple[Graph, str]:
+    """Return the graph under another seed with a digest of its result, and the digest's node."""
+    graph = saved.graph.copy()
+    graph.reseed(OTHER_SEED)
+    return graph, graph.digest()
+
+
+def result_of(page, digest: str) -> list[str]:
+    """Queue the page's graph and return the digests of its result."""
+    return digests(run_page(page)["outputs"][digest]["digest"])
+
+
+def sampler_of(page, node_type="KSampler"):
+    [node] = inner_nodes(page, node_type)
+    return node
+
+
+@pytest.mark.parametrize("node_type", BUILDERS)
+def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
+    """The graph under another seed gives the stored result, nothing is covered, and one undo takes it all back."""
+    graph, digest = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    assert saved.digests != result_of(page, digest)
+    before = serialized(page)
+    sampler = sampler_of(page, node_type)["id"]
+    chosen = open_node_menu(page, sampler, ENTRY, saved.annotated)
+    shot(f"replay-menu-{node_type}")
+    choose(page, chosen)
+    [loader], [replay] = inner_nodes(page, "Gen5Load"), inner_nodes(page, "Gen5Replay")
+    assert saved.annotated == loader["widgets"]["file"]
+    assert "Gen5Load.gen5" == replay["inputs"]["gen5"]
+    assert "TestModel.MODEL" == replay["inputs"]["model"]
+    assert "Gen5Replay.latent" == sampler_of(page, node_type)["inputs"]["latent_image"]
+    fit_view(page)
+    shot(f"replay-started-{node_type}")
+    assert [] == overlapping(page, renderer)
+    page.mouse.click(*CANVAS_POINT)  # a click notes what has changed by itself, if anything, for undo
+    undo(page)
+    assert "" == "\n".join(differences(before, serialized(page)))
+    choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
+    assert saved.digests == result_of(page, digest)
+
+
+def test_inside_a_subgraph(server, saved, page, shot):
+    """The nodes go into the sampler's own graph, take the subgraph's model, and one undo takes them out."""
+    graph, digest = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    enter_subgraph_of(page, sampler_of(page)["id"])
+    before = serialized(page)
+    sampler = sampler_of(page)["id"]
+    choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
+    [replay] = inner_nodes(page, "Gen5Replay")
+    assert "outside." == replay["inputs"]["model"]
+    fit_view(page)
+    shot("replay-subgraph")
+    assert saved.digests == result_of(page, digest)
+    undo(page)
+    assert "" == "\n".join(differences(before, serialized(page)))
+
+
+def test_a_file_dropped_on_a_sampler(server, saved, page, renderer, shot):
+    """It is copied into input/, and the sampler starts from it."""
+    graph, digest = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    before = serialized(page)
+    drop_file(page, saved.path, at=point_on_node(page, sampler_of(page)["id"]))
+    wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
+    [loader] = inner_nodes(page, "Gen5Load")
+    assert saved.path.read_bytes() == (server.input / loader["widgets"]["file"]).read_bytes()
+    fit_view(page)
+    shot("replay-dropped")
+    assert [] == overlapping(page, renderer)
+    assert saved.digests == result_of(page, digest)
+    undo(page)
+    assert "" == "\n".join(differences(before, serialized(page)))
+
+
+def test_other_files_dropped_on_a_sampler_go_on(server, saved, page):
+    """A workflow dropped there opens as it does elsewhere."""
+    graph, _ = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    workflow = {"nodes": [], "links": [], "groups": [], "version": 0.4}
+    at = point_on_node(page, sampler_of(page)["id"])
+    drop_bytes(page, "another.json", json.dumps(workflow).encode(), mime="application/json", at=at)
+    wait_until(lambda: "another" == tab_name(page), "the dropped workflow", page)
+    assert [] == nodes(page)
+
+
+def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
+    """Dropped on the canvas its workflow opens; Shift+G then starts the sampler from the file's own noise."""
+    path = make_gen5(server, txt2img(Settings(sampler_name="euler_ancestral")), prefix="replay/own")
+    drop_file(page, path)
+    sampler = wait_for_node(page, "KSampler")
+    page.wait_for_timeout(1000)
+    page.mouse.click(*CANVAS_POINT)
+    page.keyboard.press("Shift+G")
+    wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
+    [loader] = inner_nodes(page, "Gen5Load")
+    assert path.name == loader["widgets"]["file"]
+    fit_view(page)
+    shot("replay-own-workflow")
+    undo(page)
+    assert [] == inner_nodes(page, "Gen5Replay")
+    assert sampler["id"] == sampler_of(page)["id"]
+
+
+def test_a_file_that_is_asked_for(server, saved, page):
+    """The canvas menu's entry asks for a file where none was opened, and takes the last sampler."""
+    graph, _ = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    page.mouse.click(*CANVAS_POINT, button="right")
+    with page.expect_file_chooser() as asked:
+        page.get_by_text("Gen5: Start from stored noise", exact=True).last.click()
+    asked.value.set_files(saved.path)
+    wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
+    assert "Gen5Replay.model" == sampler_of(page)["inputs"]["model"]
+
+
+def test_another_file_for_the_same_sampler(server, saved, page):
+    """A second start changes the file alone, and one undo brings the first file back."""
+    other = saved_file(server, seed=99)
+    page.reload()
+    wait_until_ready(page)
+    graph, _ = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    sampler = sampler_of(page)["id"]
+    choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
+    fit_view(page)
+    before = serialized(page)
+    choose(page, open_node_menu(page, sampler, ENTRY, other.annotated))
+    assert [other.annotated] == [node["widgets"]["file"] for node in inner_nodes(page, "Gen5Load")]
+    assert 1 == len(inner_nodes(page, "Gen5Replay"))
+    undo(page)
+    assert "" == "\n".join(differences(before, serialized(page)))
+
+
+def test_a_file_that_is_none(server, saved, page, tmp_path):
+    """A damaged file on a sampler is loaded as chosen; the node and the run say what is wrong with it."""
+    graph, _ = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    damaged = tmp_path / "damaged.gen5"
+    damaged.write_bytes(saved.path.read_bytes()[:100])
+    drop_file(page, damaged, at=point_on_node(page, sampler_of(page)["id"]))
+    wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
+    history = run_page(page)
+    assert "error" == history["status"]["status_str"]

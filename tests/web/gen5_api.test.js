@@ -1,0 +1,157 @@
+import { beforeEach, describe, expect, test, vi } from "vitest"
+import { api } from "../../scripts/api.js"
+import {
+  Gen5Error,
+  facts,
+  imageUrl,
+  listLibrary,
+  noiseUrl,
+  readFile,
+  upload,
+  verify,
+  workflow,
+} from "../../web/gen5_api.js"
+import { gen5File } from "./gen5_files.js"
+import { answerWith, resetApi } from "./stubs/api.js"
+
+const NAME = "sub/a b&c.gen5 [output]"
+const QUERY = "name=sub%2Fa+b%26c.gen5+%5Boutput%5D"
+
+beforeEach(resetApi)
+
+async function errorOf(promise) {
+  const error = await promise.catch((caught) => caught)
+  expect(error).toBeInstanceOf(Gen5Error)
+  return [error.status, error.message]
+}
+
+function streamOf(...parts) {
+  const encoder = new TextEncoder()
+  const body = new ReadableStream({
+    start(controller) {
+      for (const part of parts) controller.enqueue(typeof part === "string" ? encoder.encode(part) : part)
+      controller.close()
+    },
+  })
+  api.answer = () => new Response(body)
+}
+
+describe("readFile", () => {
+  test("posts header and tail as bytes and returns the answer", async () => {
+    answerWith({ root: "ab", workflow: null })
+    expect(await readFile(gen5File({ chunks: [1, 2], tail: [5, 6] }))).toEqual({ root: "ab", workflow: null })
+    const [asked] = api.requests
+    expect(asked.route).toBe("/gen5/read")
+    expect(asked.method).toBe("POST")
+    expect(asked.headers).toEqual({ "Content-Type": "application/octet-stream" })
+    expect([...asked.body.slice(32)]).toEqual([5, 6])
+  })
+
+  test("posts nothing of a file of another kind", async () => {
+    expect(await errorOf(readFile(new File(["PNG"], "x.gen5")))).toEqual([
+      0,
+      "x.gen5 is not a GEN5 file: it does not begin with GEN5",
+    ])
+    expect(api.requests).toEqual([])
+  })
+})
+
+describe("errors", () => {
+  test("bear the server's message and status", async () => {
+    answerWith({ error: "META: seal is wrong" }, 422)
+    expect(await errorOf(facts(NAME))).toEqual([422, "META: seal is wrong"])
+  })
+
+  test("tell the status where the answer is not the extension's", async () => {
+    api.answer = () => new Response("<h1>502</h1>", { status: 502, statusText: "Bad Gateway" })
+    expect(await errorOf(facts(NAME))).toEqual([502, "ComfyUI answered 502 Bad Gateway"])
+  })
+
+  test("tell that there was no answer", async () => {
+    api.answer = () => {
+      throw new TypeError("Failed to fetch")
+    }
+    expect(await errorOf(facts(NAME))).toEqual([0, "ComfyUI does not answer: Failed to fetch"])
+  })
+
+  test("tell of an answer that is no JSON", async () => {
+    api.answer = () => new Response("ok")
+    const [status, message] = await errorOf(facts(NAME))
+    expect(status).toBe(200)
+    expect(message).toMatch(/^ComfyUI's answer is not JSON: /)
+  })
+})
+
+describe("addresses", () => {
+  test("name the file as Load Gen5 does", async () => {
+    answerWith({})
+    await facts(NAME)
+    await workflow(NAME)
+    expect(api.requests.map(({ route }) => route)).toEqual([`/gen5/file?${QUERY}`, `/gen5/workflow?${QUERY}`])
+    expect(imageUrl(NAME)).toBe(`/api/gen5/image?${QUERY}&index=0`)
+    expect(imageUrl(NAME, { index: 2, size: 256, root: "ab" })).toBe(`/api/gen5/image?${QUERY}&index=2&size=256&root=ab`)
+    expect(noiseUrl(NAME, { latent: "initial_noise.1", size: 128 })).toBe(
+      `/api/gen5/noise?${QUERY}&latent=initial_noise.1&index=0&size=128`,
+    )
+  })
+
+  test("ask for one page of the library", async () => {
+    answerWith({ total: 0 })
+    await listLibrary({ query: "a lighthouse", offset: 60, refresh: true })
+    await listLibrary()
+    expect(api.requests.map(({ route }) => route)).toEqual([
+      "/gen5/library?query=a+lighthouse&offset=60&limit=60&refresh=1",
+      "/gen5/library?query=&offset=0&limit=60&refresh=0",
+    ])
+  })
+})
+
+describe("verify", () => {
+  const REPORT = { checked_bytes: 9, chunk_count: 2, notes: [], sealed: true }
+
+  test("tells the progress and returns the report, however the lines are cut", async () => {
+    const text = new TextEncoder().encode(`{"done":1,"total":9}\n{"done":9,"total":9}\n{"report":${JSON.stringify(REPORT)}}\n`)
+    streamOf(text.slice(0, 7), text.slice(7, 30), text.slice(30))
+    const steps = vi.fn()
+    expect(await verify(NAME, steps)).toEqual(REPORT)
+    expect(steps.mock.calls).toEqual([[{ done: 1, total: 9 }], [{ done: 9, total: 9 }]])
+  })
+
+  test("reads a last line without an end", async () => {
+    streamOf(`{"report":${JSON.stringify(REPORT)}}`)
+    expect(await verify(NAME)).toEqual(REPORT)
+  })
+
+  test("raises the server's message for a damaged file", async () => {
+    streamOf('{"done":1,"total":9}\n', '{"error":"chunk 2: sha256 differs"}\n')
+    expect(await errorOf(verify(NAME))).toEqual([200, "chunk 2: sha256 differs"])
+  })
+
+  test("raises where the answer breaks off", async () => {
+    streamOf('{"done":1,"total":9}\n')
+    expect(await errorOf(verify(NAME))).toEqual([0, `The check of ${NAME} ended before its report`])
+  })
+
+  test("passes on that it was given up", async () => {
+    const signal = AbortSignal.abort()
+    api.answer = () => {
+      throw new DOMException("given up", "AbortError")
+    }
+    await expect(verify(NAME, undefined, { signal })).rejects.toThrow("given up")
+    expect(api.requests[0].signal).toBe(signal)
+  })
+})
+
+describe("upload", () => {
+  test("sends the file as ComfyUI's own upload does and returns its name there", async () => {
+    answerWith({ name: "a (1).gen5", subfolder: "", type: "input" })
+    expect(await upload(new File(["x"], "a.gen5"))).toBe("a (1).gen5")
+    const [{ route, method, body }] = api.requests
+    expect([route, method, body.get("type"), body.get("image").name]).toEqual(["/upload/image", "POST", "input", "a.gen5"])
+  })
+
+  test("names the folder that it lies in", async () => {
+    answerWith({ name: "a.gen5", subfolder: "in/here", type: "input" })
+    expect(await upload(new File(["x"], "a.gen5"))).toBe("in/here/a.gen5")
+  })
+})

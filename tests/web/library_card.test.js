@@ -1,0 +1,80 @@
+import { beforeEach, describe, expect, test } from "vitest"
+import { createCard } from "../../web/library/card.js"
+
+const HOSTILE = "<img src=x onerror=\"window.hacked = true\"><script>window.hacked = true</script>"
+
+function item(changes = {}) {
+  return {
+    name: "gen5/ComfyUI_00001_.gen5 [output]",
+    size_bytes: 1000,
+    mtime: Date.now() / 1000 - 7200,
+    date: null,
+    seed: "18446744073709551615",
+    steps: 20,
+    cfg: 7,
+    sampler: "euler",
+    scheduler: "normal",
+    width: 512,
+    height: 512,
+    prompt: "a cat",
+    model_name: "a.safetensors",
+    tags: ["cat", "night"],
+    noise_source: "recorded",
+    images: 1,
+    latents: 2,
+    sealed: true,
+    drift_count: 0,
+    error: null,
+    ...changes,
+  }
+}
+
+describe("createCard", () => {
+  beforeEach(() => document.body.replaceChildren())
+
+  test("tells name, age, prompt, seed, sampler, model and tags", () => {
+    const text = createCard(item()).element.textContent
+    for (const part of ["ComfyUI_00001_.gen5", "2 hours ago", "a cat", "seed 18446744073709551615", "euler", "a.safetensors", "night"]) {
+      expect(text).toContain(part)
+    }
+  })
+
+  test("a file in output/ needs no folder, one in input/ says so", () => {
+    expect(createCard(item()).element.textContent).not.toContain("output")
+    expect(createCard(item({ name: "a.gen5" })).element.textContent).toContain("input")
+  })
+
+  test("drifts are counted", () => {
+    expect(createCard(item({ drift_count: 3 })).element.textContent).toContain("3 drifts")
+    expect(createCard(item({ drift_count: 1 })).element.textContent).toContain("1 drift")
+    expect(createCard(item({ drift_count: null })).element.textContent).not.toContain("drift")
+  })
+
+  test("a damaged file is listed with its message", () => {
+    const damaged = createCard(item({ error: "META is cut short", prompt: null, seed: null }))
+    expect(damaged.element.textContent).toContain("damaged")
+    expect(damaged.element.textContent).toContain("META is cut short")
+    damaged.showPicture()
+    expect(damaged.element.querySelector("img")).toBeNull()
+  })
+
+  test("a file without facts is listed too", () => {
+    const bare = { prompt: null, seed: null, sampler: null, model_name: null, tags: null, images: 0, latents: 0 }
+    expect(createCard(item(bare)).element.textContent).toContain("No prompt")
+  })
+
+  test("what a file says is text, never markup", () => {
+    const hostile = item({ name: `${HOSTILE}.gen5`, prompt: HOSTILE, tags: [HOSTILE], model_name: HOSTILE, sampler: HOSTILE })
+    const card = createCard(hostile)
+    document.body.append(card.element)
+    expect(card.element.querySelectorAll("img, script")).toHaveLength(0)
+    expect(card.element.textContent).toContain(HOSTILE)
+    const damaged = createCard(item({ error: HOSTILE }))
+    expect(damaged.element.querySelectorAll("img, script")).toHaveLength(0)
+    expect(window.hacked).toBeUndefined()
+  })
+
+  test("what is not there yet is a grey row", () => {
+    expect(createCard(undefined).element.getAttribute("aria-label")).toBe("Loading")
+  })
+})

@@ -1,0 +1,347 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { loadNode } from "../../web/load_node.js"
+import { fakeNode, fileFacts, loaderWidgets, storedValues } from "./fake_node.js"
+import { answerWith, api, resetApi } from "./stubs/api.js"
+import { app, resetApp } from "./stubs/app.js"
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  resetApp()
+  resetApi()
+  answerWith(fileFacts())
+  app.canvas.setDirty = () => {}
+  document.body.replaceChildren()
+})
+
+afterEach(() => vi.useRealTimers())
+
+function loader(options) {
+  const node = fakeNode("Gen5Load", loaderWidgets(options))
+  loadNode.nodeCreated(node)
+  return node
+}
+
+function widget(node, name) {
+  return node.widgets.find((one) => one.name === name)
+}
+
+async function settle(milliseconds = 100) {
+  await vi.advanceTimersByTimeAsync(milliseconds)
+}
+
+async function choose(node, name, value) {
+  widget(node, name).value = value
+  widget(node, name).callback(value)
+  await settle()
+}
+
+function text() {
+  return document.querySelector(".gen5-node-panel").textContent
+}
+
+function button(name) {
+  return [...document.querySelectorAll("button")].find((one) => (one.ariaLabel ?? one.textContent) === name)
+}
+
+function dropped(...files) {
+  return { dataTransfer: { files, items: files.map(() => ({ kind: "file" })) } }
+}
+
+describe("widgets", () => {
+  test("button and panel are in no workflow", () => {
+    const node = loader()
+    expect(storedValues(node)).toEqual(["a.gen5", "warn", -1])
+    expect(node.widgets.map(({ name }) => name)).toEqual(["file", "on_drift", "batch_index", "upload_gen5", "gen5_file"])
+    expect(widget(node, "upload_gen5").options.serialize).toBe(false)
+  })
+
+  test("a callback that was there before is called as well", async () => {
+    const node = fakeNode("Gen5Load", loaderWidgets())
+    const callback = (widget(node, "file").callback = vi.fn(() => "kept"))
+    loadNode.nodeCreated(node)
+    expect(widget(node, "file").callback("b.gen5", 1)).toBe("kept")
+    expect(callback).toHaveBeenCalledWith("b.gen5", 1)
+  })
+
+  test("other nodes are left alone", () => {
+    const node = fakeNode("LoadImage", [])
+    loadNode.nodeCreated(node)
+    expect(node.widgets).toEqual([])
+  })
+})
+
+describe("Gen5.Drift.Default", () => {
+  beforeEach(() => {
+    app.extensionManager.setting.get = (id) => (id === "Gen5.Drift.Default" ? "error" : undefined)
+  })
+
+  test("is what a node that a person adds starts with", () => {
+    expect(widget(loader(), "on_drift").value).toBe("error")
+  })
+
+  test("does not touch a node that a workflow brings", () => {
+    app.configuringGraph = true
+    expect(widget(loader(), "on_drift").value).toBe("warn")
+  })
+
+  test("a value that the node does not know is left out", () => {
+    app.extensionManager.setting.get = () => "explode"
+    expect(widget(loader(), "on_drift").value).toBe("warn")
+  })
+})
+
+describe("upload", () => {
+  const file = new File(["x"], "new.gen5")
+
+  beforeEach(() => {
+    api.answer = (route) =>
+      new Response(JSON.stringify(route === "/upload/image" ? { name: "new (1).gen5", subfolder: "" } : fileFacts()))
+  })
+
+  test("a dropped file is uploaded, listed and chosen", async () => {
+    const node = loader()
+    expect(node.onDragOver(dropped(file))).toBe(true)
+    expect(node.onDragDrop(dropped(file))).toBe(true)
+    await settle()
+    expect(widget(node, "file").value).toBe("new (1).gen5")
+    expect(widget(node, "file").options.values).toContain("new (1).gen5")
+    expect(api.requests.filter(({ route }) => route === "/upload/image")).toHaveLength(1)
+    expect(api.requests.at(-1).route).toBe("/gen5/file?name=new+%281%29.gen5")
+  })
+
+  test("of several the first is chosen, all are listed", async () => {
+    const names = ["one.gen5", "two.gen5"]
+    api.answer = (route) =>
+      new Response(JSON.stringify(route === "/upload/image" ? { name: names.shift(), subfolder: "" } : fileFacts()))
+    const node = loader()
+    node.onDragDrop(dropped(new File([], "one.gen5"), new File([], "two.gen5")))
+    await settle()
+    expect(widget(node, "file").value).toBe("one.gen5")
+    expect(widget(node, "file").options.values).toEqual(expect.arrayContaining(["one.gen5", "two.gen5"]))
+  })
+
+  test("any other drop goes on to the canvas", () => {
+    const node = loader()
+    expect(node.onDragDrop(dropped(new File([], "workflow.json")))).toBe(false)
+    expect(node.onDragOver({ dataTransfer: { items: [{ kind: "string" }], files: [] } })).toBe(false)
+  })
+
+  test("a drop on the panel is handed to the node", () => {
+    const node = loader()
+    document.querySelector(".gen5-node-panel").dispatchEvent(new Event("drop", { bubbles: true }))
+    expect(app.dragOverNode).toBe(node)
+  })
+
+  test("what fails is told, and the node keeps its file", async () => {
+    api.answer = (route) =>
+      route === "/upload/image" ? new Response('{"error": "the disk is full"}', { status: 507 }) : new Response("{}", { status: 404 })
+    const node = loader()
+    node.onDragDrop(dropped(file))
+    await settle()
+    expect(widget(node, "file").value).toBe("a.gen5")
+    expect(app.toasts[0]).toMatchObject({ severity: "error", detail: "the disk is full" })
+  })
+})
+
+describe("the panel", () => {
+  test("tells seed, sampler, size, noise, seal and drift", async () => {
+    loader()
+    await settle()
+    for (const part of ["Seed 18446744073709551615", "euler / normal, 20 steps, cfg 7", "512 × 768, 3 pictures, 3.1 MB"]) {
+      expect(text()).toContain(part)
+    }
+    for (const part of ["recorded while sampling", "Sealed", "No drift", "1 of 3"]) expect(text()).toContain(part)
+    expect(document.querySelector(".gen5-picture img").alt).toBe("Stored picture 1 of 3, 512 × 768")
+    expect(document.querySelector(".gen5-noise").alt).toBe("Starting noise")
+  })
+
+  test("drifts are counted", async () => {
+    answerWith(fileFacts({ drifts: [{ component: "numpy", stored: "1", current: "2", kind: "differs" }] }))
+    loader()
+    await settle()
+    expect(button("1 drift")).toBeDefined()
+  })
+
+  test("a file without an environment has no drift badge", async () => {
+    answerWith(fileFacts({ environment: [] }))
+    loader()
+    await settle()
+    expect(text()).not.toContain("drift")
+  })
+
+  test("a file without pictures and noise", async () => {
+    answerWith(fileFacts({ images: [], latents: [], noise_source: "none", reason: "no sampler was found" }))
+    loader()
+    await settle()
+    expect(document.querySelector("img")).toBeNull()
+    expect(text()).toContain("No picture is stored.")
+    expect(text()).toContain("Starting noise: none: no sampler was found")
+  })
+
+  test("pictures one after the other, by buttons and arrow keys, each with its noise", async () => {
+    loader()
+    await settle()
+    const shown = () => document.querySelector("figcaption span").textContent
+    button("Next picture").click()
+    expect(shown()).toBe("2 of 3")
+    expect(document.querySelector(".gen5-noise").src).toContain("index=1")
+    const figure = document.querySelector("figure")
+    const key = (name) => figure.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }))
+    const outside = vi.fn()
+    document.body.addEventListener("keydown", outside, { once: true })
+    key("ArrowRight")
+    key("ArrowRight")
+    expect(shown()).toBe("1 of 3")
+    key("ArrowLeft")
+    expect(shown()).toBe("3 of 3")
+    expect(outside).not.toHaveBeenCalled()
+  })
+
+  test("batch_index shows its own picture, without buttons", async () => {
+    const node = loader()
+    await settle()
+    await choose(node, "batch_index", 2)
+    expect(document.querySelector(".gen5-picture img").alt).toBe("Stored picture 3 of 3, 512 × 768")
+    expect(button("Next picture")).toBeUndefined()
+    await choose(node, "batch_index", 3)
+    expect(text()).toContain("batch_index is 3, the file holds 3 pictures: 0 to 2, or −1 for all.")
+  })
+
+  test("text of files is never markup", async () => {
+    answerWith(fileFacts({ sampler: "<b>bold</b>", reason: "<i>", noise_source: "none" }))
+    loader()
+    await settle()
+    expect(document.querySelector("b, i")).toBeNull()
+  })
+})
+
+describe("asking the server", () => {
+  test("once for what is set in one go", async () => {
+    const node = loader()
+    node.onConfigure({})
+    widget(node, "file").callback("a.gen5")
+    await settle()
+    expect(api.requests.map(({ route }) => route)).toEqual(["/gen5/file?name=a.gen5"])
+  })
+
+  test("an answer that a later question has overtaken is dropped", async () => {
+    const answers = {}
+    api.answer = (route) => new Promise((resolve) => (answers[route] = resolve))
+    const node = loader()
+    await settle()
+    await choose(node, "file", "b.gen5")
+    answers["/gen5/file?name=b.gen5"](new Response(JSON.stringify(fileFacts({ seed: "2" }))))
+    await settle()
+    answers["/gen5/file?name=a.gen5"](new Response(JSON.stringify(fileFacts({ seed: "1" }))))
+    await settle()
+    expect(text()).toContain("Seed 2")
+  })
+
+  test("what is wrong with the file is told in the server's words", async () => {
+    answerWith({ error: "META at offset 9: its digest differs" }, 422)
+    loader()
+    await settle()
+    expect(document.querySelector("[role=alert]").textContent).toBe("a.gen5: META at offset 9: its digest differs")
+  })
+
+  test("a file that is gone is taken off the list, one that is new is put on it", async () => {
+    const node = loader({ file: "new.gen5" })
+    node.onConfigure({})
+    expect(widget(node, "file").options.values).toContain("new.gen5")
+    answerWith({ error: "new.gen5 is not there" }, 404)
+    await settle()
+    expect(widget(node, "file").options.values).not.toContain("new.gen5")
+    expect(document.querySelector("[role=alert]").textContent).toBe("new.gen5 is not there")
+  })
+
+  test("no file, or one that comes by a link", async () => {
+    const node = loader({ file: undefined, files: [] })
+    widget(node, "file").value = undefined
+    await settle()
+    expect(text()).toBe("No file is chosen.")
+    node.inputs = [{ name: "file", link: 4 }]
+    node.onConnectionsChange()
+    await settle()
+    expect(text()).toBe("The file is known once the node has run.")
+    expect(api.requests).toEqual([])
+    node.onExecuted({ gen5: [{ file: "linked.gen5", root: "r".repeat(64), drift: [] }] })
+    await settle()
+    expect(api.requests[0].route).toBe("/gen5/file?name=linked.gen5")
+    expect(text()).toContain("Verified")
+  })
+
+  test("again when ComfyUI lists its files anew", async () => {
+    const node = loader()
+    await settle()
+    app.rootGraph = { nodes: [node, { comfyClass: "KSampler" }] }
+    loadNode.refreshComboInNodes()
+    await settle()
+    expect(api.requests).toHaveLength(2)
+  })
+})
+
+describe("verified", () => {
+  const RAN = { file: "a.gen5", root: "r".repeat(64), drift: [] }
+
+  test("once the node has run on that file", async () => {
+    const node = loader()
+    await settle()
+    expect(text()).not.toContain("Verified")
+    node.onExecuted({ gen5: [RAN] })
+    expect(text()).toContain("Verified")
+    expect(button("Verify")).toBeUndefined()
+  })
+
+  test("also where the run comes back with the tab, before the server has answered", async () => {
+    const node = loader()
+    app.rootGraph = { getNodeById: () => node }
+    loadNode.onNodeOutputsUpdated({ 1: { gen5: [RAN] } })
+    await settle()
+    expect(text()).toContain("Verified")
+  })
+
+  test("not where the file is another one by now", async () => {
+    const node = loader()
+    await settle()
+    node.onExecuted({ gen5: [{ ...RAN, root: "0" }] })
+    await settle()
+    expect(text()).not.toContain("Verified")
+    expect(api.requests).toHaveLength(2)
+  })
+
+  function answerVerify(...lines) {
+    api.answer = (route) =>
+      route.startsWith("/gen5/verify")
+        ? new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
+        : new Response(JSON.stringify(fileFacts()))
+  }
+
+  test("by the button, with what was found", async () => {
+    answerVerify({ done: 5, total: 10 }, { report: { checked_bytes: 3_100_000, chunk_count: 3, notes: ["a note"], sealed: true } })
+    loader()
+    await settle()
+    button("Verify").click()
+    await settle()
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Verified")
+    expect(document.querySelector(".gen5-said").textContent).toBe("Every byte is as it was written: 3.1 MB. a note")
+  })
+
+  test("or what is damaged", async () => {
+    answerVerify({ error: "chunk 0: SHA-256 differs" })
+    loader()
+    await settle()
+    button("Verify").click()
+    await settle()
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Check failed")
+    expect(document.querySelector(".gen5-said").textContent).toBe("chunk 0: SHA-256 differs")
+    expect(button("Verify").getAttribute("aria-busy")).toBeNull()
+  })
+
+  test("a file of version 1.0 is not sealed", async () => {
+    answerWith(fileFacts({ sealed: false, version: "1.0", noise_source: null }))
+    loader()
+    await settle()
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Not sealed")
+    expect(text()).toContain("Starting noise: stored")
+  })
+})

@@ -1,0 +1,134 @@
+import { beforeEach, describe, expect, test, vi } from "vitest"
+import { addPanel, nodeAt, onResult, resultHooks } from "../../web/panel.js"
+import { element } from "../../web/dom.js"
+import { fakeNode, storedValues } from "./fake_node.js"
+import { app, resetApp } from "./stubs/app.js"
+
+const OPTIONS = { name: "gen5_test", label: "A test" }
+
+beforeEach(() => {
+  resetApp()
+  document.body.replaceChildren()
+})
+
+describe("addPanel", () => {
+  test("is in no workflow and in no prompt", () => {
+    const node = fakeNode("Gen5Save", [{ name: "tags", value: "cat" }])
+    addPanel(node, OPTIONS)
+    expect(storedValues(node)).toEqual(["cat"])
+    expect(node.widgets[1].options.serialize).toBe(false)
+    expect(node.widgets[1].options.getValue()).toBe("")
+  })
+
+  test("no two are of one type: Nodes 2.0 would keep the panel of a node that an undo has replaced", () => {
+    const types = [1, 2].map(() => {
+      const node = fakeNode("Gen5Save")
+      addPanel(node, OPTIONS)
+      return node.widgets[0].type
+    })
+    expect(new Set(types).size).toBe(2)
+  })
+
+  test("has a name", () => {
+    const { element: root } = addPanel(fakeNode("Gen5Save"), OPTIONS)
+    expect(root.getAttribute("role")).toBe("group")
+    expect(root.getAttribute("aria-label")).toBe("A test")
+  })
+
+  test("takes no room until something is shown, and none once nothing is", () => {
+    const node = fakeNode("Gen5Save")
+    const panel = addPanel(node, OPTIONS)
+    const { options, computeSize } = node.widgets[0]
+    expect([panel.element.hidden, options.getMinHeight(), computeSize(200)]).toEqual([true, 0, [200, -4]])
+    panel.show(element("p", { text: "shown" }))
+    expect(panel.element.hidden).toBe(false)
+    expect(options.getMinHeight()).toBeGreaterThan(0)
+    panel.show()
+    expect([panel.element.hidden, options.getMinHeight()]).toEqual([true, 0])
+  })
+
+  test("is of fixed height, or takes what is left where a child stretches", () => {
+    const fixed = fakeNode("Gen5Save")
+    addPanel(fixed, OPTIONS)
+    expect(fixed.widgets[0].computeLayoutSize).toBeUndefined()
+    const node = fakeNode("Gen5Load")
+    const panel = addPanel(node, { ...OPTIONS, stretches: true })
+    const { options } = node.widgets[0]
+    panel.show(element("p", { text: "text" }))
+    expect(options.getMaxHeight()).toBe(options.getMinHeight())
+    panel.show(element("figure", { className: "gen5-stretch" }))
+    expect(options.getMaxHeight()).toBeUndefined()
+  })
+
+  test("what is said stands in a live region that stays in the page", () => {
+    const panel = addPanel(fakeNode("Gen5Save"), OPTIONS)
+    const said = panel.element.querySelector("[role=status]")
+    panel.show(element("p", { text: "shown" }))
+    panel.say("it failed", true)
+    expect(said.isConnected).toBe(true)
+    expect(said.textContent).toBe("it failed")
+    expect(said.className).toContain("gen5-problem")
+    panel.say("")
+    expect(said.className).not.toContain("gen5-problem")
+  })
+
+  test("the wheel zooms the classic canvas, and is left to Nodes 2.0", () => {
+    const { element: root } = addPanel(fakeNode("Gen5Save"), OPTIONS)
+    app.canvas.processMouseWheel = vi.fn()
+    vi.stubGlobal("LiteGraph", { vueNodesMode: true })
+    root.dispatchEvent(new WheelEvent("wheel"))
+    expect(app.canvas.processMouseWheel).not.toHaveBeenCalled()
+    vi.stubGlobal("LiteGraph", { vueNodesMode: false })
+    root.dispatchEvent(new WheelEvent("wheel"))
+    expect(app.canvas.processMouseWheel).toHaveBeenCalledOnce()
+  })
+})
+
+describe("onResult", () => {
+  test("is called with what is told under gen5, after what was there before", () => {
+    const calls = []
+    const node = { onExecuted: (output) => calls.push(["before", output]) }
+    onResult(node, (told) => calls.push(["shown", told]))
+    node.onExecuted({ gen5: [1] })
+    node.onExecuted({ images: [] })
+    node.onExecuted(undefined)
+    expect(calls.map(([name]) => name)).toEqual(["before", "shown", "before", "before"])
+    expect(calls[1][1]).toEqual([1])
+  })
+})
+
+describe("resultHooks", () => {
+  const nodes = { 1: { comfyClass: "Gen5Save" }, 2: { comfyClass: "KSampler" }, 3: { comfyClass: "Gen5Save" } }
+
+  beforeEach(() => {
+    const inner = { getNodeById: (id) => (id === "3" ? nodes[3] : null) }
+    app.rootGraph = { getNodeById: (id) => nodes[id] ?? null, subgraphs: new Map([["uuid", inner]]) }
+  })
+
+  test("finds nodes of the graph and of its subgraphs", () => {
+    expect(nodeAt("1")).toBe(nodes[1])
+    expect(nodeAt("uuid:3")).toBe(nodes[3])
+    expect(nodeAt("gone:3")).toBeNull()
+    expect(nodeAt("99")).toBeNull()
+  })
+
+  test("leaves other classes, nodes that are gone and outputs of others alone", () => {
+    const shown = []
+    const outputs = { 1: { gen5: ["a"] }, 2: { gen5: ["b"] }, 7: { gen5: ["c"] }, "uuid:3": { gen5: ["d"] }, 3: { images: [] } }
+    const hooks = resultHooks(["Gen5Save"], (node, told) => shown.push([node, told]))
+    hooks.onNodeOutputsUpdated(outputs)
+    expect(shown).toEqual([[nodes[1], ["a"]], [nodes[3], ["d"]]])
+    hooks.onNodeOutputsUpdated(undefined)
+    expect(shown).toHaveLength(2)
+  })
+
+  test("show what ComfyUI still has once a graph was put together again", () => {
+    const show = vi.fn()
+    const hooks = resultHooks(["Gen5Save"], show)
+    hooks.afterConfigureGraph()
+    expect(show).not.toHaveBeenCalled()
+    app.nodeOutputs = { 1: { gen5: ["a"] } }
+    hooks.afterConfigureGraph()
+    expect(show).toHaveBeenCalledWith(nodes[1], ["a"])
+  })
+})

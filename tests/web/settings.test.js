@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs"
+import { beforeEach, describe, expect, test, vi } from "vitest"
+import { verify } from "../../web/gen5_api.js"
+import { settings } from "../../web/settings.js"
+import { VERSION } from "../../web/version.js"
+import { FakeNode } from "./fake_graph.js"
+import { app, resetApp } from "./stubs/app.js"
+
+vi.mock("../../web/gen5_api.js", () => ({ verify: vi.fn(), listLibrary: vi.fn(), upload: vi.fn() }))
+
+/** Keys of ComfyUI's frontends 1.27 to 1.58 (platform/keybindings/defaults.ts), and what browsers keep for themselves. */
+const TAKEN = [
+  ..."rqwnmavhp.".split(""),
+  ..."Escape Delete Backspace".split(" "),
+  ..."Enter s o g , b m ` a c v x z y p t w n h j d r".split(" ").map((key) => `Ctrl+${key}`),
+  ..."Enter e k v n b o i j r z".split(" ").map((key) => `Ctrl+Shift+${key}`),
+  ..."m µ = + - c".split(" ").map((key) => `Alt+${key}`),
+  ..."m +".split(" ").map((key) => `Alt+Shift+${key}`),
+]
+const CONTRACT = {
+  "Gen5.Drift.Default": ["combo", "warn"],
+  "Gen5.Library.Enabled": ["boolean", true],
+  "Gen5.Privacy.MachineName": ["boolean", false],
+  "Gen5.Recording.Automatic": ["boolean", true],
+}
+
+function locale(name) {
+  return JSON.parse(readFileSync(`locales/en/${name}.json`, "utf8"))
+}
+
+function command(id) {
+  return settings.commands.find((known) => known.id === id).function
+}
+
+function key(id) {
+  return id.replaceAll(".", "_")
+}
+
+beforeEach(() => {
+  resetApp()
+  vi.resetAllMocks()
+})
+
+describe("settings", () => {
+  test("have the ids, kinds and defaults that the server reads", () => {
+    const found = settings.settings.map(({ id, type, defaultValue }) => [id, [type, defaultValue]])
+    expect(Object.fromEntries(found)).toEqual(CONTRACT)
+  })
+
+  test("have their words in locales/", () => {
+    const expected = settings.settings.map(({ id, name, tooltip, options }) => {
+      const choices = options && { options: Object.fromEntries(options.map((option) => [option, option])) }
+      return [key(id), { name, tooltip, ...choices }]
+    })
+    expect(locale("settings")).toEqual(Object.fromEntries(expected))
+  })
+
+  test("stand under categories that locales/ names", () => {
+    const named = locale("main").settingsCategories
+    const used = settings.settings.flatMap(({ category }) => category.slice(0, 2))
+    expect(Object.keys(named).sort()).toEqual([...new Set(used)].sort())
+  })
+})
+
+describe("commands", () => {
+  test("have their words in locales/", () => {
+    const expected = settings.commands.map(({ id, label }) => [key(id), { label }])
+    expect(locale("commands")).toEqual(Object.fromEntries(expected))
+  })
+
+  test("have keys that nobody else has", () => {
+    const combos = settings.keybindings.map(({ combo }) => {
+      const held = Object.entries({ Ctrl: combo.ctrl, Alt: combo.alt, Shift: combo.shift })
+      return [...held.filter(([, on]) => on).map(([name]) => name), combo.key].join("+")
+    })
+    expect(combos.filter((combo) => TAKEN.includes(combo))).toEqual([])
+    expect(new Set(combos).size).toBe(combos.length)
+    expect(settings.keybindings.map(({ commandId }) => commandId)).toEqual(settings.commands.map(({ id }) => id))
+  })
+
+  test("open the library's tab", () => {
+    app.extensionManager.command = { execute: vi.fn() }
+    command("Gen5.OpenLibrary")()
+    expect(app.extensionManager.command.execute).toHaveBeenCalledWith("Workspace.ToggleSidebarTab.gen5-library")
+  })
+
+  test("say where the library is turned on", () => {
+    app.extensionManager.setting.get = () => false
+    command("Gen5.OpenLibrary")()
+    expect(app.toasts[0].summary).toBe("The library is off")
+  })
+
+  test("verify the file of the selected Load Gen5", async () => {
+    verify.mockResolvedValue({ checked_bytes: 1_500_000, chunk_count: 4, notes: [] })
+    app.canvas.selected_nodes = { 3: loader("a.gen5") }
+    await command("Gen5.VerifySelected")()
+    expect(verify.mock.calls[0][0]).toBe("a.gen5")
+    expect(app.toasts[0]).toMatchObject({ severity: "success", summary: "a.gen5 is whole" })
+    expect(app.toasts[0].detail).toBe("1.5 MB checked in 4 chunks.")
+  })
+
+  test("tell what is damaged", async () => {
+    verify.mockRejectedValue(new Error("chunk 2 is not what was written"))
+    app.canvas.selected_nodes = { 3: loader("a.gen5") }
+    await command("Gen5.VerifySelected")()
+    expect(app.toasts[0]).toMatchObject({ severity: "error", detail: "chunk 2 is not what was written" })
+  })
+
+  test.each([[{}], [{ 1: new FakeNode("KSampler") }], [{ 1: loader("a"), 2: loader("b") }]])(
+    "ask for one Load Gen5 to be selected: %#",
+    async (selected) => {
+      app.canvas.selected_nodes = selected
+      await command("Gen5.VerifySelected")()
+      expect([verify.mock.calls, app.toasts[0].summary]).toEqual([[], "Select one Load Gen5"])
+    },
+  )
+})
+
+test("the about badge tells name and version", () => {
+  const [badge] = settings.aboutPageBadges
+  expect(badge.label).toBe(`Gen5 ${VERSION}`)
+  expect(badge.url).toMatch(/docs\/Gen5Save\.md$/)
+})
+
+function loader(name) {
+  const node = new FakeNode("Gen5Load")
+  node.widgets[0].value = name
+  return node
+}

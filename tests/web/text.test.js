@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest"
+import { ago, fileSize, samplerLine } from "../../web/text.js"
+
+describe("fileSize", () => {
+  test.each([
+    [0, "0 bytes"],
+    [1, "1 byte"],
+    [999, "999 bytes"],
+    [1000, "1.0 kB"],
+    [9_949, "9.9 kB"],
+    [9_950, "10 kB"],
+    [999_499, "999 kB"],
+    [999_500, "1.0 MB"],
+    [3_141_592, "3.1 MB"],
+    [4_294_967_295, "4.3 GB"],
+    [5e15, "5000 TB"],
+  ])("tells %d bytes as %s", (bytes, told) => {
+    expect(fileSize(bytes)).toBe(told)
+  })
+})
+
+describe("samplerLine", () => {
+  test("keeps every digit of a seed", () => {
+    const facts = { sampler: "euler", scheduler: "normal", steps: 20, cfg: 7, denoise: 1, seed: "18446744073709551615" }
+    expect(samplerLine(facts)).toBe("euler / normal, 20 steps, cfg 7, seed 18446744073709551615")
+  })
+
+  test("leaves out what is not known", () => {
+    const facts = { sampler: "ddim", scheduler: null, steps: 1, cfg: null, denoise: null, seed: null }
+    expect(samplerLine(facts)).toBe("ddim, 1 step")
+    expect(samplerLine({})).toBe("")
+  })
+
+  test("tells denoise where it is not 1, and seed 0", () => {
+    expect(samplerLine({ denoise: 0.6, seed: "0" })).toBe("denoise 0.6, seed 0")
+  })
+
+  test("tells a float of 32 bits as it was meant", () => {
+    expect(samplerLine({ cfg: 5.300000190734863 })).toBe("cfg 5.3")
+  })
+})
+
+describe("ago", () => {
+  const NOW = 1_700_000_000
+  test.each([
+    [0, "just now"],
+    [59, "just now"],
+    [60, "1 minute ago"],
+    [7_199, "1 hour ago"],
+    [86_400 * 6, "6 days ago"],
+    [86_400 * 13, "1 week ago"],
+    [86_400 * 364, "12 months ago"],
+    [86_400 * 365 * 2, "2 years ago"],
+    [-30, "just now"],
+  ])("tells %d seconds before now as %s", (passed, told) => {
+    expect(ago(NOW - passed, NOW)).toBe(told)
+  })
+})

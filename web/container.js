@@ -1,0 +1,54 @@
+import { Gen5Error } from "./gen5_error.js"
+
+export const HEADER_BYTES = 32
+/** What the server takes of META and what follows it; a graph of 10 000 nodes stays under 2 MiB. */
+export const TAIL_BYTES_MAX = 17 * 2 ** 20
+
+const MAGIC = "GEN5"
+const META_OFFSET = 8
+
+/**
+ * Return the parts of a file that tell of its content: its header and everything from META to its end.
+ * Only these two slices are read, however large the file is. Damage is left to the server to judge,
+ * except where it would make the slices too large.
+ *
+ * @param {Blob & {name?: string}} file
+ * @returns {Promise<Uint8Array>} header and tail, back to back
+ * @throws {Gen5Error} if it is no GEN5 file, or its META and trailer are too large to read
+ *
+ * Source: FORMAT.md, "Header".
+ */
+export async function readHeadAndTail(file) {
+  const head = await bytesOf(file, 0, HEADER_BYTES)
+  checkMagic(head, file.name)
+  if (head.length < HEADER_BYTES) return head
+  const offset = new DataView(head.buffer).getUint32(META_OFFSET, true)
+  checkTail(file, offset)
+  return joined(head, await bytesOf(file, offset, file.size))
+}
+
+/** @param {Uint8Array} head */
+function checkMagic(head, name) {
+  const found = String.fromCharCode(...head.slice(0, MAGIC.length))
+  if (found !== MAGIC) throw new Gen5Error(`${name ?? "The file"} is not a GEN5 file: it does not begin with GEN5`)
+}
+
+function checkTail(file, offset) {
+  const tail = Math.max(0, file.size - offset)
+  if (tail <= TAIL_BYTES_MAX) return
+  throw new Gen5Error(
+    `META and what follows it, from offset ${offset} on, take ${tail} bytes, at most ${TAIL_BYTES_MAX} are read: ` +
+      `${file.name ?? "the file"} is damaged, or its trailer is too large`,
+  )
+}
+
+async function bytesOf(file, start, end) {
+  return new Uint8Array(await file.slice(start, end).arrayBuffer())
+}
+
+function joined(first, second) {
+  const all = new Uint8Array(first.length + second.length)
+  all.set(first)
+  all.set(second, first.length)
+  return all
+}

@@ -1,0 +1,47 @@
+/** Elements of a page, made without a framework. */
+
+const STYLES = ["gen5.css", "nodes.css", "library/library.css"]
+
+/**
+ * Make an element. Text is always set as text, never as HTML.
+ *
+ * @param {string} tag
+ * @param {object} [options] `text`; `attributes` (an object: name -> value; null and undefined are left out)
+ *   `dataset`; `style` (an object); anything else is set as a property: `className`, `title`, `onclick` …
+ * @param {...(Node|string|null|undefined|false)} children what is empty is left out
+ * @returns {HTMLElement}
+ */
+export function element(tag, options = {}, ...children) {
+  const { text, attributes = {}, dataset = {}, style = {}, ...properties } = options
+  const made = document.createElement(tag)
+  if (text !== undefined && text !== null) made.textContent = text
+  for (const [name, value] of Object.entries(attributes)) setAttribute(made, name, value)
+  for (const [name, value] of Object.entries(style)) setStyle(made.style, name, value)
+  Object.assign(made.dataset, dataset)
+  Object.assign(made, defined(properties))
+  made.append(...children.filter((child) => child || child === 0))
+  return made
+}
+
+/** Put the extension's style sheets in the page; a second call does nothing. */
+export function loadStyles() {
+  for (const name of STYLES) {
+    const id = `gen5-style-${name.replace(/\W/g, "-")}`
+    if (document.getElementById(id)) continue
+    const href = new URL(name, import.meta.url).href
+    document.head.append(element("link", { id, rel: "stylesheet", href }))
+  }
+}
+
+function setAttribute(made, name, value) {
+  if (value !== undefined && value !== null) made.setAttribute(name, String(value))
+}
+
+function setStyle(style, name, value) {
+  if (name.startsWith("--")) style.setProperty(name, value)
+  else style[name] = value
+}
+
+function defined(properties) {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined))
+}

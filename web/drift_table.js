@@ -1,0 +1,141 @@
+/** How many components of the environment differ from the stored ones, and which. */
+import { element } from "./dom.js"
+
+/** Long enough to move the pointer from the badge onto its table. */
+const LEAVE_MILLISECONDS = 250
+const GAP_PIXELS = 6
+const NOT_THERE = "not there"
+
+let lastId = 0
+
+/**
+ * Return a badge with the number of drifts; on hover, focus and click it shows a table of them.
+ *
+ * @param {{component: string, stored: string|null, current: string|null, kind?: string}[]} drifts
+ * @returns {HTMLElement}
+ */
+export function driftBadge(drifts) {
+  if (!drifts.length) {
+    return element("span", { className: "gen5-badge gen5-badge-ok", text: "No drift" })
+  }
+  const panel = driftPanel(drifts)
+  const button = element("button", {
+    className: "gen5-badge gen5-badge-warn gen5-drift-badge",
+    type: "button",
+    text: drifts.length === 1 ? "1 drift" : `${drifts.length} drifts`,
+    attributes: { "aria-expanded": "false", "aria-controls": panel.id },
+  })
+  const badge = element("span", { className: "gen5-drift" }, button, panel)
+  connect(badge, button, panel)
+  return badge
+}
+
+/**
+ * Return the table alone: one row a component, stored beside here.
+ *
+ * @param {{component: string, stored: string|null, current: string|null}[]} drifts
+ * @returns {HTMLTableElement}
+ */
+export function driftTable(drifts) {
+  const head = ["Component", "Stored", "Here"].map((text) =>
+    element("th", { text, attributes: { scope: "col" } }),
+  )
+  return element(
+    "table",
+    { className: "gen5-drift-table" },
+    element("caption", { className: "gen5-unseen", text: "What differs from the stored environment" }),
+    element("thead", {}, element("tr", {}, ...head)),
+    element("tbody", {}, ...drifts.map(row)),
+  )
+}
+
+function row({ component, stored, current }) {
+  return element(
+    "tr",
+    {},
+    element("th", { text: component, attributes: { scope: "row" } }),
+    cell(stored),
+    cell(current),
+  )
+}
+
+function cell(text) {
+  const missing = text === null || text === undefined
+  return element("td", { className: missing ? "gen5-faint" : "", text: missing ? NOT_THERE : text })
+}
+
+function driftPanel(drifts) {
+  lastId += 1
+  const attributes = { role: "region", "aria-label": "Environment drift", tabindex: "-1" }
+  const panel = element(
+    "div",
+    { id: `gen5-drift-${lastId}`, className: "gen5-panel gen5-drift-panel", attributes },
+    driftTable(drifts),
+  )
+  if (panel.showPopover) panel.setAttribute("popover", "manual")
+  else panel.hidden = true
+  return panel
+}
+
+/** Open on hover and focus until left; a click keeps it open until the next, Escape or a click elsewhere. */
+function connect(badge, button, panel) {
+  let pinned = false
+  let leaving
+  const elsewhere = (event) => badge.contains(event.target) || close()
+  const open = () => {
+    clearTimeout(leaving)
+    if (isOpen(button)) return
+    setOpen(button, panel, true)
+    document.addEventListener("pointerdown", elsewhere, true)
+  }
+  const close = () => {
+    clearTimeout(leaving)
+    pinned = false
+    setOpen(button, panel, false)
+    document.removeEventListener("pointerdown", elsewhere, true)
+  }
+  const leave = () => {
+    clearTimeout(leaving)
+    if (!pinned) leaving = setTimeout(close, LEAVE_MILLISECONDS)
+  }
+  badge.addEventListener("pointerenter", open)
+  badge.addEventListener("pointerleave", leave)
+  badge.addEventListener("focusin", () => button.matches(":focus-visible") && open())
+  badge.addEventListener("focusout", (event) => badge.contains(event.relatedTarget) || leave())
+  badge.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !isOpen(button)) return
+    event.stopPropagation()
+    close()
+  })
+  button.addEventListener("click", () => {
+    if (pinned) return close()
+    open()
+    pinned = true
+  })
+}
+
+function isOpen(button) {
+  return button.getAttribute("aria-expanded") === "true"
+}
+
+function setOpen(button, panel, open) {
+  button.setAttribute("aria-expanded", String(open))
+  if (!panel.showPopover) panel.hidden = !open
+  else if (!open) panel.matches(":popover-open") && panel.hidePopover()
+  else {
+    panel.showPopover()
+    place(button, panel)
+  }
+}
+
+/** Below the badge, above it where there is no room, and never beyond the window's edges. */
+function place(button, panel) {
+  const at = button.getBoundingClientRect()
+  const { offsetWidth, offsetHeight } = panel
+  const below = at.bottom + GAP_PIXELS
+  const fits = below + offsetHeight <= window.innerHeight
+  const top = fits ? below : Math.max(GAP_PIXELS, at.top - GAP_PIXELS - offsetHeight)
+  const left = Math.min(at.left, window.innerWidth - offsetWidth - GAP_PIXELS)
+  panel.style.top = `${top}px`
+  panel.style.left = `${Math.max(GAP_PIXELS, left)}px`
+}

@@ -1,0 +1,161 @@
+/**
+ * The server's GEN5 routes and its upload. Files are named as Load Gen5 does: `sub/name.gen5`,
+ * `sub/name.gen5 [output]`. Seeds are strings.
+ */
+import { api } from "../../scripts/api.js"
+import { readHeadAndTail } from "./container.js"
+import { Gen5Error } from "./gen5_error.js"
+
+export { Gen5Error }
+
+/**
+ * Return what a file of this machine says, its workflow included. Only its header and META are sent.
+ *
+ * @param {File} file
+ * @returns {Promise<{root: string, version: string, sealed: boolean, facts: object, workflow: object|null, prompt: object|null}>}
+ * @throws {Gen5Error}
+ */
+export async function readFile(file) {
+  const body = await readHeadAndTail(file)
+  const headers = { "Content-Type": "application/octet-stream" }
+  return json(await ask("/gen5/read", { method: "POST", headers, body }))
+}
+
+/**
+ * Return what the server says of one of its files, drifts included.
+ *
+ * @param {string} name annotated
+ * @returns {Promise<object>}
+ * @throws {Gen5Error}
+ */
+export async function facts(name) {
+  return json(await ask(route("/gen5/file", { name })))
+}
+
+/**
+ * @param {string} name annotated
+ * @returns {Promise<{workflow: object|null, prompt: object|null}>}
+ * @throws {Gen5Error}
+ */
+export async function workflow(name) {
+  return json(await ask(route("/gen5/workflow", { name })))
+}
+
+/**
+ * Return the address of a stored image, or of a thumbnail whose longer side is at most size.
+ *
+ * @param {string} name annotated
+ * @param {{index?: number, size?: number, root?: string}} [options] root: to ask anew when the file has changed
+ * @returns {string}
+ */
+export function imageUrl(name, { index = 0, size, root } = {}) {
+  return api.apiURL(route("/gen5/image", { name, index, size, root }))
+}
+
+/**
+ * Return the address of a picture of a stored latent, by default the starting noise.
+ *
+ * @param {string} name annotated
+ * @param {{latent?: string, index?: number, size?: number, root?: string}} [options]
+ * @returns {string}
+ */
+export function noiseUrl(name, { latent, index = 0, size, root } = {}) {
+  return api.apiURL(route("/gen5/noise", { name, latent, index, size, root }))
+}
+
+/**
+ * Check every byte of a file on the server.
+ *
+ * @param {string} name annotated
+ * @param {(progress: {done: number, total: number}) => void} [onProgress]
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<{checked_bytes: number, chunk_count: number, notes: string[], sealed: boolean}>}
+ * @throws {Gen5Error} if the file is damaged
+ */
+export async function verify(name, onProgress = () => {}, { signal } = {}) {
+  const response = await ask(route("/gen5/verify", { name }), { signal })
+  for await (const line of lines(response.body)) {
+    const told = JSON.parse(line)
+    if (told.error !== undefined) throw new Gen5Error(told.error, response.status)
+    if (told.report) return told.report
+    onProgress(told)
+  }
+  throw new Gen5Error(`The check of ${name} ended before its report`)
+}
+
+/**
+ * Return one page of the files under output/ and input/, newest first.
+ *
+ * @param {{query?: string, offset?: number, limit?: number, refresh?: boolean, signal?: AbortSignal}} [options]
+ * @returns {Promise<{total: number, files: number, offset: number, items: object[], scan: {running: boolean, done: number, total: number}}>}
+ * @throws {Gen5Error}
+ */
+export async function listLibrary({ query = "", offset = 0, limit = 60, refresh = false, signal } = {}) {
+  return json(await ask(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
+}
+
+/**
+ * Copy a file of this machine into input/; a file of the same name is kept, and the copy named anew.
+ *
+ * @param {File} file
+ * @returns {Promise<string>} its annotated name
+ * @throws {Gen5Error}
+ */
+export async function upload(file) {
+  const body = new FormData()
+  body.append("image", file, file.name)
+  body.append("type", "input")
+  const { name, subfolder } = await json(await ask("/upload/image", { method: "POST", body }))
+  return subfolder ? `${subfolder}/${name}` : name
+}
+
+function route(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  return `${path}?${new URLSearchParams(given)}`
+}
+
+async function ask(path, options) {
+  let response
+  try {
+    response = await api.fetchApi(path, options)
+  } catch (error) {
+    if (error.name === "AbortError") throw error
+    throw new Gen5Error(`ComfyUI does not answer: ${error.message}`)
+  }
+  if (!response.ok) throw new Gen5Error(await messageOf(response), response.status)
+  return response
+}
+
+async function messageOf(response) {
+  const text = await response.text().catch(() => "")
+  try {
+    const { error } = JSON.parse(text)
+    if (typeof error === "string") return error
+  } catch {
+    // not one of the extension's own answers: say its status
+  }
+  return `ComfyUI answered ${response.status} ${response.statusText}`.trim()
+}
+
+async function json(response) {
+  try {
+    return await response.json()
+  } catch (error) {
+    throw new Gen5Error(`ComfyUI's answer is not JSON: ${error.message}`, response.status)
+  }
+}
+
+async function* lines(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader()
+  let rest = ""
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const found = (rest + part.value).split("\n")
+      rest = found.pop()
+      yield* found.filter(Boolean)
+    }
+    if (rest) yield rest
+  } finally {
+    await reader.cancel()
+  }
+}

@@ -1,0 +1,12 @@
+/** What a person is told when a GEN5 file or the server cannot do what was asked. */
+export class Gen5Error extends Error {
+  /**
+   * @param {string} message
+   * @param {number} [status] HTTP status of the server's answer; 0 where it gave none
+   */
+  constructor(message, status = 0) {
+    super(message)
+    this.name = "Gen5Error"
+    this.status = status
+  }
+}

@@ -1,0 +1,83 @@
+/** Links of a graph, read and made by the names of inputs, in root graphs and subgraphs alike. */
+
+/** Return the names of everything that a node takes, by wire or by widget. */
+export function inputNames(node) {
+  return new Set([...(node.inputs ?? []), ...(node.widgets ?? [])].map((given) => given.name))
+}
+
+/**
+ * Return what an input is wired to, or null.
+ * @returns {{graph: object, link: object, node: object|null, slot: number}|null} node is null for a subgraph's own input
+ */
+export function sourceOf(node, name) {
+  const link = linkInto(node, name)
+  if (!link) return null
+  const { graph } = node
+  return { graph, link, node: graph.getNodeById(link.origin_id), slot: link.origin_slot }
+}
+
+/** Return the source behind the reroutes of another; null where they end, or go in a circle. */
+export function originOf(source) {
+  const seen = new Set()
+  let origin = source
+  while (origin?.node && isReroute(origin.node)) {
+    if (seen.has(origin.node)) return null
+    seen.add(origin.node)
+    origin = sourceOf(origin.node, origin.node.inputs[0]?.name)
+  }
+  return origin
+}
+
+/** Wire a source to an input, past the reroutes on its former link; null changes nothing. */
+export function connectSource(source, node, name) {
+  if (!source) return
+  const { graph, link, slot } = source
+  if (source.node) source.node.connect(slot, node, name, link.parentId)
+  else graph.inputNode.slots[slot].connect(node.inputs[node.findInputSlot(name)], node, link.parentId)
+}
+
+/** Take the wire off an input, and reroutes that were only on it. */
+export function drop(node, name) {
+  const slot = node.findInputSlot(name)
+  if (node.getInputLink(slot)) node.disconnectInput(slot)
+}
+
+/** Return the nearest node of a type above an input, through whatever has a model; null if there is none. */
+export function upstream(node, name, type) {
+  const pending = [sourceOf(node, name)?.node]
+  const seen = new Set([undefined, null])
+  while (pending.length) {
+    const above = pending.shift()
+    if (seen.has(above)) continue
+    seen.add(above)
+    if (above.type === type) return above
+    pending.push(...modelInputs(above).map((input) => sourceOf(above, input.name)?.node))
+  }
+  return null
+}
+
+/** Tell whether all wires of a node's outputs end at one other node, reroutes passed. */
+export function feedsOnly(node, target) {
+  return targets(node).every((reached) => reached === target)
+}
+
+function targets(node, seen = new Set()) {
+  if (seen.has(node)) return []
+  seen.add(node)
+  const next = (node.outputs ?? []).flatMap((_, slot) => node.getOutputNodes(slot) ?? [])
+  return next.flatMap((reached) => (isReroute(reached) ? targets(reached, seen) : [reached]))
+}
+
+function modelInputs(node) {
+  const inputs = node.inputs ?? []
+  return isReroute(node) ? inputs : inputs.filter((input) => input.name.toLowerCase().includes("model"))
+}
+
+function linkInto(node, name) {
+  const slot = node.findInputSlot(name)
+  return slot < 0 ? null : node.getInputLink(slot)
+}
+
+function isReroute(node) {
+  return String(node.type).toLowerCase().includes("reroute")
+}

@@ -1,0 +1,78 @@
+import { app } from "../../../scripts/app.js"
+import { workflow } from "../gen5_api.js"
+import { addLoader, isSampler, startFromStored } from "../graph.js"
+import { toast } from "../toast.js"
+import { shortName, stem } from "./words.js"
+
+const STEP = 30
+
+/**
+ * Open the workflow that a file holds, as if its JSON had been dropped: ComfyUI names and checks it.
+ * @param {string} name annotated
+ */
+export function openWorkflow(name) {
+  return told("Could not open the workflow", async () => {
+    const stored = await workflow(name)
+    const graph = stored.workflow ?? stored.prompt
+    if (!graph) throw new Error(`${shortName(name)} holds no workflow: it was saved without one.`)
+    await app.handleFile(new File([JSON.stringify(graph)], `${stem(name)}.json`, { type: "application/json" }))
+  })
+}
+
+/**
+ * Put a Load Gen5 for a file in the middle of what is seen of the graph.
+ * @param {string} name annotated
+ */
+export function placeLoader(name) {
+  return told("Could not add Load Gen5", () => {
+    const node = addLoader(name, { pos: freeSpot() })
+    select(node)
+    toast("success", "Load Gen5 added", shortName(name))
+  })
+}
+
+/**
+ * Let the selected sampler start from a file's noise.
+ * @param {string} name annotated
+ */
+export function startSelected(name) {
+  return told("Could not start from the stored noise", () => {
+    const sampler = selectedSampler()
+    startFromStored(sampler, name)
+    toast("success", `${sampler.title} starts from ${shortName(name)}`, "Queue it to sample from the stored noise.")
+  })
+}
+
+function selectedSampler() {
+  const selected = Object.values(app.canvas.selected_nodes ?? {}).filter(isSampler)
+  if (selected.length === 1) return selected[0]
+  throw new Error(
+    selected.length
+      ? `${selected.length} samplers are selected; select the one that is to start from this file.`
+      : "Select a sampler in the graph first.",
+  )
+}
+
+function freeSpot() {
+  const [x, y, width, height] = app.canvas.ds.visible_area
+  const spot = [x + width / 2, y + height / 2]
+  const isTaken = () => app.canvas.graph.nodes.some((node) => node.pos[0] === spot[0] && node.pos[1] === spot[1])
+  while (isTaken()) {
+    spot[0] += STEP
+    spot[1] += STEP
+  }
+  return spot
+}
+
+function select(node) {
+  app.canvas.deselectAll?.()
+  app.canvas.select?.(node)
+}
+
+async function told(summary, action) {
+  try {
+    await action()
+  } catch (error) {
+    toast("error", summary, error.message)
+  }
+}

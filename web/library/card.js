@@ -1,0 +1,112 @@
+import { element } from "../dom.js"
+import { imageUrl, noiseUrl } from "../gen5_api.js"
+import { ago } from "../text.js"
+import { folderOf, joinFacts, plural, shortName } from "./words.js"
+
+export const CARD_HEIGHT = 104
+const THUMBNAIL = 256
+
+/**
+ * One file of the library as a row; a grey one where its facts are not there yet.
+ * @param {object|undefined} item of `GET /gen5/library`
+ * @returns {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} showPicture asks for the
+ *   thumbnail, once; dropPicture gives up one that is still on its way
+ */
+export function createCard(item) {
+  if (!item) return { element: waitingCard() }
+  const thumbnail = createThumbnail(item)
+  const card = element(
+    "div",
+    { className: "gen5-library-card", title: item.error ? item.name : `${item.name}\n${madeWith(item)}` },
+    thumbnail.element,
+    element("div", { className: "gen5-library-facts" }, titleLine(item), ...factLines(item)),
+  )
+  return { element: card, showPicture: thumbnail.show, dropPicture: thumbnail.drop }
+}
+
+function waitingCard() {
+  const bars = [60, 90, 40].map((width) => {
+    const bar = element("div", { className: "gen5-library-bar" })
+    bar.style.width = `${width}%`
+    return bar
+  })
+  return element(
+    "div",
+    { className: "gen5-library-card gen5-library-waiting", attributes: { "aria-label": "Loading" } },
+    element("div", { className: "gen5-library-thumbnail" }),
+    element("div", { className: "gen5-library-facts" }, ...bars),
+  )
+}
+
+function titleLine(item) {
+  return element(
+    "div",
+    { className: "gen5-library-line" },
+    element("span", { className: "gen5-library-name", text: shortName(item.name) }),
+    element("span", { className: "gen5-library-muted gen5-library-small gen5-library-fixed", text: ago(item.mtime) }),
+  )
+}
+
+function factLines(item) {
+  if (item.error) return [badgeLine(item), element("div", { className: "gen5-library-wrong gen5-library-clamped", text: item.error })]
+  return [
+    element("div", { className: `gen5-library-cut ${item.prompt ? "" : "gen5-library-muted"}`, text: item.prompt || "No prompt" }),
+    element("div", { className: "gen5-library-cut gen5-library-muted gen5-library-small", text: madeWith(item) }),
+    badgeLine(item),
+  ]
+}
+
+function madeWith(item) {
+  const seed = item.seed === null ? null : `seed ${item.seed}`
+  return joinFacts([seed, item.sampler, item.model_name]) || "No sampler settings"
+}
+
+function badgeLine(item) {
+  const badges = [
+    item.error && badge("pi-times-circle", "damaged", "gen5-badge-error"),
+    item.drift_count > 0 && badge("pi-exclamation-triangle", plural(item.drift_count, "drift"), "gen5-badge-warn"),
+    folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
+    ...(item.tags ?? []).map((tag) => badge("pi-tag", tag)),
+  ]
+  return element("div", { className: "gen5-library-badges" }, ...badges.filter(Boolean))
+}
+
+function badge(icon, text, className = "gen5-library-tag") {
+  return element(
+    "span",
+    { className: `gen5-badge gen5-library-badge ${className}` },
+    element("i", { className: `pi ${icon}`, attributes: { "aria-hidden": "true" } }),
+    element("span", { text }),
+  )
+}
+
+function createThumbnail(item) {
+  const icon = element("i", {
+    className: `pi ${item.error ? "pi-times-circle" : "pi-image"}`,
+    attributes: { "aria-hidden": "true" },
+  })
+  const frame = element("div", { className: "gen5-library-thumbnail" }, icon)
+  if (item.images > 1) frame.append(element("span", { className: "gen5-library-count", text: `${item.images}` }))
+  let picture = null
+  return {
+    element: frame,
+    show: () => (picture ??= startPicture(icon, item)),
+    drop: () => picture && !picture.complete && picture.removeAttribute("src"),
+  }
+}
+
+function startPicture(icon, item) {
+  const source = pictureOf(item)
+  if (!source) return null
+  const picture = element("img", { attributes: { alt: "", decoding: "async", draggable: "false" } })
+  picture.addEventListener("load", () => icon.replaceWith(picture))
+  picture.src = source
+  return picture
+}
+
+/** The picture, or where there is none the starting noise. */
+function pictureOf(item) {
+  if (item.error) return null
+  if (item.images > 0) return imageUrl(item.name, { index: 0, size: THUMBNAIL })
+  return item.latents > 0 ? noiseUrl(item.name, { size: 128 }) : null
+}

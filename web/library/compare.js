@@ -1,0 +1,102 @@
+import { app } from "../../../scripts/app.js"
+import { element } from "../dom.js"
+import { workflow } from "../gen5_api.js"
+import { notice, section } from "./parts.js"
+import { plural, valueText } from "./words.js"
+import { diffPrompts, diffWorkflows, isSame } from "./workflow_diff.js"
+
+const SHOWN = 300
+
+/**
+ * The section that tells how the stored workflow and the graph that is open differ; compared once it is opened.
+ * @param {object} facts
+ * @param {string} name annotated
+ */
+export function compareSection(facts, name) {
+  const seeds = new Map((facts.passes ?? []).map((pass) => [String(pass.node_id), pass.seed]))
+  return section("Changes against the open graph", { onOpen: (body) => compare(body, name, seeds) })
+}
+
+async function compare(body, name, seeds) {
+  body.replaceChildren(element("p", { text: "Comparing…", attributes: { role: "status" } }))
+  try {
+    const diff = await diffToOpenGraph(name)
+    body.replaceChildren(...(diff ? diffElements(diff, seeds) : [note("The file holds no workflow.")]))
+  } catch (error) {
+    body.replaceChildren(notice("pi-exclamation-circle", "Could not compare", error.message))
+  }
+  body.append(again(body, name, seeds))
+}
+
+function again(body, name, seeds) {
+  const attributes = { type: "button" }
+  const onclick = () => compare(body, name, seeds)
+  return element("button", { className: "gen5-library-button", text: "Compare again", onclick, attributes })
+}
+
+async function diffToOpenGraph(name) {
+  const stored = await workflow(name)
+  if (stored.prompt) return diffPrompts(stored.prompt, (await app.graphToPrompt()).output)
+  if (!stored.workflow) return null
+  return diffWorkflows(stored.workflow, app.rootGraph?.serialize?.() ?? app.graph.serialize(), widgetNames)
+}
+
+function widgetNames(type) {
+  const node = app.graph.nodes.find((one) => one.type === type)
+  return node?.widgets?.filter((widget) => widget.serialize !== false).map((widget) => widget.name)
+}
+
+function diffElements(diff, seeds) {
+  if (isSame(diff)) return [note(`No change: ${plural(diff.same, "node")} with the same inputs.`)]
+  return [
+    ...group("Changed", diff.changed, (node) => changedNode(node, seeds)),
+    ...group("Only in the file", diff.onlyStored, nodeLine),
+    ...group("Only in the open graph", diff.onlyPresent, nodeLine),
+    note(`${plural(diff.same, "node")} alike. Muted and bypassed nodes are not compared.`),
+  ]
+}
+
+function group(title, nodes, draw) {
+  if (!nodes.length) return []
+  return [element("h3", { text: `${title} (${nodes.length})` }), ...nodes.map(draw)]
+}
+
+function nodeLine({ id, type, title }) {
+  const kind = title === type ? `#${id}` : `${type} #${id}`
+  return element(
+    "div",
+    { className: "gen5-library-node" },
+    element("span", { text: title }),
+    element("span", { className: "gen5-library-muted", text: kind }),
+  )
+}
+
+function changedNode(node, seeds) {
+  const changes = node.inputs.map((change) => changeLine(change, seeds.get(node.id)))
+  return element("div", { className: "gen5-library-block" }, nodeLine(node), ...changes)
+}
+
+function changeLine({ name, stored, present }, seed) {
+  return element(
+    "div",
+    { className: "gen5-library-change" },
+    element("span", { className: "gen5-library-muted", text: name }),
+    element("del", { text: inputText(stored, seed) }),
+    element("span", { className: "gen5-unseen", text: "now" }),
+    element("ins", { text: inputText(present) }),
+  )
+}
+
+/** A seed beyond 2⁵³ has lost its last digits as a number; the file's facts have it whole. */
+function inputText(input, seed) {
+  if (!input) return "nothing"
+  if (input.kind === "link") return `${input.value.title} #${input.value.id}, output ${input.value.slot}`
+  const isRounded = typeof input.value === "number" && Math.abs(input.value) > Number.MAX_SAFE_INTEGER
+  if (isRounded && seed && Number(seed) === input.value) return seed
+  const text = valueText(input.value)
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+}
+
+function note(text) {
+  return element("p", { className: "gen5-library-muted", text })
+}

@@ -1,0 +1,80 @@
+import { element } from "../dom.js"
+import { facts as readFacts } from "../gen5_api.js"
+import { openWorkflow, placeLoader, startSelected } from "./actions.js"
+import { compareSection } from "./compare.js"
+import { iconButton, notice, textButton } from "./parts.js"
+import { pictures } from "./pictures.js"
+import { factSections } from "./sections.js"
+import { createVerifier } from "./verifier.js"
+import { shortName } from "./words.js"
+
+const START_TITLE = "Let the sampler that is selected in the graph start from this file's noise"
+
+/**
+ * Everything about one file.
+ * @param {string} name annotated
+ * @param {{onBack: () => void}} options
+ * @returns {{element: HTMLElement, focus: () => void, dispose: () => void}} dispose ends what still runs
+ */
+export function createDetails(name, { onBack }) {
+  const back = iconButton("pi-arrow-left", "Back to the library", onBack)
+  const verifier = createVerifier(name)
+  const body = element("div", { className: "gen5-library-details-body", attributes: { "aria-busy": "true" } })
+  const title = element("h2", { className: "gen5-library-cut", text: shortName(name), title: name })
+  const header = element("header", { className: "gen5-library-line gen5-library-details-header" }, back, title)
+  const part = element(
+    "article",
+    { className: "gen5-library-details", attributes: { "aria-label": shortName(name) } },
+    header,
+    body,
+  )
+  part.addEventListener("keydown", (event) => leaveOnEscape(event, onBack))
+  const state = { name, body, verifier, isDisposed: false }
+  fill(state)
+  return { element: part, focus: () => back.focus(), dispose: () => dispose(state) }
+}
+
+function leaveOnEscape(event, onBack) {
+  if (event.key !== "Escape" || event.defaultPrevented) return
+  event.preventDefault()
+  event.stopPropagation()
+  onBack()
+}
+
+function dispose(state) {
+  state.isDisposed = true
+  state.verifier.stop()
+}
+
+async function fill(state) {
+  const { name, body, verifier } = state
+  body.replaceChildren(element("p", { className: "gen5-library-muted", text: "Reading…", attributes: { role: "status" } }))
+  try {
+    const facts = await readFacts(name)
+    if (!state.isDisposed) body.replaceChildren(actions(facts, name, verifier), verifier.element, ...content(facts, name))
+  } catch (error) {
+    if (!state.isDisposed) body.replaceChildren(problem(state, error), verifier.button, verifier.element)
+  } finally {
+    body.removeAttribute("aria-busy")
+  }
+}
+
+function problem(state, error) {
+  return notice("pi-times-circle", "This file could not be read", error.message, "Try again", () => fill(state))
+}
+
+function actions(facts, name, verifier) {
+  const hasNoise = facts.latents.some((latent) => latent.name === "initial_noise")
+  const buttons = [
+    (facts.has_workflow || facts.passes.length > 0) && textButton("pi-folder-open", "Open workflow", () => openWorkflow(name)),
+    textButton("pi-plus", "Add Load Gen5", () => placeLoader(name)),
+    hasNoise && textButton("pi-play", "Start from noise", () => startSelected(name), START_TITLE),
+    verifier.button,
+  ]
+  return element("div", { className: "gen5-library-buttons" }, ...buttons.filter(Boolean))
+}
+
+function content(facts, name) {
+  const shown = facts.images.length ? [pictures(name, facts.images)] : []
+  return [...shown, element("div", {}, ...factSections(facts, name), compareSection(facts, name))]
+}

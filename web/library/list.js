@@ -1,0 +1,294 @@
+import { element } from "../dom.js"
+import { Pages } from "./pages.js"
+
+/** Rows kept in the page above and below what is seen. */
+const OVERSCAN = 4
+/** While scrolling, pages are asked for at most this often. */
+const WANT_MS = 80
+/** Pictures are asked for once scrolling has rested this long. */
+const REST_MS = 120
+const RESTALE_MS = 1100
+
+/**
+ * A listbox of any length of which only the visible rows are in the page.
+ *
+ * The focus stays on the listbox; `aria-activedescendant` names the row that the keys have reached.
+ */
+export class PagedList {
+  /**
+   * @param {object} options
+   * @param {string} options.label name of the listbox
+   * @param {number} options.rowHeight height of every row in pixels
+   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: object[], total: number}>} options.fetchPage
+   * @param {(item: object|undefined) => object} options.createRow of `element`, and if it likes
+   *   `showPicture` and `dropPicture`; undefined: the item is not there yet
+   * @param {(item: object) => void} options.onOpen Enter or a click
+   * @param {(item: object|undefined, top: number) => void} [options.onActive] the row that keys or pointer have reached
+   * @param {() => void} [options.onChange] an answer has come
+   * @param {(error: Error) => void} [options.onError]
+   */
+  constructor(options) {
+    this._options = options
+    this.pages = new Pages(options.fetchPage, {
+      onChange: () => this._changed(),
+      onError: (error) => options.onError?.(error),
+    })
+    this.active = -1
+    this._rows = new Map()
+    this._top = 0
+    this._build()
+  }
+
+  /** @returns {number|null} how many items there are; null before the first answer */
+  get total() {
+    return this.pages.total
+  }
+
+  /** Show another query from its beginning. */
+  reset() {
+    this.pages.reset()
+    this.active = -1
+    this._clear()
+    this._scrollTo(0)
+    this._ask()
+  }
+
+  /** Read the list again; the row at the top stays where it is, also when newer ones came above it. */
+  async refresh() {
+    const anchor = this._anchor()
+    this.pages.expire()
+    if (!anchor) {
+      this._ask()
+      return
+    }
+    this._isFinding = true
+    const place = await this.pages.find(anchor.name, anchor.index).catch(() => -1)
+    this._isFinding = false
+    if (place >= 0) this._shift(place - anchor.index)
+    this.update()
+    this._ask()
+  }
+
+  /** Put the rows in the page that are to be seen now. */
+  update() {
+    const total = this.total ?? 0
+    this.box.style.height = `${total * this._options.rowHeight}px`
+    const { first, last } = this._visible(OVERSCAN)
+    for (const index of [...this._rows.keys()]) {
+      if (index < first || index > last) this._remove(index)
+    }
+    for (let index = last; index >= first; index--) this._show(index, total)
+    this._point()
+  }
+
+  /** Come back into the page: an element taken out of it forgets how far it was scrolled. */
+  restore() {
+    this.element.scrollTop = this._top
+    this.update()
+    this._settle()
+  }
+
+  focus() {
+    this.box.focus({ preventScroll: true })
+  }
+
+  /** Make index the active row and bring it into view. */
+  activate(index) {
+    if (!this.total) return
+    this.active = Math.max(0, Math.min(index, this.total - 1))
+    this._reveal(this.active)
+    this.update()
+    this._tellActive(this.active)
+  }
+
+  _build() {
+    this.box = element("div", {
+      className: "gen5-library-box",
+      attributes: { role: "listbox", tabindex: "0", "aria-label": this._options.label },
+    })
+    this.element = element("div", { className: "gen5-library-scroller" }, this.box)
+    this.element.addEventListener("scroll", () => this._scrolled(), { passive: true })
+    this.box.addEventListener("keydown", (event) => this._key(event))
+    this.box.addEventListener("click", (event) => this._click(event))
+    this.box.addEventListener("pointerover", (event) => this._hover(event))
+    this.box.addEventListener("focus", () => this.active < 0 && this.activate(this._visible(0).first))
+    if (typeof ResizeObserver === "function") new ResizeObserver(() => this._resized()).observe(this.element)
+  }
+
+  _visible(margin) {
+    const height = this._options.rowHeight
+    const last = Math.ceil((this._top + this.element.clientHeight) / height) - 1
+    return {
+      first: Math.max(0, Math.floor(this._top / height) - margin),
+      last: Math.min((this.total ?? 0) - 1, last + margin),
+    }
+  }
+
+  _anchor() {
+    const { first } = this._visible(0)
+    const name = this.pages.get(first)?.name
+    return this._top > 0 && name ? { name, index: first } : null
+  }
+
+  _shift(rows) {
+    if (rows === 0) return
+    if (this.active >= 0) this.active += rows
+    this.box.style.height = `${this.total * this._options.rowHeight}px`
+    this._scrollTo(this._top + rows * this._options.rowHeight)
+  }
+
+  _scrollTo(top) {
+    this._top = Math.max(0, top)
+    this.element.scrollTop = this._top
+  }
+
+  _scrolled() {
+    if (!this.element.isConnected) return
+    this._top = this.element.scrollTop
+    this._frame ??= requestAnimationFrame(() => {
+      this._frame = undefined
+      this.update()
+    })
+    this._askTimer ??= setTimeout(() => this._ask(), WANT_MS)
+    this._settle()
+  }
+
+  _resized() {
+    if (!this.element.isConnected || this.element.clientHeight === 0) return
+    this.update()
+    this._ask()
+    this._settle()
+  }
+
+  _ask() {
+    clearTimeout(this._askTimer)
+    this._askTimer = undefined
+    const { first, last } = this._visible(OVERSCAN)
+    this.pages.want(first, Math.max(first, last))
+  }
+
+  _changed() {
+    if (this.active >= this.total) this.active = this.total - 1
+    if (!this._isFinding) this.update()
+    this._settle()
+    this._options.onChange?.()
+    clearTimeout(this._staleTimer)
+    this._staleTimer = setTimeout(() => this.element.isConnected && this._ask(), RESTALE_MS)
+  }
+
+  _settle() {
+    clearTimeout(this._restTimer)
+    this._restTimer = setTimeout(() => {
+      for (const row of this._rows.values()) row.showPicture?.()
+    }, REST_MS)
+  }
+
+  _show(index, total) {
+    const item = this.pages.get(index)
+    const known = this._rows.get(index)
+    if (known && same(known.item, item)) {
+      known.element.setAttribute("aria-setsize", total)
+      return
+    }
+    this._remove(index)
+    const row = { ...this._options.createRow(item), item, index }
+    this._place(row, total)
+    this._rows.set(index, row)
+    this.box.insertBefore(row.element, this._rows.get(index + 1)?.element ?? null)
+  }
+
+  _place(row, total) {
+    const { index, element: option, item } = row
+    const attributes = { role: "option", "aria-setsize": total, "aria-posinset": index + 1, "aria-selected": "false" }
+    for (const [name, value] of Object.entries(attributes)) option.setAttribute(name, value)
+    if (!item) option.setAttribute("aria-busy", "true")
+    option.id = `gen5-library-option-${index}`
+    option.dataset.index = index
+    option.style.transform = `translateY(${index * this._options.rowHeight}px)`
+  }
+
+  _remove(index) {
+    const row = this._rows.get(index)
+    if (!row) return
+    row.dropPicture?.()
+    row.element.remove()
+    this._rows.delete(index)
+  }
+
+  _clear() {
+    for (const index of [...this._rows.keys()]) this._remove(index)
+  }
+
+  _point() {
+    const row = this._rows.get(this.active)
+    for (const other of this._rows.values()) other.element.setAttribute("aria-selected", String(other === row))
+    if (row) this.box.setAttribute("aria-activedescendant", row.element.id)
+    else this.box.removeAttribute("aria-activedescendant")
+  }
+
+  _reveal(index) {
+    const height = this._options.rowHeight
+    const room = this.element.clientHeight
+    const top = index * height
+    if (top < this._top) this._scrollTo(top)
+    else if (top + height > this._top + room) this._scrollTo(top + height - room)
+    this._askTimer ??= setTimeout(() => this._ask(), WANT_MS)
+    this._settle()
+  }
+
+  _key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const to = this._target(event.key)
+    if (to === undefined) return
+    event.preventDefault()
+    event.stopPropagation()
+    if (to === null) this._open(this.active)
+    else this.activate(to)
+  }
+
+  _target(key) {
+    const page = Math.max(1, Math.floor(this.element.clientHeight / this._options.rowHeight) - 1)
+    const targets = {
+      ArrowDown: this.active + 1,
+      ArrowUp: this.active - 1,
+      PageDown: this.active + page,
+      PageUp: this.active - page,
+      Home: 0,
+      End: (this.total ?? 0) - 1,
+      Enter: null,
+      " ": null,
+    }
+    return targets[key]
+  }
+
+  _click(event) {
+    const index = optionIndex(event)
+    if (index === undefined) return
+    this.active = index
+    this._point()
+    this._open(index)
+  }
+
+  _hover(event) {
+    const index = optionIndex(event)
+    if (index !== undefined) this._tellActive(index)
+  }
+
+  _open(index) {
+    const item = this.pages.get(index)
+    if (item) this._options.onOpen(item)
+  }
+
+  _tellActive(index) {
+    this._options.onActive?.(this.pages.get(index), index * this._options.rowHeight)
+  }
+}
+
+function optionIndex(event) {
+  const option = event.target.closest?.('[role="option"]')
+  return option ? Number(option.dataset.index) : undefined
+}
+
+function same(one, other) {
+  return one === other || (one && other && JSON.stringify(one) === JSON.stringify(other))
+}

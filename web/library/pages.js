@@ -1,0 +1,154 @@
+/** How long a page that may have moved is still shown before it is asked for again. */
+const STALE_MS = 1000
+/** Pages kept: 12 000 items of 60, about 8 MB. */
+const KEPT = 200
+
+/**
+ * The pages of a long list: fetched when they come into view, kept, and given up when they left it again.
+ *
+ * A page that was read before the list changed is stale: its items stay until the new answer is there,
+ * so that nothing flickers.
+ */
+export class Pages {
+  /**
+   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: object[], total: number}>} fetchPage
+   * @param {{size?: number, onChange?: () => void, onError?: (error: Error) => void, now?: () => number}} [options]
+   */
+  constructor(fetchPage, { size = 60, onChange = () => {}, onError = () => {}, now = () => Date.now() } = {}) {
+    this.size = size
+    this.total = null
+    this._fetchPage = fetchPage
+    this._onChange = onChange
+    this._onError = onError
+    this._now = now
+    this._pages = new Map()
+    this._pending = new Map()
+    this._failed = new Set()
+  }
+
+  /** @returns {object|undefined} the item at index, once its page is there */
+  get(index) {
+    return this._pages.get(Math.floor(index / this.size))?.items[index % this.size]
+  }
+
+  /** Ask for what is missing of first…last, and give up what nobody looks at any more. */
+  want(first, last) {
+    const wanted = this._numbers(first, last)
+    for (const [number, request] of this._pending) {
+      if (!request.kept && !wanted.includes(number)) this._giveUp(number)
+    }
+    for (const number of wanted) {
+      if (this._isDue(number)) this.read(number).catch(() => {})
+    }
+  }
+
+  /**
+   * Fetch one page, whatever is known of it.
+   * @param {number} number page, 0 first
+   * @param {{kept?: boolean}} [options] kept: not given up by {@link want}
+   * @returns {Promise<object[]>}
+   */
+  read(number, { kept = false } = {}) {
+    const running = this._pending.get(number)
+    if (running && !running.stale) {
+      running.kept ||= kept
+      return running.answer
+    }
+    this._giveUp(number)
+    const request = { control: new AbortController(), kept }
+    this._pending.set(number, request)
+    request.answer = this._answer(number, request)
+    return request.answer
+  }
+
+  /** Forget everything: another query. */
+  reset() {
+    for (const number of [...this._pending.keys()]) this._giveUp(number)
+    this._pages.clear()
+    this._failed.clear()
+    this.total = null
+  }
+
+  /** Ask again for what is looked at; until the answers are there the known items stay. */
+  expire() {
+    this._failed.clear()
+    for (const page of this._pages.values()) page.due = 0
+    for (const request of this._pending.values()) request.stale = true
+  }
+
+  /**
+   * Find where an item went after the list changed.
+   * @param {string} name
+   * @param {number} near its former index
+   * @returns {Promise<number>} its index, or −1 where it is not in the pages tried
+   */
+  async find(name, near) {
+    const former = this.total
+    const last = Math.floor(near / this.size)
+    await this.read(last, { kept: true })
+    const moved = Math.max(0, near + (this.total ?? 0) - (former ?? 0))
+    const number = Math.floor(moved / this.size)
+    if (number !== last && moved < this.total) await this.read(number, { kept: true })
+    return this._indexOf(name, [number, last])
+  }
+
+  _indexOf(name, numbers) {
+    for (const number of numbers) {
+      const place = (this._pages.get(number)?.items ?? []).findIndex((item) => item.name === name)
+      if (place >= 0) return number * this.size + place
+    }
+    return -1
+  }
+
+  _numbers(first, last) {
+    const end = this.total === null ? 0 : Math.max(0, Math.min(last, this.total - 1))
+    const numbers = []
+    for (let number = Math.floor(Math.max(0, Math.min(first, end)) / this.size); number * this.size <= end; number++) {
+      numbers.push(number)
+    }
+    return numbers
+  }
+
+  _isDue(number) {
+    if (this._failed.has(number)) return false
+    const page = this._pages.get(number)
+    return !page || this._now() >= page.due
+  }
+
+  async _answer(number, request) {
+    try {
+      const answer = await this._fetchPage(number * this.size, this.size, request.control.signal)
+      if (this._pending.get(number) !== request) return []
+      this._pending.delete(number)
+      this._keep(number, answer)
+      return answer.items
+    } catch (error) {
+      if (this._pending.get(number) !== request) return []
+      this._pending.delete(number)
+      this._failed.add(number)
+      this._onError(error)
+      throw error
+    }
+  }
+
+  _keep(number, { items, total }) {
+    this._failed.delete(number)
+    if (total !== this.total) this._expireOthers()
+    this.total = total
+    this._pages.delete(number)
+    this._pages.set(number, { items, due: Infinity })
+    if (this._pages.size > KEPT) this._pages.delete(this._pages.keys().next().value)
+    this._onChange()
+  }
+
+  _expireOthers() {
+    const due = this._now() + STALE_MS
+    for (const page of this._pages.values()) page.due = Math.min(page.due, due)
+  }
+
+  _giveUp(number) {
+    const request = this._pending.get(number)
+    this._pending.delete(number)
+    request?.control.abort()
+  }
+}

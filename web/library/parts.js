@@ -1,0 +1,112 @@
+/** Small pieces that the library is made of. Text from files goes in as text, never as markup. */
+import { element } from "../dom.js"
+
+/**
+ * A decorative PrimeIcon.
+ * @param {string} name e.g. `pi-refresh`
+ */
+export function icon(name) {
+  return element("i", { className: `pi ${name}`, attributes: { "aria-hidden": "true" } })
+}
+
+/**
+ * A button that shows an icon only; its name is told to screen readers and on hover.
+ * @param {string} iconName
+ * @param {string} label
+ * @param {() => void} onclick
+ */
+export function iconButton(iconName, label, onclick) {
+  return element(
+    "button",
+    { className: "gen5-library-icon-button", title: label, onclick, attributes: { type: "button", "aria-label": label } },
+    icon(iconName),
+  )
+}
+
+/**
+ * A button with an icon and a text.
+ * @param {string} iconName
+ * @param {string} text
+ * @param {() => void} onclick
+ * @param {string} [title] what it does in more words
+ */
+export function textButton(iconName, text, onclick, title) {
+  return element(
+    "button",
+    { className: "gen5-library-button", title, onclick, attributes: { type: "button" } },
+    icon(iconName),
+    element("span", { text }),
+  )
+}
+
+/**
+ * What stands where there is nothing to show: why, and what can be done.
+ * @param {string} iconName
+ * @param {string} title
+ * @param {string} text
+ * @param {string} [action] text of a button
+ * @param {() => void} [onclick]
+ */
+export function notice(iconName, title, text, action, onclick) {
+  const body = element(
+    "div",
+    { className: "gen5-library-empty", attributes: { role: "status" } },
+    icon(iconName),
+    element("strong", { text: title }),
+    element("p", { text }),
+  )
+  if (action) body.append(textButton("pi-refresh", action, onclick))
+  return body
+}
+
+/**
+ * Facts with their names; what is not known is left out.
+ * @param {[string, any][]} facts
+ */
+export function factList(facts) {
+  const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  return element("dl", { className: "gen5-library-list" }, ...known.flatMap(([name, value]) => fact(name, value)))
+}
+
+function fact(name, value) {
+  const content = value instanceof Node ? value : document.createTextNode(String(value))
+  return [element("dt", { text: name }), element("dd", {}, content)]
+}
+
+/**
+ * A section that opens and closes.
+ * @param {string} title
+ * @param {{count?: string|number, extra?: HTMLElement, isOpen?: boolean, onOpen?: () => void}} options onOpen: the first time
+ * @param {...Node} children
+ */
+export function section(title, { count, extra, isOpen = false, onOpen } = {}, ...children) {
+  const summary = element("summary", {}, element("span", { className: "gen5-library-section-title", text: title }))
+  if (count !== undefined) summary.append(element("span", { className: "gen5-library-muted", text: String(count) }))
+  if (extra) summary.append(extra)
+  const body = element("div", { className: "gen5-library-section-body" }, ...children)
+  const part = element("details", { className: "gen5-library-section" }, summary, body)
+  part.open = isOpen
+  if (onOpen) part.addEventListener("toggle", () => onOpen(body), { once: true })
+  return part
+}
+
+/**
+ * A table with a head.
+ * @param {string[]} head
+ * @param {(string|number|null|undefined)[][]} rows
+ * @param {string} label
+ */
+export function table(head, rows, label) {
+  const headCells = head.map((text) => element("th", { text, attributes: { scope: "col" } }))
+  const body = rows.map((row) => element("tr", {}, ...row.map((text) => element("td", { text: cellText(text) }))))
+  return element(
+    "table",
+    { className: "gen5-library-table", attributes: { "aria-label": label } },
+    element("thead", {}, element("tr", {}, ...headCells)),
+    element("tbody", {}, ...body),
+  )
+}
+
+function cellText(value) {
+  return value === null || value === undefined || value === "" ? "–" : String(value)
+}

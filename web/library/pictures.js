@@ -1,0 +1,42 @@
+import { element } from "../dom.js"
+import { imageUrl } from "../gen5_api.js"
+import { iconButton } from "./parts.js"
+
+const PREVIEW = 1024
+
+/**
+ * The pictures of a file, one at a time.
+ * @param {string} name annotated
+ * @param {{width: number, height: number}[]} images
+ */
+export function pictures(name, images) {
+  let index = 0
+  const picture = element("img", { attributes: { decoding: "async" } })
+  const place = element("span", { attributes: { role: "status" } })
+  const link = element("a", { attributes: { target: "_blank", rel: "noopener" }, title: "Open in full size" }, picture)
+  const missing = element("p", { className: "gen5-library-wrong", text: "This picture could not be read." })
+  const show = (next) => {
+    index = (next + images.length) % images.length
+    const { width, height } = images[index]
+    missing.hidden = true
+    picture.hidden = false
+    picture.alt = `Picture ${index + 1} of ${images.length}, ${width} × ${height}`
+    picture.width = width
+    picture.height = height
+    picture.src = imageUrl(name, { index, size: PREVIEW })
+    link.href = imageUrl(name, { index })
+    place.textContent = `${index + 1} of ${images.length}`
+  }
+  picture.addEventListener("error", () => {
+    picture.hidden = true
+    missing.hidden = false
+  })
+  show(0)
+  const figure = element("figure", { className: "gen5-library-picture" }, link, missing)
+  if (images.length > 1) {
+    const before = iconButton("pi-chevron-left", "Previous picture", () => show(index - 1))
+    const after = iconButton("pi-chevron-right", "Next picture", () => show(index + 1))
+    figure.append(element("figcaption", {}, before, place, after))
+  }
+  return figure
+}

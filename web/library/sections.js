@@ -1,0 +1,181 @@
+import { element } from "../dom.js"
+import { driftBadge } from "../drift_table.js"
+import { noiseUrl } from "../gen5_api.js"
+import { fileSize } from "../text.js"
+import { factList, section, table } from "./parts.js"
+import { joinFacts, valueText } from "./words.js"
+
+/**
+ * The sections of a file's facts.
+ * @param {object} facts of `GET /gen5/file`
+ * @param {string} name annotated
+ * @returns {HTMLElement[]} those that have something to tell
+ */
+export function factSections(facts, name) {
+  return [
+    settings(facts),
+    file(facts, name),
+    passes(facts.passes),
+    environment(facts),
+    hardware(facts.hardware),
+    resources(facts.resources),
+    latents(facts, name),
+  ].filter(Boolean)
+}
+
+function settings(facts) {
+  const list = factList([
+    ["Seed", facts.seed],
+    ["Steps", facts.steps],
+    ["CFG", facts.cfg],
+    ["Sampler", joinFacts([facts.sampler, facts.scheduler])],
+    ["Denoise", facts.denoise],
+    ["Size", sizeOf(facts)],
+    ["Model", facts.model_name],
+    ["Prompt", facts.prompt],
+    ["Negative", facts.negative],
+    ["Tags", (facts.tags ?? []).join(", ")],
+  ])
+  return list.childElementCount ? section("Settings", { isOpen: true }, list) : null
+}
+
+function sizeOf({ width, height, batch_size: batch }) {
+  if (!width || !height) return null
+  return batch > 1 ? `${width} × ${height}, ${batch} at once` : `${width} × ${height}`
+}
+
+function file(facts, name) {
+  const list = factList([
+    ["Name", name],
+    ["Size", fileSize(facts.size_bytes)],
+    ["Made", facts.date && new Date(facts.date).toLocaleString()],
+    ["Noise", noiseWords(facts)],
+    ["Made by", facts.comfyui_version],
+    ["Format", joinFacts([`GEN5 ${facts.version}`, facts.sealed ? "sealed" : "not sealed"])],
+    ["Root", facts.root],
+  ])
+  return section("File", {}, list)
+}
+
+function noiseWords({ noise_source: source, reason }) {
+  const words = {
+    recorded: "recorded while sampling",
+    provided: "provided at the noise input",
+    derived: "derived from the seed",
+    none: "not stored",
+  }
+  return joinFacts([words[source] ?? source, reason])
+}
+
+function passes(list) {
+  if (!list?.length) return null
+  return section("Passes", { count: list.length }, ...list.map(onePass))
+}
+
+function onePass(pass) {
+  const steps = joinFacts([pass.steps, rangeOf(pass)])
+  return element(
+    "div",
+    { className: "gen5-library-block" },
+    element("h3", { text: `${pass.index} · ${pass.class_type ?? "sampler"} ${pass.node_id ?? ""}` }),
+    factList([
+      ["Seed", pass.seed],
+      ["Steps", steps],
+      ["CFG", pass.cfg],
+      ["Sampler", joinFacts([pass.sampler_name, pass.scheduler])],
+      ["Denoise", pass.denoise],
+      ["Noise", joinFacts([pass.add_noise === false ? "none added" : null, pass.recorded ? "recorded" : null])],
+      ["Step noise", pass.step_noise ? "stored" : pass.step_noise_reason],
+      ["Model", pass.model_name],
+      ["LoRAs", (pass.loras ?? []).map(loraText).join(", ")],
+      ["Prompt", pass.positive],
+      ["Negative", pass.negative],
+    ]),
+  )
+}
+
+function rangeOf({ start_step: start, end_step: end }) {
+  if (start === null && end === null) return null
+  if (start === undefined && end === undefined) return null
+  return `from ${start ?? 0} to ${end ?? "the end"}`
+}
+
+function loraText(lora) {
+  const [name, strength] = Array.isArray(lora) ? lora : [lora?.name ?? lora, lora?.strength]
+  return strength === undefined || strength === null ? String(name) : `${name} (${strength})`
+}
+
+function environment({ environment: parts, drifts }) {
+  const here = new Map((drifts ?? []).map((drift) => [drift.component, drift]))
+  const stored = new Map((parts ?? []).map(({ component, value }) => [component, value]))
+  for (const drift of here.values()) {
+    if (!stored.has(drift.component)) stored.set(drift.component, drift.stored)
+  }
+  if (!stored.size) return null
+  const rows = [...stored].map(([component, value]) => [words(component), componentValue(value, here.get(component))])
+  const extra = here.size ? driftBadge(drifts) : undefined
+  return section("Environment", { count: stored.size, extra }, factList(rows))
+}
+
+/** What was stored, and under it what is here instead. */
+function componentValue(value, drift) {
+  if (!drift) return componentText(value, "not stored")
+  return element(
+    "div",
+    {},
+    element("div", { text: componentText(value, "not stored") }),
+    element("div", { className: "gen5-library-here", text: `here: ${componentText(drift.current, "not there")}` }),
+  )
+}
+
+/** `name=torch;version=2.6.0;cuda=12.4` reads `version 2.6.0 · cuda 12.4`; other text stays as it is. */
+function componentText(value, missing) {
+  if (!value) return missing
+  const parts = value.replace(/^name=[^;]*;/, "").split(";")
+  return parts.every((part) => part.includes("=")) ? parts.map((part) => part.replace("=", " ")).join(" · ") : value
+}
+
+function hardware(parts) {
+  const known = Object.entries(parts ?? {})
+  if (!known.length) return null
+  return section("Hardware", {}, factList(known.map(([name, value]) => [words(name), nested(value)])))
+}
+
+function nested(value) {
+  if (value === null || typeof value !== "object") return value
+  if (Array.isArray(value)) return value.map(nested).join("; ")
+  return joinFacts(Object.entries(value).map(([name, inner]) => `${words(name)} ${nested(inner)}`))
+}
+
+function resources(list) {
+  if (!list?.length) return null
+  const blocks = list.map((resource) =>
+    factList(Object.entries(resource).map(([name, value]) => [words(name), typeof value === "object" ? valueText(value) : value])),
+  )
+  return section("Resources", { count: list.length }, ...blocks)
+}
+
+function latents({ latents: list }, name) {
+  if (!list?.length) return null
+  const rows = list.map((latent) => [latent.name, latent.shape.join(" × "), dtypeOf(latent), fileSize(latent.size_bytes)])
+  const parts = [table(["Name", "Shape", "Type", "Size"], rows, "Latents")]
+  if (list.some((latent) => latent.name === "initial_noise")) parts.unshift(noisePicture(name))
+  return section("Latents", { count: list.length }, ...parts)
+}
+
+function noisePicture(name) {
+  const picture = element("img", {
+    className: "gen5-library-noise",
+    attributes: { alt: "The starting noise", loading: "lazy", src: noiseUrl(name, { size: 128 }) },
+  })
+  picture.addEventListener("error", () => picture.remove())
+  return picture
+}
+
+function dtypeOf({ dtype, orig_dtype: original }) {
+  return original && original !== dtype ? `${dtype} (was ${original})` : dtype
+}
+
+function words(name) {
+  return name.replaceAll("_", " ")
+}

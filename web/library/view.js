@@ -1,0 +1,255 @@
+import { element } from "../dom.js"
+import { listLibrary } from "../gen5_api.js"
+import { openWorkflow, placeLoader } from "./actions.js"
+import { CARD_HEIGHT, createCard } from "./card.js"
+import { createDetails } from "./details.js"
+import { PagedList } from "./list.js"
+import { icon, iconButton, notice } from "./parts.js"
+import { plural, shortName } from "./words.js"
+
+const SEARCH_MS = 200
+const POLL_MS = 600
+const BAR_HEIGHT = 36
+
+/** The Library's panel. It lives on while its tab is closed, so that opening it again shows it at once. */
+export class LibraryView {
+  constructor() {
+    this._query = ""
+    this._files = null
+    this._scan = { running: false, done: 0, total: 0 }
+    this._mustScan = true
+    this._details = null
+    this._build()
+  }
+
+  /** The tab was opened: show what is known, and look for new files. */
+  resume() {
+    if (this._list.total === null) {
+      this._mustScan = true
+      this._list.reset()
+    } else {
+      this._list.restore()
+      this.rescan()
+    }
+  }
+
+  /** The tab was closed. */
+  pause() {
+    clearTimeout(this._pollTimer)
+    this._pollTimer = undefined
+  }
+
+  /** Let the server look for new files, and show them. */
+  rescan() {
+    if (!this.element.isConnected) return
+    this._mustScan = true
+    this._list.refresh()
+  }
+
+  _build() {
+    this._list = new PagedList({
+      label: "Gen5 files, newest first",
+      rowHeight: CARD_HEIGHT,
+      fetchPage: (offset, limit, signal) => this._fetch(offset, limit, signal),
+      createRow: createCard,
+      onOpen: (item) => this._open(item.name),
+      onActive: (item, top) => this._offer(item, top),
+      onChange: () => this._drawState(),
+      onError: (error) => this._drawError(error),
+    })
+    this._buildBar()
+    this._list.element.append(this._bar)
+    this._list.element.addEventListener("pointerleave", () => this._withdraw())
+    this._notice = element("div", { className: "gen5-library-notice" })
+    this._browse = element("div", { className: "gen5-library-browse" }, this._header(), this._notice, this._list.element)
+    this.element = element(
+      "section",
+      { className: "gen5-library", attributes: { "aria-label": "Gen5 Library" } },
+      this._browse,
+    )
+  }
+
+  _header() {
+    this._search = element("input", {
+      className: "gen5-library-search",
+      attributes: {
+        type: "search",
+        placeholder: "Prompt, model, sampler, seed, tag",
+        "aria-label": "Search by prompt, model, sampler, seed or tag",
+        autocomplete: "off",
+        spellcheck: "false",
+      },
+    })
+    this._search.addEventListener("input", () => this._searchSoon())
+    this._search.addEventListener("keydown", (event) => this._searchKey(event))
+    this._status = element("span", { className: "gen5-library-muted", attributes: { role: "status" } })
+    this._progress = element("progress", { attributes: { "aria-label": "Reading the folders" } })
+    this._progress.hidden = true
+    const refresh = iconButton("pi-refresh", "Look for new files", () => this.rescan())
+    return element(
+      "header",
+      { className: "gen5-library-header" },
+      element("div", { className: "gen5-library-line" }, element("h2", { text: "Gen5 Library" }), refresh),
+      element("div", { className: "gen5-library-searchbox" }, icon("pi-search"), this._search),
+      element("div", { className: "gen5-library-line gen5-library-status" }, this._status, this._progress),
+    )
+  }
+
+  /** What the row under the pointer, or the one reached by keys, can be used for at once. */
+  _buildBar() {
+    this._bar = element(
+      "div",
+      { className: "gen5-library-actions", attributes: { role: "toolbar" } },
+      iconButton("pi-folder-open", "Open workflow", () => openWorkflow(this._offered.name)),
+      iconButton("pi-plus", "Add Load Gen5", () => placeLoader(this._offered.name)),
+    )
+    this._bar.hidden = true
+    this._bar.addEventListener("keydown", (event) => event.key === "Escape" && this._toList(event))
+  }
+
+  _offer(item, top) {
+    if (!item || item.error) {
+      this._withdraw()
+      return
+    }
+    this._offered = item
+    this._bar.hidden = false
+    this._bar.setAttribute("aria-label", `Actions for ${shortName(item.name)}`)
+    this._bar.style.top = `${top + CARD_HEIGHT - BAR_HEIGHT}px`
+  }
+
+  _withdraw() {
+    if (!this._bar.contains(document.activeElement)) this._bar.hidden = true
+  }
+
+  _toList(event) {
+    event.stopPropagation()
+    this._list.focus()
+  }
+
+  async _fetch(offset, limit, signal) {
+    const refresh = this._mustScan
+    this._mustScan = false
+    try {
+      const answer = await listLibrary({ query: this._query, offset, limit, refresh, signal })
+      this._notice.replaceChildren()
+      this._see(answer)
+      return answer
+    } catch (error) {
+      this._mustScan ||= refresh
+      throw error
+    }
+  }
+
+  _see({ files, scan }) {
+    this._files = files
+    this._scan = scan ?? this._scan
+    if (this._scan.running) this._pollTimer ??= setTimeout(() => this._poll(), POLL_MS)
+    this._drawStatus()
+  }
+
+  async _poll() {
+    this._pollTimer = undefined
+    if (!this.element.isConnected) return
+    try {
+      const answer = await listLibrary({ query: this._query, offset: 0, limit: 1 })
+      this._see(answer)
+      if (!answer.scan.running || answer.total !== this._list.total) await this._list.refresh()
+    } catch (error) {
+      this._drawError(error)
+    }
+  }
+
+  _searchSoon() {
+    clearTimeout(this._searchTimer)
+    this._searchTimer = setTimeout(() => this._searchNow(), SEARCH_MS)
+  }
+
+  _searchNow() {
+    clearTimeout(this._searchTimer)
+    const query = this._search.value.trim()
+    if (query === this._query) return
+    this._query = query
+    this._bar.hidden = true
+    this._list.reset()
+  }
+
+  _searchKey(event) {
+    const steps = {
+      ArrowDown: this._list.total ? () => this._list.focus() : null,
+      Enter: () => this._searchNow(),
+      Escape: this._search.value ? () => this._clearSearch() : null,
+    }
+    const step = event.ctrlKey || event.metaKey || event.altKey ? null : steps[event.key]
+    if (!step) return
+    event.preventDefault()
+    event.stopPropagation()
+    step()
+  }
+
+  _clearSearch() {
+    this._search.value = ""
+    this._searchNow()
+    this._search.focus()
+  }
+
+  _drawStatus() {
+    const { running, done, total } = this._scan
+    this._progress.hidden = !running
+    if (running && total) {
+      this._progress.max = total
+      this._progress.value = done
+    } else this._progress.removeAttribute("value")
+    const found = this._list.total
+    const files = plural(this._files ?? 0, "file")
+    this._status.textContent = this._query && found !== null ? `${found.toLocaleString("en")} of ${files}` : files
+  }
+
+  _drawState() {
+    this._drawStatus()
+    const isEmpty = this._list.total === 0
+    if (!this._bar.contains(document.activeElement) && this._list.total !== null) this._bar.hidden = true
+    if (isEmpty) this._notice.replaceChildren(this._emptyNotice())
+    this._list.element.hidden = isEmpty
+  }
+
+  _emptyNotice() {
+    if (this._query) {
+      return notice("pi-search", "Nothing matches", `No file has all of: ${this._query}`, "Clear the search", () =>
+        this._clearSearch(),
+      )
+    }
+    if (this._scan.running) return notice("pi-spinner pi-spin", "Reading the folders", "Files show up as they are read.")
+    return notice(
+      "pi-images",
+      "No .gen5 files yet",
+      "Connect a Save Gen5 node where Save Image is, and queue: its files are listed here.",
+    )
+  }
+
+  _drawError(error) {
+    this._notice.replaceChildren(
+      notice("pi-exclamation-circle", "The library could not be read", error.message, "Try again", () => {
+        if (this._list.total === null) this._list.reset()
+        else this._list.refresh()
+      }),
+    )
+  }
+
+  _open(name) {
+    this._details?.dispose()
+    this._details = createDetails(name, { onBack: () => this._back() })
+    this._browse.hidden = true
+    this.element.append(this._details.element)
+    this._details.focus()
+  }
+
+  _back() {
+    this._details?.dispose()
+    this._details?.element.remove()
+    this._details = null
+    this._browse.hidden = false
+    this._list.restore()
+    this._list.focus()
+  }
+}

@@ -1,0 +1,52 @@
+/** Words and figures that the library shows. */
+
+/**
+ * Tell the folder that an annotated name is in: input, output or temp.
+ * @param {string} name
+ */
+export function folderOf(name) {
+  return /\[(output|temp)\]$/.exec(name)?.[1] ?? "input"
+}
+
+/**
+ * The file name alone, without folders and annotation.
+ * @param {string} name
+ */
+export function shortName(name) {
+  return name.replace(/ \[(input|output|temp)\]$/, "").replace(/^.*[\\/]/, "")
+}
+
+/**
+ * The file name without its ending, as a workflow is called.
+ * @param {string} name
+ */
+export function stem(name) {
+  return shortName(name).replace(/\.gen5$/i, "")
+}
+
+/**
+ * What there is of some facts, in one line.
+ * @param {(string|number|null|undefined)[]} facts
+ */
+export function joinFacts(facts) {
+  return facts.filter((fact) => fact !== null && fact !== undefined && fact !== "").join(" · ")
+}
+
+/**
+ * A number with its noun: `1 drift`, `3 drifts`.
+ * @param {number} count
+ * @param {string} noun
+ */
+export function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`
+}
+
+/**
+ * A value of a graph as one line of text.
+ * @param {any} value
+ */
+export function valueText(value) {
+  if (value === undefined) return "nothing"
+  if (typeof value === "string") return value === "" ? "empty" : value
+  return JSON.stringify(value)
+}

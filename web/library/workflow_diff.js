@@ -1,0 +1,174 @@
+/**
+ * What differs between two graphs, without a page to show it on.
+ *
+ * A graph is either an API prompt (`app.graphToPrompt().output`) or a workflow (`app.graph.serialize()`).
+ * Positions, sizes, colours and groups are ignored: they change no picture.
+ *
+ * @typedef {{id: string, type: string, title: string}} NodeName
+ * @typedef {{kind: "value", value: any} | {kind: "link", value: {id: string, title: string, slot: number}}} Input
+ * @typedef {{name: string, stored: Input|undefined, present: Input|undefined}} InputChange
+ * @typedef {{onlyStored: NodeName[], onlyPresent: NodeName[], changed: (NodeName & {inputs: InputChange[]})[], same: number}} GraphDiff
+ */
+
+const MODES = { 0: "active", 2: "muted", 4: "bypassed" }
+
+/**
+ * Compare two API prompts.
+ * @param {Record<string, object>} stored
+ * @param {Record<string, object>} present
+ * @returns {GraphDiff}
+ */
+export function diffPrompts(stored, present) {
+  return diffNodes(promptNodes(stored), promptNodes(present))
+}
+
+/**
+ * Compare two workflows, subgraphs included.
+ * @param {object} stored
+ * @param {object} present
+ * @param {(type: string) => string[]|undefined} [widgetNames] names of a node type's widgets, in order
+ * @returns {GraphDiff}
+ */
+export function diffWorkflows(stored, present, widgetNames = () => undefined) {
+  return diffNodes(workflowNodes(stored, widgetNames), workflowNodes(present, widgetNames))
+}
+
+/**
+ * Tell whether two graphs are the same.
+ * @param {GraphDiff} diff
+ */
+export function isSame(diff) {
+  return !diff.onlyStored.length && !diff.onlyPresent.length && !diff.changed.length
+}
+
+/** A node under its id; another type under the same id is another node. */
+function diffNodes(stored, present) {
+  const diff = { onlyStored: [], onlyPresent: [], changed: [], same: 0 }
+  for (const [key, node] of stored) {
+    const other = present.get(key)
+    const inputs = other ? changedInputs(node.inputs, other.inputs) : []
+    if (!other) diff.onlyStored.push(nameOf(node))
+    else if (inputs.length) diff.changed.push({ ...nameOf(other), inputs })
+    else diff.same += 1
+  }
+  for (const [key, node] of present) {
+    if (!stored.has(key)) diff.onlyPresent.push(nameOf(node))
+  }
+  return diff
+}
+
+function changedInputs(stored, present) {
+  const names = new Set([...stored.keys(), ...present.keys()])
+  return [...names]
+    .map((name) => ({ name, stored: stored.get(name), present: present.get(name) }))
+    .filter((change) => !sameInput(change.stored, change.present))
+}
+
+/** Two links are the same if they come from the same output, whatever that node is called. */
+function sameInput(one, other) {
+  if (!one || !other || one.kind !== other.kind) return false
+  if (one.kind === "link") return one.value.id === other.value.id && one.value.slot === other.value.slot
+  return sameValue(one.value, other.value)
+}
+
+function sameValue(one, other) {
+  if (Object.is(one, other) || one === other) return true
+  if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false
+  const keys = Object.keys(one)
+  return (
+    Array.isArray(one) === Array.isArray(other) &&
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && sameValue(one[key], other[key]))
+  )
+}
+
+function nameOf({ id, type, title }) {
+  return { id, type, title }
+}
+
+function promptNodes(prompt) {
+  const nodes = new Map()
+  for (const [id, node] of Object.entries(prompt ?? {})) {
+    if (typeof node?.class_type !== "string") continue
+    const inputs = new Map(
+      Object.entries(node.inputs ?? {}).map(([name, value]) => [name, promptInput(prompt, value)]),
+    )
+    const title = promptTitle(prompt, id)
+    nodes.set(`${id} ${node.class_type}`, { id, type: node.class_type, title, inputs })
+  }
+  return nodes
+}
+
+function promptInput(prompt, value) {
+  const isLink = Array.isArray(value) && value.length === 2 && Number.isInteger(value[1]) && isNodeId(value[0])
+  if (!isLink) return { kind: "value", value }
+  const id = String(value[0])
+  return { kind: "link", value: { id, title: promptTitle(prompt, id), slot: value[1] } }
+}
+
+function isNodeId(value) {
+  return typeof value === "string" || Number.isInteger(value)
+}
+
+function promptTitle(prompt, id) {
+  const node = Object.hasOwn(prompt, id) ? prompt[id] : undefined
+  return String(node?._meta?.title || node?.class_type || id)
+}
+
+function workflowNodes(workflow, widgetNames) {
+  const nodes = new Map()
+  const definitions = asList(workflow?.definitions?.subgraphs)
+  const called = new Map(definitions.map((part) => [part?.id, part?.name]))
+  for (const [prefix, graph] of [["", workflow], ...definitions.map((part) => [`${part?.name ?? part?.id}:`, part])]) {
+    const links = linksOf(graph)
+    const titles = new Map(asList(graph?.nodes).map((node) => [String(node.id), titleOf(node, called)]))
+    for (const node of asList(graph?.nodes)) {
+      const id = `${prefix}${node.id}`
+      const type = called.get(node.type) ?? String(node.type)
+      const inputs = new Map([
+        ...widgetInputs(node, widgetNames),
+        ...linkInputs(node, links, titles),
+        ["node mode", { kind: "value", value: MODES[node.mode ?? 0] ?? node.mode }],
+      ])
+      nodes.set(`${id} ${node.type}`, { id, type, title: titleOf(node, called), inputs })
+    }
+  }
+  return nodes
+}
+
+function titleOf(node, called) {
+  return String(node.title || called.get(node.type) || node.type)
+}
+
+function asList(value) {
+  return Array.isArray(value) ? value.filter((item) => item !== null && typeof item === "object") : []
+}
+
+/** Links are arrays in a workflow and objects in a subgraph: link id -> node and output. */
+function linksOf(graph) {
+  const links = new Map()
+  for (const link of asList(graph?.links)) {
+    if (Array.isArray(link)) links.set(link[0], { id: String(link[1]), slot: link[2] })
+    else links.set(link.id, { id: String(link.origin_id), slot: link.origin_slot })
+  }
+  return links
+}
+
+function linkInputs(node, links, titles) {
+  return asList(node.inputs)
+    .filter((input) => links.has(input.link))
+    .map((input) => {
+      const { id, slot } = links.get(input.link)
+      return [input.name, { kind: "link", value: { id, slot, title: titles.get(id) ?? id } }]
+    })
+}
+
+function widgetInputs(node, widgetNames) {
+  const values = node.widgets_values
+  if (values === null || typeof values !== "object") return []
+  const names = Array.isArray(values) ? (widgetNames(node.type) ?? []) : []
+  return Object.entries(values).map(([key, value]) => {
+    const name = Array.isArray(values) ? (names[key] ?? `widget ${Number(key) + 1}`) : key
+    return [name, { kind: "value", value }]
+  })
+}

@@ -1,0 +1,195 @@
+/** Load Gen5 in the browser: an upload button, files dropped on the node, and what the chosen file is. */
+import { app } from "../../scripts/app.js"
+import { toast } from "./toast.js"
+import { facts, upload } from "./gen5_api.js"
+import { asOneStep, setFile } from "./graph.js"
+import { createLoadPanel } from "./load_panel.js"
+import { onResult, resultHooks } from "./panel.js"
+
+const LOADER = "Gen5Load"
+const DRIFT_SETTING = "Gen5.Drift.Default"
+const NOT_THERE = 404 // HTTP
+const SETTLES = 60 // ms: a node that is made, configured and linked in one go asks the server once
+
+const panels = new WeakMap()
+
+/** The extension. */
+export const loadNode = {
+  name: "Gen5.LoadNode",
+  nodeCreated(node) {
+    if (node.comfyClass !== LOADER) return
+    takeDriftSetting(node)
+    addUpload(node)
+    addFilePanel(node)
+  },
+  ...resultHooks([LOADER], (node, told) => panels.get(node)?.ran(told)),
+  refreshComboInNodes() {
+    eachLoader(app.rootGraph ?? app.graph, (node) => panels.get(node)?.refresh())
+  },
+}
+
+/** A node that a workflow brings has its own value; it is told by the graph being put together right now. */
+function takeDriftSetting(node) {
+  if (app.configuringGraph) return
+  const widget = widgetOf(node, "on_drift")
+  const wanted = app.extensionManager?.setting?.get(DRIFT_SETTING)
+  if (widget && widget.options?.values?.includes(wanted)) widget.value = wanted
+}
+
+function addUpload(node) {
+  const input = document.createElement("input")
+  input.type = "file"
+  input.accept = ".gen5"
+  input.addEventListener("change", () => {
+    uploadAll(node, [...input.files])
+    input.value = "" // so that the same file can be chosen again
+  })
+  const button = node.addWidget("button", "upload_gen5", null, () => input.click(), { serialize: false })
+  button.label = "Upload a .gen5 file"
+  button.serialize = false
+  node.onDragOver = (event) => [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file")
+  node.onDragDrop = (event) => takeDrop(node, event)
+}
+
+/** Return true for a drop that is taken; any other goes on to the canvas. */
+function takeDrop(node, event) {
+  const files = [...(event.dataTransfer?.files ?? [])].filter(isGen5)
+  if (!files.length) return false
+  uploadAll(node, files)
+  return true
+}
+
+function isGen5({ name }) {
+  return name.toLowerCase().endsWith(".gen5")
+}
+
+/** Upload files, and set the node to the first of them. */
+async function uploadAll(node, files) {
+  const { say } = panels.get(node)
+  const names = []
+  try {
+    for (const file of files) {
+      say(`Uploading ${file.name}…`)
+      names.push(await upload(file))
+    }
+  } catch (error) {
+    toast("error", "The file was not uploaded", error.message)
+  }
+  say("")
+  if (names.length && node.graph) choose(node, names)
+}
+
+/** The last one set is the one that stays: the others only become known to the list. */
+function choose(node, names) {
+  asOneStep(node.graph, () => names.reverse().forEach((name) => setFile(node, name)))
+}
+
+function addFilePanel(node) {
+  const view = createLoadPanel(node)
+  const state = { node, view, asked: 0, timer: 0, ran: null, wasLinked: false }
+  const refresh = () => {
+    clearTimeout(state.timer)
+    state.timer = setTimeout(() => ask(state), SETTLES)
+  }
+  panels.set(node, { refresh, say: view.say, ran: (told) => takeRun(state, told, refresh) })
+  dropThrough(view.element, node)
+  chain(widgetOf(node, "file"), "callback", refresh)
+  chain(widgetOf(node, "batch_index"), "callback", () => view.setBatchIndex(batchIndex(node)))
+  chain(node, "onConfigure", () => {
+    list(widgetOf(node, "file"), fileOf(node, null))
+    refresh()
+  })
+  chain(node, "onConnectionsChange", () => isLinked(node, "file") !== state.wasLinked && refresh())
+  onResult(node, (told) => panels.get(node).ran(told))
+  refresh()
+}
+
+/** Ask the server for the facts of the chosen file. An answer that a later question has overtaken is dropped. */
+async function ask(state) {
+  const { node, view } = state
+  const asked = ++state.asked
+  const isCurrent = () => asked === state.asked
+  const name = fileOf(node, state.ran)
+  state.wasLinked = isLinked(node, "file")
+  if (!name) {
+    view.showNothing(state.wasLinked ? "The file is known once the node has run." : "No file is chosen.")
+    return
+  }
+  try {
+    const found = await facts(name)
+    if (isCurrent()) view.showFile(name, found, batchIndex(node), state.ran)
+  } catch (error) {
+    if (!isCurrent()) return
+    if (error.status === NOT_THERE) list(widgetOf(node, "file"), name, false)
+    view.showProblem(name, error.message)
+  }
+}
+
+/**
+ * Put a name on the list of files, or take it off. A file that came after the list was made is there all the same;
+ * Nodes 2.0 looks at the list as it draws the node, so a workflow's file is on it before the server was asked.
+ */
+function list(widget, name, isThere = true) {
+  const values = widget?.options?.values
+  if (!name || !Array.isArray(values) || values.includes(name) === isThere) return
+  widget.options.values = isThere ? [...values, name] : values.filter((value) => value !== name)
+}
+
+/** A run has checked every byte of the file that it names. */
+function takeRun(state, told, refresh) {
+  const [last] = told.slice(-1)
+  if (!last) return
+  state.ran = last
+  if (!state.view.setRun(last)) refresh()
+}
+
+/** Let a file dropped on the panel reach the node as one dropped beside it does: the classic canvas is below. */
+function dropThrough(panel, node) {
+  const mark = (on) => panel.classList.toggle("gen5-drop-here", on)
+  panel.addEventListener("dragover", (event) => {
+    if (!node.onDragOver(event)) return
+    event.preventDefault()
+    mark(true)
+  })
+  panel.addEventListener("dragleave", () => mark(false))
+  panel.addEventListener("drop", () => {
+    mark(false)
+    app.dragOverNode = node // what ComfyUI hands the drop to
+  })
+}
+
+function fileOf(node, ran) {
+  if (isLinked(node, "file")) return ran?.file ?? null
+  const value = widgetOf(node, "file")?.value
+  return typeof value === "string" && value !== "" ? value : null
+}
+
+function isLinked(node, input) {
+  return (node.inputs ?? []).some(({ name, link }) => name === input && link !== null && link !== undefined)
+}
+
+function batchIndex(node) {
+  const value = widgetOf(node, "batch_index")?.value
+  return Number.isInteger(value) && !isLinked(node, "batch_index") ? value : -1
+}
+
+function widgetOf(node, name) {
+  return node.widgets?.find((widget) => widget.name === name)
+}
+
+function chain(owner, method, then) {
+  if (!owner) return
+  const before = owner[method]
+  owner[method] = function () {
+    const result = before?.apply(this, arguments)
+    then()
+    return result
+  }
+}
+
+function eachLoader(root, visit) {
+  const graphs = root ? [root, ...(root.subgraphs?.values() ?? [])] : []
+  for (const graph of graphs) {
+    for (const node of graph.nodes ?? []) if (node.comfyClass === LOADER) visit(node)
+  }
+}

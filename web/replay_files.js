@@ -1,0 +1,85 @@
+/** The files that a sampler can be started from: the one opened last, those saved since, the newest of the library. */
+import { api } from "../../scripts/api.js"
+import { app } from "../../scripts/app.js"
+import { listLibrary, upload } from "./gen5_api.js"
+import { lastOpened } from "./open_file.js"
+
+const LISTED = 10
+const SUFFIX = ".gen5"
+const SCAN_MILLISECONDS = 1000
+
+/** Of files of this machine: their names in input/, so that none is copied twice. */
+const copies = new WeakMap()
+let saved = []
+let listed = []
+
+/**
+ * Return what the menus offer, without waiting for the server.
+ * @returns {{label: string, isOpened: boolean, name: () => string|Promise<string>}[]} name: annotated, in a folder of the server
+ */
+export function knownFiles() {
+  const newest = [...new Set([...saved, ...listed])].slice(0, LISTED)
+  const files = newest.map((name) => ({ label: plain(name), isOpened: false, name: () => name }))
+  const opened = lastOpened()
+  if (!opened) return files
+  return [{ label: `${plain(opened.name)} (opened last)`, isOpened: true, name: () => storedName(opened) }, ...files]
+}
+
+/**
+ * Ask for the newest files of the library, for the next menu.
+ *
+ * @param {{refresh?: boolean}} [options] refresh: let the server look into its folders first
+ */
+export async function refreshKnownFiles({ refresh = false } = {}) {
+  if (app.extensionManager.setting.get("Gen5.Library.Enabled") === false) return
+  try {
+    const { items, scan } = await listLibrary({ limit: LISTED, refresh })
+    listed = items.filter((item) => !item.error).map((item) => item.name)
+    if (scan.running) setTimeout(refreshKnownFiles, SCAN_MILLISECONDS)
+  } catch {
+    // The menu then has what was opened and saved.
+  }
+}
+
+/** Note files as they are saved, so that they head the list at once. */
+export function watchSaves() {
+  api.addEventListener("executed", ({ detail }) => {
+    for (const saved of detail?.output?.gen5 ?? []) if (saved?.filename) remember(annotated(saved))
+  })
+  refreshKnownFiles({ refresh: true })
+}
+
+/** Ask the person for a .gen5 file; null where none is chosen. */
+export function chooseFile() {
+  const input = document.createElement("input")
+  Object.assign(input, { type: "file", accept: SUFFIX })
+  return new Promise((resolve) => {
+    input.onchange = () => resolve(input.files[0] ?? null)
+    input.oncancel = () => resolve(null)
+    input.click()
+  })
+}
+
+/** Return the .gen5 among the files of a drop, or undefined. */
+export function gen5Of(event) {
+  return [...(event.dataTransfer?.files ?? [])].find((file) => file.name.toLowerCase().endsWith(SUFFIX))
+}
+
+async function storedName(file) {
+  if (!copies.has(file)) copies.set(file, await upload(file))
+  return copies.get(file)
+}
+
+function remember(name) {
+  saved = [name, ...saved.filter((known) => known !== name)].slice(0, LISTED)
+}
+
+function annotated({ filename, subfolder, type }) {
+  const path = subfolder ? `${subfolder}/${filename}` : filename
+  return type === "input" ? path : `${path} [${type}]`
+}
+
+/** Menus read a text with < as markup. */
+function plain(text) {
+  return text.replaceAll("<", "‹").replaceAll(">", "›")
+}

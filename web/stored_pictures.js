@@ -1,0 +1,114 @@
+/** The pictures of a file in a node, one at a time, each with its starting noise. */
+import { element } from "./dom.js"
+import { imageUrl, noiseUrl } from "./gen5_api.js"
+import { STRETCHES } from "./panel.js"
+
+const PICTURE_SIZE = 1024 // px, longer side: sharp in a large node on a dense screen
+const NOISE_SIZE = 128
+const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
+
+/**
+ * Show a file's pictures: that of batch_index, or the first with buttons to the others.
+ *
+ * @param {string} name annotated
+ * @param {object} facts of the file, as the server tells them
+ * @param {number} batchIndex −1 for all
+ * @param {(index: number) => void} [onShow] called with the picture that is shown
+ * @returns {HTMLElement}
+ */
+export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
+  const { images, root } = facts
+  if (!images.length) return element("p", { className: "gen5-faint", text: "No picture is stored." })
+  if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
+  const parts = pictureParts()
+  let index
+  const show = (wanted) => {
+    index = (wanted + images.length) % images.length
+    showPicture(parts, images, index, (size) => imageUrl(name, { index, size, root }))
+    onShow(index)
+  }
+  show(Math.max(batchIndex, 0))
+  const browses = batchIndex < 0 && images.length > 1
+  if (browses) browseWith(parts.figure, parts.place, (step) => show(index + step))
+  return parts.figure
+}
+
+/**
+ * Show the starting noise of one image as a thumbnail.
+ *
+ * @param {string} name annotated
+ * @param {object} facts of the file
+ * @returns {{element: HTMLElement|null, show: (index: number) => void}} null where the file holds none
+ */
+export function noiseThumbnail(name, facts) {
+  const latent = startingLatent(facts)
+  if (!latent) return { element: null, show() {} }
+  const picture = element("img", {
+    className: "gen5-noise",
+    alt: "Starting noise",
+    title: `Starting noise, ${latent.shape.join(" × ")}, ${latent.orig_dtype ?? latent.dtype}`,
+    onerror: () => picture.remove(),
+  })
+  const show = (index) => {
+    const row = index < latent.shape[0] ? index : 0
+    picture.src = noiseUrl(name, { index: row, size: NOISE_SIZE, root: facts.root })
+  }
+  show(0)
+  return { element: picture, show }
+}
+
+/** A file of 0.1.0 with one latent of another name has that one for its starting noise. */
+function startingLatent({ latents, version }) {
+  const named = latents.find((latent) => latent.name === "initial_noise")
+  return named ?? (version === "1.0" && latents.length === 1 ? latents[0] : null)
+}
+
+function outOfRange(batchIndex, count) {
+  const held = count === 1 ? "1 picture" : `${count} pictures`
+  const text = `batch_index is ${batchIndex}, the file holds ${held}: 0 to ${count - 1}, or −1 for all.`
+  return element("p", { className: "gen5-problem", text })
+}
+
+function pictureParts() {
+  const picture = element("img", { attributes: { decoding: "async", draggable: "false" } })
+  const link = element("a", { attributes: { target: "_blank", rel: "noopener" } }, picture)
+  const unread = element("p", { className: "gen5-problem", text: "This picture cannot be read.", hidden: true })
+  const place = element("span", { attributes: { role: "status" } })
+  const frame = element("div", { className: "gen5-picture-frame" }, link, unread)
+  const figure = element("figure", { className: `gen5-picture ${STRETCHES}` }, frame)
+  picture.onerror = () => setRead(link, unread, false)
+  return { picture, link, unread, place, figure }
+}
+
+function setRead(link, unread, isRead) {
+  link.hidden = !isRead
+  unread.hidden = isRead
+}
+
+function showPicture({ picture, link, unread, place }, images, index, urlOf) {
+  const { width, height } = images[index]
+  const which = images.length > 1 ? `Stored picture ${index + 1} of ${images.length}` : "Stored picture"
+  setRead(link, unread, true)
+  picture.alt = width && height ? `${which}, ${width} × ${height}` : which
+  picture.src = urlOf(PICTURE_SIZE)
+  link.href = urlOf()
+  link.title = "Open in full size"
+  place.textContent = `${index + 1} of ${images.length}`
+}
+
+function browseWith(figure, place, step) {
+  const before = stepButton("‹", "Previous picture", () => step(-1))
+  const after = stepButton("›", "Next picture", () => step(1))
+  figure.append(element("figcaption", {}, before, place, after))
+  figure.addEventListener("keydown", (event) => {
+    if (!STEPS[event.key]) return
+    event.preventDefault()
+    event.stopPropagation() // the canvas would move the node
+    step(STEPS[event.key])
+  })
+}
+
+function stepButton(text, label, onclick) {
+  const attributes = { "aria-label": label }
+  return element("button", { className: "gen5-button gen5-step", type: "button", text, title: label, onclick, attributes })
+}

@@ -1,0 +1,67 @@
+/** Facts of a file, in words. */
+
+const UNITS = ["bytes", "kB", "MB", "GB", "TB"]
+const SPANS = [
+  ["year", 365 * 86_400],
+  ["month", 30 * 86_400],
+  ["week", 7 * 86_400],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+]
+
+/**
+ * @param {number} bytes
+ * @returns {string} e.g. `812 bytes`, `3.1 MB`
+ */
+export function fileSize(bytes) {
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0
+  return `${value.toFixed(digits)} ${bytes === 1 ? "byte" : UNITS[unit]}`
+}
+
+/**
+ * Return what a file was sampled with, in one line; what is not known is left out.
+ *
+ * @param {{sampler?: string|null, scheduler?: string|null, steps?: number|null, cfg?: number|null,
+ *   denoise?: number|null, seed?: string|null}} facts
+ * @returns {string} e.g. `euler / normal, 20 steps, cfg 7, seed 18446744073709551615`
+ */
+export function samplerLine(facts) {
+  const { sampler, scheduler, steps, cfg, denoise, seed } = facts
+  const parts = [
+    [sampler, scheduler].filter(known).join(" / "),
+    known(steps) && `${steps} ${steps === 1 ? "step" : "steps"}`,
+    known(cfg) && `cfg ${shortNumber(cfg)}`,
+    known(denoise) && denoise !== 1 && `denoise ${shortNumber(denoise)}`,
+    known(seed) && `seed ${seed}`,
+  ]
+  return parts.filter(Boolean).join(", ")
+}
+
+/**
+ * @param {number} seconds a moment, in seconds since 1970 (a file's mtime)
+ * @param {number} [now] the present one
+ * @returns {string} e.g. `just now`, `3 hours ago`
+ */
+export function ago(seconds, now = Date.now() / 1000) {
+  const passed = now - seconds
+  const span = SPANS.find(([, length]) => passed >= length)
+  if (!span) return "just now"
+  const count = Math.floor(passed / span[1])
+  return `${count} ${span[0]}${count === 1 ? "" : "s"} ago`
+}
+
+function known(value) {
+  return value !== null && value !== undefined && value !== ""
+}
+
+/** What a float of 32 bits was meant as: 5.5, not 5.500000001. */
+function shortNumber(value) {
+  return String(Number(value.toFixed(4)))
+}
