@@ -1,10 +1,14 @@
-"""What every test may rely on: nothing is written to the home folder of whoever runs them."""
+"""What every test may rely on: nothing is written to the home folder of whoever runs them, and no test is timed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")
