@@ -1,5 +1,6 @@
 /** How many components of the environment differ from the stored ones, and which. */
 import { element } from "./dom.js"
+import { componentText } from "./text.js"
 
 /** Long enough to move the pointer from the badge onto its table. */
 const LEAVE_MILLISECONDS = 250
@@ -59,9 +60,9 @@ function row({ component, stored, current }) {
   )
 }
 
-function cell(text) {
-  const missing = text === null || text === undefined
-  return element("td", { className: missing ? "gen5-faint" : "", text: missing ? NOT_THERE : text })
+function cell(canonical) {
+  const text = componentText(canonical)
+  return element("td", { className: text === null ? "gen5-faint" : "", text: text ?? NOT_THERE })
 }
 
 function driftPanel(drifts) {

@@ -1,7 +1,7 @@
 /** The graph on the canvas: Load Gen5 put into it, and samplers started from a stored file. */
 import { app } from "../../scripts/app.js"
 import { freePlace, GAP } from "./graph_layout.js"
-import { connectSource, drop, feedsOnly, inputNames, originOf, sourceOf, upstream } from "./graph_links.js"
+import { connectSource, drop, feedsOnly, inputNames, modelInputs, originOf, sourceOf, upstream } from "./graph_links.js"
 
 const LOADER = "Gen5Load"
 const REPLAY = "Gen5Replay"
@@ -75,7 +75,7 @@ export function setFile(loader, name) {
 export function startFromStored(sampler, name) {
   return asOneStep(sampler.graph, () => {
     const owner = modelOwner(sampler)
-    const replay = owner && upstream(owner, "model", REPLAY)
+    const replay = owner && upstream(owner, "model", (node) => node.type === REPLAY, modelInputs)
     if (replay) return { loader: changeFile(replay, name), replay }
     return owner ? putReplay(sampler, owner, name) : wireNoise(sampler, name)
   })
@@ -121,12 +121,17 @@ function putReplay(sampler, owner, name) {
   const found = findLoader(graph, name)
   const loader = found ?? makeLoader(name)
   const replay = makeReplay()
-  place(graph, owner, found ? [replay] : [loader, replay])
+  place(graph, alone, found ? [replay] : [loader, replay])
   connectSource(sourceOf(alone, "model"), replay, "model")
   rewire(loader, "gen5", replay, "gen5")
   rewire(replay, "model", alone, "model")
-  rewire(replay, "latent", sampler, "latent_image")
+  if (!refines(sampler)) rewire(replay, "latent", sampler, "latent_image")
   return { loader, replay }
+}
+
+/** Tell whether a sampler goes on from another one's result: that, and not what the file's first pass began with. */
+function refines(sampler) {
+  return upstream(sampler, "latent_image", isSampler) !== null
 }
 
 /** Where the model is out of reach (a guider outside of this subgraph), the server does it as it is queued. */
@@ -154,8 +159,10 @@ function ownGuider(sampler, guider) {
 /** Set a Replay Sampling to another file; a Load Gen5 that others use too stays as it is. */
 function changeFile(replay, name) {
   const { graph } = replay
+  replay.mode = ACTIVE
   const current = originOf(sourceOf(replay, "gen5"))?.node
   if (current && isLoader(current) && !isLinked(current) && feedsOnly(current, replay)) {
+    current.mode = ACTIVE
     setFile(current, name)
     return current
   }

@@ -42,18 +42,28 @@ export function drop(node, name) {
   if (node.getInputLink(slot)) node.disconnectInput(slot)
 }
 
-/** Return the nearest node of a type above an input, through whatever has a model; null if there is none. */
-export function upstream(node, name, type) {
+/**
+ * Return the nearest node above an input that fits; null if there is none.
+ * @param {(node: object) => boolean} fits
+ * @param {(node: object) => object[]} through the inputs of a node to go on from; by default all
+ */
+export function upstream(node, name, fits, through = (above) => above.inputs ?? []) {
   const pending = [sourceOf(node, name)?.node]
   const seen = new Set([undefined, null])
   while (pending.length) {
     const above = pending.shift()
     if (seen.has(above)) continue
     seen.add(above)
-    if (above.type === type) return above
-    pending.push(...modelInputs(above).map((input) => sourceOf(above, input.name)?.node))
+    if (fits(above)) return above
+    pending.push(...through(above).map((input) => sourceOf(above, input.name)?.node))
   }
   return null
+}
+
+/** Return the inputs of a node that a MODEL comes through; a reroute has one without a name. */
+export function modelInputs(node) {
+  const inputs = node.inputs ?? []
+  return isReroute(node) ? inputs : inputs.filter((input) => input.name.toLowerCase().includes("model"))
 }
 
 /** Tell whether all wires of a node's outputs end at one other node, reroutes passed. */
@@ -66,11 +76,6 @@ function targets(node, seen = new Set()) {
   seen.add(node)
   const next = (node.outputs ?? []).flatMap((_, slot) => node.getOutputNodes(slot) ?? [])
   return next.flatMap((reached) => (isReroute(reached) ? targets(reached, seen) : [reached]))
-}
-
-function modelInputs(node) {
-  const inputs = node.inputs ?? []
-  return isReroute(node) ? inputs : inputs.filter((input) => input.name.toLowerCase().includes("model"))
 }
 
 function linkInto(node, name) {

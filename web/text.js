@@ -57,6 +57,19 @@ export function ago(seconds, now = Date.now() / 1000) {
   return `${count} ${span[0]}${count === 1 ? "" : "s"} ago`
 }
 
+/**
+ * Tell a component of the environment as a person reads it.
+ *
+ * @param {string|null} [canonical] e.g. `name=torch;version=2.6.0;cuda=12.4`
+ * @returns {string|null} e.g. `version 2.6.0 · cuda 12.4`; other text as it is, null where there is none
+ */
+export function componentText(canonical) {
+  if (!canonical) return null
+  const parts = canonical.replace(/^name=[^;]*;/, "").split(";")
+  const isCanonical = parts.every((part) => part.includes("="))
+  return isCanonical ? parts.map((part) => part.replace("=", " ")).join(" · ") : canonical
+}
+
 function known(value) {
   return value !== null && value !== undefined && value !== ""
 }

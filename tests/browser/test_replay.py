@@ -6,7 +6,7 @@ import json
 
 import pytest
 from comfyui.graph import Graph, Settings
-from comfyui.graphs import sampler_custom_advanced, txt2img
+from comfyui.graphs import hires, sampler_custom_advanced, txt2img
 from comfyui.results import digests
 from comfyui.roundtrip import OTHER_SEED, Saved, save
 
@@ -39,7 +39,8 @@ from .pages import (
 ENTRY = "Start from stored noise"
 
 
-BUILDERS = {"KSampler": txt2img, "SamplerCustomAdvanced": sampler_custom_advanced}
+SAMPLERS = {"KSampler": txt2img, "SamplerCustomAdvanced": sampler_custom_advanced}
+BUILDERS = {**SAMPLERS, "hires": hires}
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def sampler_of(page, node_type="KSampler"):
     return node
 
 
-@pytest.mark.parametrize("node_type", BUILDERS)
+@pytest.mark.parametrize("node_type", SAMPLERS)
 def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
     """The graph under another seed gives the stored result, nothing is covered, and one undo takes it all back."""
     graph, digest = other_run(saved)
@@ -194,6 +195,44 @@ def test_another_file_for_the_same_sampler(server, saved, page):
     assert 1 == len(inner_nodes(page, "Gen5Replay"))
     undo(page)
     assert "" == "\n".join(differences(before, serialized(page)))
+
+
+def test_a_shared_guider(server, page, shot):
+    """Only the sampler that was asked for starts from the file; the other one of its guider samples as before."""
+    saved = saved_file(server, "SamplerCustomAdvanced")
+    page.reload()
+    wait_until_ready(page)
+    graph, digest = other_run(saved)
+    [first] = graph.samplers
+    second = graph.add("SamplerCustomAdvanced", **graph.nodes[first]["inputs"])
+    other = graph.digest([second, 0])
+    open_workflow(page, graph, server.object_info())
+    unchanged = result_of(page, other)
+    before = serialized(page)
+    choose(page, open_node_menu(page, int(first), ENTRY, saved.annotated))
+    fit_view(page)
+    shot("replay-shared-guider")
+    outputs = run_page(page)["outputs"]
+    assert saved.digests == digests(outputs[digest]["digest"])
+    assert unchanged == digests(outputs[other]["digest"])
+    undo(page)
+    assert "" == "\n".join(differences(before, serialized(page)))
+
+
+def test_both_samplers_of_a_refined_image(server, page):
+    """Started one after the other, the second goes on from the first one's result: bit for bit the stored image."""
+    saved = saved_file(server, "hires", sampler_name="euler_ancestral")
+    page.reload()
+    wait_until_ready(page)
+    graph, digest = other_run(saved)
+    open_workflow(page, graph, server.object_info())
+    first, second = graph.samplers
+    for sampler in (second, first):
+        choose(page, open_node_menu(page, int(sampler), ENTRY, saved.annotated))
+        fit_view(page)
+    assert 1 == len(inner_nodes(page, "Gen5Load"))
+    assert 2 == len(inner_nodes(page, "Gen5Replay"))
+    assert saved.digests == result_of(page, digest)
 
 
 def test_a_file_that_is_none(server, saved, page, tmp_path):

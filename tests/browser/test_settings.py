@@ -6,6 +6,7 @@ from comfyui.launcher import PACK
 from playwright.sync_api import expect
 
 from .files import annotated, make_gen5
+from .graphs import point_in_graph
 from .pages import CANVAS_POINT, add_node, empty_graph, nodes, wait_for_toast, wait_until
 
 PAGES = {path.stem: path for path in sorted((PACK / "web" / "docs").glob("*.md"))}
@@ -122,9 +123,8 @@ def test_help_pages(page, shot):
     for node_id in NODE_IDS:
         empty_graph(page)
         added = add_node(page, node_id)
-        page.evaluate(
-            "id => { app.canvas.deselectAll(); app.canvas.select(app.graph.getNodeById(id)) }", added
-        )
+        page.wait_for_timeout(300)  # Nodes 2.0 draws it in the next frame
+        page.mouse.click(*point_in_graph(page, added, 60, -14))
         help_page = page.locator(".node-help-content")
         if not help_page.is_visible():
             page.get_by_role("button", name="Node Info").first.click()

@@ -32,7 +32,7 @@ describe("driftTable", () => {
     const rows = [...driftTable(DRIFTS).rows].map((row) => [...row.cells].map((cell) => cell.textContent))
     expect(rows).toEqual([
       ["Component", "Stored", "Here"],
-      ["torch", DRIFTS[0].stored, DRIFTS[0].current],
+      ["torch", "version 2.5.1 · cuda 12.4", "version 2.13.0 · cuda None"],
       ["gpu", "not there", "<b>a</b>"],
     ])
   })

@@ -32,6 +32,7 @@ const KINDS = {
     inputs: { model: "MODEL", noise: "NOISE", sigmas: "SIGMAS", latent_image: "LATENT" },
     outputs: ["LATENT"],
   },
+  VAEDecode: { inputs: { samples: "LATENT", vae: "VAE" }, outputs: ["IMAGE"] },
   VAEEncode: { inputs: { pixels: "IMAGE", vae: "VAE" }, outputs: ["LATENT"] },
 }
 const SIZE = [200, 100]

@@ -168,6 +168,24 @@ describe("startFromStored", () => {
     expect(startFromStored(sampler, "y.gen5").replay).toBe(replay)
   })
 
+  test("wakes a Replay Sampling that was bypassed", () => {
+    const sampler = textToImage()
+    const { loader, replay } = startFromStored(sampler, "x.gen5")
+    loader.mode = replay.mode = 4
+    startFromStored(sampler, "y.gen5")
+    expect([loader.mode, replay.mode]).toEqual([0, 0])
+  })
+
+  test("keeps the latent of a sampler that goes on from another one's result", () => {
+    const first = textToImage()
+    const decoded = graph.make("VAEDecode", { samples: [first, 0] }, [1300, 0])
+    const encoded = graph.make("VAEEncode", { pixels: [decoded, 0] }, [1600, 0])
+    const second = graph.make("KSampler", { model: [graph.make("Model"), 0], latent_image: [encoded, 0] }, [1900, 0])
+    const { replay } = startFromStored(second, "x.gen5")
+    expect(graph.wired(second, "model")).toBe(`Gen5Replay#${replay.id}.0`)
+    expect(graph.wired(second, "latent_image")).toBe(`VAEEncode#${encoded.id}.0`)
+  })
+
   test("takes another Load Gen5 where the present one serves others too", () => {
     const sampler = textToImage()
     const { loader, replay } = startFromStored(sampler, "x.gen5")

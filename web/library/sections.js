@@ -1,7 +1,7 @@
 import { element } from "../dom.js"
 import { driftBadge } from "../drift_table.js"
 import { noiseUrl } from "../gen5_api.js"
-import { fileSize } from "../text.js"
+import { componentText, fileSize } from "../text.js"
 import { factList, section, table } from "./parts.js"
 import { joinFacts, valueText } from "./words.js"
 
@@ -119,20 +119,13 @@ function environment({ environment: parts, drifts }) {
 
 /** What was stored, and under it what is here instead. */
 function componentValue(value, drift) {
-  if (!drift) return componentText(value, "not stored")
+  if (!drift) return componentText(value) ?? "not stored"
   return element(
     "div",
     {},
-    element("div", { text: componentText(value, "not stored") }),
-    element("div", { className: "gen5-library-here", text: `here: ${componentText(drift.current, "not there")}` }),
+    element("div", { text: componentText(value) ?? "not stored" }),
+    element("div", { className: "gen5-library-here", text: `here: ${componentText(drift.current) ?? "not there"}` }),
   )
-}
-
-/** `name=torch;version=2.6.0;cuda=12.4` reads `version 2.6.0 · cuda 12.4`; other text stays as it is. */
-function componentText(value, missing) {
-  if (!value) return missing
-  const parts = value.replace(/^name=[^;]*;/, "").split(";")
-  return parts.every((part) => part.includes("=")) ? parts.map((part) => part.replace("=", " ")).join(" · ") : value
 }
 
 function hardware(parts) {
