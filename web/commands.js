@@ -1,6 +1,7 @@
 /** Commands of the palette, and the keys that run them. */
 import { app } from "../../scripts/app.js"
 import { fileName, isLoader } from "./graph.js"
+import { sourceOf } from "./graph_links.js"
 import { verify } from "./gen5_api.js"
 import { startChosen } from "./replay.js"
 import { fileSize } from "./text.js"
@@ -49,6 +50,10 @@ export async function verifySelected() {
   const loaders = Object.values(app.canvas.selected_nodes ?? {}).filter(isLoader)
   if (loaders.length !== 1) {
     toast("warn", "Select one Load Gen5", "Its file is then checked, every byte.")
+    return
+  }
+  if (sourceOf(loaders[0], "file")) {
+    toast("warn", "Its file comes by a link", "Running the node checks every byte.")
     return
   }
   const name = fileName(loaders[0])

@@ -45,7 +45,7 @@ export async function workflow(name) {
  * Return the address of a stored image, or of a thumbnail whose longer side is at most size.
  *
  * @param {string} name annotated
- * @param {{index?: number, size?: number, root?: string}} [options] root: to ask anew when the file has changed
+ * @param {{index?: number, size?: number, root?: string|number}} [options] root, or mtime: to ask anew when the file has changed
  * @returns {string}
  */
 export function imageUrl(name, { index = 0, size, root } = {}) {
@@ -56,7 +56,7 @@ export function imageUrl(name, { index = 0, size, root } = {}) {
  * Return the address of a picture of a stored latent, by default the starting noise.
  *
  * @param {string} name annotated
- * @param {{latent?: string, index?: number, size?: number, root?: string}} [options]
+ * @param {{latent?: string, index?: number, size?: number, root?: string|number}} [options]
  * @returns {string}
  */
 export function noiseUrl(name, { latent, index = 0, size, root } = {}) {

@@ -1,6 +1,7 @@
 /** Room on the canvas: where new nodes go so that they cover nothing. */
 
 export const GAP = 40
+const APART = GAP / 2 // px at least between what is there and what is new
 const GROWTH = 60 // px: what a node shows later may need more height than it was made with
 const TITLE_HEIGHT = 30
 const GROUP_TITLE_HEIGHT = 40
@@ -14,37 +15,56 @@ const GROUP_TITLE_HEIGHT = 40
 export function freePlace(graph, beside, [width, height]) {
   const taken = obstacles(graph)
   const own = boxOf(beside)
-  const box = { width, height: height + TITLE_HEIGHT + GROWTH }
-  const isFree = (x, y) => !taken.some((one) => one.isHit({ ...box, x, y }))
   const right = own.x - GAP - width
-  const columns = nearest(right, [right, ...taken.map((one) => one.x - GAP - width)].filter((x) => x <= right))
-  const rows = nearest(own.y, [own.y, ...taken.flatMap((one) => edges(one, box.height))])
   let best = { cost: Infinity }
-  for (const x of columns) {
+  for (const x of columns(taken, right, width)) {
     if (right - x >= best.cost) break
-    const y = rows.find((row) => isFree(x, row))
+    const column = { x, width, height: height + TITLE_HEIGHT + GROWTH }
+    const y = nearestFree(own.y, taken.flatMap((one) => one.blocked(column)))
     const cost = right - x + Math.abs(own.y - y)
     if (cost < best.cost) best = { cost, x, y }
   }
   return [best.x, best.y + TITLE_HEIGHT]
 }
 
-/** Rows where a box of this height stands just below or just above another. */
-function edges(one, height) {
-  return [one.y + one.height + GAP, one.y - GAP - height]
+/** Left edges to try, the nearest first: beside the node, and left of whatever is there. */
+function columns(taken, right, width) {
+  const edges = taken.map((one) => one.box.x - GAP - width).filter((x) => x < right)
+  return [right, ...new Set(edges.sort((a, b) => b - a))]
 }
 
-function nearest(wanted, numbers) {
-  return [...new Set(numbers)].sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))
+/** Return the number nearest to a wanted one that lies within none of the ranges. */
+function nearestFree(wanted, ranges) {
+  let [low, high] = [wanted, wanted]
+  const sorted = ranges.sort((a, b) => a[0] - b[0])
+  for (const [start, end] of sorted) if (start < high && end > high) high = end
+  for (const [start, end] of sorted.sort((a, b) => b[1] - a[1])) if (start < low && end > low) low = start
+  return wanted - low <= high - wanted ? low : high
 }
 
 function obstacles(graph) {
-  const ends = [graph.inputNode, graph.outputNode].filter(Boolean).map((end) => [...end.boundingRect])
-  const boxes = [...graph.nodes.map(boxOf), ...ends.map(fromRect)]
+  const ends = [graph.inputNode, graph.outputNode].filter(Boolean).map((end) => fromRect([...end.boundingRect]))
   const groups = (graph.groups ?? graph._groups ?? []).map((group) => fromRect([...group.pos, ...group.size]))
   return [
-    ...boxes.map((box) => ({ ...box, isHit: (other) => overlaps(box, other) })),
-    ...groups.map((box) => ({ ...box, isHit: (other) => overlaps(box, other) && !holds(box, other) })),
+    ...[...graph.nodes.map(boxOf), ...ends].map((box) => ({ box, blocked: (column) => beyond(box, column) })),
+    ...groups.map((box) => ({ box, blocked: (column) => borders(box, column) })),
+  ]
+}
+
+/** Return the range of tops with which a box of a column covers another. */
+function beyond(box, { x, width, height }) {
+  const isBeside = x >= box.x + box.width + APART || box.x >= x + width + APART
+  return isBeside ? [] : [[box.y - height - APART, box.y + box.height + APART]]
+}
+
+/** Return the ranges of tops with which a box of a column lies across a group's border or on its title. */
+function borders(group, column) {
+  const isWithin = column.x >= group.x && column.x + column.width <= group.x + group.width
+  if (!isWithin) return beyond(group, column)
+  const bottom = group.y + group.height
+  return [
+    [group.y - column.height - APART, group.y + GROUP_TITLE_HEIGHT],
+    [bottom - column.height, bottom + APART],
   ]
 }
 
@@ -54,23 +74,4 @@ function boxOf(node) {
 
 function fromRect([x, y, width, height]) {
   return { x, y, width, height }
-}
-
-function overlaps(one, other) {
-  const apart = GAP / 2
-  return (
-    one.x < other.x + other.width + apart &&
-    other.x < one.x + one.width + apart &&
-    one.y < other.y + other.height + apart &&
-    other.y < one.y + one.height + apart
-  )
-}
-
-function holds(group, box) {
-  return (
-    box.x >= group.x &&
-    box.y >= group.y + GROUP_TITLE_HEIGHT &&
-    box.x + box.width <= group.x + group.width &&
-    box.y + box.height <= group.y + group.height
-  )
 }

@@ -43,7 +43,7 @@ export function createLoadPanel(node) {
     showFile(name, facts, batchIndex, ran) {
       const isVerified = (shown?.facts.root === facts.root && shown.isVerified) || ran?.root === facts.root
       leave()
-      shown = { name, facts, batchIndex, isVerified, check: new AbortController() }
+      shown = { name, facts, batchIndex, isVerified, failure: null, check: new AbortController() }
       draw()
     },
     setBatchIndex(index) {
@@ -55,6 +55,7 @@ export function createLoadPanel(node) {
       if (shown?.facts.root !== root) return false
       if (!shown.isVerified) {
         shown.isVerified = true
+        shown.failure = null
         draw()
       }
       return true
@@ -100,12 +101,13 @@ function sizeLine({ width, height, images, size_bytes: bytes }) {
 function badges(panel, shown) {
   const { facts, isVerified } = shown
   const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts) : null
-  const row = element("div", { className: "gen5-badges" }, seal(facts, isVerified), drift)
-  if (!isVerified) row.append(verifyButton(panel, shown, row))
+  const row = element("div", { className: "gen5-badges" }, seal(shown), drift)
+  if (!isVerified) row.append(verifyButton(panel, shown))
   return row
 }
 
-function seal({ sealed }, isVerified) {
+function seal({ facts: { sealed }, isVerified, failure }) {
+  if (failure) return sealBadge(FAILED, failure, "gen5-badge-error")
   const [text, title] = isVerified ? VERIFIED : sealed ? SEALED : UNSEALED
   return sealBadge(text, title, isVerified || sealed ? "gen5-badge-ok" : "")
 }
@@ -114,8 +116,11 @@ function sealBadge(text, title, className) {
   return element("span", { className: `gen5-badge ${className} gen5-seal`, text, title })
 }
 
-/** The button stays focused and in place while the check runs, so that its end is told where it was asked for. */
-function verifyButton(panel, shown, row) {
+/**
+ * The button stays focused and in place while the check runs, so that its end is told where it was asked for.
+ * Another batch_index draws the badges anew meanwhile.
+ */
+function verifyButton(panel, shown) {
   const button = element("button", {
     className: "gen5-button",
     type: "button",
@@ -128,16 +133,18 @@ function verifyButton(panel, shown, row) {
   async function run() {
     button.setAttribute("aria-busy", "true")
     const { signal } = shown.check
-    const stamp = (badge) => row.querySelector(".gen5-seal").replaceWith(badge)
+    const stamp = () => panel.element.querySelector(".gen5-seal").replaceWith(seal(shown))
     try {
       const report = await verify(shown.name, (step) => panel.say(progress(step)), { signal })
       if (signal.aborted) return
       shown.isVerified = true
-      stamp(seal(shown.facts, true))
+      shown.failure = null
+      stamp()
       panel.say(goodNews(report))
     } catch (error) {
       if (signal.aborted) return
-      stamp(sealBadge(FAILED, error.message, "gen5-badge-error"))
+      shown.failure = error.message
+      stamp()
       panel.say(error.message, true)
     } finally {
       button.removeAttribute("aria-busy")

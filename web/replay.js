@@ -43,10 +43,17 @@ function canvasMenu() {
 async function start(sampler, file) {
   try {
     const name = file ? await file.name() : await askForFile()
-    if (name) startFromStored(sampler, name)
+    if (!name) return
+    if (!isThere(sampler)) throw new Error(`${sampler.title} is no longer in the open workflow`)
+    startFromStored(sampler, name)
   } catch (error) {
     toast("error", "Not started from stored noise", error.message)
   }
+}
+
+/** An upload takes a while; another workflow that is opened meanwhile comes into the same graph. */
+function isThere(node) {
+  return Boolean(node.graph?.nodes.includes(node))
 }
 
 async function askForFile() {
@@ -81,6 +88,10 @@ function meantSampler() {
   return inOrder(canvas.graph).findLast(isSampler)
 }
 
+/** ComfyUI writes the order into the nodes, which older frontends take for a step to be undone. */
 function inOrder(graph) {
-  return graph.computeExecutionOrder?.(false) ?? graph.nodes
+  const former = graph.nodes.map((node) => [node, node.order])
+  const nodes = graph.computeExecutionOrder?.(false) ?? graph.nodes
+  for (const [node, order] of former) node.order = order
+  return nodes
 }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest"
+import { beforeEach, describe, expect, test, vi } from "vitest"
 import { createCard } from "../../web/library/card.js"
 
 const HOSTILE = "<img src=x onerror=\"window.hacked = true\"><script>window.hacked = true</script>"
@@ -72,6 +72,14 @@ describe("createCard", () => {
     const damaged = createCard(item({ error: HOSTILE }))
     expect(damaged.element.querySelectorAll("img, script")).toHaveLength(0)
     expect(window.hacked).toBeUndefined()
+  })
+
+  test("another file of the same name has another picture", () => {
+    const asked = vi.spyOn(HTMLImageElement.prototype, "src", "set")
+    for (const mtime of [1, 2]) createCard(item({ mtime })).showPicture()
+    const [[first], [second]] = asked.mock.calls
+    asked.mockRestore()
+    expect(first).not.toBe(second)
   })
 
   test("what is not there yet is a grey row", () => {

@@ -10,8 +10,8 @@ vi.mock("../../web/gen5_api.js", () => ({
   workflow: vi.fn(),
   verify: vi.fn(),
   listLibrary: vi.fn(),
-  imageUrl: (name, { index, size }) => `/image?index=${index}&size=${size ?? ""}`,
-  noiseUrl: () => "/noise",
+  imageUrl: (name, { index, size, root }) => `/image?index=${index}&size=${size ?? ""}&root=${root}`,
+  noiseUrl: (name, { root }) => `/noise?root=${root}`,
 }))
 vi.mock("../../web/graph.js", () => ({ addLoader: vi.fn(), isSampler: vi.fn(() => true), startFromStored: vi.fn() }))
 vi.mock("../../web/toast.js", () => ({ toast: vi.fn() }))
@@ -122,6 +122,20 @@ describe("createDetails", () => {
     expect(sectionText("Passes")).toContain("x.safetensors (0.5)")
     expect(sectionText("Latents")).toContain("2 × 4 × 96 × 64")
     expect(sectionText("Hardware")).toContain("model A CPU · cores 8")
+  })
+
+  test("pictures have the file's root in their address", async () => {
+    await open()
+    const addresses = [...details.element.querySelectorAll("img")].map((picture) => picture.getAttribute("src"))
+    expect(addresses).toEqual(["/image?index=0&size=1024&root=ab12", "/noise?root=ab12"])
+  })
+
+  test("a click in the table of drifts does not fold the section", async () => {
+    await open()
+    const panel = details.element.querySelector(".gen5-drift-panel")
+    const { open: before } = panel.closest("details")
+    panel.click()
+    expect(panel.closest("details").open).toBe(before)
   })
 
   test("a drift stands beside what was stored", async () => {

@@ -337,6 +337,20 @@ describe("verified", () => {
     expect(button("Verify").getAttribute("aria-busy")).toBeNull()
   })
 
+  test.each([
+    [{ report: { checked_bytes: 1, chunk_count: 1, sealed: true } }, "Verified"],
+    [{ error: "chunk 0: SHA-256 differs" }, "Check failed"],
+  ])("what was found stands there with another batch_index too: %#", async (found, expected) => {
+    answerVerify(found)
+    const node = loader()
+    await settle()
+    button("Verify").click()
+    await choose(node, "batch_index", 0)
+    expect(document.querySelector(".gen5-seal").textContent).toBe(expected)
+    await choose(node, "batch_index", -1)
+    expect(document.querySelector(".gen5-seal").textContent).toBe(expected)
+  })
+
   test("a file of version 1.0 is not sealed", async () => {
     answerWith(fileFacts({ sealed: false, version: "1.0", noise_source: null }))
     loader()

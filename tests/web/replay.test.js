@@ -5,7 +5,7 @@ import { lastOpened } from "../../web/open_file.js"
 import { replay, startChosen } from "../../web/replay.js"
 import { api } from "./stubs/api.js"
 import { app, resetApp } from "./stubs/app.js"
-import { FakeNode } from "./fake_graph.js"
+import { FakeGraph, FakeNode } from "./fake_graph.js"
 
 vi.mock("../../web/gen5_api.js", () => ({ listLibrary: vi.fn(), upload: vi.fn() }))
 vi.mock("../../web/open_file.js", () => ({ lastOpened: vi.fn() }))
@@ -21,8 +21,9 @@ beforeEach(() => {
   listLibrary.mockResolvedValue({ items: [], scan: SCAN })
   upload.mockImplementation(async (file) => `uploaded/${file.name}`)
   lastOpened.mockReturnValue(null)
-  sampler = new FakeNode("KSampler")
-  app.canvas.graph = { nodes: [new FakeNode("Model"), sampler] }
+  app.canvas.graph = new FakeGraph()
+  app.canvas.graph.make("Model")
+  sampler = app.canvas.graph.make("KSampler")
 })
 
 function choices(node = sampler) {
@@ -119,6 +120,15 @@ describe("a drop on a sampler", () => {
     expect(startFromStored).not.toHaveBeenCalled()
   })
 
+  test("changes nothing where another workflow was opened during the upload", async () => {
+    replay.nodeCreated(sampler)
+    const dropping = sampler.onDragDrop(dragged(DROPPED))
+    app.canvas.graph.nodes.splice(0)
+    expect(await dropping).toBe(true)
+    expect(startFromStored).not.toHaveBeenCalled()
+    expect(app.toasts[0].detail).toBe("KSampler is no longer in the open workflow")
+  })
+
   test("falls through to the canvas where nobody takes it", async () => {
     replay.nodeCreated(sampler)
     expect(await sampler.onDragDrop(dragged(new File(["x"], "a.json")))).toBe(false)
@@ -132,6 +142,14 @@ describe("a drop on a sampler", () => {
   })
 })
 
+test("the canvas menu leaves the order of nodes as it was", () => {
+  const { graph } = app.canvas
+  graph.nodes.forEach((node) => (node.order = 7))
+  graph.computeExecutionOrder = () => graph.nodes.map((node, order) => Object.assign(node, { order }))
+  expect(replay.getCanvasMenuItems()).toHaveLength(2)
+  expect(graph.nodes.map(({ order }) => order)).toEqual([7, 7])
+})
+
 describe("the command", () => {
   test("takes the file opened last and the last sampler", async () => {
     lastOpened.mockReturnValue(DROPPED)
@@ -140,8 +158,8 @@ describe("the command", () => {
   })
 
   test("takes the selected sampler", async () => {
-    const other = new FakeNode("KSampler")
-    app.canvas.graph.nodes.unshift(other)
+    const other = app.canvas.graph.make("KSampler")
+    app.canvas.graph.nodes.reverse()
     app.canvas.selected_nodes = { 1: new FakeNode("Model"), 2: other }
     lastOpened.mockReturnValue(DROPPED)
     await startChosen()

@@ -99,6 +99,15 @@ describe("commands", () => {
     expect(app.toasts[0].detail).toBe("1.5 MB checked in 4 chunks.")
   })
 
+  test("verify no file that a link overrules", async () => {
+    const node = loader("a.gen5")
+    node.inputs.push({ name: "file", type: "COMBO", link: 1 })
+    node.graph = { links: new Map([[1, { origin_id: 9, origin_slot: 0 }]]), getNodeById: () => null }
+    app.canvas.selected_nodes = { 3: node }
+    await command("Gen5.VerifySelected")()
+    expect([verify.mock.calls, app.toasts[0].summary]).toEqual([[], "Its file comes by a link"])
+  })
+
   test("tell what is damaged", async () => {
     verify.mockRejectedValue(new Error("chunk 2 is not what was written"))
     app.canvas.selected_nodes = { 3: loader("a.gen5") }

@@ -104,9 +104,12 @@ function startPicture(icon, item) {
   return picture
 }
 
-/** The picture, or where there is none the starting noise. */
+/**
+ * The picture, or where there is none the starting noise. A browser shows the picture of an address again without
+ * asking: another file of the same name needs another one, and a list has no root to tell it by.
+ */
 function pictureOf(item) {
   if (item.error) return null
-  if (item.images > 0) return imageUrl(item.name, { index: 0, size: THUMBNAIL })
-  return item.latents > 0 ? noiseUrl(item.name, { size: 128 }) : null
+  if (item.images > 0) return imageUrl(item.name, { index: 0, size: THUMBNAIL, root: item.mtime })
+  return item.latents > 0 ? noiseUrl(item.name, { size: 128, root: item.mtime }) : null
 }

@@ -82,7 +82,10 @@ function fact(name, value) {
 export function section(title, { count, extra, isOpen = false, onOpen } = {}, ...children) {
   const summary = element("summary", {}, element("span", { className: "gen5-library-section-title", text: title }))
   if (count !== undefined) summary.append(element("span", { className: "gen5-library-muted", text: String(count) }))
-  if (extra) summary.append(extra)
+  if (extra) {
+    extra.addEventListener("click", (event) => event.preventDefault()) // else a click in its panel folds the section
+    summary.append(extra)
+  }
   const body = element("div", { className: "gen5-library-section-body" }, ...children)
   const part = element("details", { className: "gen5-library-section" }, summary, body)
   part.open = isOpen

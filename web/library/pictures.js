@@ -8,8 +8,9 @@ const PREVIEW = 1024
  * The pictures of a file, one at a time.
  * @param {string} name annotated
  * @param {{width: number, height: number}[]} images
+ * @param {string} [root] of the file: a browser shows the picture of an address again without asking
  */
-export function pictures(name, images) {
+export function pictures(name, images, root) {
   let index = 0
   const picture = element("img", { attributes: { decoding: "async" } })
   const place = element("span", { attributes: { role: "status" } })
@@ -23,8 +24,8 @@ export function pictures(name, images) {
     picture.alt = `Picture ${index + 1} of ${images.length}, ${width} × ${height}`
     picture.width = width
     picture.height = height
-    picture.src = imageUrl(name, { index, size: PREVIEW })
-    link.href = imageUrl(name, { index })
+    picture.src = imageUrl(name, { index, size: PREVIEW, root })
+    link.href = imageUrl(name, { index, root })
     place.textContent = `${index + 1} of ${images.length}`
   }
   picture.addEventListener("error", () => {

@@ -148,18 +148,18 @@ function resources(list) {
   return section("Resources", { count: list.length }, ...blocks)
 }
 
-function latents({ latents: list }, name) {
+function latents({ latents: list, root }, name) {
   if (!list?.length) return null
   const rows = list.map((latent) => [latent.name, latent.shape.join(" × "), dtypeOf(latent), fileSize(latent.size_bytes)])
   const parts = [table(["Name", "Shape", "Type", "Size"], rows, "Latents")]
-  if (list.some((latent) => latent.name === "initial_noise")) parts.unshift(noisePicture(name))
+  if (list.some((latent) => latent.name === "initial_noise")) parts.unshift(noisePicture(name, root))
   return section("Latents", { count: list.length }, ...parts)
 }
 
-function noisePicture(name) {
+function noisePicture(name, root) {
   const picture = element("img", {
     className: "gen5-library-noise",
-    attributes: { alt: "The starting noise", loading: "lazy", src: noiseUrl(name, { size: 128 }) },
+    attributes: { alt: "The starting noise", loading: "lazy", src: noiseUrl(name, { size: 128, root }) },
   })
   picture.addEventListener("error", () => picture.remove())
   return picture
