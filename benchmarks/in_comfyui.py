@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,13 @@ def bench_comfyui(folder: Path) -> None:
         _print(version, [Result(**entry) for entry in told])
 
 
-def run_in_each(script: Path, folder: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def run_in_each(
+    script: Path, folder: Path, variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Run script with the Python of each ComfyUI found; yield the version and the JSON of its last line.
 
-    The script gets a new folder to save to. Where nothing can be measured, that is printed.
+    The script gets a new folder to save to, and further environment variables. Where nothing can be measured,
+    that is printed.
     """
     sys.path.append(str(SCRIPTS))
     from comfyui_install import InstallError, environment, find_installs, missing_packages
@@ -94,10 +97,8 @@ def run_in_each(script: Path, folder: Path) -> Iterator[tuple[str, list[dict[str
         place = folder / f"{script.stem}-{install.version}"
         place.mkdir()
         line = [str(install.python), str(script.resolve()), str(place)]
-        variables = environment(install, place, os.environ)
-        done = subprocess.run(
-            line, cwd=install.root, env=variables, stdout=subprocess.PIPE, text=True, check=True
-        )
+        own = {**environment(install, place, os.environ), **(variables or {})}
+        done = subprocess.run(line, cwd=install.root, env=own, stdout=subprocess.PIPE, text=True, check=True)
         yield install.version, json.loads(done.stdout.strip().rpartition("\n")[2])
 
 

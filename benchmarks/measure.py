@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+
+class Ratio(NamedTuple):
+    """Median of the ratios of many rounds, and the interval that holds it with 95 % certainty."""
+
+    median: float
+    low: float
+    high: float
 
 
 def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -18,6 +28,43 @@ def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dic
             call()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def time_against(
+    base: str, calls: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, tuple[float, Ratio]]:
+    """Return of each call its median time in seconds, and the ratio to the base call of the same round.
+
+    Each round begins with another call; a first round is unmeasured. What slows the machine for longer than a
+    round slows both sides of a ratio, and what is shorter falls out of the median.
+    """
+    names = list(calls)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for round_number in range(-1, rounds):
+        first = round_number % len(names)
+        for name in names[first:] + names[:first]:
+            start = time.perf_counter()
+            calls[name]()
+            if round_number >= 0:
+                times[name].append(time.perf_counter() - start)
+    return {
+        name: (
+            statistics.median(taken),
+            median_ratio([one / other for one, other in zip(taken, times[base], strict=True)]),
+        )
+        for name, taken in times.items()
+    }
+
+
+def median_ratio(ratios: Sequence[float]) -> Ratio:
+    """Return the median with its interval, which order alone gives, whatever the distribution.
+
+    Source: Conover, "Practical Nonparametric Statistics", 3.2: ranks n/2 ± 1.96·√n/2.
+    """
+    ordered = sorted(ratios)
+    middle, away = len(ordered) / 2, 1.96 * math.sqrt(len(ordered)) / 2
+    low, high = max(0, math.floor(middle - away)), min(len(ordered) - 1, math.ceil(middle + away))
+    return Ratio(statistics.median(ordered), ordered[low], ordered[high])
 
 
 def milliseconds(seconds: float) -> str:

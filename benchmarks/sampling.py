@@ -11,34 +11,41 @@ import json
 import math
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from in_comfyui import load_comfyui, run_in_each
-from measure import milliseconds
+from measure import Ratio, milliseconds, time_against
 from table import print_table
 
 TEST_MODEL = Path(__file__).resolve().parents[1] / "tests" / "comfyui" / "pack" / "model.py"
 SAMPLERS = ("euler", "euler_ancestral")
-STEPS, ROUNDS = 20, 7
+STEPS, ROUNDS = 20, 100
 LATENT_SHAPE = (1, 4, 128, 128)
-HIDDEN = 256
-"""Channels of the model; a step then takes some 40 ms on a CPU, no more than one of a real model on any hardware."""
+HIDDEN = 64
+"""Channels of the model; a step then takes some 10 ms on a CPU, no more than one of a real model on any hardware.
+Many short runs tell small differences apart, a few long ones do not."""
 SEED = 156680208700286
-PLAIN, RECORD, REPLAY = "KSampler alone", "behind Record Sampling", "behind Replay Sampling"
+PLAIN, AGAIN = "KSampler alone", "KSampler alone, once more"
+RECORD, REPLAY = "behind Record Sampling", "behind Replay Sampling"
 TARGETS = {"euler": 1.01, "euler_ancestral": 1.05}
+KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(10**8), "MALLOC_TRIM_THRESHOLD_": str(10**9)}
+"""The C library keeps freed memory. Else it hands it back and takes it anew as chance has it, and the page faults of
+the model's own activations cost now nothing and now half of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one way of sampling took: the least of all rounds, to which whatever else runs only adds."""
+    """What one way of sampling took."""
 
     sampler: str
     name: str
     seconds: float
+    """Median."""
+    ratio: Ratio
+    """To the KSampler alone in the same round. That of its second turn tells how exact the others are."""
     held_bytes: int | None = None
     """Memory of the tensors that a recording of one run holds."""
     needed_bytes: int | None = None
@@ -47,23 +54,24 @@ class Result:
 
 def bench_sampling(folder: Path) -> None:
     """Print a table for each ComfyUI found; say so where there is none."""
-    for version, told in run_in_each(Path(__file__), folder):
-        _print(version, [Result(**entry) for entry in told])
+    for version, told in run_in_each(Path(__file__), folder, KEEPING_MEMORY):
+        _print(version, [Result(**{**entry, "ratio": Ratio(*entry["ratio"])}) for entry in told])
 
 
 def _print(version: str, results: list[Result]) -> None:
-    alone = {result.sampler: result.seconds for result in results if result.name == PLAIN}
     print_table(
-        f"Sampling {STEPS} steps of a 128 × 128 latent on the CPU, one thread, in ComfyUI {version}",
-        ("sampler", "what", "time", "a step", "time / alone", "target", "held", "by shapes"),
+        f"Sampling {STEPS} steps of a 128 × 128 latent on the CPU, one thread, in ComfyUI {version}: "
+        f"medians of {ROUNDS} rounds",
+        ("sampler", "what", "time", "a step", "time / alone", "95 % interval", "target", "held", "by shapes"),
         [
             (
                 result.sampler,
                 result.name,
                 milliseconds(result.seconds),
                 milliseconds(result.seconds / STEPS),
-                f"{result.seconds / alone[result.sampler]:.3f}",
-                "" if result.name == PLAIN else f"≤ {TARGETS[result.sampler]:.2f}",
+                f"{result.ratio.median:.3f}",
+                "" if result.name == PLAIN else f"{result.ratio.low:.3f} to {result.ratio.high:.3f}",
+                f"≤ {TARGETS[result.sampler]:.2f}" if result.name in (RECORD, REPLAY) else "",
                 _megabytes(result.held_bytes),
                 _megabytes(result.needed_bytes),
             )
@@ -88,8 +96,8 @@ def measure(folder: Path) -> list[Result]:
     for sampler in SAMPLERS:
         calls, run = _calls(stock_nodes, pack.NODE_CLASS_MAPPINGS, sampler)
         memory = {RECORD: (_held_bytes(run), _needed_bytes(sampler))}
-        for name, seconds in time_rounds(calls).items():
-            results.append(Result(sampler, name, min(seconds), *memory.get(name, (None, None))))
+        for name, (seconds, ratio) in time_against(PLAIN, calls, ROUNDS).items():
+            results.append(Result(sampler, name, seconds, ratio, *memory.get(name, (None, None))))
     return results
 
 
@@ -104,20 +112,6 @@ def _needed_bytes(sampler: str) -> int:
     """Return what float32 noise takes, and as much for every step but the last, which adds none."""
     draws = STEPS - 1 if sampler == "euler_ancestral" else 0
     return 4 * math.prod(LATENT_SHAPE) * (1 + draws)
-
-
-def time_rounds(calls: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Return the seconds of each call by round, a first round unmeasured; each round begins with another call."""
-    names = list(calls)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for round_number in range(-1, ROUNDS):
-        first = round_number % len(names)
-        for name in names[first:] + names[:first]:
-            start = time.perf_counter()
-            calls[name]()
-            if round_number >= 0:
-                times[name].append(time.perf_counter() - start)
-    return times
 
 
 def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> tuple[dict[str, Callable[[], object]], Any]:
@@ -141,6 +135,7 @@ def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> tuple[dict[str
     assert sample(replayed, seed=1)["samples"].equal(result["samples"])
     calls = {
         PLAIN: lambda: sample(model),
+        AGAIN: lambda: sample(model),
         RECORD: lambda: sample(recorded),
         REPLAY: lambda: sample(replayed),
     }

@@ -18,8 +18,9 @@ from playwright.sync_api import Locator, Page, expect
 import gen5core
 from gen5core.environment import Component, Environment
 
-from .conftest import SCREENSHOTS
+from .contrast import check_contrast
 from .files import annotated, make_gen5
+from .library_steps import NAME, names, open_details, open_library, tab_button, wait_until_scanned
 from .pages import (
     empty_graph,
     load_graph,
@@ -35,12 +36,9 @@ HOSTILE = '<img src=x onerror="window.hacked = true"><b>bold</b>'
 LARGEST_SEED = 2**64 - 1
 MANY = int(os.environ.get("GEN5_LIBRARY_FILES", "3000"))
 """Files of the tests with many; 10000 to measure."""
-NAME = "[role=option] .gen5-library-name"
 MOST_ROWS = 40
 """Of the page, however many files there are."""
 LARGE_BYTES = 200_000_000
-READABLE = 4.5
-"""Contrast of text; WCAG 2.2, 1.4.3."""
 
 _OPENING = """() => new Promise(resolve => {
     const start = performance.now()
@@ -129,40 +127,6 @@ def save_many(folder: Path, count: int) -> None:
         os.utime(path, (now - number, now - number))
 
 
-def tab_button(page: Page) -> Locator:
-    return page.locator(".gen5-library-tab-button, [data-testid=gen5-library-tab-button]").first
-
-
-def open_library(page: Page) -> Locator:
-    """Open the tab, wait until what is on the disk is shown, and return the panel."""
-    tab_button(page).click()
-    panel = page.locator(".gen5-library")
-    expect(panel).to_be_visible()
-    wait_until_scanned(panel)
-    return panel
-
-
-def wait_until_scanned(panel: Locator, seconds: float = 60) -> None:
-    panel.page.wait_for_timeout(100)
-    expect(panel.locator("header progress")).to_be_hidden(timeout=seconds * 1000)
-    expect(panel.locator("[role=option][aria-busy]")).to_have_count(0)
-    panel.page.wait_for_timeout(200)
-
-
-def names(panel: Locator) -> list[str]:
-    """Return the file names of the rows in the page, from the top down."""
-    found: list[str] = panel.locator(NAME).all_inner_texts()
-    return found
-
-
-def open_details(panel: Locator, name: str) -> Locator:
-    """Open a file by a click and return its details."""
-    panel.locator("[role=option]", has_text=name).click()
-    details = panel.locator("article")
-    expect(details.locator("[aria-busy]")).to_have_count(0)
-    return details
-
-
 def test_files_are_listed_newest_first(page, server, shot):
     """Those of output/ and input/ in one list, with thumbnail, age, seed, sampler, model, tags and drift."""
     old = Environment((Component("python", "name=python;version=2.7.18"),), {}, {})
@@ -195,7 +159,7 @@ def test_files_are_listed_newest_first(page, server, shot):
 def test_an_empty_library_says_how_to_make_a_file(page, server, shot):
     """A file that appears later is listed after a press on refresh."""
     panel = open_library(page)
-    expect(panel).to_contain_text("No .gen5 files yet")
+    expect(panel).to_contain_text("No GEN5 files yet")
     expect(panel).to_contain_text("Save Gen5")
     shot("library-empty")
     save(server.output / "first.gen5")
@@ -330,7 +294,7 @@ def test_details_reveal_everything(page, server, shot):
 
 
 def test_a_large_file_is_verified_with_progress(page, server, shot):
-    """The bar moves, and the verdict says what was checked."""
+    """The bar moves forward, however few steps a fast machine takes, and the verdict says what was checked."""
     noise = np.random.default_rng(0).standard_normal(LARGE_BYTES // 4, np.float32)
     save(server.output / "large.gen5", latents={"initial_noise": noise}, compression="none")
     panel = open_library(page)
@@ -347,8 +311,8 @@ def test_a_large_file_is_verified_with_progress(page, server, shot):
     expect(details).to_contain_text("Every byte is as it was written: 200 MB", timeout=60_000)
     seen = [value for value in page.evaluate("() => window.gen5Seen") if 0 < value < 1]
     print(f"\n{len(seen)} steps between 0 and 1")
+    assert seen
     assert seen == sorted(seen)
-    assert len(seen) > 2
     shot("library-verified")
 
 
@@ -523,7 +487,7 @@ def _tab_to(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_text_is_readable_in_both_themes(open_page, server, theme, frontend, renderer):
+def test_text_is_readable_in_both_themes(open_page, server, theme, screenshot):
     """Every text of the list and of the details has a contrast of at least 4.5 to what is behind it."""
     old = Environment((Component("python", "name=python;version=2.7.18"),), {}, {})
     save(
@@ -538,63 +502,21 @@ def test_text_is_readable_in_both_themes(open_page, server, theme, frontend, ren
     page = open_page({"Comfy.ColorPalette": theme})
     panel = open_library(page)
     page.mouse.move(1000, 500)
-    _check_contrast(page)
+    check_contrast(page)
     panel.get_by_role("listbox").focus()
-    _check_contrast(page)
-    _shoot(page, frontend, renderer, f"library-{theme}")
+    check_contrast(page)
+    screenshot(page, f"library-{theme}")
     details = open_details(panel, "one.gen5")
     for summary in details.locator("summary").all():
         if summary.evaluate("summary => !summary.parentElement.open"):
             summary.click(position={"x": 60, "y": 10})
     details.get_by_role("button", name="Verify").click()
     expect(details).to_contain_text("Every byte is as it was written")
-    _check_contrast(page)
-    _shoot(page, frontend, renderer, f"library-{theme}-details")
+    check_contrast(page)
+    screenshot(page, f"library-{theme}-details")
     page.keyboard.press("Escape")
     open_details(panel, "cut.gen5")
-    _check_contrast(page)
-
-
-def _shoot(page: Page, frontend: Any, renderer: str, name: str) -> None:
-    path = SCREENSHOTS / f"{frontend.version}-{renderer}" / f"{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(path))
-
-
-def _check_contrast(page: Page) -> None:
-    found = page.evaluate(_CONTRAST)
-    assert len(found) > 3
-    poor = [one for one in found if one["ratio"] < READABLE]
-    assert not poor
-
-
-_CONTRAST = """() => {
-    const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
-    const mix = (colors) => {
-        context.clearRect(0, 0, 1, 1)
-        for (const color of colors) { context.fillStyle = color; context.fillRect(0, 0, 1, 1) }
-        return [...context.getImageData(0, 0, 1, 1).data]
-    }
-    const light = ([red, green, blue]) => {
-        const part = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
-        return 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue)
-    }
-    const behind = element => {
-        const colors = []
-        for (let one = element; one; one = one.parentElement) colors.unshift(getComputedStyle(one).backgroundColor)
-        return colors
-    }
-    const walker = document.createTreeWalker(document.querySelector('.gen5-library'), NodeFilter.SHOW_TEXT)
-    const found = []
-    while (walker.nextNode()) {
-        const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim()
-        if (!text || !element.checkVisibility({visibilityProperty: true})) continue
-        const back = behind(element)
-        const [one, other] = [light(mix(back)), light(mix([...back, getComputedStyle(element).color]))]
-        found.push({text: text.slice(0, 40), ratio: (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)})
-    }
-    return found
-}"""
+    check_contrast(page)
 
 
 def test_the_setting_takes_the_tab_away_and_brings_it_back(page, server):
