@@ -1,0 +1,49 @@
+"""Images that are too large, cut, or of another kind than the format takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import forge
+from forge import Chunk
+
+from .cases import LIMIT, MALFORMED, Case
+
+
+def image_cases() -> Iterator[Case]:
+    """Yield the cases of sizes, then of bytes that are no image."""
+
+    def case(error: str, why: str, message: str, data: bytes) -> Case:
+        return Case(error, f"image_{why}", message, forge.build([Chunk("DATA", "0000", data)]))
+
+    whole = forge.png(4, 4, bytes(range(16)))
+    yield case(
+        LIMIT,
+        "bomb",
+        r"chunk 0 \(DATA\).*image of 60000 x 60000 pixels, the limit is 268435456",
+        forge.png(60000, 60000, b"\0"),
+    )
+    yield case(LIMIT, "by_a_row", r"image of 16384 x 16385 pixels", forge.png(16384, 16385, b"\0"))
+    yield case(MALFORMED, "empty", r"image starts with b''", b"")
+    yield case(MALFORMED, "text", r"image starts with b'not a pi'", b"not a picture")
+    yield case(MALFORMED, "cut", r"its PNG cannot be decoded", whole[:-30])
+    yield case(MALFORMED, "header_cut", r"image starts with b'\\x89PNG", whole[:20])
+    yield case(
+        MALFORMED,
+        "checksum",
+        r"image starts with b'\\x89PNG|its PNG cannot be decoded",
+        forge.flipped(whole, 29, 1),
+    )
+    yield case(MALFORMED, "without_pixels", r"its PNG cannot be decoded", forge.png(4, 4))
+    yield case(
+        MALFORMED,
+        "16_bits",
+        r"its pixels take 16 bits a channel, which 8 bits do not hold",
+        forge.png(4, 2, bytes(16), depth=16),
+    )
+    yield case(
+        MALFORMED,
+        "gif",
+        r"image starts with b'GIF89a",
+        b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;",
+    )

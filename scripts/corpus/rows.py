@@ -1,0 +1,77 @@
+"""The chunk table, row by row and field by field; the row changed is the first, initial_noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import forge
+
+from .cases import DROP, MALFORMED, NOISE, PACKED, WHOLE, Case, edited, meta_of_runs
+
+_KINDS: dict[str, tuple[str, Any]] = {
+    "index": ("an integer", True),
+    "type": ("a string", 5),
+    "flags": ("a string", None),
+    "offset": ("an integer", 32.0),
+    "compressed_size": ("an integer", "28"),
+    "uncompressed_size": ("an integer", False),
+    "hash": ("a string", [0]),
+    "compressed": ("true or false", 0),
+    "extra": ("an object", []),
+}
+"""Field -> what the reader asks for, and a value of another kind."""
+
+
+def row_cases() -> Iterator[Case]:
+    """Yield the cases of fields of another kind or missing, then of values."""
+
+    def case(why: str, message: str, name: str, value: Any) -> Case:
+        return Case(MALFORMED, f"row_{why}", message, _row(**{name: value}))
+
+    for name, (kind, value) in _KINDS.items():
+        shown = repr(value).replace("[", r"\[").replace("]", r"\]")
+        yield case(f"{name}_kind", rf"row 0\.{name} is {shown}, not {kind}", name, value)
+        if name != "extra":
+            yield case(f"{name}_missing", rf"row 0\.{name} is None, not {kind}", name, DROP)
+    yield Case(
+        MALFORMED,
+        "row_not_object",
+        r"row 0 is 'x', not an object",
+        edited("x", "gen5_metadata", "chunks", 0),
+    )
+    yield case("index_wrong", r"row 0 bears index 1", "index", 1)
+    yield case("type_short", r"its type 'LAT' is not of four ASCII", "type", "LAT")
+    yield case("type_long", r"its type 'LATNX' is not of four ASCII", "type", "LATNX")
+    yield case("type_not_ascii", r"its type 'LATÑ' is not of four ASCII", "type", "LATÑ")
+    yield case("flags_long", r"its flags 'F3200' is not of four ASCII", "flags", "F3200")
+    yield case("hash_short", r"its hash '0+' is not a SHA-256", "hash", "0" * 63)
+    yield case("hash_newline", r"is not a SHA-256 in hex", "hash", "0" * 64 + "\n")
+    yield case("hash_capitals", r"its hash 'A+' is not a SHA-256", "hash", "A" * 64)
+    yield case("size_negative", r"its sizes are 28 and -1", "uncompressed_size", -1)
+    yield case("stored_size_negative", r"its sizes are -1 and 16", "compressed_size", -1)
+    yield case("size_4_gib", r"its sizes are 28 and 4294967284", "uncompressed_size", 2**32 - 12)
+    yield case("raw_size_differs", r"stored raw in 28 bytes; 12 and 15 are expected", "uncompressed_size", 15)
+    yield case("offset_in_header", r"lies at 31, 28 bytes long; chunks lie from 32", "offset", 31)
+    yield case("offset_negative", r"lies at -1, 28 bytes", "offset", -1)
+    yield case("offset_in_meta", r"chunks lie from 32 to META at", "offset", len(WHOLE))
+    yield case("offset_of_4300_digits", r"lies at 9{40}, 28 bytes long", "offset", 10**4300 - 1)
+    yield Case(MALFORMED, "row_end_of_4301_digits", r"its sizes are 9{40} and 16", _endless_row())
+
+
+def _row(**fields: Any) -> bytes:
+    def edit(document: dict[str, Any]) -> None:
+        row = document["gen5_metadata"]["chunks"][0]
+        row.update(fields)
+        for name in [name for name, value in fields.items() if value is DROP]:
+            del row[name]
+
+    return forge.build([NOISE, PACKED], edit=edit)
+
+
+def _endless_row() -> bytes:
+    """Return a file whose row ends at an offset of more digits than Python prints."""
+    row = NOISE.table_row(0, 32) | {"offset": "#", "compressed_size": "#"}
+    head, between, tail = forge.dump({"gen5_metadata": {"chunks": [row]}}).split(b'"#"')
+    parts = ((head, 1), (b"9", 4300), (between, 1), (b"9", 4300), (tail, 1))
+    return forge.build([NOISE], meta=meta_of_runs(*parts))

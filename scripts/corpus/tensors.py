@@ -1,0 +1,59 @@
+"""What a latent's row says of its tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import forge
+from forge import Chunk
+
+from .cases import DROP, MALFORMED, NOISE, Case
+
+
+def tensor_cases() -> Iterator[Case]:
+    """Yield the cases of one latent, then of several under one name."""
+
+    def case(why: str, message: str, **extra: Any) -> Case:
+        facts = {name: value for name, value in {**NOISE.extra, **extra}.items() if value is not DROP}
+        chunk = Chunk("LATN", "F32", NOISE.payload, facts)
+        return Case(MALFORMED, f"tensor_{why}", message, forge.build([chunk]))
+
+    huge = 2**32 - 1
+    flags = Chunk("LATN", "F64", NOISE.payload, NOISE.extra)
+    yield Case(
+        MALFORMED, "tensor_flags", r"its flags are 'F64', a latent has F32 or F16", forge.build([flags])
+    )
+    yield case("shape_missing", r"its shape is None, not a list", shape=DROP)
+    yield case("shape_number", r"its shape is 4, not a list", shape=4)
+    yield case("shape_33_dimensions", r"not a list of at most 32 sizes", shape=[1] * 33)
+    yield case("shape_negative", r"its shape holds -2, not a size", shape=[-2, -2])
+    yield case("shape_bool", r"its shape holds True, not a size", shape=[True, 4])
+    yield case("shape_float", r"its shape holds 4\.0, not a size", shape=[4.0])
+    yield case("shape_huge", r"its shape holds 4294967296, not a size", shape=[2**32])
+    yield case("shape_product", r"float32 of shape \[5\] takes 20 bytes, the table says 16", shape=[5])
+    yield case("shape_product_wraps", r"has more elements than a file can hold", shape=[2**31, 2**31, 4])
+    yield case("shape_product_of_zero", r"has more elements than a file can hold", shape=[0, huge, huge])
+    yield case("key_number", r"its key is 5, not a string", key=5)
+    yield case("part_string", r"its part is '0', not an integer", part="0")
+    yield case("part_bool", r"its part is True, not an integer", part=True)
+    yield case("part_alone", r"their parts are \[1\]", part=1)
+    yield case(
+        "orig_dtype_unknown", r"orig_dtype 'int8' is not one that is stored as float32", orig_dtype="int8"
+    )
+    yield case("orig_dtype_of_float16", r"orig_dtype 'float8_e5m2' is not", orig_dtype="float8_e5m2")
+    yield case("orig_dtype_list", r"orig_dtype \[\] is not one", orig_dtype=[])
+    yield Case(
+        MALFORMED,
+        "tensor_name_twice",
+        r"2 latents are named 'initial_noise' and their parts are \[None, None\]",
+        forge.build([NOISE, NOISE]),
+    )
+    for why, parts in (("gap", [0, 2]), ("order", [1, 0]), ("twice", [0, 0]), ("half_named", [0, None])):
+        chunks = [forge.float32("a", [1, 2], **({} if part is None else {"part": part})) for part in parts]
+        yield Case(
+            MALFORMED,
+            f"tensor_parts_{why}",
+            r"2 latents are named 'a' and their parts are",
+            forge.build(chunks),
+        )
