@@ -37,8 +37,10 @@ test-browser: $(VENV)/.browser ## Chromium before the newest ComfyUI, on two fro
 bench: $(VENV)/.dev ## ratios against peers, in one run
 	$(BIN)/python benchmarks/run.py
 
-fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader; RUNS=1000000
-	$(BIN)/python scripts/fuzz.py -runs=$(or $(RUNS),100000)
+fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader and on PNGs that carry a file; RUNS=1000000 TARGET=carrier
+	set -e; for target in $(or $(TARGET),reader carrier); do \
+		$(BIN)/python scripts/fuzz.py $$target -runs=$(or $(RUNS),100000); \
+	done
 
 corpus: $(VENV)/.dev ## make tests/corpus/invalid again
 	$(BIN)/python scripts/make_corpus.py

@@ -13,6 +13,7 @@ The layers, each knowing only those above it:
 errors, spec              one family of errors; the format's fixed facts and limits
 records                   frozen records that flow: Header, ChunkRow, Drift, SamplerPass …
 jsontext, header, chunks  strict JSON; the sealed header; framing, zstd, digests
+deflate                   the pixel stream of a PNG, in pieces side by side
 tensors, images           arrays <-> payloads; pixels <-> PNG
 table, manifest           the chunk table and META
 probes, torch_facts       what can be asked of a machine and of torch
@@ -21,17 +22,17 @@ noise                     the starting noise of a seed, by the documented conven
 graph …                   a ComfyUI prompt -> sampler passes: graph_links, graph_walk, graph_rules,
                           graph_pass; the tables samplers, sampler_parts, node_*
 fingerprint               model files told apart
-atomic                    whole files or none
+windows, atomic           what Windows asks of names and paths; whole files or none
 source, payloads, stored  positional reads; checked payloads; tensors and images on demand
 dsse, keys, key_files     what a signature is made over; Ed25519 keys; where they lie
 trailers, signatures,     what follows META; the SIGN trailer; the keys that you trust
 trusted_keys
-carrier, carrier_meta,    a PNG that carries a file: found, what META says of it, its picture
-picture
+carrier, carrier_meta,    a PNG that carries a file: found, what META says of it, its picture, and what else a
+picture, rewritten        PNG shows or tells that another program wrote anew
 reader, reports, parts    bytes -> Gen5File, bounds first, lazy; what a check says; a file by its header and
                           META alone
 container                 payloads and META -> one file
-deflate, carrier_writer   pixels deflated in pieces; a picture and a record -> one PNG
+carrier_writer            a picture and a record -> one PNG
 model_info, writer        settings checked; what a caller has -> a file
 signing                   a file -> the same file, signed
 handler                   Gen5FileHandler, the documented 0.1.0 API
@@ -50,7 +51,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 if TYPE_CHECKING:
     from .carrier import is_carrier

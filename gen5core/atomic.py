@@ -1,7 +1,9 @@
 """One file, whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder.
 
 A process that is killed leaves its temporary file behind, unlocked; the next save in that folder
-removes it. A temporary file that is locked belongs to a save that is still going on.
+removes it. A temporary file that is locked belongs to a save that is still going on. On Windows an open file
+is neither removed nor replaced, which serves as the lock; it is closed before it is renamed, so that only
+what has lain there for long is removed.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from . import windows
+
 try:
     import fcntl
-except ImportError:  # Windows: an open file cannot be removed there, which serves as the lock
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 PREFIX = ".gen5-"
@@ -28,6 +33,10 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What network and FUSE file systems answer that cannot sync a folder; the file stands there all the same."""
 _IOV_MAX = 64
+_STALE_SECONDS = 3600
+"""On Windows; a save is renamed moments after its file was closed."""
+_PATIENCE_SECONDS = (0.01, 0.05, 0.2, 0.5)
+"""How long a virus scanner or an indexer may look at a file, from try to try."""
 Buffer = bytes | memoryview
 
 
@@ -42,7 +51,7 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
     OSError
         as the file system gives it; a full disk is said in words. Nothing is left behind.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(windows.extended(os.path.realpath(path)))
     remove_stale(target.parent)
     temporary, fd = _create_locked(target.parent)
     try:
@@ -55,10 +64,10 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
                 fd = -1
             _publish(temporary, target, overwrite)
         finally:
-            with suppress(FileNotFoundError):
-                if fd >= 0:
-                    os.close(fd)
-                temporary.unlink()
+            if fd >= 0:
+                os.close(fd)
+            with suppress(FileNotFoundError, PermissionError):  # on Windows a scanner may have it open
+                os.unlink(temporary)
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise OSError(
@@ -92,12 +101,13 @@ def remove_stale(folder: Path) -> None:
 
 def _remove_if_unlocked(path: Path) -> None:
     if fcntl is None:
-        path.unlink()
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            os.unlink(path)
         return
     fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+        os.unlink(path)
     finally:
         os.close(fd)
 
@@ -124,6 +134,9 @@ def _keep_mode(fd: int, target: Path) -> None:
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    if fcntl is None:
+        _move(temporary, target, overwrite)
+        return
     if overwrite:
         os.replace(temporary, target)
         return
@@ -134,6 +147,24 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
             raise
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         os.replace(temporary, target)
+
+
+def _move(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Rename as Windows does it: never onto a file unless by ``replace``, never while somebody has it open."""
+    move = os.replace if overwrite else os.rename
+    for seconds in _PATIENCE_SECONDS:
+        try:
+            move(temporary, target)
+        except PermissionError as error:
+            refused = error
+            time.sleep(seconds)
+        else:
+            return
+    raise PermissionError(
+        refused.errno,
+        "it cannot be replaced: a program has it open, or it may not be written; close it there and save again",
+        str(target),
+    ) from refused
 
 
 def _sync_folder(folder: Path) -> None:

@@ -92,11 +92,30 @@ class CarrierSource(Source):
             )
         self.outer.read_into(target, self.place.span.data_offset + offset, chunk=chunk)
 
-    def read_picture(self) -> bytes:
-        """Return the PNG without the chunk."""
-        span, png_end = self.place
-        before = self.outer.read(0, span.offset, chunk=PNG)
-        return before + self.outer.read(span.end, png_end - span.end, chunk=PNG)
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the chunk lies where a writer puts it: right before IEND."""
+        return self.place.span.end + _FRAME_SIZE == self.place.png_end
+
+    def read_picture(self, limits: spec.Limits = DEFAULT_LIMITS) -> bytes:
+        """Return the PNG without the chunk.
+
+        Raises
+        ------
+        LimitError
+            before anything is read, if it is larger than what may be inflated.
+        """
+        span, size_bytes = self.place.span, self.picture_bytes
+        if size_bytes > limits.inflated_bytes:
+            raise LimitError(
+                f"takes {size_bytes} bytes without its record, the limit is {limits.inflated_bytes}; "
+                "if you trust the file, pass larger Limits",
+                chunk=PNG,
+            )
+        picture = memoryview(bytearray(size_bytes))
+        self.outer.read_into(picture[: span.offset], 0, chunk=PNG)
+        self.outer.read_into(picture[span.offset :], span.end, chunk=PNG)
+        return bytes(picture)
 
     def check_crc(self) -> None:
         """Check the CRC of the chunk, over its type and every byte of the carried file.
@@ -135,10 +154,15 @@ def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMI
     """
     source = FileSource(path)
     try:
-        return CarrierSource(source, find_place(source, limits)) if _is_png(source) else source
+        return find_record(source, limits)
     except BaseException:
         source.close()
         raise
+
+
+def find_record(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Source:
+    """Return the GEN5 file that source carries where it is a PNG, else source itself; raises as ``find_place``."""
+    return CarrierSource(source, find_place(source, limits)) if _is_png(source) else source
 
 
 def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> bool:
@@ -202,6 +226,12 @@ def iter_spans(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Iterator
     position = len(PNG_SIGNATURE)
     for _ in range(limits.png_chunks):
         span = _read_span(source, position)
+        if position == len(PNG_SIGNATURE) and span.type != b"IHDR":
+            raise MalformedChunkError(
+                f"starts with {span.type!r}, a PNG with its IHDR: it was changed; take another copy",
+                chunk=NAME if span.type == spec.CARRIER else PNG,
+                offset=position,
+            )
         yield span
         if span.type == b"IEND":
             return

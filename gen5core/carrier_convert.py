@@ -1,8 +1,8 @@
 """A ``.gen5`` -> a PNG that carries it, and back: stored chunks are copied, only the picture changes its form.
 
 META and with it the root come out the same where the picture's chunk does, which it does for pictures that
-this package wrote and for whole PNGs. A signature is over the root of the file that it was made for, so it
-is left out and said.
+this package wrote and for whole PNGs. A signature is over the root of the file that it was made for: that of
+a ``.gen5`` waits in the PNG's META for the way back, that of a PNG is left out and said.
 
 Source: FORMAT.md, "PNG carrier".
 """
@@ -19,22 +19,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import spec
+from .atomic import atomic_file, write_all
 from .carrier import open_source
-from .carrier_meta import KEY, Original
+from .carrier_meta import KEY, MAX_TRAILER_BYTES, Original
 from .carrier_writer import show_encoded, write_carrier
 from .chunks import Compression, Payload
-from .container import StoredChunk, Take, Write, check_suffix, write_payloads
-from .errors import EncodeError, naming_file
+from .container import StoredChunk, Take, Write, check_suffix, write_container
+from .errors import EncodeError, FormatError, naming_file
 from .exports import graph_texts, pick_image
+from .header import encode_header, seal_header
+from .parts import open_parts
 from .picture import ShownImage
 from .reader import DEFAULT_LIMITS, Gen5File
-from .records import ChunkRow
+from .records import ChunkRow, Header
 from .source import Source
 from .stored import StoredImage
 from .tensors import parse_tensor_spec
 
 _REWRITTEN: Final = (
     "has a picture that another program wrote anew: its pixels are as they were, its other bytes are not"
+)
+_UNFIT: Final = (
+    "loses the signatures of the .gen5 that it was made of, which do not fit what it turns back into"
 )
 _BLOCK_BYTES: Final = 2**20
 _AUTO: Final[Compression] = "auto"
@@ -61,12 +67,26 @@ class _Whole:
     def copies(self, rows: Iterable[ChunkRow]) -> list[Take]:
         return [partial(_stored_chunk, self, row) for row in rows]
 
-    def lost(self) -> Iterator[str]:
+    def trailer(self) -> bytes:
+        """Return what follows META; nothing where that is more than a PNG's META keeps."""
+        header = self.file.header
+        size_bytes = header.file_size - header.meta_end
+        return (
+            self.source.read(header.meta_end, size_bytes, chunk="trailer")
+            if size_bytes <= MAX_TRAILER_BYTES
+            else b""
+        )
+
+    def lost(self, *, keeps_trailer: bool = False) -> Iterator[str]:
         """Yield what another file cannot take along, one sentence each."""
         for found in self.file.signatures:
-            yield f"loses the signature by {found.key_id}, which is over this very file: sign the new one"
+            yield (
+                f"keeps the signature by {found.key_id}, which is over the .gen5, for the way back: sign the PNG too"
+                if keeps_trailer
+                else f"loses the signature by {found.key_id}, which is over this very file: sign the new one"
+            )
         for trailer in self.file.trailers:
-            if trailer.type != spec.SIGN:
+            if trailer.type != spec.SIGN and not keeps_trailer:
                 yield f"loses the trailer {trailer.type!r}, whose type is not known"
         for name in self.file.metadata["gen5_metadata"]:
             if name not in _CORE:
@@ -109,20 +129,25 @@ def carry_file(
         data = pick_image(file, index).bytes
         row = [row for row in file.rows if row.type == spec.DATA][index]
         shown = show_encoded(data, graph_texts(file), _original(row), index=index)
-        kept = [other for other in file.rows if other is not row or shown.carrier.original is None]
+        kept = [other for other in file.rows if other is not row or shown.original is None]
+        trailer = whole.trailer()
         write_carrier(
             target,
-            shown,
+            replace(shown, trailer=trailer),
             whole.copies(kept),
             model_info=whole.model_info,
             further=whole.further,
             overwrite=overwrite,
         )
-        return tuple(whole.lost())
+        return tuple(whole.lost(keeps_trailer=bool(trailer)))
 
 
 def uncarry_file(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    limits: spec.Limits = DEFAULT_LIMITS,
 ) -> tuple[str, ...]:
     """Write the ``.gen5`` of a PNG that carries one.
 
@@ -131,6 +156,7 @@ def uncarry_file(
     path : every digest and the picture in it are checked
     out : ends in ``.gen5``
     overwrite : replace a file at out; else FileExistsError
+    limits : what reading may cost
 
     Returns
     -------
@@ -149,7 +175,7 @@ def uncarry_file(
     """
     target = Path(out)
     check_suffix(target)
-    with _opened(path) as whole:
+    with _opened(path, limits) as whole:
         carrier = whole.file.carrier
         if carrier is None:
             raise EncodeError(f"{path} is a .gen5 already, whatever its name: copy the file")
@@ -160,27 +186,59 @@ def uncarry_file(
             takes.insert(original.row, lambda: payload)
             compression = original.compression
             notes += [] if is_same else [_REWRITTEN]
-        write_payloads(
-            target,
-            takes,
-            model_info=whole.model_info,
-            further=whole.further,
-            compression=compression,
-            overwrite=overwrite,
-        )
+        with atomic_file(target, overwrite=overwrite) as fd:
+            write_container(
+                fd,
+                takes,
+                model_info=whole.model_info,
+                further=whole.further,
+                compression=compression,
+                signing_key=None,
+            )
+            if carrier.trailer and not _add_trailer(fd, carrier.trailer):
+                notes.append(_UNFIT)
         return tuple(notes)
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[_Whole]:
+def _opened(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> Iterator[_Whole]:
     with naming_file(path):
-        source = open_source(path)
+        source = open_source(path, limits)
         try:
-            file = Gen5File(source, verify=True, limits=DEFAULT_LIMITS)
+            file = Gen5File(source, verify=True, limits=limits)
             file.verify()
             yield _Whole(file, source)
         finally:
             source.close()
+
+
+def _add_trailer(fd: int, trailer: bytes) -> bool:
+    """Add to a file that was just written what had followed META; return False where its signatures do not fit."""
+    header, meta = _read_written(fd)
+    if header.file_size + len(trailer) > spec.MAX_FILE_BYTES:
+        return False
+    changed = replace(
+        header, flags=header.flags | spec.FLAG_TRAILER, file_size=header.file_size + len(trailer)
+    )
+    head = encode_header(seal_header(changed, meta))
+    try:
+        open_parts(head + meta + trailer).close()
+    except FormatError:
+        return False
+    os.lseek(fd, 0, os.SEEK_END)
+    write_all(fd, [trailer])
+    os.lseek(fd, 0, os.SEEK_SET)
+    write_all(fd, [head])
+    return True
+
+
+def _read_written(fd: int) -> tuple[Header, bytes]:
+    """Return header and stored META of a file without trailer."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    header = Header(*spec.HEADER.unpack(os.read(fd, spec.HEADER_SIZE))[1:])
+    os.lseek(fd, header.chunk_table_offset, os.SEEK_SET)
+    with os.fdopen(os.dup(fd), "rb") as file:
+        return header, file.read(header.chunk_table_size)
 
 
 def _original(row: ChunkRow) -> Original:

@@ -5,6 +5,8 @@ Source: FORMAT.md, "PNG carrier".
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +15,12 @@ from typing import Any, Final, cast
 from . import jsontext, spec
 from .chunks import Compression, check_compression
 from .errors import EncodeError, MalformedChunkError
-from .records import ChunkRow
+from .records import ChunkRow, Header
 
 KEY: Final = "carrier"
 """META's key."""
+MAX_TRAILER_BYTES: Final = spec.FRAME_SIZE + spec.MAX_SIGNATURE_BYTES
+"""The most that is kept of what follows META: as large as a SIGN trailer may be."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +52,8 @@ class Carrier:
     png_bytes: int
     original: Original | None
     """None where the image is a DATA chunk like any other, and the PNG only shows it."""
+    trailer: bytes = b""
+    """What followed META in the file that the PNG was made of, its signatures: they fit that file's root only."""
 
 
 def encode_carrier(carrier: Carrier) -> dict[str, Any]:
@@ -68,27 +74,36 @@ def encode_carrier(carrier: Carrier) -> dict[str, Any]:
             "deflated": original.deflated,
             **({"sha256": original.sha256} if original.sha256 else {}),
         }
+    if carrier.trailer:
+        facts["trailer"] = base64.b64encode(carrier.trailer).decode("ascii")
     return facts
 
 
-def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], offset: int) -> Carrier:
+def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Carrier:
     """Return META's ``carrier``, every field checked.
 
     Parameters
     ----------
-    rows : the chunk table
-    offset : of META, for messages
+    rows, header : of the file that is carried
 
     Raises
     ------
     MalformedChunkError
     """
-    fields = _Fields(value, KEY, offset)
+    if not header.sealed:
+        raise MalformedChunkError(
+            f"is of version {header.version}, a PNG carries version 1.1 or later", chunk="header", offset=4
+        )
+    fields = _Fields(value, KEY, header.chunk_table_offset)
     images = sum(row.type == spec.DATA for row in rows)
     original = _parse_original(fields, len(rows)) if "original" in fields.values else None
     shape = fields.get("shape", list)
     if len(shape) != 3 or not all(type(size) is int and 0 < size <= spec.U32_MAX for size in shape):
         raise fields.fault("shape", shape, "height, width and channels")
+    if original is not None:
+        before = sum(row.type == spec.DATA for row in rows[: original.row])
+        if fields.number("index", images) != before:
+            raise fields.fault("index", fields.values["index"], f"{before}, as its row {original.row} has it")
     return Carrier(
         index=fields.number("index", images if original else images - 1),
         shape=(shape[0], shape[1], shape[2]),
@@ -96,6 +111,7 @@ def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], offset: int) -> Carri
         png_sha256=fields.digest("png_sha256"),
         png_bytes=fields.number("png_bytes", 2**63),
         original=original,
+        trailer=fields.base64("trailer") if "trailer" in fields.values else b"",
     )
 
 
@@ -138,6 +154,16 @@ class _Fields:
         if not _DIGEST.fullmatch(value):
             raise self.fault(key, value, "a SHA-256 in hex")
         return value
+
+    def base64(self, key: str) -> bytes:
+        text: str = self.get(key, str)
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise self.fault(key, text, "base64") from error
+        if len(data) > MAX_TRAILER_BYTES:
+            raise self.fault(key, text, f"of at most {MAX_TRAILER_BYTES} bytes")
+        return data
 
     def fault(self, key: str, value: Any, rule: str) -> MalformedChunkError:
         return MalformedChunkError(

@@ -9,6 +9,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,13 +23,13 @@ from .carrier import CRC, LENGTH_AND_TYPE
 from .carrier_meta import KEY, Carrier, Original, encode_carrier
 from .chunks import Compression
 from .container import Take, write_container
-from .deflate import deflate, store
+from .deflate import deflate, iter_deflated, store
 from .errors import EncodeError, FormatError
 from .keys import SigningKey
 from .picture import pixels_digest, replace_stream
 
-IEND: Final = CRC.size + LENGTH_AND_TYPE.size
-"""Size of the IEND chunk, which every PNG here ends with."""
+IEND: Final = png_text.join_chunks([(b"IEND", b"")])[len(images.PNG_SIGNATURE) :]
+"""The chunk that every PNG here ends with."""
 _BLOCK_BYTES: Final = 2**20
 _BLOCK_TYPE: Final = 0b110
 """Bits of a deflate block's first byte that are 0 for a stored one (RFC 1951, 3.2.3)."""
@@ -36,10 +37,15 @@ _BLOCK_TYPE: Final = 0b110
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A PNG without the chunk yet, and what META will say of it."""
+    """A PNG to show, without the chunk, and what META will say of it but for its digests."""
 
-    png: bytes
-    carrier: Carrier
+    parts: Iterable[bytes]
+    """Of the PNG, in order, without its IEND; made while they are written."""
+    pixels: npt.NDArray[np.uint8]
+    original: Original | None
+    index: int
+    trailer: bytes = b""
+    """See ``Carrier.trailer``."""
 
 
 def show_pixels(
@@ -52,14 +58,13 @@ def show_pixels(
     pixels : uint8, shape (H, W, C), C 1, 3 or 4
     original : where it stands in the table of chunks of a ``.gen5``
     """
-    png = images.encode_image(pixels, text=texts, compress=deflate)
-    return _shown(png, pixels, replace(original, deflated=True), index)
+    return Shown(_iter_encoded(pixels, texts), pixels, replace(original, deflated=True), index)
 
 
 def show_encoded(data: bytes, texts: Mapping[str, str], original: Original, *, index: int = 0) -> Shown:
     """Return an encoded image as a PNG to show: a whole PNG of 8 bits as it is, texts added that it lacks.
 
-    Where it is none the pixels are encoded; ``carrier.original`` is None then: ``data`` is to be a chunk.
+    Where it is none the pixels are encoded; ``original`` is None then: ``data`` is to be a chunk.
 
     Raises
     ------
@@ -69,14 +74,13 @@ def show_encoded(data: bytes, texts: Mapping[str, str], original: Original, *, i
     chunks = _whole_chunks(data)
     pixels = _decode(data)
     if chunks is None:
-        png = images.encode_image(pixels, text=texts, compress=deflate)
-        return _shown(png, pixels, None, index)
+        return Shown(_iter_encoded(pixels, texts), pixels, None, index)
     deflated = _is_stored(chunks)
     if deflated:
         chunks = replace_stream(chunks, deflate)
     png = png_text.add_texts(png_text.join_chunks(chunks), texts)
     added = sum(1 for _ in png_text.iter_chunks(png)) - len(chunks)
-    return _shown(png, pixels, replace(original, added_texts=added, deflated=deflated), index)
+    return Shown([png[: -len(IEND)]], pixels, replace(original, added_texts=added, deflated=deflated), index)
 
 
 def can_show(data: bytes) -> bool:
@@ -104,36 +108,53 @@ def write_carrier(
     OSError
         as the file system gives it; what stood at path is still there then.
     """
-    head, iend = shown.png[:-IEND], shown.png[-IEND:]
     with atomic_file(path, overwrite=overwrite) as fd:
-        write_all(fd, [head, bytes(LENGTH_AND_TYPE.size)])
+        carrier = _write_shown(fd, shown)
+        start = carrier.png_bytes - len(IEND)
+        write_all(fd, [bytes(LENGTH_AND_TYPE.size)])
         size_bytes = write_container(
             fd,
             payloads,
             model_info=model_info,
-            further={**further, KEY: encode_carrier(shown.carrier)},
+            further={**further, KEY: encode_carrier(carrier)},
             compression=compression,
             signing_key=signing_key,
-            start=len(head) + LENGTH_AND_TYPE.size,
+            start=start + LENGTH_AND_TYPE.size,
             most_bytes=spec.MAX_CARRIED_BYTES,
         )
-        os.lseek(fd, len(head), os.SEEK_SET)
+        os.lseek(fd, start, os.SEEK_SET)
         write_all(fd, [LENGTH_AND_TYPE.pack(size_bytes, spec.CARRIER)])
-        write_all(fd, [CRC.pack(_crc_to_end(fd)), iend])
+        write_all(fd, [CRC.pack(_crc_to_end(fd)), IEND])
     return path
 
 
-def _shown(png: bytes, pixels: npt.NDArray[np.uint8], original: Original | None, index: int) -> Shown:
-    height, width, channels = pixels.shape
-    carrier = Carrier(
-        index=index,
+def _iter_encoded(pixels: npt.NDArray[np.uint8], texts: Mapping[str, str]) -> Iterator[bytes]:
+    """Yield pixels as a PNG without its IEND, each part of the pixel stream in an IDAT of its own."""
+    yield images.encode_head(pixels, texts)
+    for part in iter_deflated(images.filtered_up(pixels)):
+        yield b"".join(images.png_chunk(b"IDAT", part))
+
+
+def _write_shown(fd: int, shown: Shown) -> Carrier:
+    """Write a PNG but for its IEND, hashed as it is made, its pixels beside it; return what META says of it."""
+    digest, size_bytes = hashlib.sha256(), 0
+    with ThreadPoolExecutor(1) as beside:
+        pixels_sha256 = beside.submit(pixels_digest, shown.pixels)
+        for part in shown.parts:
+            digest.update(part)
+            write_all(fd, [part])
+            size_bytes += len(part)
+    digest.update(IEND)
+    height, width, channels = shown.pixels.shape
+    return Carrier(
+        index=shown.index,
         shape=(height, width, channels),
-        pixels_sha256=pixels_digest(pixels),
-        png_sha256=hashlib.sha256(png).hexdigest(),
-        png_bytes=len(png),
-        original=original,
+        pixels_sha256=pixels_sha256.result(),
+        png_sha256=digest.hexdigest(),
+        png_bytes=size_bytes + len(IEND),
+        original=shown.original,
+        trailer=shown.trailer,
     )
-    return Shown(png, carrier)
 
 
 def _crc_to_end(fd: int) -> int:
@@ -155,7 +176,7 @@ def _whole_chunks(data: bytes) -> list[png_text.PngChunk] | None:
     except EncodeError:
         return None
     kinds = [kind for kind, _ in chunks]
-    size_bytes = len(images.PNG_SIGNATURE) + sum(len(content) + IEND for _, content in chunks)
+    size_bytes = len(images.PNG_SIGNATURE) + sum(len(content) + len(IEND) for _, content in chunks)
     is_whole = size_bytes == len(data) and kinds[0] == b"IHDR" and not chunks[-1][1]
     return chunks if is_whole and spec.CARRIER not in kinds else None
 

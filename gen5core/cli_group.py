@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ class Group(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
         options["standalone_mode"] = False
+        _escape_what_stdout_lacks()
         try:
             code = super().main(args, *rest, **options)
         except click.ClickException as error:
@@ -103,6 +105,12 @@ def _os_message(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{named}no such file or folder; check the path"
     return f"{named}{error.strerror or error}"
+
+
+def _escape_what_stdout_lacks() -> None:
+    """Let a character that stdout cannot encode, as in a pipe on Windows, be shown as its escape."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence_stdout() -> None:

@@ -73,9 +73,9 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace the output if it is there already.")
 @_JSON
 def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, as_json: bool) -> None:
-    """Sign each FILE, every byte of which is checked before; its content and its root stay as they are.
+    """Sign each FILE, a .gen5 or a PNG that carries one; every byte is checked before.
 
-    Signatures by other keys stay.
+    Its content, its picture and its root stay as they are, and so do signatures by other keys.
     """
     if key is None:
         raise click.UsageError(

@@ -204,7 +204,7 @@ def parse_environment(
         error.chunk, error.offset = chunk, offset
         raise
     components = tuple(Component(name, found.pop(name)) for name in COMPONENT_IDS if name in found)
-    return Environment(components, found | _read_further(further or {}), dict(hardware or {}))
+    return Environment(components, found | read_further(further or {}), dict(hardware or {}))
 
 
 def _read_components(document: object) -> dict[str, str]:
@@ -243,7 +243,8 @@ def _read_component(row: object) -> Component:
     return component
 
 
-def _read_further(further: Mapping[str, Any]) -> dict[str, str]:
+def read_further(further: Mapping[str, Any]) -> dict[str, str]:
+    """Return META's ``environment``, every value checked to be a string; MalformedChunkError where one is not."""
     try:
         return {name: _text(value, f"environment entry {_short(name)}") for name, value in further.items()}
     except MalformedChunkError as error:

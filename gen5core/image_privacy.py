@@ -9,6 +9,7 @@ Source: PNG third edition, 4.8 and 11; ITU-T T.81 (JPEG), B.1; RFC 9649 (WebP).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -21,8 +22,14 @@ _PNG_KEPT: Final = frozenset(
     b"acTL fcTL fdAT".split()
 )
 _JPEG_STANDALONE: Final = frozenset((0x01, *range(0xD0, 0xD8)))
-_JPEG_PRIVATE: Final = frozenset((*range(0xE0, 0xF0), 0xFE)) - {0xE0, 0xE2, 0xEE}
-"""APPn and COM; APP0 (JFIF), APP2 (colour profile) and APP14 (Adobe colour transform) decide colours."""
+_JPEG_TOLD: Final = frozenset((*range(0xE0, 0xF0), 0xFE))
+"""APPn and COM."""
+_JPEG_KEPT: Final = {
+    0xE0: re.compile(rb"JFIF\0.{7}\0\0", re.DOTALL),
+    0xE2: re.compile(rb"ICC_PROFILE\0"),
+    0xEE: re.compile(rb"Adobe"),
+}
+"""How those begin that decide colours: JFIF without a thumbnail, a colour profile, Adobe's colour transform."""
 _JPEG_SCAN: Final = 0xDA
 _JPEG_END: Final = 0xD9
 _WEBP_KEPT: Final = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
@@ -91,7 +98,7 @@ def _scrub_json_text(text: str, where: str, scrub: Scrub) -> str:
 def _scrub_jpeg(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
     kept, end = [b"\xff\xd8"], 2
     for marker, start, end in _iter_jpeg(data):
-        if marker in _JPEG_PRIVATE:
+        if marker in _JPEG_TOLD and not _decides_colours(marker, data[start:end]):
             name = "COM" if marker == 0xFE else f"APP{marker - 0xE0}"
             dropped.append(f"{where}: JPEG segment {name}")
         else:
@@ -99,6 +106,11 @@ def _scrub_jpeg(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
     if end < len(data):
         dropped.append(f"{where}: {len(data) - end} bytes after the end of the JPEG")
     return b"".join(kept)
+
+
+def _decides_colours(marker: int, segment: bytes) -> bool:
+    payload = segment.lstrip(b"\xff")[3:]  # behind the marker and the length
+    return marker in _JPEG_KEPT and _JPEG_KEPT[marker].match(payload) is not None
 
 
 def _iter_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:

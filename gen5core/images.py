@@ -11,14 +11,16 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import spec, tensors
+from .deflate import deflate, store
 from .errors import EncodeError, LimitError, MalformedChunkError, UnsupportedDtypeError
 
 if TYPE_CHECKING:
@@ -114,7 +116,6 @@ def encode_image(
     *,
     text: Mapping[str, str] | None = None,
     level: int = 0,
-    compress: Callable[[memoryview], bytes] | None = None,
 ) -> bytes:
     """Return pixels as one PNG.
 
@@ -122,8 +123,7 @@ def encode_image(
     ----------
     pixels : uint8, shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), sRGB
     text : keyword -> text, stored in tEXt (Latin-1) or iTXt chunks before the pixels
-    level : deflate level, 0 (stored) to 9
-    compress : what makes the zlib stream in place of that, e.g. ``deflate.deflate``
+    level : deflate level, 0 (stored), 1 (in pieces side by side) to 9
 
     Raises
     ------
@@ -132,15 +132,19 @@ def encode_image(
 
     Source: PNG third edition, sections 9.2, 10.1, 11.2 and 11.3.3.
     """
-    image = np.ascontiguousarray(check_pixels(pixels))
-    height, width, channels = image.shape
+    lines = filtered_up(check_pixels(pixels))
+    stream = {0: store, 1: deflate}.get(level, partial(zlib.compress, level=level))(lines)
+    return b"".join([encode_head(pixels, text or {}), *png_chunk(b"IDAT", stream), *png_chunk(b"IEND", b"")])
+
+
+def encode_head(pixels: npt.NDArray[np.uint8], text: Mapping[str, str]) -> bytes:
+    """Return what stands before the pixels in the PNG of pixels; the rest and the errors as ``encode_image``."""
+    height, width, channels = check_pixels(pixels).shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPE[channels], 0, 0, 0)
-    parts = [PNG_SIGNATURE, *_png_chunk(b"IHDR", header)]
-    for keyword, value in (text or {}).items():
+    parts = [PNG_SIGNATURE, *png_chunk(b"IHDR", header)]
+    for keyword, value in text.items():
         parts += _text_chunk(keyword, value)
-    lines = _filtered_up(image).reshape(-1).data
-    parts += _png_chunk(b"IDAT", compress(lines) if compress else zlib.compress(lines, level))
-    return b"".join([*parts, *_png_chunk(b"IEND", b"")])
+    return b"".join(parts)
 
 
 def deflate_png(png: bytes, level: int = 6) -> bytes:
@@ -159,7 +163,7 @@ def deflate_png(png: bytes, level: int = 6) -> bytes:
         return png
     first = kinds.index(b"IDAT")
     parts = [PNG_SIGNATURE, *(whole for _, whole in chunks[:first])]
-    parts += _png_chunk(b"IDAT", zlib.compress(pixels, level))
+    parts += png_chunk(b"IDAT", zlib.compress(pixels, level))
     parts += [whole for kind, whole in chunks[first:] if kind != b"IDAT"]
     smaller = b"".join(parts)
     return smaller if len(smaller) < len(png) else png
@@ -265,18 +269,18 @@ def _check_pixel_count(info: ImageInfo, limits: spec.Limits) -> None:
         )
 
 
-def _filtered_up(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def filtered_up(pixels: npt.NDArray[np.uint8]) -> memoryview:
     """Return the scanlines, each led by its filter type, as differences from the row above."""
-    height = image.shape[0]
-    rows = image.reshape(height, -1)
+    height = pixels.shape[0]
+    rows = np.ascontiguousarray(pixels).reshape(height, -1)
     lines = np.empty((height, rows.shape[1] + 1), np.uint8)
     lines[:, 0] = _UP_FILTER
     lines[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
-    return lines
+    return lines.reshape(-1).data
 
 
-def _png_chunk(kind: bytes, data: bytes) -> list[bytes]:
+def png_chunk(kind: bytes, data: bytes) -> list[bytes]:
     """Return a PNG chunk in pieces: length, type, data, CRC."""
     crc = zlib.crc32(data, zlib.crc32(kind))
     return [struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc)]
@@ -290,9 +294,9 @@ def _text_chunk(keyword: str, value: str) -> list[bytes]:
     if not 1 <= len(key) <= 79 or b"\0" in key:
         raise EncodeError(f"PNG keyword {keyword!r} is not 1 to 79 characters")
     try:
-        return _png_chunk(b"tEXt", key + b"\0" + value.encode("latin-1"))
+        return png_chunk(b"tEXt", key + b"\0" + value.encode("latin-1"))
     except UnicodeEncodeError:
-        return _png_chunk(b"iTXt", key + b"\0\0\0\0\0" + value.encode("utf-8", "replace"))
+        return png_chunk(b"iTXt", key + b"\0\0\0\0\0" + value.encode("utf-8", "replace"))
 
 
 def _iter_png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -107,7 +107,7 @@ def read_lines(path: str | os.PathLike[str], check: Check = lambda path, status:
     data = read_guarded(path, check)
     with naming_key(path):
         try:
-            return data.decode("utf-8").splitlines()
+            return data.decode("utf-8-sig").splitlines()  # as Windows' editors write it
         except UnicodeDecodeError as error:
             raise InvalidKeyError(f"is not text ({error})") from error
 
@@ -126,7 +126,14 @@ def read_guarded(path: str | os.PathLike[str], check: Check) -> bytes:
 
 
 def check_unwritable(path: str, status: os.stat_result) -> None:
-    """Check that nobody but its owner can write to a file; InvalidKeyError with the remedy if others can."""
+    """Check that nobody but who reads a file, or root, can write to it; InvalidKeyError with the remedy if so.
+
+    Root may read whose file it likes, as in a container that another user's folder is mounted into.
+    """
+    if _IS_POSIX and os.geteuid() not in (0, status.st_uid) and status.st_uid != 0:
+        raise InvalidKeyError(
+            f"belongs to another user (uid {status.st_uid}), so it proves nothing: make a list of your own"
+        )
     if _IS_POSIX and status.st_mode & 0o022:
         raise InvalidKeyError(
             f"others than its owner can write to it, so it proves nothing: chmod go-w {path}"

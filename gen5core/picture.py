@@ -21,10 +21,12 @@ from .errors import (
     ChecksumError,
     ChunkNotFoundError,
     EncodeError,
+    MalformedChunkError,
     naming_file,
 )
 from .images import decode_image, inflate_pixels
 from .records import ChunkRow
+from .rewritten import check_one_picture, read_chunks, rewritten_notes
 from .source import Source
 from .stored import ReadPayload, StoredImage
 
@@ -63,6 +65,7 @@ class ShownImage(StoredImage):
         data = self._read_png()
         if self._verify and not self._is_as_written(data):
             with naming_file(self._path):
+                check_one_picture(read_chunks(data))
                 self._decode(data)
         return data
 
@@ -84,25 +87,33 @@ class ShownImage(StoredImage):
         """Return the image as it was before it became the PNG, and whether it is that to the byte.
 
         It is not where another program wrote the PNG anew: then the PNG itself comes back, its pixels equal.
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, if META says what cannot be done with the PNG.
         """
         data, original = self.bytes, self.carrier.original
         if original is None or not self._is_as_written(data):
             return data, False
-        restored = _restore(data, original)
-        is_same = original.sha256 in (None, hashlib.sha256(restored).hexdigest())
-        return restored, is_same
+        with naming_file(self._path):
+            restored = _restore(data, original)
+        if original.sha256 in (None, hashlib.sha256(restored).hexdigest()):
+            return restored, True
+        return data, False
 
     @property
     def check_bytes(self) -> int:
         """How many bytes ``check`` reads."""
         return 0 if self._png is None else self._png.place.png_end - LENGTH_AND_TYPE.size
 
-    def check(self, source: Source) -> Iterator[str]:
+    def check(self, source: Source, graphs: Mapping[str, Any]) -> Iterator[str]:
         """Check every chunk of the PNG and its pixels, and yield what cannot be vouched for.
 
         Parameters
         ----------
         source : of the record, e.g. one that tells how far the check is
+        graphs : prompt and workflow as the record has them
 
         Raises
         ------
@@ -113,11 +124,15 @@ class ShownImage(StoredImage):
             yield "the PNG that carried this record is not at hand: its picture is not checked"
             return
         source.check_crc()
-        data = source.read_picture()
-        _check_crcs(data)
+        data = source.read_picture(self._limits)
+        chunks, is_as_written = read_chunks(data), self._is_as_written(data)
+        if not is_as_written:
+            check_one_picture(chunks)
         _check_pixels(decode_image(data, chunk=PNG, offset=0, limits=self._limits), self.carrier)
-        if not self._is_as_written(data):
-            yield "another program wrote the PNG anew: its pixels are as they were saved, its other bytes are not"
+        if not is_as_written:
+            yield from rewritten_notes(chunks, graphs, self._limits)
+        elif not source.is_in_place:
+            yield f"another program moved the {NAME} chunk within the PNG, whose other bytes are as they were saved"
         if source.bytes_behind:
             yield f"{source.bytes_behind} bytes follow the end of the PNG and are not checked"
 
@@ -128,10 +143,11 @@ class ShownImage(StoredImage):
                 "open the PNG"
             )
         with naming_file(self._path):
-            return self._png.read_picture()
+            return self._png.read_picture(self._limits)
 
     def _is_as_written(self, data: Encoded) -> bool:
-        return hashlib.sha256(data).hexdigest() == self.carrier.png_sha256
+        carrier = self.carrier
+        return len(data) == carrier.png_bytes and hashlib.sha256(data).hexdigest() == carrier.png_sha256
 
     def _decode(self, data: Encoded) -> npt.NDArray[np.uint8]:
         pixels = decode_image(data, chunk=PNG, offset=0, limits=self._limits)
@@ -180,17 +196,18 @@ def replace_stream(
 
 
 def _restore(png: bytes, original: Original) -> bytes:
-    chunks = list(png_text.iter_chunks(png))
+    chunks = read_chunks(png)
+    added = chunks[1 : 1 + original.added_texts]
+    if len(added) != original.added_texts or any(kind not in png_text.TEXT_CHUNKS for kind, _ in added):
+        raise MalformedChunkError(
+            f"carrier.original.added_texts is {original.added_texts}, and so many texts do not follow the IHDR",
+            chunk=PNG,
+        )
     del chunks[1 : 1 + original.added_texts]
-    return png_text.join_chunks(replace_stream(chunks, store) if original.deflated else chunks)
-
-
-def _check_crcs(png: bytes) -> None:
     try:
-        for _ in png_text.iter_chunks(png):
-            pass
+        return png_text.join_chunks(replace_stream(chunks, store) if original.deflated else chunks)
     except EncodeError as error:
-        raise ChecksumError(str(error), chunk=PNG) from error
+        raise MalformedChunkError(str(error), chunk=PNG) from error
 
 
 def _check_pixels(pixels: npt.NDArray[np.uint8], carrier: Carrier) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import jsontext, reports, spec
 from .carrier import CarrierSource, counted, open_source
 from .carrier_meta import KEY, Carrier, parse_carrier
-from .environment import Environment, parse_environment
+from .environment import Environment, parse_environment, read_further
 from .errors import ChecksumError, naming_file
 from .header import check_seal, parse_header
 from .keys import PublicKey
@@ -139,7 +139,7 @@ class Gen5File:
         if value is None and not isinstance(self._source, CarrierSource):
             return None
         with naming_file(self.path):
-            carrier = parse_carrier(value, rows=self.rows, offset=self.header.chunk_table_offset)
+            carrier = parse_carrier(value, rows=self.rows, header=self.header)
             return ShownImage(carrier, self._source, self._limits, self.path, verify=self._verify)
 
     @property
@@ -246,9 +246,8 @@ class Gen5File:
         if row is None:
             return None
         with naming_file(self.path):
-            further = self._further("environment", dict) or {}
             check_text_size(row, self._limits)
-            payload = self._read(row).tobytes()
+            payload, further = self._read(row).tobytes(), self._further("environment", dict) or {}
             return parse_environment(
                 payload, chunk=str(row), offset=row.offset, further=further, hardware=self.hardware
             )
@@ -282,7 +281,7 @@ class Gen5File:
             _ = self.environment
             notes = list(reports.unchecked(self.header, self.rows, self.trailers, signatures))
             if picture is not None:
-                notes += picture.check(source)
+                notes += picture.check(source, self.comfyui or {})
                 checked_bytes += picture.size_bytes
             return Report(
                 version=self.version,
@@ -328,3 +327,4 @@ class Gen5File:
         """Read every field of META once, so that each is of its kind."""
         _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
         _ = self.date, self.tags, self.comfyui, self.capture, self.resources
+        read_further(self._further("environment", dict) or {})

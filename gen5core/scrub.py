@@ -11,7 +11,9 @@ Source: FORMAT.md, "META", "machine_name".
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +25,7 @@ from .carrier_meta import KEY
 from .chunks import Payload
 from .container import check_suffix, write_payloads
 from .environment import Environment
-from .errors import naming_file
+from .errors import EncodeError, naming_file
 from .image_privacy import scrub_image
 from .model_info import HARDWARE_RULES
 from .private_paths import without_folders
@@ -41,6 +43,8 @@ _META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources
 _IMPORTED_KEPT: Final = frozenset(("from",))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _SHOWN_CHARACTERS: Final = 120
+_BASE64: Final = re.compile(r"((?<![A-Za-z0-9+/])[A-Za-z0-9+/]{512,}={0,2})")
+"""A picture in a widget, say: what stands between its slashes is no folder. No path is so plain and long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrit
     FormatError
         if path is damaged.
     EncodeError
-        if an image in it is not whole, or out is not named ``.gen5``.
+        if an image in it is not whole, a value is nested too deeply, or out is not named ``.gen5``.
     OSError
         as the file system gives it; out is whole or not there.
 
@@ -79,7 +83,7 @@ def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrit
     dropped: list[str] = []
     target = Path(out)
     check_suffix(target)
-    with reader.open(path) as file, naming_file(path):
+    with reader.open(path) as file, naming_file(path), _bounded_nesting():
         scrubbed = _scrub_file(file, dropped)
         write_payloads(
             target,
@@ -100,11 +104,51 @@ def find_private(path: str | os.PathLike[str]) -> list[str]:
         as ``scrub``.
     """
     dropped: list[str] = []
-    with reader.open(path) as file, naming_file(path):
+    with reader.open(path) as file, naming_file(path), _bounded_nesting():
         _scrub_file(file, dropped)
         for index, image in enumerate(file.images):
             _image_payload(image, index, dropped)
     return dropped
+
+
+def scrub_facts(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return what is about to be saved without what ``scrub`` would drop, and what that was.
+
+    The workflow stays, its paths cleaned like all others. Images are made after this, of the cleaned ``comfyui``.
+
+    Parameters
+    ----------
+    facts : arguments of ``gen5core.save``; images, latents and how to write come back as they are
+
+    Returns
+    -------
+    the cleaned arguments, and one line for each thing as ``scrub`` returns them
+
+    Raises
+    ------
+    EncodeError
+        if a value is nested too deeply.
+    """
+    dropped: list[str] = []
+    cleaner = Cleaner(dropped)
+    with _bounded_nesting():
+        cleaned = {
+            name: _CLEANERS[name](value, cleaner) if name in _CLEANERS and value is not None else value
+            for name, value in facts.items()
+        }
+    return cleaned, dropped
+
+
+@contextmanager
+def _bounded_nesting() -> Iterator[None]:
+    """Let a RecursionError raised inside be an EncodeError."""
+    try:
+        yield
+    except RecursionError as error:
+        raise EncodeError(
+            "a value (in the workflow, say) is nested too deeply to be looked through for paths: "
+            "leave it out, or keep the file to yourself"
+        ) from error
 
 
 def _scrub_file(file: Gen5File, dropped: list[str]) -> _Scrubbed:
@@ -141,7 +185,8 @@ class Cleaner:
         return value
 
     def text(self, text: str, where: str) -> str:
-        cleaned = without_folders(text)
+        parts = _BASE64.split(text)
+        cleaned = "".join(part if _BASE64.fullmatch(part) else without_folders(part) for part in parts)
         if cleaned != text:
             self._dropped.append(f"{where}: {_short(text)} is now {_short(cleaned)}")
         return cleaned
@@ -164,15 +209,20 @@ class Cleaner:
 
 def _clean_model_info(file: Gen5File, cleaner: Cleaner) -> dict[str, Any]:
     info = file.metadata["gen5_metadata"].get("model_info", {})
-    hardware = cleaner.only(file.hardware, HARDWARE_KEPT, "hardware_info")
+    hardware = _clean_hardware(file.hardware, cleaner)
+    rest = {name: value for name, value in info.items() if name != "hardware_info"}
+    cleaned = cleaner.only(rest, _MODEL_INFO_KEPT, "")
+    return {**cleaned, "hardware_info": hardware} if "hardware_info" in info else cleaned
+
+
+def _clean_hardware(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
+    hardware = cleaner.only(found, HARDWARE_KEPT, "hardware_info")
     if isinstance(hardware.get("gpu"), list):
         hardware["gpu"] = [
             cleaner.only(gpu, GPU_KEPT, f"hardware_info.gpu[{index}]") if isinstance(gpu, dict) else gpu
             for index, gpu in enumerate(hardware["gpu"])
         ]
-    rest = {name: value for name, value in info.items() if name != "hardware_info"}
-    cleaned = cleaner.only(rest, _MODEL_INFO_KEPT, "")
-    return {**cleaned, "hardware_info": hardware} if "hardware_info" in info else cleaned
+    return hardware
 
 
 def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cleaner) -> dict[str, Any]:
@@ -180,16 +230,16 @@ def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cle
     cleaner.only(unknown, frozenset(), "")
     further = {
         "comfyui": cleaner.only(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
-        "capture": _clean_capture(file, cleaner),
+        "capture": _clean_capture(file.capture or {}, cleaner),
         "resources": cleaner.value(file.resources, "resources"),
         "environment": dict(environment.further) if environment else {},
     }
     return {name: value for name, value in further.items() if value}
 
 
-def _clean_capture(file: Gen5File, cleaner: Cleaner) -> dict[str, Any]:
+def _clean_capture(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
     """Return ``capture`` without the texts that an import brought along, which may be anything."""
-    capture = dict(file.capture or {})
+    capture = dict(found)
     imported = capture.pop("imported", None)
     cleaned: dict[str, Any] = cleaner.value(capture, "capture")
     if isinstance(imported, dict):
@@ -242,6 +292,25 @@ def _image_payload(image: StoredImage, index: int, dropped: list[str]) -> Payloa
     info = images.image_info(data)
     extra = {"index": index, "width": info.width, "height": info.height, "format": info.format}
     return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
+
+
+def _clean_comfyui(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
+    """Return ``comfyui`` with its workflow, which ``scrub`` drops and a person who saves wants to have."""
+    return cleaner.only(found, _COMFYUI_KEPT | {"workflow"}, "comfyui")
+
+
+def _cleans(where: str) -> Callable[[Any, Cleaner], Any]:
+    return lambda value, cleaner: cleaner.value(value, where)
+
+
+_CLEANERS: Final[Mapping[str, Callable[[Any, Cleaner], Any]]] = {
+    **{name: _cleans(name) for name in ("prompt", "model_name", "model_version", "tags", "resources")},
+    "settings": _cleans("generation_settings"),
+    "hardware": _clean_hardware,
+    "environment": _clean_environment,
+    "comfyui": _clean_comfyui,
+    "capture": _clean_capture,
+}
 
 
 def _short(text: str) -> str:

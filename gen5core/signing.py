@@ -1,25 +1,31 @@
 """A file -> the same file, signed: META and every chunk as they were, a new header, a SIGN trailer.
 
-Source: FORMAT.md, "SIGN".
+In a PNG that carries it, the chunk is written anew with its length and CRC; no other byte changes.
+
+Source: FORMAT.md, "SIGN" and "PNG carrier".
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from . import reader, spec
 from .atomic import atomic_file, write_all
-from .container import check_size
+from .carrier import CRC, LENGTH_AND_TYPE, CarrierSource, find_record
+from .container import check_size, check_suffix
+from .dsse import EnvelopeSignature
 from .errors import ChecksumError, EncodeError, naming_file
 from .header import encode_header, seal_header
 from .keys import SigningKey
 from .manifest import StoredMeta
-from .signatures import encode_signatures, read_envelope
-from .source import FileSource
+from .signatures import check_signatures, encode_signatures, read_envelope, refuse_invalid
+from .source import FileSource, Source
 
 BLOCK_BYTES: Final = 2**20
 
@@ -38,8 +44,8 @@ def sign_file(
 
     Parameters
     ----------
-    path : a file of version 1.1 or later
-    out : where the signed file goes; None for path itself
+    path : a file of version 1.1 or later, or a PNG that carries one
+    out : where the signed file goes, of the kind that path is; None for path itself
     overwrite : replace a file at out; else FileExistsError
 
     Returns
@@ -49,26 +55,32 @@ def sign_file(
     Raises
     ------
     FormatError
-        if path is damaged, or a signature in it does not fit.
+        if path is damaged, a signature in it does not fit, or it changes meanwhile.
     EncodeError
-        if path is of version 1.0, which has no place for a signature.
+        if path is of version 1.0, which has no place for a signature, or out is named as of another kind.
     OSError
-        as the file system gives it; what stood there is still there then.
+        as the file system gives it; what stood at path is still there then.
 
     Source: FORMAT.md, "SIGN".
     """
     target = Path(path if out is None else out)
     with naming_file(path):
-        source = FileSource(path)
+        outer = FileSource(path)
         try:
+            source = find_record(outer, limits)
             file = reader.Gen5File(source, verify=True, limits=limits)
             _check_version(file)
+            if out is not None:
+                check_suffix(target, ".gen5" if source is outer else ".png")
             file.verify()
             with atomic_file(target, overwrite=overwrite or out is None) as fd:
                 for block in _signed_blocks(file, source, key, limits):
                     write_all(fd, [block])
+                os.fsync(fd)  # so that next to no time is left between this check and the renaming
+                _check_unchanged(outer)
+                outer.close()  # Windows replaces no file that is open
         finally:
-            source.close()
+            outer.close()
     return target
 
 
@@ -80,32 +92,67 @@ def _check_version(file: reader.Gen5File) -> None:
         )
 
 
+def _check_unchanged(source: FileSource) -> None:
+    """Check that what was read still stands at its path; another's changes would be lost, or signed unseen."""
+    if not source.is_current():
+        raise ChecksumError(
+            "another program changed or replaced the file while it was being signed; sign it again"
+        )
+
+
 def _signed_blocks(
-    file: reader.Gen5File, source: FileSource, key: SigningKey, limits: spec.Limits
+    file: reader.Gen5File, source: Source, key: SigningKey, limits: spec.Limits
 ) -> Iterator[bytes]:
     """Yield the bytes of the signed file, in order: header, chunks, META, signatures, other trailers."""
-    header = file.header
-    meta = _read_signed_meta(file, source)
-    envelope = read_envelope(source, file.trailers, limits)
-    trailer = encode_signatures(file.root, key, envelope.signatures if envelope else ())
-    others = [other for other in file.trailers if other.type != spec.SIGN]
-    file_size = header.meta_end + len(trailer) + sum(spec.FRAME_SIZE + other.size_bytes for other in others)
-    check_size(file_size)
+    header, meta = file.header, _read_signed_meta(file, source)
+    trailer = encode_signatures(file.root, key, _signatures_there(file, source, limits))
+    others = [
+        (other.offset - spec.FRAME_SIZE, other.offset + other.size_bytes)
+        for other in file.trailers
+        if other.type != spec.SIGN
+    ]
+    file_size = header.meta_end + len(trailer) + sum(end - start for start, end in others)
+    is_carried = isinstance(source, CarrierSource)
+    check_size(file_size, spec.MAX_CARRIED_BYTES if is_carried else spec.MAX_FILE_BYTES)
     changed = replace(header, flags=header.flags | spec.FLAG_TRAILER, file_size=file_size)
-    yield encode_header(seal_header(changed, meta))
-    yield from _copied(source, spec.HEADER_SIZE, header.chunk_table_offset)
-    yield from (meta, trailer)
-    for other in others:
-        yield from _copied(source, other.offset - spec.FRAME_SIZE, other.offset + other.size_bytes)
+    blocks = chain(
+        [encode_header(seal_header(changed, meta))],
+        _copied(source, spec.HEADER_SIZE, header.chunk_table_offset),
+        [meta, trailer],
+        *(_copied(source, start, end) for start, end in others),
+    )
+    return _png_blocks(source, file_size, blocks) if isinstance(source, CarrierSource) else blocks
 
 
-def _read_signed_meta(file: reader.Gen5File, source: FileSource) -> bytes:
+def _png_blocks(source: CarrierSource, size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a PNG with another file of size_bytes in its chunk, and every other byte as it was."""
+    outer, span = source.outer, source.place.span
+    yield from _copied(outer, 0, span.offset)
+    yield LENGTH_AND_TYPE.pack(size_bytes, span.type)
+    crc = zlib.crc32(span.type)
+    for block in blocks:
+        crc = zlib.crc32(block, crc)
+        yield block
+    yield CRC.pack(crc)
+    yield from _copied(outer, span.end, outer.size_bytes)
+
+
+def _signatures_there(
+    file: reader.Gen5File, source: Source, limits: spec.Limits
+) -> tuple[EnvelopeSignature, ...]:
+    """Return the signatures in the file now, each of which fits."""
+    envelope = read_envelope(source, file.trailers, limits)
+    refuse_invalid(check_signatures(envelope, file.root), offset=file.header.meta_end)
+    return envelope.signatures if envelope else ()
+
+
+def _read_signed_meta(file: reader.Gen5File, source: Source) -> bytes:
     meta = source.read(file.header.chunk_table_offset, file.header.chunk_table_size, chunk=spec.META)
     if StoredMeta(meta).root != file.root:
         raise ChecksumError("was changed while the file was being signed; sign it again", chunk=spec.META)
     return meta
 
 
-def _copied(source: FileSource, start: int, end: int) -> Iterator[bytes]:
+def _copied(source: Source, start: int, end: int) -> Iterator[bytes]:
     for offset in range(start, end, BLOCK_BYTES):
         yield source.read(offset, min(BLOCK_BYTES, end - offset), chunk="the file")

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
+from . import windows
 from .errors import NotGen5Error, TruncatedError
 
 _HAS_PREADV = hasattr(os, "preadv")
@@ -86,7 +87,12 @@ class FileSource(Source):
             | getattr(os, "O_BINARY", 0)
             | getattr(os, "O_CLOEXEC", 0)
         )
-        self._fd = os.open(self.path, flags)
+        try:
+            self._fd = os.open(windows.extended(str(self.path)), flags)
+        except PermissionError as error:
+            if self.path.is_dir():  # Windows opens no folder
+                raise NotGen5Error(f"{self.path} is {_kind(stat.S_IFDIR)}, not a regular file") from error
+            raise
         self._lock = threading.Lock()
         try:
             status = os.fstat(self._fd)
@@ -96,6 +102,14 @@ class FileSource(Source):
             self.close()
             raise
         self.size_bytes = status.st_size
+        self._identity = _identity(status)
+
+    def is_current(self) -> bool:
+        """Return whether what stands at path is still this very file, and nobody has written to it since."""
+        try:
+            return _identity(os.stat(windows.extended(str(self.path)))) == self._identity
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file; later reads raise ValueError."""
@@ -133,6 +147,11 @@ class FileSource(Source):
             data = os.read(self._fd, view.nbytes)
         view[: len(data)] = data
         return len(data)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what is another number once a file is replaced, or written to."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _kind(mode: int) -> str:

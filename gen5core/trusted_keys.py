@@ -96,13 +96,14 @@ def _word(states: set[str], known: bool) -> TrustWord:
 
 def _read_list(path: Path | None) -> list[tuple[str, PublicKey | None]]:
     """Return each line with its key; without one for an empty line or a remark."""
-    if path is None or not path.exists():
+    try:
+        lines = [] if path is None else read_lines(path, check_unwritable)
+    except FileNotFoundError:
         return []
-    lines = read_lines(path, check_unwritable)
     return [(line, _parse_line(path, number, line)) for number, line in enumerate(lines, 1)]
 
 
-def _parse_line(path: Path, number: int, line: str) -> PublicKey | None:
+def _parse_line(path: Path | None, number: int, line: str) -> PublicKey | None:
     if not line.strip() or line.lstrip().startswith("#"):
         return None
     with naming_key(f"{path}, line {number}"):

@@ -1,26 +1,23 @@
-"""Fuzz the reader: coverage-guided, on open, verify, every array, image and fact.
+"""Fuzz a part of the package: coverage-guided, with structure-aware changes.
 
-Seeds are the corpus. Half of the changed files get a true seal again, and some a changed META document,
-so that what lies behind the seal is reached. Anything but a Gen5Error is a finding, and so is an
-allocation that the limits forbid: each execution may take a few MiB more than the process had before.
+Targets: ``reader``, files on their own; ``carrier``, PNGs that carry one. Seeds are the corpus. Anything but a
+Gen5Error is a finding, and so is an allocation that the limits forbid: each execution may take a few MiB more than
+the process had before.
 
-Usage: fuzz.py [-runs=N] [any libFuzzer option] [corpus folder]
+Usage: fuzz.py [reader|carrier] [-runs=N] [any libFuzzer option] [corpus folder]
 """
 
 from __future__ import annotations
 
-import copy
-import json
+import importlib
 import os
-import random
 import resource
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import atheris
 
@@ -28,196 +25,47 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 with atheris.instrument_imports(include=["gen5core"]):
-    import gen5core
+    import gen5core.carrier_convert
     import gen5core.environment
     import gen5core.reader
+    import gen5core.signing
     import gen5core.stored
     import gen5core.tensors
-    from gen5core import FormatError, Gen5Error, Limits
+    import gen5core.threads
+    import gen5core.writer
 
-import forge  # noqa: E402
 import numpy as np  # noqa: E402
-import zstandard  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402, F401
 from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: E402, F401
 
-MOST_BYTES = 2**20
-LIMITS = Limits(
-    meta_stored_bytes=2**16,
-    meta_decoded_bytes=2**18,
-    window_bytes=MOST_BYTES,
-    inflated_bytes=MOST_BYTES,
-    image_pixels=2**16,
-)
+TARGETS = ("reader", "carrier")
 HEADROOM_BYTES = 2**25
 """What an execution may map: META parsed takes up to 30 times its text, and an allocator maps by the MiB."""
 MOST_INPUT_BYTES = 2**15
 REPORT_EVERY = 10_000
-VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, 1, -1, 12, 32, 2**31, 2**32 - 1, 2**32, 2**63, 2**64, 10**400, 0.5, 1e308),
-    *("", "F16", "F32", "LATN", "DATA", "ENVC", "XYZW", "0" * 64, "\ud800", "\0"),
-    *([], {}, [0], [[]], [1, 2, 3, 4], {"a": 1}),
-)
 
-_file = os.memfd_create("fuzz.gen5")
-_path = f"/proc/self/fd/{_file}"
-_golden = [path.read_bytes() for path in sorted((ROOT / "tests" / "corpus" / "valid").glob("*.gen5"))]
 _outcomes: Counter[str] = Counter()
 _started = time.monotonic()
 
 
-def read_everything(data: bytes) -> str:
-    """Read data in every way that there is; return how it ended."""
-    os.ftruncate(_file, 0)
-    os.pwrite(_file, data, 0)
-    ended = "read"
-    for verify in (True, False):
+class Bounded:
+    """A target, its executions counted and their memory bounded."""
+
+    def __init__(self, target: ModuleType) -> None:
+        self._target = target
+
+    def __call__(self, data: bytes) -> None:
+        """Read data with little memory to spare; whatever is no Gen5Error leaves here as a finding."""
+        pages = int(Path("/proc/self/statm").read_bytes().split()[0])
+        bound = pages * resource.getpagesize() + HEADROOM_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (bound, resource.RLIM_INFINITY))
         try:
-            with gen5core.open(_path, verify=verify, limits=LIMITS) as file:
-                for attempt in _attempts(file, verify):
-                    ended = _outcome(attempt, ended)
-        except Gen5Error as error:
-            str(error)
-            ended = type(error).__name__
-    return ended
-
-
-def _attempts(file: gen5core.Gen5File, verify: bool) -> list[Callable[[], Any]]:
-    """Return each way to take something out, so that one that fails does not hide the next."""
-    parts = [part for latent in file.latents.values() for part in latent.parts]
-    checked: list[Callable[[], Any]] = [lambda: file.verify(threads=1)] if verify else []
-    return [
-        *checked,
-        *(part.array for part in parts),
-        *(image.array for image in file.images),
-        lambda: (file.metadata, str(file.trust(()))),
-        lambda: (file.settings, file.hardware, file.prompt, file.model_name, file.model_version, file.tags),
-        lambda: (file.comfyui, file.capture, file.resources, file.date, repr(file), list(map(repr, parts))),
-        lambda: _drift(file),
-    ]
-
-
-def _drift(file: gen5core.Gen5File) -> None:
-    environment = file.environment
-    if environment is not None:
-        for drift in environment.diff(gen5core.Environment()) + gen5core.Environment().diff(environment):
-            str(drift)
-
-
-def _outcome(attempt: Callable[[], Any], ended: str) -> str:
-    try:
-        attempt()
-    except FormatError as error:
-        str(error)
-        return type(error).__name__
-    return ended
-
-
-def test_one_input(data: bytes) -> None:
-    """Read data with little memory to spare; whatever is no Gen5Error leaves here as a finding."""
-    pages = int(Path("/proc/self/statm").read_bytes().split()[0])
-    bound = pages * resource.getpagesize() + HEADROOM_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (bound, resource.RLIM_INFINITY))
-    try:
-        ended = read_everything(data)
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    _outcomes[ended] += 1
-    if _outcomes.total() % REPORT_EVERY == 0:
-        report()
-
-
-def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Return data, or a golden file, changed: its bytes, its header, or META; often sealed again."""
-    rng = random.Random(seed)
-    if rng.random() < 0.4:
-        data = rng.choice(_golden)
-    if len(data) >= forge.HEADER_BYTES:
-        way = rng.choice((_mutate_bytes, _mutate_bytes, _mutate_document, _mutate_document, _mutate_header))
-        changed = way(data, max_size, rng)
-    else:
-        changed = atheris.Mutate(data, max_size)
-    if rng.random() < 0.6:
-        changed = forge.reseal(changed)
-    return changed[:max_size]
-
-
-def _mutate_bytes(data: bytes, max_size: int, rng: random.Random) -> bytes:
-    return atheris.Mutate(data, max_size)
-
-
-def _mutate_header(data: bytes, max_size: int, rng: random.Random) -> bytes:
-    fields = {
-        "minor": rng.choice((0, 1, 2, 255)),
-        "flags": rng.choice((0, 1, 2, 3, 4)),
-        "meta_offset": rng.choice((32, len(data), rng.randrange(2**32))),
-        "meta_size": rng.choice((0, len(data), rng.randrange(2**32))),
-        "chunk_count": rng.choice((0, 1, 2, rng.randrange(2**32))),
-        "file_size": rng.choice((len(data), rng.randrange(2**32))),
-        "reserved": 0,
-    }
-    name = rng.choice(list(fields))
-    return forge.with_header(data, **{name: fields[name]})
-
-
-def _mutate_document(data: bytes, max_size: int, rng: random.Random) -> bytes:
-    """Change one to three places of META's JSON, or a byte of a chunk with all of its digests."""
-    try:
-        content = zstandard.ZstdDecompressor().decompress(forge.meta_of(data), max_output_size=2**18)
-        document = json.loads(content[12:])
-    except (zstandard.ZstdError, ValueError, RecursionError, MemoryError):
-        return atheris.Mutate(data, max_size)
-    if rng.random() < 0.5:
-        data = _changed_chunk(data, document, rng)
-    else:
-        for _ in range(rng.randint(1, 3)):
-            _change_value(document, rng)
-    _claim_size(document, data)
-    return forge.with_document(data, document)
-
-
-def _changed_chunk(data: bytes, document: Any, rng: random.Random) -> bytes:
-    """Change a byte of a chunk and make every digest of it true, so that its decoder is reached."""
-    try:
-        row = rng.choice(document["gen5_metadata"]["chunks"])
-        start, size = row["offset"], row["compressed_size"]
-        position = rng.randrange(start, start + size)
-        data = forge.flipped(data, position, rng.randrange(1, 256))
-        stored = data[start : start + size]
-        if row["compressed"]:
-            row["extra"]["stored_sha256"] = forge.sha256(stored)
-            content = zstandard.ZstdDecompressor().decompress(stored, max_output_size=MOST_BYTES)
-        else:
-            content = stored
-        row["hash"] = forge.sha256(content[12:])
-    except (LookupError, TypeError, ValueError, OverflowError, zstandard.ZstdError, MemoryError):
-        return data
-    return data
-
-
-def _change_value(document: Any, rng: random.Random) -> None:
-    place = document
-    while isinstance(place, (dict, list)) and place:
-        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
-        if not isinstance(place[key], (dict, list)) or not place[key] or rng.random() < 0.2:
-            if rng.random() < 0.15:
-                del place[key]
-            else:
-                place[key] = copy.deepcopy(rng.choice(VALUES))
-            return
-        place = place[key]
-
-
-def _claim_size(document: Any, data: bytes) -> None:
-    """Let file_info tell the size that the file will have, so far as it can."""
-    try:
-        info = document["gen5_metadata"]["file_info"]
-        for _ in range(3):
-            info["file_size"] = forge.header_of(data).meta_offset + len(
-                forge.stored_meta(forge.dump(document))
-            )
-    except (LookupError, TypeError, ValueError, RecursionError):
-        return
+            ended = self._target.read_everything(data)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        _outcomes[ended] += 1
+        if _outcomes.total() % REPORT_EVERY == 0:
+            report()
 
 
 def report() -> None:
@@ -232,20 +80,28 @@ def report() -> None:
 def main() -> None:
     warnings.simplefilter("ignore")
     np.empty(0)
-    seeds = [str(ROOT / "tests" / "corpus" / kind) for kind in ("invalid", "valid")]
-    work = Path(os.environ.get("FUZZ_CORPUS", ROOT / "build" / "fuzz"))
-    work.mkdir(parents=True, exist_ok=True)
+    arguments = sys.argv[1:]
+    name = arguments.pop(0) if arguments and arguments[0] in TARGETS else TARGETS[0]
+    target = importlib.import_module(f"fuzz_{name}")
+    gen5core.threads.MAX_THREADS = 1  # a thread maps more than an execution may
+    PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK = 2**20
+    work = Path(os.environ.get("FUZZ_CORPUS", ROOT / "build" / f"fuzz-{name}"))
+    corpus, seeds = work / "corpus", work / "seeds"
+    for folder in (corpus, seeds):
+        folder.mkdir(parents=True, exist_ok=True)
+    run = Bounded(target)
+    for number, data in enumerate(target.seeds()):
+        (seeds / f"{number:04}").write_bytes(data)
+        run(data)
+    _outcomes.clear()
     options = [
         f"-max_len={MOST_INPUT_BYTES}",
         "-timeout=20",
         "-rss_limit_mb=4096",
         f"-artifact_prefix={work}/",
     ]
-    for path in [path for folder in seeds for path in Path(folder).glob("*.gen5")]:
-        test_one_input(path.read_bytes())
-    _outcomes.clear()
     atheris.Setup(
-        [sys.argv[0], *options, *sys.argv[1:], str(work), *seeds], test_one_input, custom_mutator=mutate
+        [sys.argv[0], *options, *arguments, str(corpus), str(seeds)], run, custom_mutator=target.mutate
     )
     atheris.Fuzz()
 

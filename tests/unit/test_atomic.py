@@ -24,7 +24,7 @@ from gen5core import atomic as atomic_module
 from gen5core.source import FileSource
 
 ROOT = Path(gen5core.__file__).parents[1]
-POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, FIFOs and owners are POSIX")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, FIFOs, owners, links, writev are POSIX")
 NOTHING: dict[str, Any] = {"environment": None, "hardware": None}
 SMALL = {"a": np.arange(16, dtype=np.float32)}
 
@@ -168,6 +168,7 @@ def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
     assert [] == debris(tmp_path)
 
 
+@POSIX
 def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a file system without hard links (exFAT, some shares) a file is made once, and never replaced."""
 
@@ -210,6 +211,7 @@ def test_stale_files_of_others_stay(tmp_path: Path) -> None:
     others = ["mine.tmp", ".gen5-notes.txt", "gen5-a.tmp"]
     for name in (stale.name, *others):
         (tmp_path / name).write_bytes(b"kept")
+        os.utime(tmp_path / name, (0, 0))
     gen5core.save(tmp_path / "a.gen5", **NOTHING)
     assert sorted(others) == debris(tmp_path)
 
@@ -280,6 +282,7 @@ def test_full_disk(small_disk: Path) -> None:
         assert 0 == file.latents["a"].array().max()
 
 
+@POSIX
 def test_disk_fills_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever system call the disk fails at, the old file stays whole and nothing lies beside it."""
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
@@ -323,6 +326,7 @@ def _failing(function: Any, fails_at: int, *, folder_ok: bool) -> Any:
     return stand_in
 
 
+@POSIX
 def test_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that syncs files but no folders (some shares) is no reason to call a save failed."""
     fsync = os.fsync
@@ -338,6 +342,7 @@ def test_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.Monkey
         assert file.prompt == "a cat"
 
 
+@POSIX
 def test_short_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that takes few bytes at a time, as a slow share may, still gets all of them."""
     writev = os.writev
@@ -428,7 +433,6 @@ def test_empty_file(tmp_path: Path) -> None:
         gen5core.open(path)
 
 
-@POSIX
 def test_folder(tmp_path: Path) -> None:
     """A folder is no GEN5 file, and the message says that it is a folder."""
     with pytest.raises(NotGen5Error, match="is a folder, not a regular file"):

@@ -149,7 +149,9 @@ class TestSeenByOthers:
     def test_a_picture_of_many_pieces(self, tmp_path: Path) -> None:
         """A pixel stream that is deflated in several pieces is one stream to every reader."""
         pixels = np.random.default_rng(4).integers(0, 256, (2 * PIECE_BYTES // 900 + 3, 300, 3), np.uint8)
-        with Image.open(gen5core.save(tmp_path / "a.png", **facts(images=pixels))) as image:
+        path = gen5core.save(tmp_path / "a.png", **facts(images=pixels))
+        assert 3 == [kind for kind, _ in split(path.read_bytes())].count(b"IDAT")
+        with Image.open(path) as image:
             assert pixels.tobytes() == image.tobytes()
 
     @QUICK

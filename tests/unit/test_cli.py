@@ -141,7 +141,7 @@ ERRORS = {
     "extract a.gen5 --latent final_latent -o x.pt": (
         "x.pt: a latent is written as .npy or .safetensors; name the file so"
     ),
-    "extract a.gen5 -o /dev/null": "/dev/null: is not a regular file; name a file to write",
+    f"extract a.gen5 -o {os.devnull}": f"{os.devnull}: is not a regular file; name a file to write",
     "extract a.gen5 -o a.gen5": "a.gen5: is there already; pass --force to replace it",
     "scrub a.gen5 -o x.png": "'x.png' does not end in .gen5; name the file x.gen5",
     "scrub a.gen5": "name the file to write with -o, or say --dry-run (see gen5core scrub --help)",

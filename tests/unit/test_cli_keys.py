@@ -75,7 +75,7 @@ def test_keygen_makes_a_key_and_says_what_to_do_with_it(home: Path) -> None:
         ],
     )
     assert 0o600 == stat.S_IMODE(os.stat("new.pem").st_mode)
-    assert f"{key.public_key} at home\n" == Path("new.pub").read_text()
+    assert f"{key.public_key} at home\n" == Path("new.pub").read_text(encoding="utf-8")
     assert not home.exists()
 
 
@@ -95,10 +95,10 @@ def test_keygen_without_a_name_uses_your_own_folder(home: Path) -> None:
 @pytest.mark.parametrize("there", ["new.pem", "new.pub"])
 def test_keygen_replaces_nothing(there: str) -> None:
     """There is no --force: a key that is replaced is lost."""
-    Path(there).write_text("mine")
+    Path(there).write_text("mine", encoding="utf-8")
     message = f"{there}: is there already; name another file: a key replaced is lost"
     assert refused(run("keygen", "-o", "new.pem"), message)
-    assert "mine" == Path(there).read_text()
+    assert "mine" == Path(there).read_text(encoding="utf-8")
     assert 5 == len(os.listdir())
 
 
@@ -291,7 +291,7 @@ def test_signed_by_fails_what_is_not(tmp_path: Path) -> None:
 def test_a_file_named_like_a_key_id_is_no_key() -> None:
     """Who can put a file into the folder does not choose the key."""
     make("a.gen5", OTHER)
-    Path(KEY_ID).write_text(f"{OTHER.public_key}\n")
+    Path(KEY_ID).write_text(f"{OTHER.public_key}\n", encoding="utf-8")
     assert 1 == told("a.gen5", "--signed-by", KEY_ID)[0]
 
 

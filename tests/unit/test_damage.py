@@ -60,14 +60,14 @@ def read_everything(path: Path) -> list[bytes]:
 @contextmanager
 def changed(path: Path, position: int, mask: int) -> Iterator[None]:
     """Flip the bits of mask in one byte of the file, and put them back."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        byte = os.pread(descriptor, 1, position)
-        os.pwrite(descriptor, bytes([byte[0] ^ mask]), position)
+    with path.open("r+b", buffering=0) as file:
+        file.seek(position)
+        byte = file.read(1)
+        file.seek(position)
+        file.write(bytes([byte[0] ^ mask]))
         yield
-        os.pwrite(descriptor, byte, position)
-    finally:
-        os.close(descriptor)
+        file.seek(position)
+        file.write(byte)
 
 
 def outcome(path: Path) -> str:

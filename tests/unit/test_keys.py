@@ -371,11 +371,11 @@ def test_keys_come_and_go(trusted: Path) -> None:
     """A key is listed once, under its last comment; remarks and other keys stay."""
     other = SigningKey.from_seed(bytes(32), comment="ben").public_key
     assert trusted == add_trusted_key(key().public_key)
-    trusted.write_text(f"# people\n\n{trusted.read_text()}")
+    trusted.write_text(f"# people\n\n{trusted.read_text(encoding='utf-8')}", encoding="utf-8")
     add_trusted_key(other)
     add_trusted_key(key("anna's new name").public_key)
     assert ["ben", "anna's new name"] == [found.comment for found in load_trusted_keys()]
-    assert f"# people\n\n{other}\n{LINE} anna's new name\n" == trusted.read_text()
+    assert f"# people\n\n{other}\n{LINE} anna's new name\n" == trusted.read_text(encoding="utf-8")
     assert remove_trusted_key(other.key_id)
     assert not remove_trusted_key(other.key_id)
     assert [key().public_key] == list(load_trusted_keys())
@@ -385,7 +385,7 @@ def test_keys_come_and_go(trusted: Path) -> None:
 def test_a_bad_line_is_named(trusted: Path) -> None:
     """One line that is no key stops everything: a list that is half read would trust too few without a word."""
     trusted.parent.mkdir()
-    trusted.write_text(f"{LINE}\nssh-ed25519 AAAA\n")
+    trusted.write_text(f"{LINE}\nssh-ed25519 AAAA\n", encoding="utf-8")
     trusted.chmod(0o644)
     for use in (
         load_trusted_keys,
@@ -394,7 +394,7 @@ def test_a_bad_line_is_named(trusted: Path) -> None:
     ):
         with pytest.raises(InvalidKeyError, match="trusted, line 2: starts with 'ssh-ed25519'"):
             use()
-    assert f"{LINE}\nssh-ed25519 AAAA\n" == trusted.read_text()
+    assert f"{LINE}\nssh-ed25519 AAAA\n" == trusted.read_text(encoding="utf-8")
 
 
 @posix
@@ -410,6 +410,60 @@ def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> 
             load_trusted_keys()
     trusted.chmod(0o600)
     assert 1 == len(load_trusted_keys())
+
+
+@posix
+def test_a_list_of_another_user_is_refused(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose file it is decides what stands in it, whatever its mode; root may read anybody's, and all read root's."""
+    add_trusted_key(key().public_key)
+    owner = trusted.stat().st_uid
+    for reader, is_taken in ((owner, True), (0, True), (owner + 4711, owner == 0)):
+        monkeypatch.setattr(os, "geteuid", lambda reader=reader: reader)
+        if is_taken:
+            assert 1 == len(load_trusted_keys())
+            continue
+        with pytest.raises(InvalidKeyError, match=rf"belongs to another user \(uid {owner}\), so it proves"):
+            load_trusted_keys()
+
+
+@posix
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_a_list_given_by_another_user_is_refused(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that somebody put in place of yours, closed to others, is theirs all the same."""
+    add_trusted_key(key().public_key)
+    os.chown(trusted, 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 4712)
+    with pytest.raises(InvalidKeyError, match=r"trusted: belongs to another user \(uid 4711\)"):
+        load_trusted_keys()
+
+
+def test_a_list_that_points_nowhere_is_empty(trusted: Path) -> None:
+    """A link to a file that is not there names no list, and adding a key makes the file that it points to."""
+    trusted.parent.mkdir()
+    trusted.symlink_to("elsewhere")
+    assert () == load_trusted_keys()
+    add_trusted_key(key().public_key)
+    assert f"{LINE} anna\n" == (trusted.parent / "elsewhere").read_text()
+
+
+def test_files_of_windows_editors(trusted: Path, tmp_path: Path) -> None:
+    """A byte order mark before the first key and CR LF behind each are no part of a key."""
+    text = f"\ufeff{LINE} anna\r\n".encode()
+    (tmp_path / "anna.pub").write_bytes(text)
+    assert "anna" == load_public_key(tmp_path / "anna.pub").comment
+    trusted.parent.mkdir()
+    trusted.write_bytes(text)
+    trusted.chmod(0o600)
+    assert [key().public_key] == list(load_trusted_keys())
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_key_hidden_in_a_remark(tmp_path: Path, end: str) -> None:
+    """What an editor shows as one remark and Python as two lines is two keys, not one that was meant."""
+    other = SigningKey.from_seed(bytes(32)).public_key.text
+    (tmp_path / "k.pub").write_text(f"# of work{end}{other}\n{LINE}\n", encoding="utf-8")
+    with pytest.raises(InvalidKeyError, match="holds 2 keys"):
+        load_public_key(tmp_path / "k.pub")
 
 
 def _signature(seed: bytes, state: str) -> Signature:

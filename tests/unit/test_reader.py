@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import forge
 import numpy as np
 import pytest
 import zstandard
@@ -603,3 +604,16 @@ def test_gaps_of_an_old_file_are_said() -> None:
         assert gap_bytes > 0
         assert f"{gap_bytes} bytes between chunks belong to nothing and are not checked" in report.notes
         assert path.stat().st_size - gap_bytes == report.checked_bytes
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [([1], r"environment is \[1\], not an object"), ({"host": 5}, "entry 'host' is 5")]
+)
+def test_metas_environment_is_checked_without_a_chunk_of_it(tmp_path: Path, value: Any, message: str) -> None:
+    """A file whose only word of the environment is META's is checked like one that has both."""
+    path = tmp_path / "a.gen5"
+    path.write_bytes(
+        forge.build([forge.float32("a", [0.5])], edit=lambda meta: {**meta, "environment": value})
+    )
+    with gen5core.open(path) as file, pytest.raises(MalformedChunkError, match=message):
+        file.verify()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import struct
@@ -14,13 +15,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 import gen5core
 from gen5core import png_text
 from gen5core.environment import Environment
+from gen5core.errors import EncodeError
 from gen5core.private_paths import without_folders
-from gen5core.scrub import find_private, scrub
+from gen5core.scrub import find_private, scrub, scrub_facts
 
 SECRETS = ("anna", "Users", "nas7", "GPU-123", "SN-42", "my-workflow")
 PROMPT = {
@@ -39,9 +41,9 @@ PIXELS = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
 NOISE = np.array([[1.5, np.nan, -0.0, np.inf]], np.float32)
 
 
-def make(path: Path, **changes: Any) -> Path:
-    """Write a file with something private in every place that can hold it."""
-    facts: dict[str, Any] = {
+def private_facts(**changes: Any) -> dict[str, Any]:
+    """Return arguments of ``save`` with something private in every place that can hold it."""
+    return {
         "latents": {"initial_noise": NOISE, "step_noise": [NOISE, NOISE.astype(np.float16)]},
         "images": PIXELS,
         "settings": {"seed": 7, "steps": 20, "sampler": "euler", "reference": "~anna/refs/x.png"},
@@ -68,7 +70,11 @@ def make(path: Path, **changes: Any) -> Path:
         },
         **changes,
     }
-    return gen5core.save(path, **facts)
+
+
+def make(path: Path, **changes: Any) -> Path:
+    """Write a file of them."""
+    return gen5core.save(path, **private_facts(**changes))
 
 
 def strings(value: Any) -> list[str]:
@@ -112,6 +118,71 @@ def test_what_made_the_image_is_kept_bit_for_bit(tmp_path: Path) -> None:
         assert new.environment is not None
         assert new.environment.components == old.environment.components
         assert new.environment.further == old.environment.further
+
+
+def test_facts_are_scrubbed_before_they_are_saved(tmp_path: Path) -> None:
+    """What is saved of scrubbed facts has nothing left that a scrub would drop, but for the workflow, which stays."""
+    workflow = {"nodes": [{"widgets_values": ["/home/anna/refs/cat.png", 7, None]}]}
+    comfyui = {"prompt": PROMPT, "workflow": workflow, "version": "0.3.64", "client": "anna"}
+    facts, dropped = scrub_facts(private_facts(comfyui=comfyui))
+    path = gen5core.save(tmp_path / "a.gen5", **facts)
+    assert ["comfyui.workflow", "images[0]: PNG text 'workflow'"] == find_private(path)
+    with gen5core.open(path) as file:
+        cleaned = {"nodes": [{"widgets_values": ["cat.png", 7, None]}]}
+        assert {"prompt": CLEAN_PROMPT, "workflow": cleaned, "version": "0.3.64"} == file.comfyui
+        texts = [*strings(file.metadata), file.images[0].bytes.decode("latin-1")]
+    assert [] == [text for text in texts for secret in SECRETS if secret.lower() in text.lower()]
+    at = "comfyui.workflow.nodes[0].widgets_values[0]"
+    assert f"{at}: '/home/anna/refs/cat.png' is now 'cat.png'" in dropped
+    assert {"hardware_info.machine_name", "hardware_info.gpu[0].uuid", "comfyui.client"} < set(dropped)
+
+
+def test_scrubbing_facts_says_what_scrubbing_the_file_does(tmp_path: Path) -> None:
+    """The same lines, but for the workflow, and for pictures, which are made after the scrub."""
+    _, dropped = scrub_facts(private_facts())
+    expected = [line for line in find_private(make(tmp_path / "a.gen5")) if not line.startswith("images[0]")]
+    assert sorted([*dropped, "comfyui.workflow"]) == sorted(expected)
+
+
+def test_facts_that_tell_nothing_private_stay_as_they_are() -> None:
+    """Nothing to drop is nothing dropped; what is not there stays away, what is no fact is handed on."""
+    facts = {
+        "prompt": "a cat, and/or 1/2",
+        "comfyui": None,
+        "settings": {"seed": 2**64 - 1},
+        "images": [PIXELS],
+    }
+    assert (facts, []) == scrub_facts(facts)
+
+
+@pytest.mark.parametrize("text", ["{}", "data:image/png;base64,{}", "/home/anna/x.png {} ~/y.png"])
+def test_pictures_in_widgets_stay(text: str) -> None:
+    """Base64 of a picture has slashes and no folders; paths beside it go all the same."""
+    picture = base64.b64encode(np.random.default_rng(0).bytes(3000)).decode()
+    assert without_folders(picture) != picture
+    expected = text.replace("/home/anna/", "").replace("~/", "").format(picture)
+    [cleaned] = scrub_facts({"tags": [text.format(picture)]})[0]["tags"]
+    assert expected == cleaned
+
+
+def test_a_long_path_is_no_picture() -> None:
+    """What has as many letters and slashes, and something else, loses its folders."""
+    facts, _ = scrub_facts({"tags": [f"/home/anna{'/sub' * 200}/x.png"]})
+    assert {"tags": ["x.png"]} == facts
+
+
+def test_endless_nesting_is_one_clear_error(tmp_path: Path) -> None:
+    """Values nested deeper than they can be looked through are refused, on saving and later."""
+    nested: Any = 1
+    for _ in range(900):
+        nested = [nested]
+    path = gen5core.save(tmp_path / "a.gen5", comfyui={"prompt": {"1": nested}}, environment=None)
+    out = tmp_path / "b.gen5"
+    message = "nested too deeply to be looked through for paths: leave it out"
+    for act in (lambda: scrub_facts({"tags": nested}), lambda: find_private(path), lambda: scrub(path, out)):
+        with pytest.raises(EncodeError, match=message):
+            act()
+    assert not out.exists()
 
 
 def test_what_was_dropped_is_said(tmp_path: Path) -> None:
@@ -310,6 +381,27 @@ def test_other_images_lose_what_is_not_pixels(tmp_path: Path, kind: str) -> None
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(np.array(image.convert("RGB")), expected)
         assert dict(image.getexif()) == {}
+
+
+def test_a_jpeg_keeps_only_segments_that_decide_colours(tmp_path: Path) -> None:
+    """Other content under the markers of JFIF and of colour profiles goes: pictures within the picture."""
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(
+        stream, "JPEG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
+    whole = stream.getvalue()
+    jfif_end = 4 + int.from_bytes(whole[4:6], "big")
+
+    def segment(marker: int, payload: bytes) -> bytes:
+        return bytes([0xFF, marker]) + (len(payload) + 2).to_bytes(2, "big") + payload
+
+    hidden = segment(0xE0, b"JFXX\0anna") + segment(0xE2, b"MPF\0anna")
+    data, said = scrubbed_image(tmp_path, whole[:jfif_end] + hidden + whole[jfif_end:])
+    assert data == whole
+    assert [line for line in said if "JPEG" in line] == [
+        "images[0]: JPEG segment APP0",
+        "images[0]: JPEG segment APP2",
+    ]
 
 
 def test_a_progressive_jpeg_keeps_every_scan(tmp_path: Path) -> None:

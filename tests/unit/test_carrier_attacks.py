@@ -1,0 +1,338 @@
+"""What someone could do to a PNG that carries a record and leave its pixels, or its digests, as they were."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+import signer
+from PIL import Image
+from test_sign_carrier import KEY, joined, record, small, split, with_record
+
+import gen5core
+from gen5core import ChecksumError, LimitError, Limits, MalformedChunkError, sign_file
+from gen5core.convert import import_file
+from gen5core.picture import ShownImage
+
+GRAPHS: dict[str, Any] = {
+    "prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}},
+    "workflow": {"nodes": [], "title": "Katze 猫"},
+}
+REWRITTEN = "another program wrote the PNG anew: its pixels are as they were saved, its other bytes are not"
+EVIL = json.dumps({"nodes": [{"type": "Evil"}]}).encode()
+
+
+@pytest.fixture
+def png(tmp_path: Path) -> Path:
+    """A signed PNG with prompt and workflow."""
+    return sign_file(small(tmp_path / "a.png", comfyui=GRAPHS), KEY)
+
+
+def with_added(png: Path, *added: tuple[bytes, bytes], after: bytes = b"IHDR") -> None:
+    """Put chunks into a PNG behind the first chunk of a type."""
+    chunks = split(png.read_bytes())
+    place = [kind for kind, _ in chunks].index(after) + 1
+    png.write_bytes(joined([*chunks[:place], *added, *chunks[place:]]))
+
+
+def notes(png: Path) -> tuple[str, ...]:
+    with gen5core.open(png) as file:
+        return file.verify(threads=1).notes
+
+
+# Equal pixels, another picture
+
+
+@pytest.mark.parametrize(
+    ("added", "after", "named"),
+    [
+        ([(b"acTL", bytes(8))], b"IHDR", "acTL"),
+        ([(b"fcTL", bytes(26)), (b"fdAT", bytes(9))], b"IDAT", "fcTL, fdAT"),
+        ([(b"PLTE", bytes(6)), (b"PLTE", bytes(6))], b"IHDR", "PLTE"),
+    ],
+)
+def test_chunks_by_which_viewers_show_something_else(
+    png: Path, added: list[tuple[bytes, bytes]], after: bytes, named: str
+) -> None:
+    """Frames of an animation, or a chunk twice, change what is shown and not the pixels: refused, in bytes too."""
+    with_added(png, *added, after=after)
+    message = (
+        rf"the PNG: another program wrote it anew, with {named} by which viewers may show another picture"
+    )
+    with gen5core.open(png) as file:
+        for read in (file.verify, lambda: file.images[0].bytes):
+            with pytest.raises(ChecksumError, match=message):
+                read()
+    with pytest.raises(ChecksumError, match=message):
+        import_file(png, png.with_suffix(".gen5"))
+
+
+def test_an_animation_that_starts_with_the_saved_picture(png: Path) -> None:
+    """Pillow's own animated PNG: the pixels are those that were saved, and a browser shows the other frame."""
+    with gen5core.open(png) as file:
+        pixels = file.images[0].array()
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(
+        stream, "PNG", save_all=True, append_images=[Image.fromarray(255 - pixels)], default_image=True
+    )
+    again = split(stream.getvalue())
+    png.write_bytes(joined([*again[:-1], (b"gfVE", record(png.read_bytes())), again[-1]]))
+    with gen5core.open(png) as file:
+        assert pixels.tobytes() == file.images[0].array().tobytes()
+        with pytest.raises(ChecksumError, match="with acTL, fcTL, fdAT by which viewers may show another"):
+            file.verify()
+
+
+def test_a_second_stream_of_pixels(png: Path) -> None:
+    """Pixels behind another chunk, which some decoders take and others do not."""
+    chunks = split(png.read_bytes())
+    stream = dict(chunks)[b"IDAT"]
+    place = [kind for kind, _ in chunks].index(b"IDAT") + 1
+    png.write_bytes(joined([*chunks[:place], (b"teSt", b""), (b"IDAT", stream), *chunks[place:]]))
+    with (
+        gen5core.open(png) as file,
+        pytest.raises(ChecksumError, match="with IDAT by which viewers may show"),
+    ):
+        file.verify()
+
+
+def test_frames_that_were_saved_are_fine(tmp_path: Path) -> None:
+    """An animated PNG that was handed in is carried as it is: its frames are among the bytes that match."""
+    chunks = split(gen5core.encode_image(np.zeros((2, 2, 3), np.uint8)))
+    animated = joined([chunks[0], (b"acTL", struct.pack(">II", 1, 0)), *chunks[1:]])
+    path = small(tmp_path / "a.png", images=animated)
+    assert () == notes(path)
+
+
+def test_chunks_that_decide_how_pixels_look_are_noted(png: Path) -> None:
+    """A colour profile or an orientation turns equal pixels into another picture: each is named."""
+    with_added(png, (b"gAMA", struct.pack(">I", 1)), (b"eXIf", b"MM\0*"), (b"sRGB", b"\0"))
+    assert (REWRITTEN, "its eXIf, gAMA decide how the pixels look, and are not checked") == notes(png)
+
+
+# Equal pixels, another graph
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "name"),
+    [
+        (b"tEXt", b"workflow\0" + EVIL, "workflow"),
+        (b"comf", b"prompt\0" + EVIL, "prompt"),
+        (b"iTXt", b"workflow\0\0\0\0\0" + EVIL, "workflow"),
+        (b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(EVIL), "workflow"),
+        (b"zTXt", b"prompt\0\0" + zlib.compress(EVIL), "prompt"),
+        (b"tEXt", b"parameters\0a dog", "parameters"),
+        (b"tEXt", b"workflow\0no JSON", "workflow"),
+    ],
+)
+@pytest.mark.parametrize("after", [b"IHDR", b"IDAT"])
+def test_another_graph_for_comfyui_is_noted(
+    png: Path, kind: bytes, data: bytes, name: str, after: bytes
+) -> None:
+    """A text that ComfyUI would load in place of the record's graph is said, wherever it stands."""
+    with_added(png, (kind, data), after=after)
+    told = f"its text {name!r}, which ComfyUI loads, is not that of the record: load the record's instead"
+    assert (REWRITTEN, told) == notes(png)
+
+
+def test_the_same_graph_in_other_words_is_not(png: Path) -> None:
+    """Texts that say the same, or tell of something else, are no other graph."""
+    words = json.dumps(GRAPHS["workflow"], indent=1).encode()
+    with_added(png, (b"tEXt", b"workflow\0" + words), (b"tEXt", b"Author\0A"), (b"zTXt", b"prompt\0\0broken"))
+    assert (REWRITTEN,) == notes(png)
+
+
+def test_a_graph_where_none_was_saved(tmp_path: Path) -> None:
+    """Of a record without a graph any graph is another one."""
+    path = small(tmp_path / "a.png")
+    with_added(path, (b"tEXt", b"workflow\0" + EVIL))
+    assert 2 == len(notes(path))
+
+
+def test_texts_that_inflate_without_end(png: Path) -> None:
+    """A text bomb is refused, not inflated."""
+    bomb = zlib.compress(bytes(65 * 2**20), 9)
+    with_added(png, (b"zTXt", b"workflow\0\0" + bomb))
+    with gen5core.open(png) as file, pytest.raises((LimitError, MalformedChunkError)):
+        file.verify()
+
+
+# Where the chunk lies
+
+
+def test_moved_within_the_png(png: Path) -> None:
+    """The record before the pixels is read, and that it was moved is said."""
+    chunks = split(png.read_bytes())
+    png.write_bytes(joined([chunks[0], chunks[-2], *chunks[1:-2], chunks[-1]]))
+    told = "another program moved the gfVE chunk within the PNG, whose other bytes are as they were saved"
+    assert (told,) == notes(png)
+
+
+def test_before_the_header(png: Path) -> None:
+    """What starts with another chunk than IHDR is no PNG; with the record there it still counts as one that has it."""
+    chunks = split(png.read_bytes())
+    png.write_bytes(joined([chunks[-2], *chunks[:-2], chunks[-1]]))
+    with pytest.raises(
+        MalformedChunkError, match=r"gfVE at offset 8: starts with b'gfVE', a PNG with its IHDR"
+    ):
+        gen5core.open(png)
+    assert gen5core.is_carrier(png)
+    png.write_bytes(joined([(b"teSt", b""), *chunks]))
+    with pytest.raises(MalformedChunkError, match=r"the PNG at offset 8: starts with b'teSt'"):
+        gen5core.open(png)
+
+
+def test_behind_the_end(png: Path) -> None:
+    """A record behind IEND is none: no decoder comes to it."""
+    chunks = split(png.read_bytes())
+    png.write_bytes(joined([*chunks[:-2], chunks[-1], chunks[-2]]))
+    assert not gen5core.is_carrier(png)
+    with pytest.raises(gen5core.NotGen5Error, match="is a plain PNG"):
+        gen5core.open(png)
+
+
+def test_wrong_crc_over_right_digests(png: Path) -> None:
+    """A CRC that does not match is damage, though every digest within the record does."""
+    data = png.read_bytes()
+    png.write_bytes(forge.flipped(data, len(data) - 14, 0xFF))
+    with gen5core.open(png) as file, pytest.raises(ChecksumError, match=r"gfVE at offset \d+: the CRC is"):
+        file.verify()
+
+
+# What META says of the PNG
+
+
+def forged(path: Path, **changes: Any) -> Path:
+    """Write the forged PNG with other facts in ``carrier``, or in its ``original``."""
+    said: dict[str, Any] = {}
+    whole = forge.carrier()
+    text = forge.text_of(record(whole))
+    carrier = json.loads(text)["carrier"]
+    for name, value in changes.items():
+        if name in carrier["original"]:
+            carrier["original"][name] = value
+            said["original"] = carrier["original"]
+        else:
+            said[name] = value
+    path.write_bytes(forge.carrier(facts=said))
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize("sha256", [None, "0" * 64])
+def test_texts_that_are_none(tmp_path: Path, count: int, deflated: bool, sha256: str | None) -> None:
+    """More added texts than there are would cut pixels out of the picture: the error says what is wrong."""
+    path = forged(tmp_path / "a.png", added_texts=count, deflated=deflated)
+    if sha256 is None:
+        whole = path.read_bytes()
+        document = json.loads(forge.text_of(record(whole)))
+        del document["carrier"]["original"]["sha256"]
+        path.write_bytes(with_record(whole, _sized(record(whole), document)))
+    message = f"carrier.original.added_texts is {count}, and so many texts do not follow the IHDR"
+    with pytest.raises(MalformedChunkError, match=rf"a\.png: the PNG: {message}"):
+        import_file(path, tmp_path / "a.gen5")
+    assert not (tmp_path / "a.gen5").exists()
+
+
+def _sized(data: bytes, document: dict[str, Any]) -> bytes:
+    """Return a file with another document, the size in it true."""
+    for _ in range(9):
+        made = forge.with_document(data, document)
+        document["gen5_metadata"]["file_info"]["file_size"] = len(made)
+    return forge.with_document(data, document)
+
+
+def test_an_original_that_does_not_come_out(tmp_path: Path) -> None:
+    """Where what is restored has another digest, the PNG itself is taken, its pixels being right, and it is said."""
+    path = forged(tmp_path / "a.png", sha256="0" * 64)
+    (note,) = import_file(path, tmp_path / "a.gen5")
+    assert note.startswith("has a picture that another program wrote anew")
+    with gen5core.open(tmp_path / "a.gen5") as file:
+        assert forge.png(2, 2, b"\0\x40\x80\xff") == file.images[0].bytes
+
+
+def test_a_place_that_contradicts_itself(tmp_path: Path) -> None:
+    """The number of the image and its row in the table must agree, else the images change places on the way back."""
+    image = forge.Chunk("DATA", "0000", forge.png(1, 1, b"\x07"), {"index": 1})
+    path = tmp_path / "a.png"
+    for row, index, fits in ((0, 0, True), (1, 1, True), (0, 1, False), (1, 0, False)):
+        carrier = json.loads(forge.text_of(record(forge.carrier())))["carrier"]
+        carrier["index"], carrier["original"]["row"] = index, row
+        data = forge.build([image], edit=lambda document, carrier=carrier: document.update(carrier=carrier))
+        path.write_bytes(with_record(forge.carrier(), data))
+        if fits:
+            gen5core.open(path).close()
+            continue
+        with pytest.raises(
+            MalformedChunkError, match=rf"carrier\.index is {index}, it must be {row}, as its row"
+        ):
+            gen5core.open(path)
+
+
+def test_a_size_that_is_not_the_pngs(tmp_path: Path) -> None:
+    """A PNG of another size than was written is not as it was written."""
+    assert (REWRITTEN,) == notes(forged(tmp_path / "a.png", png_bytes=1))
+
+
+def test_a_record_of_version_1_0(tmp_path: Path) -> None:
+    """A PNG carries sealed files only: of another nobody would see a changed byte."""
+    carrier = json.loads(forge.text_of(record(forge.carrier())))["carrier"]
+    data = forge.build(
+        [forge.float32("a", [1.0])], minor=0, edit=lambda document: document.update(carrier=carrier)
+    )
+    (tmp_path / "a.png").write_bytes(with_record(forge.carrier(), data))
+    with pytest.raises(MalformedChunkError, match=r"is of version 1\.0, a PNG carries version 1\.1 or later"):
+        gen5core.open(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("trailer", "message"),
+    [
+        (1, "carrier.trailer is 1, not a string"),
+        ("!", "carrier.trailer is '!', it must be base64"),
+        ("ü", "carrier.trailer is 'ü', it must be base64"),
+        ("A" * 4 * 2**15, "it must be of at most 65548 bytes"),
+    ],
+)
+def test_a_trailer_that_is_none(tmp_path: Path, trailer: Any, message: str) -> None:
+    """What waits in META for the way back is checked as every field is."""
+    path = forged(tmp_path / "a.png", trailer=trailer)
+    with pytest.raises(MalformedChunkError, match=message):
+        gen5core.open(path)
+
+
+@pytest.mark.parametrize(
+    "trailer", [b"", b"x" * 40, forge.frame("SIGN", "0000", b"{}"), signer.trailer(bytes(32))]
+)
+def test_a_forged_trailer_signs_nothing(tmp_path: Path, trailer: bytes) -> None:
+    """Signatures that do not fit what the PNG turns back into are left behind, and that is said."""
+    path = forged(tmp_path / "a.png", trailer=signer._base64(trailer))
+    notes = import_file(path, tmp_path / "a.gen5")
+    assert [bool(trailer)] * bool(trailer) == [
+        note.startswith("loses the signatures of the .gen5 that it was made of") for note in notes
+    ]
+    with gen5core.open(tmp_path / "a.gen5") as file:
+        assert () == file.verify().signatures
+
+
+# What it may cost
+
+
+def test_a_picture_larger_than_the_limit_is_not_read(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PNG without its record is bounded before a byte of it is read."""
+    with_added(png, (b"teSt", bytes(10_000)))
+    limits = Limits(inflated_bytes=5_000)
+    with gen5core.open(png, limits=limits) as file:
+        for read in (file.verify, file.images[0].array, lambda: file.images[0].bytes):
+            with pytest.raises(LimitError, match=r"takes \d+ bytes without its record, the limit is 5000"):
+                read()
+        assert isinstance(file.images[0], ShownImage)
+    assert [REWRITTEN] == list(notes(png))

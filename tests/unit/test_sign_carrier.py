@@ -1,0 +1,416 @@
+"""PNGs that carry a record, signed: what changes and what does not, and that no change to one stays trusted."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import forge
+import numpy as np
+import pytest
+import signer
+from click.testing import CliRunner
+from PIL import Image
+
+import gen5core
+from gen5core import ChecksumError, EncodeError, FormatError, SignatureError, SigningKey, sign_file
+from gen5core.carrier import CarrierSource
+from gen5core.cli_commands import cli
+from gen5core.convert import export_file, import_file
+from gen5core.key_files import save_signing_key
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+KEY, OTHER = SigningKey.from_seed(signer.SEED, comment="anna"), SigningKey.from_seed(bytes(32))
+TRUSTED = (KEY.public_key,)
+KEY_ID = KEY.public_key.key_id
+PIXELS = np.random.default_rng(2).integers(0, 256, (3, 2, 3), np.uint8)
+NOTE = forge.frame("NOTE", "0000", b"a note")
+
+Chunks = list[tuple[bytes, bytes]]
+
+
+def split(png: bytes) -> Chunks:
+    chunks, position = [], len(SIGNATURE)
+    while position < len(png):
+        size, kind = struct.unpack_from(">I4s", png, position)
+        chunks.append((kind, png[position + 8 : position + 8 + size]))
+        position += 12 + size
+    return chunks
+
+
+def joined(chunks: Chunks) -> bytes:
+    frames = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return SIGNATURE + b"".join(frames)
+
+
+def record(png: bytes) -> bytes:
+    """Return the file that a PNG carries."""
+    (found,) = (data for kind, data in split(png) if kind == b"gfVE")
+    return found
+
+
+def with_record(png: bytes, data: bytes) -> bytes:
+    """Return a PNG with another file in its chunk, whose CRC is true."""
+    return joined([(kind, data if kind == b"gfVE" else content) for kind, content in split(png)])
+
+
+def small(path: Path, **changes: Any) -> Path:
+    facts: dict[str, Any] = {
+        "images": PIXELS,
+        "latents": {"a": np.arange(3, dtype=np.float32)},
+        "environment": None,
+        "hardware": None,
+    }
+    return gen5core.save(path, **(facts | changes))
+
+
+def word(path: Path) -> str:
+    """Return what a reader says who checks every byte: the word, or the name of our error."""
+    try:
+        with gen5core.open(path) as file:
+            file.verify(threads=1)
+            return file.trust(TRUSTED).word
+    except FormatError as error:
+        return type(error).__name__
+
+
+@pytest.fixture
+def png(tmp_path: Path) -> Path:
+    return small(tmp_path / "a.png")
+
+
+# What signing does
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_only_the_chunk_changes(png: Path, tmp_path: Path) -> None:
+    """In place and to another file: picture, texts, META and root stay; header and trailer are those of FORMAT.md."""
+    before = png.read_bytes()
+    png.chmod(0o640)
+    assert tmp_path / "b.png" == sign_file(png, KEY, tmp_path / "b.png")
+    assert before == png.read_bytes()
+    assert png == sign_file(png, KEY)
+    after = png.read_bytes()
+    assert (tmp_path / "b.png").read_bytes() == after == with_record(before, signer.signed(record(before)))
+    assert (0o640, "trusted") == (png.stat().st_mode & 0o777, word(png))
+    assert ["a.png", "b.png"] == sorted(os.listdir(tmp_path))
+    with Image.open(png) as image:
+        assert PIXELS.tobytes() == image.tobytes()
+
+
+def test_the_forged_png_is_signed_as_by_hand(tmp_path: Path) -> None:
+    """The golden PNG, whose bytes this package did not write, signed here in plain Python."""
+    (tmp_path / "a.png").write_bytes(forge.carrier())
+    sign_file(tmp_path / "a.png", KEY)
+    expected = with_record(forge.carrier(), signer.signed(record(forge.carrier())))
+    assert expected == (tmp_path / "a.png").read_bytes()
+
+
+def test_signed_as_it_is_saved_or_later(png: Path) -> None:
+    """A second key's signature is added, the same key's replaced; the root never changes."""
+    roots = []
+    for key in (None, KEY, OTHER, KEY):
+        if key is not None:
+            sign_file(png, key)
+        with gen5core.open(png) as file:
+            roots.append(file.root)
+            ids = {found.key_id for found in file.verify().signatures}
+    assert ({KEY_ID, OTHER.public_key.key_id}, 1) == (ids, len(set(roots)))
+
+
+def test_what_stands_beside_stays(png: Path) -> None:
+    """Trailers of other types, bytes behind the end, and chunks that another program put behind the record."""
+    chunks = split(png.read_bytes())
+    noted = signer.with_trailer(chunks[-2][1], NOTE)
+    whole = joined([*chunks[:-2], (b"gfVE", noted), (b"teSt", b"x"), chunks[-1]]) + b"more"
+    png.write_bytes(whole)
+    sign_file(png, KEY)
+    assert whole[-20:] == png.read_bytes()[-20:]
+    with gen5core.open(png) as file:
+        assert (["SIGN", "NOTE"], "trusted") == (
+            [trailer.type for trailer in file.trailers],
+            file.trust(TRUSTED).word,
+        )
+
+
+def test_blocks_larger_than_are_copied_at_once(tmp_path: Path) -> None:
+    """A record of more than one block, and a picture of more than one, keep every byte and get a true CRC."""
+    noise = np.random.default_rng(3)
+    path = small(
+        tmp_path / "a.png",
+        images=noise.integers(0, 256, (700, 600, 3), np.uint8),
+        latents={"a": noise.standard_normal(600_000, np.float32)},
+    )
+    before = path.read_bytes()
+    sign_file(path, KEY)
+    assert with_record(before, signer.signed(record(before))) == path.read_bytes()
+    assert "trusted" == word(path)
+
+
+# All or nothing
+
+
+def test_nothing_is_signed_that_does_not_match(png: Path, tmp_path: Path) -> None:
+    """A changed picture, a wrong CRC, a damaged record, a bad signature in it: the error, and nothing is written."""
+    whole = png.read_bytes()
+    chunks = split(whole)
+    glued = signer.with_trailer(record(whole), signer.trailer(bytes(32)))
+    for data, kind in (
+        (joined([*split(forge.png(2, 3, b"abcdef"))[:-1], *chunks[-2:]]), ChecksumError),
+        (forge.flipped(whole, len(whole) - 14, 1), ChecksumError),
+        (with_record(whole, forge.flipped(record(whole), 50, 1)), ChecksumError),
+        (with_record(whole, glued), SignatureError),
+    ):
+        png.write_bytes(data)
+        for out in (None, tmp_path / "b.png"):
+            with pytest.raises(kind):
+                sign_file(png, KEY, out)
+        assert (data, ["a.png"]) == (png.read_bytes(), os.listdir(tmp_path))
+
+
+def test_the_output_is_of_the_same_kind(png: Path, tmp_path: Path) -> None:
+    """Signing turns nothing into something else, and a name that says otherwise is refused."""
+    alone = small(tmp_path / "a.gen5")
+    for source, out, message in (
+        (png, "b.gen5", r"'b\.gen5' does not end in \.png; name the file b\.png"),
+        (alone, "b.png", r"'b\.png' does not end in \.gen5; name the file b\.gen5"),
+    ):
+        with pytest.raises(EncodeError, match=message):
+            sign_file(source, KEY, tmp_path / out)
+        assert not (tmp_path / out).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows replaces no file that is open")
+@pytest.mark.parametrize("suffix", [".gen5", ".png"])
+def test_a_file_that_is_replaced_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Whoever replaced the file, or wrote to it, while it was read loses nothing; it is to be signed again."""
+    path = small(tmp_path / f"a{suffix}")
+    verify = gen5core.Gen5File.verify
+    for change in (_replace, _append_and_cut):
+
+        def verify_and_change(file: gen5core.Gen5File, change: Any = change) -> Any:
+            report = verify(file)
+            change(path)
+            return report
+
+        monkeypatch.setattr(gen5core.Gen5File, "verify", verify_and_change)
+        with pytest.raises(ChecksumError, match="another program changed or replaced the file while it was"):
+            sign_file(path, KEY)
+        monkeypatch.undo()
+        assert ("unsigned", [path.name]) == (word(path), os.listdir(tmp_path))
+
+
+def _replace(path: Path) -> None:
+    other = small(path.with_name(f"other{path.suffix}"), prompt="newer")
+    other.replace(path)
+
+
+def _append_and_cut(path: Path) -> None:
+    """Leave the same bytes behind, later."""
+    status = path.stat()
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="asks the system which files are open")
+@pytest.mark.parametrize("suffix", [".gen5", ".png"])
+def test_the_file_is_closed_before_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """Windows replaces no file that somebody has open, the signer itself included."""
+    path = small(tmp_path / f"a{suffix}")
+    replace, opened = os.replace, []
+
+    def looking(source: Any, target: Any) -> None:
+        names = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        opened.append(str(path) in names)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", looking)
+    sign_file(path, KEY)
+    assert ([False], "trusted") == (opened, word(path))
+
+
+def test_two_who_sign_at_once_lose_no_signature(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes second is told, and has it on signing again."""
+    read_meta = gen5core.signing._read_signed_meta  # type: ignore[attr-defined]
+
+    def sign_between(file: gen5core.Gen5File, source: CarrierSource) -> bytes:
+        monkeypatch.undo()
+        sign_file(png, OTHER)
+        return read_meta(file, source)
+
+    monkeypatch.setattr(gen5core.signing, "_read_signed_meta", sign_between)  # type: ignore[attr-defined]
+    with pytest.raises(ChecksumError, match="sign it again"):
+        sign_file(png, KEY)
+    sign_file(png, KEY)
+    with gen5core.open(png) as file:
+        assert {KEY_ID, OTHER.public_key.key_id} == {found.key_id for found in file.signatures}
+
+
+# What an attacker tries
+
+
+def test_every_bit_of_a_signed_png(png: Path) -> None:
+    """Each bit flipped alone ends in one of our errors, but in the type of the trailer, where the CRC is checked."""
+    sign_file(png, KEY)
+    data = png.read_bytes()
+    ended: Counter[str] = Counter()
+    for position in range(len(data)):
+        for bit in range(8):
+            png.write_bytes(forge.flipped(data, position, 1 << bit))
+            ended[word(png)] += 1
+    assert len(data) * 8 == ended.total()
+    assert [] == [name for name in ended if not name.endswith("Error")]
+
+
+def test_every_byte_of_the_signed_record_its_crc_true(png: Path) -> None:
+    """Who flips two bits of any byte and sets the CRC right has an unsigned record at most: its trailer's type."""
+    sign_file(png, KEY)
+    data = png.read_bytes()
+    inner = record(data)
+    kind = inner.index(b"SIGN0000")
+    for position in range(len(inner)):
+        for mask in (0x01, 0x80):
+            png.write_bytes(with_record(data, forge.flipped(inner, position, mask)))
+            name = word(png)
+            assert name.endswith("Error") or position in range(kind, kind + 4), (position, mask)
+            assert "trusted" != name
+
+
+def test_every_truncation_of_a_signed_png(png: Path) -> None:
+    """Cut at any length it is refused."""
+    sign_file(png, KEY)
+    data = png.read_bytes()
+    for size in range(len(data)):
+        png.write_bytes(data[:size])
+        assert word(png).endswith("Error"), size
+
+
+def test_glued_signatures(tmp_path: Path) -> None:
+    """A .gen5's signature on the PNG made of it, one PNG's on another, a PNG's on its .gen5: none fits."""
+    alone = sign_file(small(tmp_path / "a.gen5"), KEY)
+    export_file(alone, tmp_path / "a.png", "png", carry=True)
+    sign_file(tmp_path / "a.png", KEY)
+    other = sign_file(small(tmp_path / "b.png", prompt="other"), KEY)
+    files = {
+        "a.gen5": alone.read_bytes(),
+        "a.png": record((tmp_path / "a.png").read_bytes()),
+        "b.png": record(other.read_bytes()),
+    }
+    trailers = {name: data[_meta_end(data) :] for name, data in files.items()}
+    for name, data in files.items():
+        for lender, trailer in trailers.items():
+            glued = signer.with_trailer(data, trailer)
+            path = tmp_path / f"glued{Path(name).suffix}"
+            path.write_bytes(
+                with_record((tmp_path / name).read_bytes(), glued) if name.endswith("png") else glued
+            )
+            assert ("trusted" if lender == name else "SignatureError") == word(path), (name, lender)
+
+
+def _meta_end(data: bytes) -> int:
+    header = forge.header_of(data)
+    return header.meta_offset + header.meta_size
+
+
+def test_another_picture_around_a_signed_record(png: Path, tmp_path: Path) -> None:
+    """The record of one signed PNG in another, signed too: each is trusted alone, and neither so exchanged."""
+    other = small(tmp_path / "b.png", images=PIXELS[::-1].copy())
+    for path in (png, other):
+        sign_file(path, KEY)
+        assert "trusted" == word(path)
+    one, two = png.read_bytes(), other.read_bytes()
+    for host, guest in ((one, two), (two, one)):
+        png.write_bytes(with_record(host, record(guest)))
+        assert "ChecksumError" == word(png)
+
+
+# There and back
+
+
+def test_a_signed_file_there_and_back(tmp_path: Path) -> None:
+    """A signed .gen5 as a PNG and back is the same file to the byte, its signatures and other trailers with it."""
+    start = small(tmp_path / "a.gen5")
+    sign_file(start, OTHER)
+    sign_file(start, KEY)
+    for trailer in (b"", NOTE):
+        start.write_bytes(_noted(start.read_bytes(), trailer))
+        (tmp_path / "a.png").unlink(missing_ok=True)
+        (tmp_path / "b.gen5").unlink(missing_ok=True)
+        notes = export_file(start, tmp_path / "a.png", "png", carry=True)
+        assert [
+            f"keeps the signature by {name}, which is over the .gen5, for the way back: sign the PNG too"
+            for name in sorted((KEY_ID, OTHER.public_key.key_id))
+        ] == sorted(notes)
+        assert "unsigned" == word(tmp_path / "a.png")
+        assert () == import_file(tmp_path / "a.png", tmp_path / "b.gen5")
+        assert start.read_bytes() == (tmp_path / "b.gen5").read_bytes()
+
+
+def _noted(data: bytes, note: bytes) -> bytes:
+    end = len(data)
+    return forge.with_header(data + note, seal=True, file_size=end + len(note))
+
+
+def test_the_png_signed_between(tmp_path: Path) -> None:
+    """The PNG's own signature is lost on the way back, and said; that of the .gen5 comes back."""
+    start = sign_file(small(tmp_path / "a.gen5"), KEY)
+    export_file(start, tmp_path / "a.png", "png", carry=True)
+    sign_file(tmp_path / "a.png", OTHER)
+    (note,) = import_file(tmp_path / "a.png", tmp_path / "b.gen5")
+    assert note.startswith(f"loses the signature by {OTHER.public_key.key_id}")
+    assert start.read_bytes() == (tmp_path / "b.gen5").read_bytes()
+
+
+def test_a_signature_that_fits_no_more_stays_behind(tmp_path: Path) -> None:
+    """Where the picture was written anew the .gen5 is another one, which nobody signed."""
+    start = sign_file(small(tmp_path / "a.gen5"), KEY)
+    export_file(start, tmp_path / "a.png", "png", carry=True)
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).save(stream, "PNG")
+    again = split(stream.getvalue())
+    chunk = (b"gfVE", record((tmp_path / "a.png").read_bytes()))
+    (tmp_path / "a.png").write_bytes(joined([*again[:-1], chunk, again[-1]]))
+    notes = import_file(tmp_path / "a.png", tmp_path / "b.gen5")
+    assert [True, True] == [
+        notes[0].startswith("has a picture that another program wrote anew"),
+        notes[1].startswith("loses the signatures of the .gen5 that it was made of"),
+    ]
+    assert "unsigned" == word(tmp_path / "b.gen5")
+
+
+def test_trailers_too_large_to_keep_are_said(tmp_path: Path) -> None:
+    """What follows META is kept up to the size of the largest SIGN trailer; more is left out and said."""
+    start = small(tmp_path / "a.gen5")
+    start.write_bytes(signer.with_trailer(start.read_bytes(), forge.frame("NOTE", "0000", bytes(2**16 + 1))))
+    assert ("loses the trailer 'NOTE', whose type is not known",) == export_file(
+        start, tmp_path / "a.png", "png", carry=True
+    )
+
+
+# The command
+
+
+def test_the_command_signs_pngs(png: Path, tmp_path: Path) -> None:
+    """In place and to -o, beside .gen5 files; verify --signed-by takes them, and refuses those of another key."""
+    alone = small(tmp_path / "a.gen5")
+    key = tmp_path / "anna.pem"
+    save_signing_key(key, KEY)
+    for args in (("sign", png, alone, "--key", key), ("sign", png, "--key", key, "-o", tmp_path / "b.png")):
+        assert 0 == CliRunner().invoke(cli, list(map(str, args))).exit_code
+    small(tmp_path / "c.png")
+    signed_by = ("--signed-by", KEY_ID)
+    paths = [str(tmp_path / name) for name in ("a.png", "a.gen5", "b.png", "c.png")]
+    assert 0 == CliRunner().invoke(cli, ["verify", *paths[:3], *signed_by]).exit_code
+    assert 1 == CliRunner().invoke(cli, ["verify", *paths, *signed_by]).exit_code

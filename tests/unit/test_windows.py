@@ -1,0 +1,328 @@
+"""Windows: its names and paths, and saving where an open file is neither replaced nor removed.
+
+The tests that take ``on_windows`` run there as they are. Elsewhere they stand on a system made like it: without
+what Python lacks there, and with its rules for renaming and removing.
+"""
+
+from __future__ import annotations
+
+import errno
+import ntpath
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import signer
+
+import gen5core
+from gen5core import NotGen5Error, atomic, key_files, source, windows
+from gen5core.key_files import save_signing_key
+from gen5core.trusted_keys import add_trusted_key
+
+NOTHING: dict[str, Any] = {"environment": None, "hardware": None}
+SMALL = {"a": np.arange(16, dtype=np.float32)}
+LACKING = ("writev", "preadv", "pread", "fchmod", "geteuid", "fork", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK")
+
+
+def is_open(path: Any) -> bool:
+    """Tell whether this process has a file open."""
+    wanted = os.path.realpath(path)
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(f"/proc/self/fd/{name}") == wanted:
+                return True
+    return False
+
+
+def _refusing(function: Callable[..., Any], *, replaces: bool) -> Callable[..., Any]:
+    """Return function with Windows' rules: open files stay as they are, and ``rename`` replaces nothing."""
+
+    def stand_in(*paths: Any, **further: Any) -> Any:
+        if len(paths) > 1 and not replaces and os.path.lexists(paths[1]):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(paths[1]))
+        for path in paths:
+            if is_open(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return function(*paths, **further)
+
+    return stand_in
+
+
+@pytest.fixture
+def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has what Windows has, and no more."""
+    if os.name == "nt":
+        return
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("open files are known from /proc")
+    for name in LACKING:
+        monkeypatch.delattr(os, name, raising=False)
+    monkeypatch.setattr(atomic, "fcntl", None)
+    monkeypatch.setattr(source, "_HAS_PREADV", False)
+    monkeypatch.setattr(key_files, "_IS_POSIX", False)
+    for name in ("rename", "replace", "unlink", "remove"):
+        monkeypatch.setattr(os, name, _refusing(getattr(os, name), replaces=name == "replace"))
+
+
+REFUSED = {
+    "C:x.gen5": "starts at a drive or a share",
+    r"C:\x.gen5": "starts at a drive or a share",
+    r"\x.gen5": "starts at a drive or a share",
+    "/x.gen5": "starts at a drive or a share",
+    r"\\host\share\x.gen5": "starts at a drive or a share",
+    "//host/share/x.gen5": "starts at a drive or a share",
+    r"\\?\C:\x.gen5": "starts at a drive or a share",
+    r"\\.\PhysicalDrive0": "starts at a drive or a share",
+    r"\\?\UNC\host\share\x.gen5": "starts at a drive or a share",
+    "x.gen5:stream": r"takes no ':' in a name, as in 'x\.gen5:stream'",
+    r"sub\x.gen5::$DATA": "takes no ':' in a name",
+    "a?.gen5": r"takes no '\?'",
+    "a\0.gen5": r"takes no '\\x00'",
+    "a\x1f.gen5": r"takes no '\\x1f'",
+    "x.gen5.": r"ends in '\.'",
+    "x.gen5 ": "ends in ' '",
+    "sub /x.gen5": "ends in ' ', as 'sub ' does",
+    ".../x.gen5": r"ends in '\.'",
+    "CON": "keeps 'CON' for a device",
+    "nul.gen5": r"keeps 'nul\.gen5' for a device",
+    "aux .gen5": r"keeps 'aux \.gen5' for a device",
+    "sub/aux/x.gen5": "keeps 'aux' for a device",
+    r"com1.tar.gen5": "for a device",
+    "LPT9.gen5": "for a device",
+    "COM¹.gen5": "for a device",
+    "conin$": "for a device",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_names_that_lead_elsewhere(name: str) -> None:
+    """What Windows takes for a drive, a share, a device, a stream or another name is refused, and why is said."""
+    with pytest.raises(ValueError, match=REFUSED[name]):
+        windows.check_relative(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.gen5",
+        r"sub\a.gen5",
+        "sub/a.gen5",
+        r"a\..\b.gen5",
+        r".\a.gen5",
+        "",
+        "console.gen5",
+        "COM10.gen5",
+        "COM0.gen5",
+        "con_00001_.gen5",
+        ".gen5",
+        "猫 (1).gen5",
+    ],
+)
+def test_names_that_stay(name: str) -> None:
+    """Any other name is taken; whether its dots lead out is looked at where the folder is known."""
+    windows.check_relative(name)
+
+
+@pytest.mark.parametrize("path", [r"D:\out\a", "D:a", r"\\host\share\a", "/a/b"])
+def test_parts_of_whole_paths(path: str) -> None:
+    """A person who saves may name a drive; only the parts behind it are looked at."""
+    windows.check_parts(path)
+    with pytest.raises(ValueError, match="keeps 'nul' for a device"):
+        windows.check_parts(rf"{path}\nul")
+
+
+DEEP = "\\".join(["d" * 50] * 6)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (r"C:\out\a.gen5", r"C:\out\a.gen5"),
+        (rf"C:\{DEEP}\a.gen5", rf"\\?\C:\{DEEP}\a.gen5"),
+        (f"C:/{DEEP}/a/../b.gen5", rf"\\?\C:\{DEEP}\b.gen5"),
+        (rf"\\host\share\{DEEP}\a.gen5", rf"\\?\UNC\host\share\{DEEP}\a.gen5"),
+        (rf"\\?\C:\{DEEP}\a.gen5", rf"\\?\C:\{DEEP}\a.gen5"),
+        (rf"C:\{'d' * 244}", rf"C:\{'d' * 244}"),
+        (rf"C:\{'d' * 245}", rf"\\?\C:\{'d' * 245}"),
+    ],
+)
+def test_long_paths(monkeypatch: pytest.MonkeyPatch, path: str, expected: str) -> None:
+    """A path of more characters than Windows takes by itself gets the form that it takes at any length."""
+    monkeypatch.setattr(windows, "IS_WINDOWS", True)
+    assert expected == windows.extended(path)
+    assert ntpath.normcase(expected) == ntpath.normcase(windows.extended(windows.extended(path)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of other systems")
+def test_long_paths_elsewhere() -> None:
+    """No other system has its paths changed."""
+    assert "/a" * 500 == windows.extended("/a" * 500)
+
+
+def test_long_path_is_saved_and_read(tmp_path: Path) -> None:
+    """A file deeper than 260 characters is written and read."""
+    folder = tmp_path.joinpath(*["d" * 50] * 6)
+    os.makedirs(windows.extended(str(folder)))
+    path = gen5core.save(folder / "a.gen5", latents=SMALL, **NOTHING)
+    assert len(str(path)) > 300
+    with gen5core.open(path) as file:
+        assert SMALL["a"].tolist() == file.latents["a"].array().tolist()
+
+
+@pytest.mark.usefixtures("on_windows")
+class TestSaving:
+    def test_new_and_again(self, tmp_path: Path) -> None:
+        """A file is written, replaced, and read."""
+        path = tmp_path / "a.gen5"
+        for prompt in ("one", "two"):
+            gen5core.save(path, latents=SMALL, prompt=prompt, **NOTHING)
+            with gen5core.open(path) as file:
+                file.verify()
+                assert prompt == file.prompt
+        assert ["a.gen5"] == os.listdir(tmp_path)
+
+    def test_without_overwriting(self, tmp_path: Path) -> None:
+        """A file that must stay stays, byte for byte."""
+        path = gen5core.save(tmp_path / "a.gen5", overwrite=False, **NOTHING)
+        before = path.read_bytes()
+        with pytest.raises(FileExistsError, match=r"a\.gen5"):
+            gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
+        assert before == path.read_bytes()
+        assert ["a.gen5"] == os.listdir(tmp_path)
+
+    def test_onto_a_file_that_stays_open(self, tmp_path: Path) -> None:
+        """Where a program keeps the file open, that is said with the remedy; both stay, and nothing is left."""
+        path = gen5core.save(tmp_path / "a.gen5", prompt="old", **NOTHING)
+        with gen5core.open(path) as file:
+            with pytest.raises(PermissionError, match=r"a program has it open.*save again") as caught:
+                gen5core.save(path, prompt="new", **NOTHING)
+            assert "old" == file.prompt
+        assert str(path) == caught.value.filename
+        assert ["a.gen5"] == os.listdir(tmp_path)
+
+    def test_onto_a_file_that_is_looked_at(self, tmp_path: Path) -> None:
+        """A virus scanner that opens the file for a moment delays a save, and does not make it fail."""
+        path = gen5core.save(tmp_path / "a.gen5", prompt="old", **NOTHING)
+        fd = os.open(path, os.O_RDONLY)
+        closing = threading.Timer(0.05, os.close, (fd,))
+        closing.start()
+        try:
+            gen5core.save(path, prompt="new", **NOTHING)
+        finally:
+            closing.join()
+        with gen5core.open(path) as file:
+            assert "new" == file.prompt
+
+    def test_signing_in_place(self, tmp_path: Path) -> None:
+        """A file is signed where it stands: what was read of it is closed by then."""
+        key = gen5core.SigningKey.from_seed(signer.SEED)
+        for name in ("a.gen5", "a.png"):
+            path = tmp_path / name
+            gen5core.save(path, latents=SMALL, images=np.zeros((4, 4, 3), np.uint8), **NOTHING)
+            gen5core.sign_file(path, key)
+            with gen5core.open(path) as file:
+                assert [key.public_key.key_id] == [found.key_id for found in file.signatures]
+
+    def test_trusting_twice(self, tmp_path: Path) -> None:
+        """The list of trusted keys is written anew beside itself, and renamed."""
+        trusted = tmp_path / "trusted_keys"
+        keys = [gen5core.SigningKey.from_seed(bytes([number] * 32)).public_key for number in (1, 2)]
+        for key in keys:
+            add_trusted_key(key, trusted)
+        assert tuple(keys) == gen5core.load_trusted_keys(trusted)
+
+    def test_threads_in_one_folder(self, tmp_path: Path) -> None:
+        """Threads do not sweep the temporary files of each other, which are closed before they are renamed."""
+        errors: list[Exception] = []
+
+        def work(number: int) -> None:
+            try:
+                for index in range(10):
+                    gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [] == errors
+        assert 80 == len(list(tmp_path.glob("*.gen5"))) == len(os.listdir(tmp_path))
+
+    def test_sweep_right_before_the_renaming(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another save that begins between closing and renaming leaves the temporary file alone."""
+        close = os.close
+        swept = []
+
+        def close_and_sweep(fd: int) -> None:
+            close(fd)
+            swept.append(len(os.listdir(tmp_path)))
+            atomic.remove_stale(tmp_path)
+
+        monkeypatch.setattr(atomic.os, "close", close_and_sweep)
+        with atomic.atomic_file(tmp_path / "a") as fd:
+            atomic.write_all(fd, [b"whole"])
+        assert [1] == swept
+        assert b"whole" == (tmp_path / "a").read_bytes()
+
+    def test_what_was_left_behind(self, tmp_path: Path) -> None:
+        """The temporary file of a process that was killed is removed once it is old, and one that is open never."""
+        old, new, held = (tmp_path / f".gen5-{digit * 16}.tmp" for digit in "0ab")
+        fd = os.open(held, os.O_RDWR | os.O_CREAT)
+        for path in (old, new):
+            path.touch()
+        for path in (old, held):
+            os.utime(path, (time.time() - 7200,) * 2)
+        atomic.remove_stale(tmp_path)
+        os.close(fd)
+        assert {new.name, held.name} == set(os.listdir(tmp_path))
+
+    def test_a_failing_save_leaves_nothing(self, tmp_path: Path) -> None:
+        """The temporary file is closed before it is removed."""
+        with pytest.raises(TypeError), atomic.atomic_file(tmp_path / "a") as fd:
+            atomic.write_all(fd, [b"half", 5])  # type: ignore[list-item]
+        assert [] == os.listdir(tmp_path)
+
+
+def test_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows opens no folder; the message says that it is one, not that it may not be read."""
+    open_file = os.open
+
+    def refuse_folders(path: Any, *arguments: Any, **further: Any) -> int:
+        if os.path.isdir(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return open_file(path, *arguments, **further)
+
+    monkeypatch.setattr(os, "open", refuse_folders)
+    with pytest.raises(NotGen5Error, match="is a folder, not a regular file"):
+        gen5core.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["keygen -o 猫.pem", "sign 犬.gen5 --key 鳥.pem", "info 犬.gen5", "info no猫.gen5"],
+)
+def test_pipe_of_few_characters(tmp_path: Path, command: str) -> None:
+    """What a pipe on Windows cannot encode is shown as its escape, and ends no command."""
+    gen5core.save(tmp_path / "犬.gen5", prompt="猫", **NOTHING)
+    save_signing_key(tmp_path / "鳥.pem", gen5core.SigningKey.from_seed(signer.SEED))
+    root = str(Path(gen5core.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "gen5core", *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONPATH": root},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == (2 if "no猫" in command else 0), done.stderr
+    assert b"\\u" in done.stdout + done.stderr
