@@ -16,5 +16,6 @@ export default [
   { rules: STYLE },
   { files: ["web/**/*.js"], languageOptions: { globals: { ...globals.browser, LiteGraph: "readonly" } } },
   { files: ["tests/web/**/*.js"], languageOptions: { globals: { ...globals.browser, ...globals.node } } },
+  { files: ["scripts/**/*.mjs"], languageOptions: { globals: globals.node } },
   { files: ["*.config.js"], languageOptions: { globals: globals.node } },
 ]

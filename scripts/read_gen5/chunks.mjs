@@ -1,0 +1,84 @@
+import { FRAME_BYTES, LIMITS, decodeUtf8, isObject, isText, must, sha256, unframe } from "./check.mjs"
+import { parseJson } from "./json.mjs"
+import { inflate } from "./zstd.mjs"
+
+const SHOWN_VALUES = 4
+
+/** Return a chunk's payload, its stored bytes checked before they are inflated. */
+export function readChunk(file, { where, type, flags, offset, storedBytes, payloadBytes, hash, extra, compressed }) {
+  const stored = file.subarray(offset, offset + storedBytes)
+  must(type !== "ENVC" || payloadBytes <= LIMITS.metaDecoded, `${where}: is JSON of ${payloadBytes} bytes`)
+  const expected = extra.stored_sha256
+  must(!compressed || expected === undefined || hex(stored) === expected, `${where}: its stored bytes have another SHA-256`)
+  const framed = compressed
+    ? inflate(stored, where, { limit: LIMITS.inflated, expected: payloadBytes + FRAME_BYTES })
+    : stored
+  const payload = unframe(framed, type, flags, where)
+  must(hex(payload) === hash, `${where}: its payload has another SHA-256`)
+  return payload
+}
+
+const hex = (bytes) => sha256(bytes).toString("hex")
+
+/** Return shape, dtype and values by name; what is stored in parts is a list. */
+export function readLatents(chunks) {
+  const latents = new Map()
+  for (const { key, part, shape, dtype, original, payload, hash } of chunks.filter(({ type }) => type === "LATN")) {
+    const latent = { shape, dtype, orig_dtype: original, sha256: hash, first_values: firstValues(payload, dtype) }
+    latents.set(key, part === null ? latent : [...latents.get(key) ?? [], latent])
+  }
+  return Object.fromEntries(latents)
+}
+
+function firstValues(payload, dtype) {
+  const bytes = dtype === "float16" ? 2 : 4
+  const count = Math.min(SHOWN_VALUES, payload.length / bytes)
+  return Array.from({ length: count }, (_, index) => (dtype === "float16"
+    ? halfToNumber(payload.readUInt16LE(bytes * index)) : payload.readFloatLE(bytes * index)))
+}
+
+/** Return the value of the 16 bits of IEEE 754 binary16. */
+function halfToNumber(bits) {
+  const sign = bits & 0x8000 ? -1 : 1
+  const [exponent, fraction] = [bits >> 10 & 31, (bits & 1023) / 1024]
+  if (exponent === 31) return fraction ? NaN : sign * Infinity
+  return exponent ? sign * (1 + fraction) * 2 ** (exponent - 15) : sign * fraction * 2 ** -14
+}
+
+/** Return the encoded images; `picture`, the PNG that carries the file, is among them where it is one. */
+export function readImages(chunks, carrier, picture) {
+  const describe = ({ width, height, format }, bytes, digest) => ({ width, height, format, bytes, sha256: digest })
+  const images = chunks.filter(({ type }) => type === "DATA")
+    .map(({ extra, payloadBytes, hash }) => describe(extra, payloadBytes, hash))
+  if (carrier?.original && picture) {
+    images.splice(Number(carrier.index), 0, describe(carrier.original.extra, picture.bytes, picture.sha256))
+  }
+  return images
+}
+
+/** Return the canonical strings of the environment by component; null where none is stored. */
+export function readEnvironment(chunks) {
+  const chunk = chunks.find(({ type }) => type === "ENVC")
+  if (!chunk) return null
+  const { where, payload } = chunk
+  const document = parseJson(decodeUtf8(payload, where), where)
+  must(isObject(document) && Array.isArray(document.components), `${where}: holds no list of components`)
+  must(document.env_version === 1n, `${where}: env_version is ${document.env_version}, this reader knows 1`)
+  const found = new Map()
+  let gpus = 0
+  for (const component of document.components) {
+    const [name, text] = readComponent(component, where)
+    const key = name === "gpu" && (gpus += 1) > 1 ? `gpu${gpus - 1}` : name
+    must(!found.has(key), `${where}: component ${name} stands twice`)
+    found.set(key, text)
+  }
+  return Object.fromEntries(found)
+}
+
+function readComponent(component, where) {
+  must(isObject(component), `${where}: a component is not an object`)
+  const { component_id: name, cononical_str: text, component_sha256_digest: digest } = component
+  must([name, text, digest].every((value) => isText(value) && value.isWellFormed()), `${where}: a component is not of text`)
+  must(hex(text) === digest.toLowerCase(), `${where}: component ${name} has another SHA-256`)
+  return [name, text]
+}

@@ -1,0 +1,96 @@
+import { crc32 } from "node:zlib"
+import { FormatError, LIMITS, isCount, isDigest, isObject, isText, must, sha256 } from "./check.mjs"
+
+const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1")
+const FRAME_BYTES = 12
+const MAX_DATA_BYTES = 2 ** 31 - 1
+const MAX_TRAILER_BYTES = 65_548
+const CARRIER = "gfVE"
+const ANIMATION = ["acTL", "fcTL", "fdAT"]
+const SINGLE = ["IHDR", "PLTE", "tRNS"]
+
+export const isPng = (file) => file.subarray(0, SIGNATURE.length).equals(SIGNATURE)
+
+/** Return the GEN5 file that a PNG carries, and what is known of the PNG without it. */
+export function openPng(png) {
+  const chunks = Array.from(readChunks(png))
+  const [found, second] = chunks.filter(({ type }) => type === CARRIER)
+  must(chunks[0].type === "IHDR", `the PNG starts with ${chunks[0].type}`)
+  must(found, `is a plain PNG, without the chunk ${CARRIER}`)
+  must(!second, `the PNG carries a second ${CARRIER}`)
+  const rest = [png.subarray(0, found.start), png.subarray(found.end, chunks.at(-1).end)]
+  const bytes = rest[0].length + rest[1].length
+  must(bytes <= LIMITS.inflated, `the PNG takes ${bytes} bytes, the limit is ${LIMITS.inflated}`)
+  return {
+    record: png.subarray(found.start + 8, found.end - 4),
+    picture: { bytes, sha256: sha256(...rest).toString("hex"), types: chunks.map(({ type }) => type) },
+  }
+}
+
+function* readChunks(png) {
+  let start = SIGNATURE.length
+  for (let count = 0; count < LIMITS.pngChunks; count += 1) {
+    must(start + FRAME_BYTES <= png.length, "the PNG ends before its IEND")
+    const dataBytes = png.readUInt32BE(start)
+    const type = png.toString("latin1", start + 4, start + 8)
+    const end = start + FRAME_BYTES + dataBytes
+    must(/^[A-Za-z]{4}$/.test(type) && dataBytes <= MAX_DATA_BYTES, `the PNG has no chunk at ${start}`)
+    must(end <= png.length, `the PNG ends within its ${type}`)
+    must(png.readUInt32BE(end - 4) === crc32(png.subarray(start + 4, end - 4)), `${type} at ${start}: its CRC is wrong`)
+    yield { type, start, end }
+    if (type === "IEND") return
+    start = end
+  }
+  throw new FormatError(`the PNG has more than ${LIMITS.pngChunks} chunks`)
+}
+
+/**
+ * Return whether the PNG is as it was written, once what META says of it holds.
+ *
+ * The pixels are not decoded. In a PNG that is as it was written they are those of `pixels_sha256`; another may show
+ * anything, and only what its chunks tell is refused.
+ */
+export function checkCarrier(carrier, picture, table) {
+  must(isObject(carrier), "META: has no carrier")
+  const { index, shape, pixels_sha256, png_sha256, png_bytes, original, trailer = "" } = carrier
+  must(Array.isArray(shape) && shape.length === 3 && shape.every((size) => isCount(size) && size > 0n),
+    "META: carrier.shape is not height, width and channels")
+  must([pixels_sha256, png_sha256].every(isDigest), "META: carrier has no SHA-256 of pixels or PNG")
+  must(isCount(png_bytes), "META: carrier.png_bytes is not a size")
+  must(isTrailer(trailer), `META: carrier.trailer is not base64 of at most ${MAX_TRAILER_BYTES} bytes`)
+  checkPlace(index, original, table)
+  const isAsWritten = picture.sha256 === png_sha256 && BigInt(picture.bytes) === png_bytes
+  if (!isAsWritten) checkOnePicture(picture.types.filter((type) => type !== CARRIER))
+  return isAsWritten
+}
+
+function isTrailer(text) {
+  const bytes = isText(text) ? Buffer.from(text, "base64") : null
+  return bytes !== null && bytes.toString("base64") === text && bytes.length <= MAX_TRAILER_BYTES
+}
+
+function checkPlace(index, original, table) {
+  const images = table.map(({ type }) => type === "DATA")
+  must(isCount(index), `META: carrier.index is ${index}`)
+  if (original === undefined) {
+    must(index < images.filter(Boolean).length, `META: carrier.index is ${index}, the file has no such image`)
+    return
+  }
+  must(isObject(original), "META: carrier.original is not an object")
+  const { row, extra, compression, added_texts, deflated, sha256: digest } = original
+  must(isCount(row) && row <= table.length, `META: carrier.original.row is ${row}`)
+  must(isObject(extra) && ["auto", "none", "zstd"].includes(compression) && isCount(added_texts)
+    && typeof deflated === "boolean" && (digest === undefined || isDigest(digest)),
+  "META: carrier.original does not say how the image was stored")
+  const before = images.slice(0, Number(row)).filter(Boolean).length
+  must(index === BigInt(before), `META: carrier.index is ${index}, its row gives ${before}`)
+}
+
+/** Viewers agree on a PNG of one picture, whose pixels are in one run of IDAT. */
+function checkOnePicture(types) {
+  const repeated = types.filter((type, place) => SINGLE.includes(type) && types.indexOf(type) !== place)
+  const odd = [...types.filter((type) => ANIMATION.includes(type)), ...repeated]
+  must(odd.length === 0, `the PNG was changed and has ${odd}: viewers may show another picture`)
+  const run = types.slice(types.indexOf("IDAT"), types.lastIndexOf("IDAT") + 1)
+  must(run.every((type) => type === "IDAT"), "the PNG was changed and its IDAT do not follow each other")
+}

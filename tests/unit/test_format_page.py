@@ -1,0 +1,162 @@
+"""FORMAT.md against what it describes: the bytes that it walks through, its test vectors, its figures."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import forge
+import pytest
+
+import gen5core
+from gen5core import spec
+
+ROOT = Path(gen5core.__file__).parents[1]
+VALID = ROOT / "tests" / "corpus" / "valid"
+PAGE = (ROOT / "FORMAT.md").read_text("utf-8")
+WALKED = VALID / "forged-1.1_trailer.gen5"
+MIB = 2**20
+
+
+def section(title: str) -> str:
+    """Return a section of the page by its title, without it."""
+    (body,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    return body
+
+
+class Line(NamedTuple):
+    """One line of the walk: where its bytes lie, the bytes, and what is said of them."""
+
+    offset: int
+    data: bytes
+    note: str
+
+
+def walk() -> Iterator[Line]:
+    pattern = r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} )*[0-9a-f]{2}) +(\S.*)$"
+    for offset, data, note in re.findall(pattern, section("A file by its bytes"), re.MULTILINE):
+        yield Line(int(offset, 16), bytes.fromhex(data), note)
+
+
+def test_walk_is_the_file() -> None:
+    """The hex of the page, put together, is the file; each line stands at its offset and none is left over."""
+    lines = list(walk())
+    data = WALKED.read_bytes()
+    assert data == b"".join(line.data for line in lines)
+    assert all(data[line.offset : line.offset + len(line.data)] == line.data for line in lines)
+    assert f"All {len(data)} bytes of {WALKED.name}" in section("A file by its bytes")
+    (block,) = re.findall(r"^```\n(.*?)^```$", section("A file by its bytes"), re.DOTALL | re.MULTILINE)
+    assert len(lines) == sum(not line.startswith(" ") for line in block.splitlines() if line)
+
+
+def test_walk_says_what_the_bytes_are() -> None:
+    """Every number behind = and every text in backticks is what its bytes are."""
+    numbers = texts = 0
+    for line in walk():
+        if found := re.search(r" = (-?\d+\.\d+)$", line.note):
+            assert (float(found[1]),) == struct.unpack("<f", line.data), line
+            numbers += 1
+        elif found := re.search(r" = (\d+)(,|$)", line.note):
+            assert int(found[1]) == int.from_bytes(line.data, "little"), line
+            numbers += 1
+        elif found := re.fullmatch(r"`(.*)`", line.note):
+            assert found[1].replace("\\0", "\0").encode("ascii") == line.data, line
+            texts += 1
+    assert (15, 29) == (numbers, texts)
+
+
+def test_walk_digests() -> None:
+    """Seal, checksum, root and hash are over the bytes that the page names."""
+    data = WALKED.read_bytes()
+    meta = data[0x3C : 0x3C + 515]
+    assert bytes.fromhex(forge.sha256(b"GEN5seal1" + data[:24] + meta))[:8] == data[24:32]
+    assert data[0x23B:0x23F] == struct.pack("<I", forge.xxh64(data[0x4C : 0x4C + 495]) & 0xFFFFFFFF)
+    assert forge.sha256(meta) == forge.sha256(forge.meta_of((VALID / "forged-1.1_signed.gen5").read_bytes()))
+    assert forge.sha256(data[0x2C : 0x2C + 16]).encode() in meta
+    assert b'"file_size":%d,' % (0x3C + 515) in meta
+
+
+def vectors() -> dict[str, tuple[int, str]]:
+    """Return the size and root that the page gives, by name of file."""
+    pattern = r"^\| (\S+\.(?:gen5|png)) \| (\d+) \| `([0-9a-f]{64})` \| \S.* \|$"
+    return {
+        name: (int(size), root)
+        for name, size, root in re.findall(pattern, section("Test vectors"), re.MULTILINE)
+    }
+
+
+def test_vectors_are_the_files() -> None:
+    """The table has every file of the folder and no other."""
+    assert sorted(vectors()) == sorted(path.name for path in VALID.iterdir() if path.suffix != ".json")
+
+
+@pytest.mark.parametrize("name", vectors())
+def test_vector(name: str) -> None:
+    """Size and root are those of the file, told from its header alone and by the reader."""
+    size, root = vectors()[name]
+    data = (VALID / name).read_bytes()
+    with gen5core.open(VALID / name) as file:
+        assert (size, root) == (file.header.file_size, file.root)
+    start = data.index(spec.MAGIC)
+    assert root == forge.sha256(forge.meta_of(data[start : start + size]))
+
+
+@pytest.mark.parametrize(
+    ("row", "figure"),
+    [
+        ("META, stored | 16 MiB", spec.Limits().meta_stored_bytes / MIB / 16),
+        ("META, decoded, with its frame header | 64 MiB", spec.Limits().meta_decoded_bytes / MIB / 64),
+        ("in strings too | 2²²", spec.Limits().json_values / 2**22),
+        ("the payload of ENVC, raw too | 64 MiB", spec.Limits().meta_decoded_bytes / MIB / 64),
+        ("its content size | 128 MiB", spec.Limits().window_bytes / MIB / 128),
+        ("inflated, with its frame header | 1 GiB", spec.Limits().inflated_bytes / MIB / 1024),
+        ("chunks | 1000", spec.Limits().chunks / 1000),
+        ("trailers | 1000", spec.Limits().chunks / 1000),
+        ("the SIGN trailer | 64 KiB", spec.Limits().signature_bytes / 2**16),
+        ("pixels of an image | 2²⁸", spec.Limits().image_pixels / 2**28),
+        ("stepped over | 100 000", spec.Limits().png_chunks / 100_000),
+        ("a PNG without its record | 1 GiB", spec.Limits().inflated_bytes / MIB / 1024),
+        ("a file in a PNG | 2³¹ − 1 bytes", spec.MAX_CARRIED_BYTES / (2**31 - 1)),
+        ("the file | below 4 GiB", (spec.MAX_FILE_BYTES + 1) / 2**32),
+    ],
+)
+def test_limit(row: str, figure: float) -> None:
+    """The page gives each limit once, and as the code has it."""
+    assert 1 == section("Limits").count(f"{row} |")
+    assert 1 == figure
+
+
+def test_every_limit_is_on_the_page() -> None:
+    """The page has a row for each field of Limits, three that share one, and two that nothing changes."""
+    rows = re.findall(r"^\| (?!what \|)[^-\n].* \|.*\|.*\|$", section("Limits"), re.MULTILINE)
+    shared = ("the payload of ENVC", "trailers |", "a PNG without its record")
+    fixed = ("a file in a PNG", "the file |")
+    for name in (*shared, *fixed):
+        assert 1 == sum(row.startswith(f"| {name}") for row in rows), name
+    assert len(rows) == len(spec.Limits.__dataclass_fields__) + len(shared) + len(fixed)
+
+
+def test_header_table() -> None:
+    """Offsets and sizes of the header's fields are those of the struct."""
+    rows = re.findall(r"^\| (\d+) \| (\w+) \| (\d) \|", section("Header"), re.MULTILINE)
+    sizes = {"s": 4, "B": 1, "H": 2, "I": 4, "Q": 8}
+    codes = re.findall(r"\d?([a-zA-Z])", spec.HEADER.format)
+    assert [sizes[code] for code in codes] == [int(size) for _, _, size in rows]
+    assert [sum(sizes[code] for code in codes[:index]) for index in range(len(codes))] == [
+        int(offset) for offset, _, _ in rows
+    ]
+    assert spec.HEADER.size == sum(int(size) for _, _, size in rows)
+
+
+def test_links_within_the_page() -> None:
+    """Every link to a section of the page finds one."""
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    }
+    links = set(re.findall(r"\]\(#([^)]+)\)", PAGE))
+    assert links
+    assert set() == links - anchors
