@@ -12,7 +12,11 @@ capturing     the noise at save time: recorded, provided, derived, none
 resources     the models behind an image
 comparing     two images or latents
 previews      images as the browser shows them
-placing       where a save goes; a file and its PNGs under one number
+telling       what a saved file tells of its making; private parts left out if asked
+trust         the key that saves are signed with; what a file's signatures are worth here
+formats       which files a save writes: .gen5, PNGs beside it, PNGs that carry the record
+placing       where a save goes; its files together under one number
+listing       the files that Load Gen5 offers; which PNGs carry a record
 splice, hook  prompts changed before they run, and back before they are stored
 routes        read-only HTTP for the web extension: queries and refusals in, answers out; made of
               facts (a file as JSON), thumbnails, verifying (a check that tells how far it is)

@@ -12,6 +12,7 @@ from .. import gen5core
 from ..gen5core import jsontext
 from ..gen5core.errors import ChunkNotFoundError, Gen5Error
 from . import host, library
+from .content import content_tag
 from .facts import describe, describe_here, graphs
 from .queries import NamedFile, Query, read_file_name, read_integer, read_switch
 from .refusals import Refusal, refusal_of
@@ -100,7 +101,8 @@ def answer_file(asked: Asked) -> Answer:
     named = read_file_name(asked.query)
     with opened(named) as file:
         status = named.path.stat()
-        return json_answer({"name": named.name, "mtime": status.st_mtime, **describe_here(file)})
+        told = {**describe_here(file), "size_bytes": status.st_size}  # a PNG may have been written anew
+        return json_answer({"name": named.name, "mtime": status.st_mtime, **told})
 
 
 def answer_workflow(asked: Asked) -> Answer:
@@ -124,7 +126,7 @@ def answer_image(asked: Asked) -> Answer:
         def make() -> tuple[bytes, str]:
             return image_thumbnail(image, size) if size else (data := image.bytes, picture_type(data))
 
-        return _kept(asked, f"{file.root}-{index}-{size or 'whole'}", make)
+        return _kept(asked, f"{content_tag(file)}-{index}-{size or 'whole'}", make)
 
 
 def answer_noise(asked: Asked) -> Answer:

@@ -13,7 +13,7 @@ from ..gen5core.errors import EncodeError
 from . import host
 from .comparing import Comparison, compare_tensors, difference_picture
 from .content import StoredFile
-from .latents import samples_of
+from .latents import Parts, samples_of, take
 from .previews import to_pixels, write_previews
 
 
@@ -72,9 +72,9 @@ class Gen5Compare:
             found += _compare_latent(gen5, latent)
         if images is not None:
             stored = stored_images(gen5)
-            current = rounded(images)
-            _check_shapes("images", list(stored.shape), list(current.shape), gen5)
-            found.append(compare_tensors("images", stored, current, peak=1.0))
+            what, current = _same_images(gen5, rounded(images))
+            _check_shapes(what, list(stored.shape), list(current.shape), gen5)
+            found.append(compare_tensors(what, stored, current, peak=1.0))
             picture = difference_picture(stored, current)
         identical = all(one.identical for one in found)
         largest = max(one.max_difference for one in found)
@@ -138,11 +138,22 @@ def describe(found: Comparison, tolerance: float) -> str:
     )
 
 
+def _same_images(gen5: StoredFile, images: torch.Tensor) -> tuple[str, torch.Tensor]:
+    """Return what is compared: of a whole batch against a PNG that holds one of its images, that one."""
+    place = gen5.image_of_batch()
+    if place is None:
+        return "images", images
+    is_whole = images.shape[0] == place.count
+    of_batch = images[place.index : place.index + 1] if is_whole else images
+    return f"image {place.index} of the batch of {place.count}", of_batch
+
+
 def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Comparison]:
     with gen5.open() as file:
         if "final_latent" not in file.latents:
             raise EncodeError(f"{gen5.path.name} holds no result latent to compare with")
-    stored, current = gen5.tensors("final_latent"), samples_of(latent, "latent")
+    current = samples_of(latent, "latent")
+    stored = _same_samples(gen5, gen5.tensors("final_latent"), current)
     shapes = [[list(part.shape) for part in parts] for parts in (stored, current)]
     _check_shapes("latent", shapes[0], shapes[1], gen5)
     named = ["latent"] if len(stored) == 1 else [f"latent part {number}" for number in range(len(stored))]
@@ -150,6 +161,15 @@ def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Compari
         compare_tensors(name, one, other, peak=_range_of(one))
         for name, one, other in zip(named, stored, current, strict=True)
     ]
+
+
+def _same_samples(gen5: StoredFile, stored: Parts, current: Parts) -> Parts:
+    """Return the stored latent, or of a batch's the image that a PNG holds, where one image is compared with it."""
+    place = gen5.image_of_batch()
+    is_batch = place is not None and all(part.shape[0] == place.count for part in stored)
+    if place is None or not is_batch or any(part.shape[0] != 1 for part in current):
+        return stored
+    return take(stored, place.index, "stored final_latent")
 
 
 def _range_of(tensor: torch.Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,15 @@ class StoredPass:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Which image of a batch a file holds, the others having files of their own."""
+
+    index: int
+    count: int
+    """Images of the batch."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file that was whole when it was opened; if it changed since then, reading it is an error."""
 
@@ -70,6 +80,11 @@ class StoredFile:
         with self.open() as file:
             return [part.torch() for part in file.latents[name].parts]
 
+    def image_of_batch(self) -> BatchPlace | None:
+        """Return which image of its batch the file holds; None where it holds all that were saved."""
+        with self.open() as file:
+            return image_of_batch(file)
+
     def passes(self) -> list[StoredPass]:
         """Return the sampler passes as they ran; where none were captured, one made of the noise."""
         with self.open() as file:
@@ -85,6 +100,41 @@ def open_stored(path: Path) -> StoredFile:
     """
     with gen5core.open(path) as file:
         return StoredFile(path, file.root)
+
+
+def content_tag(file: gen5core.Gen5File) -> str:
+    """Return what stands for a file's content: its root; of a PNG that carries it its stamp too.
+
+    The root tells of the picture that a PNG should show, not of the one that it shows.
+
+    Raises
+    ------
+    OSError
+    """
+    if file.carrier is None:
+        return file.root
+    status = os.stat(file.path)
+    return f"{file.root}-{status.st_mtime_ns}-{status.st_size}"
+
+
+def image_of_batch(file: gen5core.Gen5File) -> BatchPlace | None:
+    """Return which image of its batch a file holds; None where it holds all that were saved.
+
+    Raises
+    ------
+    MalformedChunkError
+        if what META's ``capture`` tells of it makes no sense.
+    """
+    told = (file.capture or {}).get("image_of_batch")
+    if told is None:
+        return None
+    index, count = (told.get("index"), told.get("count")) if isinstance(told, dict) else (None, None)
+    if type(index) is int and type(count) is int and 0 <= index < count:
+        return BatchPlace(index, count)
+    with naming_file(file.path):
+        raise MalformedChunkError(
+            f"capture's image_of_batch is {told!r:.80}, not an index and a greater count", chunk=META
+        )
 
 
 def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:

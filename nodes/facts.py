@@ -12,12 +12,15 @@ from typing import Any
 
 from .. import gen5core
 from ..gen5core.stored import StoredImage, StoredTensor
-from .content import captured_passes
+from .content import captured_passes, image_of_batch
 from .environment import stored_drifts
 from .settings import stored_settings
+from .trust import describe_trust
 
 MAX_EXACT = 2**53
 """The largest integer that JavaScript's numbers all reach without a gap."""
+_PNG_CHUNK_BYTES = 12
+"""Length, type and CRC around a PNG chunk's data."""
 _PASS_TEXTS = (
     "node_id",
     "class_type",
@@ -42,11 +45,14 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         in one of its kinds, if META breaks a rule.
     """
     capture, comfyui = file.capture or {}, file.comfyui or {}
+    place = image_of_batch(file)
     return {
-        "size_bytes": file.header.file_size,
+        "size_bytes": _size_bytes(file),
         "root": file.root,
         "version": str(file.version),
         "sealed": file.sealed,
+        "carrier": file.carrier is not None,
+        "trust": describe_trust(file.signatures),
         "date": file.date or None,
         **describe_settings(file),
         "tags": list(file.tags),
@@ -55,6 +61,7 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         "passes": [_pass(index, entry, file) for index, entry in enumerate(captured_passes(file))],
         "latents": [row for latent in file.latents.values() for row in _latent(latent)],
         "images": [_image(image) for image in file.images],
+        "image_of_batch": None if place is None else asdict(place),
         "environment": _components(file.metadata.get("environment")),
         "hardware": file.hardware,
         "resources": [stored for stored in file.resources if isinstance(stored, dict)],
@@ -102,6 +109,12 @@ def describe_settings(file: gen5core.Gen5File) -> dict[str, Any]:
         "negative": _text(found.get("negative")) or "",
         "model_name": file.model_name,
     }
+
+
+def _size_bytes(file: gen5core.Gen5File) -> int:
+    """Return the size of a file; of a PNG that carries it, the size as it was written, for the PNG may be elsewhere."""
+    around = 0 if file.carrier is None else file.carrier.png_bytes + _PNG_CHUNK_BYTES
+    return file.header.file_size + around
 
 
 def _pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""The library: pages of the .gen5 files under output/ and input/, and the scan that finds them."""
+"""The library: pages of the .gen5 files, and the PNGs that carry one, under output/ and input/, and their scan."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import host
 from .environment import stored_drifts
-from .library_entry import MadeIn
-from .library_index import Index
+from .library_entry import MadeIn, signatures_of
+from .library_index import Index, Listed
 from .library_scan import library_roots, scan
+from .trust import trust_words
 
 MAX_LIMIT = 200
 """Files of one page."""
@@ -57,9 +59,21 @@ class Library:
             "total": total,
             "files": self._index.count(roots) if query else total,
             "offset": offset,
-            "items": [{**one.item, "drift_count": self._drift_count(one.made_in)} for one in listed],
+            "items": self._items(listed),
             "scan": asdict(state),
         }
+
+    def _items(self, listed: Sequence[Listed]) -> list[dict[str, Any]]:
+        """Return what a page tells of files: what they say of themselves, and what this machine makes of it."""
+        words = trust_words(signatures_of(one.item) for one in listed)
+        return [
+            {
+                **{name: value for name, value in one.item.items() if name != "signatures"},
+                "trust": word,
+                "drift_count": self._drift_count(one.made_in),
+            }
+            for one, word in zip(listed, words, strict=True)
+        ]
 
     def refresh(self) -> None:
         """Start a scan; if one is running, another follows it."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from .. import gen5core
 from ..gen5core.environment import Component, Environment
-from ..gen5core.errors import Gen5Error
+from ..gen5core.errors import Gen5Error, SignatureError
+from ..gen5core.records import Signature
 from .content import captured_passes
 from .facts import describe_settings
+from .listing import Stamp, is_png
 
 MAX_PROMPT = 200
 """Characters of the prompt that an item shows."""
@@ -35,14 +37,6 @@ _SEARCHED_OF_PASS = (
     "scheduler",
     "seed",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What tells whether a file changed."""
-
-    size_bytes: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,10 @@ class Item:
     images: int = 0
     latents: int = 0
     sealed: bool = False
+    carrier: bool = False
+    """Whether it is a PNG that carries the record."""
+    signatures: tuple[tuple[str, ...], ...] | None = None
+    """Key id, public key, state and reason of each; None where they are not known."""
     error: str | None = None
     """Why it cannot be read."""
 
@@ -132,6 +130,7 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
 
     Parameters
     ----------
+    path : a .gen5 file, or a PNG that carries one
     name : as Load Gen5 names it, e.g. ``sub/cat.gen5 [output]``
     """
     try:
@@ -140,17 +139,43 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
     except FileNotFoundError:
         return None
     except Gen5Error as error:
-        return failed_entry(name, stamp, str(error).removeprefix(f"{path}: ").replace(path, name))
+        message = str(error).removeprefix(f"{path}: ").replace(path, name)
+        signatures = _read_signatures(path) if isinstance(error, SignatureError) else None
+        return failed_entry(name, stamp, message, carrier=is_png(path), signatures=signatures)
     except OSError as error:  # e.g. of permissions, which may change while the stamp stays
-        return failed_entry(name, stamp, error.strerror or type(error).__name__, is_settled=False)
+        told = error.strerror or type(error).__name__
+        return failed_entry(name, stamp, told, carrier=is_png(path), is_settled=False)
     except (MemoryError, RecursionError):  # one file that is too much must not end the scan of all
-        return failed_entry(name, stamp, "reading it takes too much memory", is_settled=False)
+        told = "reading it takes too much memory"
+        return failed_entry(name, stamp, told, carrier=is_png(path), is_settled=False)
 
 
-def failed_entry(name: str, stamp: Stamp, message: str, *, is_settled: bool = True) -> Entry:
-    """Return the entry of a file that cannot be read."""
-    item = Item(name, stamp.size_bytes, stamp.mtime_ns / 10**9, error=message[:MAX_VALUE])
-    return Entry(item, searchable(name), is_settled=is_settled)
+def failed_entry(
+    name: str,
+    stamp: Stamp,
+    message: str,
+    *,
+    is_settled: bool = True,
+    carrier: bool = False,
+    signatures: Sequence[Signature] | None = None,
+) -> Entry:
+    """Return the entry of a file that cannot be read, and what is known of it all the same."""
+    item = Item(
+        name,
+        stamp.size_bytes,
+        stamp.mtime_ns / 10**9,
+        carrier=carrier,
+        signatures=None if signatures is None else _rows(signatures),
+        error=message[:MAX_VALUE],
+    )
+    words = [name, *(one.key_id for one in signatures or ())]
+    return Entry(item, searchable("\n".join(words)), is_settled=is_settled)
+
+
+def signatures_of(item: Mapping[str, Any]) -> list[Signature] | None:
+    """Return the signatures of an item as JSON has it."""
+    rows = item.get("signatures")
+    return None if rows is None else [Signature(*row) for row in rows]
 
 
 def searchable(text: str) -> str:
@@ -174,13 +199,29 @@ def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:
         images=len(file.images),
         latents=len(file.latents),
         sealed=file.sealed,
+        carrier=file.carrier is not None,
+        signatures=_rows(file.signatures),
     )
-    words = [name, *tags, *_words(settings, _SEARCHED)]
+    words = [name, *(one.key_id for one in file.signatures), *tags, *_words(settings, _SEARCHED)]
     for entry in captured_passes(file):
         words += _words(entry, _SEARCHED_OF_PASS)
     text = searchable("\n".join(filter(None, dict.fromkeys(words)))[:MAX_TEXT])
     encoded = "" if made_in is None else made_in.encode()
-    return Entry(item, text, encoded if 0 < len(encoded) <= MAX_MADE_IN else None)
+    is_checked = all(one.state != "unchecked" for one in file.signatures)
+    return Entry(item, text, encoded if 0 < len(encoded) <= MAX_MADE_IN else None, is_settled=is_checked)
+
+
+def _read_signatures(path: str) -> tuple[Signature, ...] | None:
+    """Return the signatures of a file one of which does not fit; None where it changed since that was found."""
+    try:
+        with gen5core.open(path, verify=False) as file:
+            return file.signatures
+    except (Gen5Error, OSError):
+        return None
+
+
+def _rows(signatures: Iterable[Signature]) -> tuple[tuple[str, ...], ...]:
+    return tuple((one.key_id, one.public_key, one.state, one.reason) for one in signatures)
 
 
 def _words(facts: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:

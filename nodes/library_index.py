@@ -13,19 +13,20 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .library_entry import Entry, Stamp, searchable
+from .library_entry import Entry, searchable
+from .listing import Stamp
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Key = tuple[str, str]
 """Real path of the folder that a file lies under, and the file's name as Load Gen5 has it."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """To be raised when the tables change, or what is put into them."""
 _TABLES = (
     """CREATE TABLE files (
@@ -41,7 +42,15 @@ _TABLES = (
     )""",
     "CREATE INDEX newest ON files (mtime_ns DESC, name, root)",
     "CREATE TABLE made_in (digest TEXT PRIMARY KEY, document TEXT NOT NULL)",
+    """CREATE TABLE ordinary (
+        root BLOB NOT NULL,
+        name TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        PRIMARY KEY (root, name)
+    ) WITHOUT ROWID""",
 )
+_TABLE_NAMES = ("files", "made_in", "ordinary")
 _LOCK_SECONDS = 5.0
 """How long to wait for another ComfyUI that writes."""
 _UNUSABLE = (sqlite3.DatabaseError, UnicodeDecodeError, OSError)
@@ -58,7 +67,8 @@ class Row:
     root: str
     name: str
     stamp: Stamp
-    entry: Entry
+    entry: Entry | None
+    """None for an ordinary PNG, which no page shows: its stamp is kept, so that it is not opened again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +106,13 @@ class Index:
                 self.generation += 1
 
     def stamps(self, roots: Collection[str]) -> dict[Key, Stamp | None]:
-        """Return every file of these folders; None for one that is to be read again."""
-        command = f"SELECT root, name, size_bytes, mtime_ns FROM files WHERE {_within(roots)}"
-        rows = self._run(lambda database: database.execute(command, _encoded(roots)).fetchall())
+        """Return every file of these folders, ordinary PNGs too; None for one that is to be read again."""
+        tables = [
+            f"SELECT root, name, size_bytes, mtime_ns FROM {table} WHERE {_within(roots)}"
+            for table in ("files", "ordinary")
+        ]
+        command = " UNION ALL ".join(tables)
+        rows = self._run(lambda database: database.execute(command, _encoded(roots) * 2).fetchall())
         return {
             (os.fsdecode(root), name): None if size_bytes is _UNSETTLED else Stamp(size_bytes, mtime_ns)
             for root, name, size_bytes, mtime_ns in rows
@@ -106,14 +120,21 @@ class Index:
 
     def put(self, rows: Sequence[Row]) -> None:
         """Add files, or replace what is known of them."""
-        documents = {row.entry.made_in for row in rows if row.entry.made_in is not None}
+        entries = [(row, row.entry) for row in rows if row.entry is not None]
+        documents = {entry.made_in for _, entry in entries if entry.made_in is not None}
         digests = {document: _digest(document) for document in documents}
-        files = [_values(row, digests.get(row.entry.made_in or "")) for row in rows]
+        files = [_values(row, entry, digests.get(entry.made_in or "")) for row, entry in entries]
+        ordinary = [(*_key(row), *astuple(row.stamp)) for row in rows if row.entry is None]
 
         def write(database: sqlite3.Connection) -> None:
             shared = [(digest, document) for document, digest in digests.items()]
             database.executemany("INSERT OR IGNORE INTO made_in VALUES (?, ?)", shared)
             database.executemany("INSERT OR REPLACE INTO files VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", files)
+            database.executemany("INSERT OR REPLACE INTO ordinary VALUES (?, ?, ?, ?)", ordinary)
+            _delete(
+                database, "ordinary", [values[:2] for values in files]
+            )  # what was a PNG of the other kind
+            _delete(database, "files", [values[:2] for values in ordinary])
 
         self._run(write)
 
@@ -124,7 +145,8 @@ class Index:
         encoded = [(os.fsencode(root), name) for root, name in keys]
 
         def write(database: sqlite3.Connection) -> None:
-            database.executemany("DELETE FROM files WHERE root = ? AND name = ?", encoded)
+            _delete(database, "files", encoded)
+            _delete(database, "ordinary", encoded)
             database.execute(
                 "DELETE FROM made_in WHERE digest NOT IN (SELECT made_in FROM files WHERE made_in NOT NULL)"
             )
@@ -181,7 +203,7 @@ class Index:
             database.execute("BEGIN IMMEDIATE")
             if _version(database) == SCHEMA_VERSION:  # another process was faster
                 return
-            for name in ("files", "made_in"):
+            for name in _TABLE_NAMES:
                 database.execute(f"DROP TABLE IF EXISTS {name}")
             for command in _TABLES:
                 database.execute(command)
@@ -243,8 +265,8 @@ def _matching(database: sqlite3.Connection, roots: Collection[str], words: Colle
     columns = "id, CAST(text AS TEXT)" if words else "id, ''"
     # the plus keeps SQLite from going by root, for it would have to sort then
     command = f"SELECT {columns} FROM files WHERE +{_within(roots)} ORDER BY mtime_ns DESC, name"
-    rows = database.execute(command, _encoded(roots))
-    return [number for number, text in rows if all(word in text for word in words)]
+    with closing(database.execute(command, _encoded(roots))) as rows:  # which keeps a damaged file open
+        return [number for number, text in rows if all(word in text for word in words)]
 
 
 def _listed(database: sqlite3.Connection, number: int) -> Listed:
@@ -262,9 +284,16 @@ def _digest(document: str) -> str:
     return sha256(document.encode()).hexdigest()
 
 
-def _values(row: Row, made_in: str | None) -> tuple[Any, ...]:
+def _delete(database: sqlite3.Connection, table: str, keys: Sequence[tuple[Any, ...]]) -> None:
+    database.executemany(f"DELETE FROM {table} WHERE root = ? AND name = ?", keys)
+
+
+def _values(row: Row, entry: Entry, made_in: str | None) -> tuple[Any, ...]:
     """Return the columns of a file, but for its id."""
-    size_bytes = row.stamp.size_bytes if row.entry.is_settled else _UNSETTLED
-    item = json.dumps(row.entry.item.as_json())
-    root, mtime_ns = os.fsencode(row.root), row.stamp.mtime_ns
-    return root, row.name, size_bytes, mtime_ns, row.entry.text, item, made_in
+    size_bytes = row.stamp.size_bytes if entry.is_settled else _UNSETTLED
+    item = json.dumps(entry.item.as_json())
+    return *_key(row), size_bytes, row.stamp.mtime_ns, entry.text, item, made_in
+
+
+def _key(row: Row) -> tuple[bytes, str]:
+    return os.fsencode(row.root), row.name

@@ -7,13 +7,14 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from .. import gen5core
 from ..gen5core.errors import EncodeError
 from . import host
-from .library_entry import Entry, Stamp, failed_entry, read_entry
+from .library_entry import Entry, failed_entry, read_entry
 from .library_index import Index, Row
+from .listing import PNG_SUFFIX, SUFFIX, Stamp, is_folder, is_png, list_folder
 from .load import resolve_file
 
-SUFFIX = ".gen5"
 BATCH_FILES = 512
 """Files in one transaction: a fraction of a second, after which pages show them."""
 _ATTEMPTS = 3
@@ -65,52 +66,49 @@ def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
     progress(0, len(changed))
     for start in range(0, len(changed), BATCH_FILES):
         batch = changed[start : start + BATCH_FILES]
-        rows = [Row(root, file.name, file.stamp, entry) for root, file in batch if (entry := _read(file))]
-        index.put(rows)
+        rows = [_read_row(root, file) for root, file in batch]
+        index.put([row for row in rows if row is not None])
+        unread = [(root, file.name) for (root, file), row in zip(batch, rows, strict=True) if row is None]
+        index.drop([key for key in unread if key in known])  # what was known is of another content
         progress(start + len(batch), len(changed))
     return index.generation == generation
 
 
-def _read(file: Found) -> Entry | None:
+def _read_row(root: str, file: Found) -> Row | None:
+    """Return what the index is to keep of a file; None for one that is gone, or a PNG that cannot be opened."""
+    try:
+        if is_png(file.path) and not gen5core.is_carrier(file.path):
+            return Row(root, file.name, file.stamp, None)
+    except OSError:
+        return None
+    entry = _read_entry(file)
+    return None if entry is None else Row(root, file.name, file.stamp, entry)
+
+
+def _read_entry(file: Found) -> Entry | None:
     if file.is_openable:
         return read_entry(file.path, file.name, file.stamp)
-    return failed_entry(file.name, file.stamp, "its name is not UTF-8: rename it")
+    told = "its name is not UTF-8: rename it"
+    return failed_entry(file.name, file.stamp, told, carrier=is_png(file.path))
 
 
 def walk(root: str, annotation: str) -> Iterator[Found]:
-    """Yield every .gen5 file under root; links that lead out are left out.
+    """Yield every .gen5 file and every PNG under root; links that lead out are left out.
 
     What vanishes meanwhile, or may not be listed, is left out too.
     """
     waiting = [""]
     while waiting:
         folder = waiting.pop()
-        for entry in _entries(os.path.join(root, folder)):
-            if _is_folder(entry):
+        for entry in list_folder(os.path.join(root, folder)):
+            if is_folder(entry):
                 waiting.append(f"{folder}{entry.name}/")
-            elif entry.name.lower().endswith(SUFFIX):
+            elif entry.name.lower().endswith((SUFFIX, PNG_SUFFIX)):
                 raw = f"{folder}{entry.name}{annotation}"
                 name = raw.encode("utf-8", "backslashreplace").decode()
                 if status := _status(entry, name):
                     mtime_ns = min(status.st_mtime_ns, _LAST_NS)
                     yield Found(entry.path, name, Stamp(status.st_size, mtime_ns), is_openable=name == raw)
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:
-        return []
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a folder and no link to one; Windows' junctions are links too."""
-    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
-    try:
-        return entry.is_dir(follow_symlinks=False) and not (is_junction and is_junction())
-    except OSError:
-        return False
 
 
 def _status(entry: os.DirEntry[str], name: str) -> os.stat_result | None:

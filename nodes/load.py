@@ -11,14 +11,15 @@ import numpy as np
 import torch
 
 from .. import gen5core
+from ..gen5core import windows
 from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
-from .content import last_noise_mask, open_stored, read_passes
+from .content import content_tag, image_of_batch, last_noise_mask, open_stored, read_passes
 from .latents import joined, parts_of, take, take_mask
+from .listing import list_files
+from .trust import describe_trust
 
-_SUFFIX = ".gen5"
 _FOLDERS = ("input", "output", "temp")
-_LISTED = ("input", "output")
 
 
 class StoredNoise:
@@ -53,7 +54,8 @@ class Gen5Load:
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Loads a .gen5 file: the exact starting noise, the result, the image, and the file for other nodes."
+        "Loads a .gen5 file, or a PNG that carries one: the exact starting noise, the result, the image, and the "
+        "file for other nodes."
     )
     RETURN_TYPES = ("LATENT", "LATENT", "IMAGE", "NOISE", "GEN5")
     RETURN_NAMES = ("noise", "latent", "image", "noise_source", "gen5")
@@ -72,7 +74,10 @@ class Gen5Load:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "file": (list_files(), {"tooltip": "A .gen5 file in the input or output folder."}),
+                "file": (
+                    list_files(),
+                    {"tooltip": "A .gen5 file, or a PNG that carries one, in the input or output folder."},
+                ),
                 "on_drift": (
                     ["warn", "ignore", "error"],
                     {
@@ -112,21 +117,23 @@ class Gen5Load:
 
     @classmethod
     def IS_CHANGED(cls, file: str, **_: Any) -> str:
-        """Return what stands for the file's content, so that a replaced file is loaded again."""
+        """Return what stands for the file's content and what its signatures are worth: it is loaded, and told, anew."""
         path = resolve_file(file)
         try:
             with gen5core.open(path) as opened:
-                return opened.root
+                trust = f" {describe_trust(opened.signatures)}" if opened.signatures else ""
+                return f"{content_tag(opened)}{trust}"
         except (Gen5Error, OSError):
-            status = path.stat() if path.exists() else None
-            return f"{status.st_mtime_ns} {status.st_size}" if status else "missing"
+            pass  # told when the node runs
+        status = path.stat() if path.exists() else None
+        return f"{status.st_mtime_ns} {status.st_size}" if status else "missing"
 
     def load(self, file: str, on_drift: str = "warn", batch_index: int = -1) -> dict[str, Any]:
         """Check every byte and return the outputs; what the file lacks is blocked with the reason."""
         stored = open_stored(resolve_file(file))
         with stored.open() as opened:
             opened.verify()
-            drifts = tell_drift(opened, on_drift)
+            told = {"drift": tell_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
             noise = _noise(opened, batch_index)
             result = (
                 noise,
@@ -137,31 +144,7 @@ class Gen5Load:
                 else noise,
                 stored,
             )
-        return {"ui": {"gen5": [{"file": file, "root": stored.root, "drift": drifts}]}, "result": result}
-
-
-def list_files() -> list[str]:
-    """Return every .gen5 file in input/ and output/, subfolders included, annotated as ComfyUI does.
-
-    A link that leads out of its folder is left out: ``resolve_file`` refuses it.
-    """
-    found = []
-    for kind in _LISTED:
-        root = host.folder(kind)
-        for parent, folders, names in os.walk(root):
-            folders.sort()
-            relative = Path(parent).relative_to(root)
-            suffix = "" if kind == "input" else f" [{kind}]"
-            found += [
-                f"{(relative / name).as_posix()}{suffix}"
-                for name in sorted(names)
-                if name.lower().endswith(_SUFFIX) and _is_inside(Path(parent, name), root)
-            ]
-    return found
-
-
-def _is_inside(path: Path, root: Path) -> bool:
-    return not path.is_symlink() or (path.is_file() and path.resolve().is_relative_to(root.resolve()))
+        return {"ui": {"gen5": [{"file": file, "root": stored.root, **told}]}, "result": result}
 
 
 def resolve_file(annotated: str) -> Path:
@@ -178,6 +161,8 @@ def resolve_file(annotated: str) -> Path:
             kind, name = known, annotated.removesuffix(f" [{known}]")
     root = Path(os.path.realpath(host.folder(kind)))
     try:
+        if windows.IS_WINDOWS:
+            windows.check_relative(name)
         path = Path(os.path.realpath(root / name))
     except ValueError as error:
         raise EncodeError(f"{annotated!r} is no file name: {error}") from error
@@ -243,6 +228,14 @@ def _samples(opened: gen5core.Gen5File, name: str, batch_index: int) -> Any:
 def _image(opened: gen5core.Gen5File, batch_index: int) -> Any:
     if not opened.images:
         return host.blocked(f"{Path(opened.path).name} holds no picture: it was saved without one")
+    place = image_of_batch(opened)
+    if place is not None and batch_index >= 0:
+        if batch_index != place.index:
+            return host.blocked(
+                f"batch_index is {batch_index}, {Path(opened.path).name} shows image {place.index} of a batch of "
+                f"{place.count}: load the PNG of the other image, or set batch_index to −1"
+            )
+        batch_index = 0
     chosen = opened.images if batch_index < 0 else opened.images[batch_index : batch_index + 1]
     if not chosen:
         return host.blocked(

@@ -1,4 +1,4 @@
-"""Where a save goes, and how a file and its PNGs get there together under one free number."""
+"""Where a save goes, and how its files get there together under one free number."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ class Place:
         return f"{name}_{counter:05}_{'' if image is None else image}"
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A file of a save: what its name ends in, and what goes into it."""
+
+    suffix: str
+    content: bytes | Mapping[str, Any]
+    """Bytes as they are, or what ``gen5core.save`` takes."""
+    image: int | None = None
+    """Which picture of a batch it is, in its name; None where there is one alone."""
+
+
 def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) -> Place:
     """Return where to save, before anything is encoded.
 
@@ -48,38 +59,38 @@ def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) 
         ) from error
 
 
-def write_numbered(
-    place: Place, facts: Mapping[str, Any], pngs: Sequence[bytes]
-) -> tuple[Path, list[dict[str, str]]]:
-    """Write the file and its PNGs under the next free number; return the path and what the node shows."""
+def write_numbered(place: Place, files: Sequence[Planned]) -> list[Path]:
+    """Write files together under the next free number, and return where they are."""
     for counter in range(place.counter, place.counter + _MAX_COLLISIONS):
-        path = place.folder / f"{place.stem(counter, None)}.gen5"
-        names = [
-            f"{place.stem(counter, None if len(pngs) == 1 else number)}.png" for number in range(len(pngs))
-        ]
-        beside = [place.folder / name for name in names]
-        if any(taken.exists() for taken in (path, *beside)):
+        paths = [place.folder / f"{place.stem(counter, file.image)}{file.suffix}" for file in files]
+        if any(path.exists() for path in paths):
             continue
         try:
-            _write_together(path, facts, dict(zip(beside, pngs, strict=True)))
+            _write_together(dict(zip(paths, files, strict=True)))
         except FileExistsError:
             continue
-        return path, [{"filename": name, "subfolder": place.subfolder, "type": "output"} for name in names]
+        return paths
     raise EncodeError(
         f"{place.folder} has no free number after {place.counter}; choose another filename_prefix"
     )
 
 
-def _write_together(path: Path, facts: Mapping[str, Any], pngs: Mapping[Path, bytes]) -> None:
-    """Write the file and its PNGs, overwriting nothing; where one fails, those written are removed."""
+def _write_together(files: Mapping[Path, Planned]) -> None:
+    """Write files, overwriting nothing; where one fails, those written are removed."""
     written: list[Path] = []
     try:
-        written.append(gen5core.save(path, overwrite=False, **facts))
-        for beside, png in pngs.items():
-            with atomic_file(beside, overwrite=False) as fd:
-                write_all(fd, [png])
-            written.append(beside)
+        for path, file in files.items():
+            _write(path, file.content)
+            written.append(path)
     except BaseException:
         for done in written:
             done.unlink(missing_ok=True)
         raise
+
+
+def _write(path: Path, content: bytes | Mapping[str, Any]) -> None:
+    if not isinstance(content, bytes):
+        gen5core.save(path, overwrite=False, **content)
+        return
+    with atomic_file(path, overwrite=False) as fd:
+        write_all(fd, [content])

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..gen5core import windows
+
 _TOKEN = re.compile(r"%([^%]+)%")
 _DATE_PART = re.compile(r"yyyy|yy|MM|M|dd|d|hh|h|mm|m|ss|s")
 _UNFIT = re.compile(r'[/\\?%*:|"<>\x00-\x1f]')
@@ -20,7 +22,13 @@ _UNFIT = re.compile(r'[/\\?%*:|"<>\x00-\x1f]')
 
 
 def expand_prefix(prefix: str, prompt: Mapping[str, Any], now: datetime) -> str:
-    """Return prefix with dates and nodes' values in place; a token that nothing answers stays as it is."""
+    """Return prefix with dates and nodes' values in place; a token that nothing answers stays as it is.
+
+    Raises
+    ------
+    ValueError
+        on Windows, where the result has a part that is no name there.
+    """
 
     def answer(match: re.Match[str]) -> str:
         token = match[1]
@@ -30,7 +38,10 @@ def expand_prefix(prefix: str, prompt: Mapping[str, Any], now: datetime) -> str:
         value = _widget_value(prompt, node, widget) if dot else None
         return match[0] if value is None else _UNFIT.sub("_", value)
 
-    return _TOKEN.sub(answer, prefix)
+    expanded = _TOKEN.sub(answer, prefix)
+    if windows.IS_WINDOWS:
+        windows.check_parts(f"{expanded}_")  # what a number follows
+    return expanded
 
 
 def _format_date(form: str, now: datetime) -> str:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import gen5core
 from ..gen5core import spec
 from ..gen5core.errors import EncodeError
 from ..gen5core.graph import sampler_passes
-from ..gen5core.model_info import fits_rule
 from ..gen5core.records import SamplerPass
 from . import host
 from .capturing import Captured, SaveInputs, capture_noise
 from .content import StoredFile, open_stored
+from .formats import BOTH, FORMATS, PNG, plan_files
 from .latents import samples_of
 from .placing import Place, find_place, write_numbered
-from .previews import Pixels, encode_pngs, to_pixels, write_previews
+from .previews import Pixels, to_pixels, write_previews
 from .recording import Recording
 from .resources import describe_resources
 from .splice import unsplice
-
-MACHINE_NAME_SETTING = "Gen5.Privacy.MachineName"
+from .telling import (
+    describe_capture,
+    describe_graph,
+    describe_last_pass,
+    describe_machine,
+    without_private,
+)
+from .trust import signing_key
 
 
 class Gen5Save:
-    """Write a .gen5 file, and an ordinary PNG beside it."""
+    """Write a .gen5 file, and an ordinary PNG beside it; or PNGs that carry everything themselves."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
@@ -65,12 +70,21 @@ class Gen5Save:
                     {"tooltip": "Record Sampling's notes: what the sampler really got."},
                 ),
                 "format": (
-                    ["gen5+png", "gen5"],
-                    {"default": "gen5+png", "tooltip": "Write an ordinary PNG beside it, or not."},
+                    list(FORMATS),
+                    {
+                        "default": BOTH,
+                        "tooltip": "gen5+png: a .gen5 file, and ordinary PNGs beside it; gen5: the .gen5 file alone; "
+                        "png: PNGs alone, each of which carries the whole record. Any viewer shows them; websites "
+                        "and editors strip the record.",
+                    },
                 ),
                 "images_stored": (
                     ["all", "first", "none"],
-                    {"default": "all", "tooltip": "Which images the file holds."},
+                    {
+                        "default": "all",
+                        "tooltip": "Which images the .gen5 file holds. With format png each PNG holds its own, "
+                        "whatever is chosen here.",
+                    },
                 ),
                 "compression": (
                     ["auto", "none", "zstd"],
@@ -99,7 +113,7 @@ class Gen5Save:
         latent: Mapping[str, Any] | None = None,
         noise: Mapping[str, Any] | None = None,
         recording: Recording | None = None,
-        format: str = "gen5+png",
+        format: str = BOTH,
         images_stored: str = "all",
         compression: Any = "auto",
         tags: str = "",
@@ -110,47 +124,75 @@ class Gen5Save:
         unique_id: str | None = None,
     ) -> dict[str, Any]:
         """Save and return the node's preview and outputs."""
-        if images is None and latent is None:
-            raise EncodeError("nothing to save: connect images, latent, or both")
+        pixels = _pixels(images, latent, format)
+        key = signing_key()
         executed = prompt or {}
         passes = sampler_passes(executed, unique_id) if unique_id is not None else []
-        parts = None if latent is None else samples_of(latent, "latent")
-        provided = None if noise is None else samples_of(noise, "noise")
-        batch_index = None if latent is None else latent.get("batch_index")
-        inputs = SaveInputs(executed, unique_id, passes, parts, batch_index)
-        captured = capture_noise(inputs, recording, provided)
+        inputs = _save_inputs(executed, unique_id, passes, latent)
+        captured = capture_noise(inputs, recording, None if noise is None else samples_of(noise, "noise"))
         if latent is not None:
-            captured.keep_result(parts or [], latent.get("noise_mask"))
-        embedded = (
-            _embedded(unsplice(executed), extra_pnginfo)
-            if embed_workflow and not host.metadata_disabled()
-            else {}
-        )
-        pixels = [] if images is None else to_pixels(images)
-        stored_count = {"all": len(pixels), "first": min(len(pixels), 1), "none": 0}[images_stored]
-        _check_count(captured.latents, stored_count)
+            captured.keep_result(inputs.latent or [], latent.get("noise_mask"))
+        stored_count = 1 if format == PNG else {"all": len(pixels), "first": 1, "none": 0}[images_stored]
+        _check_count(captured.latents, len(pixels[:stored_count]))
         place = find_place(filename_prefix, *_size(pixels, passes), executed)
-        environment = gen5core.Environment.capture(
-            host=host.description(), attention=host.attention_backend()
+        is_embedded = embed_workflow and not host.metadata_disabled()
+        facts, scrubbed = without_private(
+            {
+                "latents": captured.latents,
+                "comfyui": describe_graph(unsplice(executed), extra_pnginfo) if is_embedded else None,
+                "capture": describe_capture(captured, inputs.batch_index),
+                "resources": describe_resources(passes, fingerprint_models),
+                "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
+                "compression": compression,
+                "signing_key": key,
+                **describe_machine(),
+                **describe_last_pass(captured.passes),
+            }
         )
-        pngs = encode_pngs(pixels, embedded) if format == "gen5+png" else []
-        facts = {
-            "latents": captured.latents,
-            "images": (pngs or pixels)[:stored_count],
-            "comfyui": {**embedded, "version": host.description()} if embedded else None,
-            "capture": {**captured.as_meta(), **({"batch_index": list(batch_index)} if batch_index else {})},
-            "resources": describe_resources(passes, fingerprint_models),
-            "environment": environment,
-            "hardware": _hardware(environment),
-            "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
-            "compression": compression,
-            **_described(captured.passes),
-        }
-        path, shown = write_numbered(place, facts, pngs)
-        stored = open_stored(path)
-        ui = {"images": shown or write_previews(pixels), "gen5": [_told(stored, place, captured)]}
+        paths = write_numbered(place, plan_files(format, facts, pixels, stored_count))
+        saved = open_stored(paths[0])
+        shown = _shown(paths, place) or write_previews(pixels)
+        signed_by = None if key is None else key.public_key.key_id
+        told = {**_told(saved, place, captured), "signed_by": signed_by, "scrubbed": scrubbed}
         passed_on = host.blocked("Save Gen5 was given no images") if images is None else images
-        return {"ui": ui, "result": (passed_on, stored)}
+        return {"ui": {"images": shown, "gen5": [told]}, "result": (passed_on, saved)}
+
+
+def _pixels(images: torch.Tensor | None, latent: object, format: str) -> list[Pixels]:
+    """Return the images to save.
+
+    Raises
+    ------
+    EncodeError
+        if there is nothing to save, or no picture for a PNG.
+    """
+    if images is None and latent is None:
+        raise EncodeError("nothing to save: connect images, latent, or both")
+    pixels = [] if images is None else to_pixels(images)
+    if format == PNG and not pixels:
+        raise EncodeError(
+            "format png saves PNGs that carry the record, and there is no image for one to show: "
+            "connect images, or set format to gen5"
+        )
+    return pixels
+
+
+def _save_inputs(
+    executed: Mapping[str, Any],
+    unique_id: str | None,
+    passes: Sequence[SamplerPass],
+    latent: Mapping[str, Any] | None,
+) -> SaveInputs:
+    if latent is None:
+        return SaveInputs(executed, unique_id, passes, None, None)
+    parts = samples_of(latent, "latent")
+    return SaveInputs(executed, unique_id, passes, parts, latent.get("batch_index"))
+
+
+def _shown(paths: Sequence[Path], place: Place) -> list[dict[str, str]]:
+    """Return the PNGs among paths as ComfyUI shows them."""
+    names = [path.name for path in paths if path.suffix == ".png"]
+    return [{"filename": name, "subfolder": place.subfolder, "type": "output"} for name in names]
 
 
 def _told(stored: StoredFile, place: Place, captured: Captured) -> dict[str, Any]:
@@ -177,13 +219,6 @@ def _size(pixels: Sequence[Pixels], passes: Sequence[SamplerPass]) -> tuple[int,
     return (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
 
 
-def _hardware(environment: gen5core.Environment) -> dict[str, Any]:
-    """Return the machine, under its own name only where the person has chosen that."""
-    name = platform.node() if host.setting(MACHINE_NAME_SETTING, False) else ""
-    told = {"machine_name": name.encode("utf-8", "replace").decode()} if name else {}
-    return {**environment.hardware, **told}
-
-
 def _check_count(latents: Mapping[str, Any], images: int) -> None:
     """Refuse more images than a file holds, before one of them is encoded."""
     tensors = sum(len(value) if isinstance(value, list) else 1 for value in latents.values())
@@ -192,30 +227,3 @@ def _check_count(latents: Mapping[str, Any], images: int) -> None:
             f"{images} images and {tensors} latents are more than the {spec.MAX_CHUNKS} chunks of a file: "
             "store fewer images (images_stored first or none)"
         )
-
-
-def _embedded(graph: Mapping[str, Any], extra_pnginfo: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return prompt and workflow, and what else the browser adds, as they go into META and PNG."""
-    return {**({"prompt": dict(graph)} if graph else {}), **(extra_pnginfo or {})}
-
-
-def _described(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return settings, prompt and model of the pass nearest the image; what META's rules refuse is left out."""
-    last = passes[-1] if passes else {}
-    named = {
-        "seed": last.get("seed"),
-        "steps": last.get("steps"),
-        "sampler": last.get("sampler_name") or last.get("recorded_sampler"),
-        "cfg_scale": last.get("cfg"),
-        "scheduler": last.get("scheduler"),
-        "denoise": last.get("denoise"),
-        "negative": last.get("negative"),
-        "width": last.get("width"),
-        "height": last.get("height"),
-    }
-    settings = {name: value for name, value in named.items() if value is not None and fits_rule(name, value)}
-    return {
-        "settings": settings or None,
-        "prompt": last.get("positive") or "",
-        "model_name": last.get("model_name") or "",
-    }

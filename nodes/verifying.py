@@ -13,6 +13,7 @@ from ..gen5core.errors import Gen5Error
 from ..gen5core.records import Report
 from .queries import NamedFile, Query, read_file_name
 from .refusals import refusal_of
+from .trust import describe_trust
 
 SECONDS_BETWEEN = 0.1
 """From one word of progress to the next."""
@@ -78,6 +79,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "chunk_count": report.chunk_count,
         "notes": list(report.notes),
         "sealed": report.sealed,
+        "trust": describe_trust(report.signatures),
     }
 
 

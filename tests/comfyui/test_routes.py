@@ -9,13 +9,10 @@ import json
 import platform
 import re
 import socket
-import struct
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from PIL import Image
 
 import gen5core
 
+from .asking import OCTETS, Reply, ask, chosen, get, head_and_tail, post
 from .graph import Settings
 from .graphs import txt2img
 from .roundtrip import Saved, save
@@ -35,66 +33,10 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 INVALID = sorted(json.loads((CORPUS / "invalid" / "expected.json").read_text()))
 GOLDEN = sorted(path.name for path in (CORPUS / "valid").glob("*.gen5"))
 EVERYTHING = "gen5core-1.1_everything.gen5"
-OCTETS = {"Content-Type": "application/octet-stream"}
 PREFIXES = ("/gen5", "/api/gen5")
 READS_A_FILE = ("file", "workflow", "image", "noise", "verify")
 MOST_SEED = 2**64 - 1
-META_OFFSET_AT = 8
 MAX_BODY_BYTES = 17 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer of the server."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the body, which must be JSON without NaN and infinity."""
-        assert "application/json" == self.headers.get_content_type(), self.body[:200]
-        return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
-
-    def error(self) -> tuple[int, str]:
-        """Return status and message of a refusal."""
-        return self.status, self.json()["error"]
-
-
-def ask(
-    server: Server,
-    target: str,
-    *,
-    method: str = "GET",
-    body: Any = None,
-    headers: Mapping[str, str] | None = None,
-) -> Reply:
-    """Return the answer to a request whose target is sent as it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    try:
-        connection.request(method, target, body, dict(headers or {}))
-        response = connection.getresponse()
-        return Reply(response.status, response.headers, response.read())
-    finally:
-        connection.close()
-
-
-def get(server: Server, route: str, headers: Mapping[str, str] | None = None, **query: Any) -> Reply:
-    """Return the answer of a GET route."""
-    return ask(server, f"/gen5/{route}?{urllib.parse.urlencode(query)}", headers=headers)
-
-
-def post(server: Server, body: Any, headers: Mapping[str, str] = OCTETS, prefix: str = "/gen5") -> Reply:
-    """Return the answer to a body posted to /gen5/read."""
-    return ask(server, f"{prefix}/read", method="POST", body=body, headers=headers)
-
-
-def head_and_tail(data: bytes) -> bytes:
-    """Return what the browser sends of a file."""
-    if len(data) < 32:
-        return data
-    (offset,) = struct.unpack_from("<I", data, META_OFFSET_AT)
-    return data[:32] + data[offset:]
 
 
 @pytest.fixture(autouse=True)
@@ -319,7 +261,8 @@ class TestVerify:
         size = saved.path.stat().st_size
         assert "application/x-ndjson" == reply.headers["Content-Type"]
         assert [{"done": size, "total": size}] == lines[-2:-1]
-        report = {"checked_bytes": size, "chunk_count": 5, "notes": [], "sealed": True}
+        trust = {"word": "unsigned", "signatures": []}
+        report = {"checked_bytes": size, "chunk_count": 5, "notes": [], "sealed": True, "trust": trust}
         assert {"report": report} == lines[-1]
 
     def test_no_head(self, server: Server, saved: Saved) -> None:
@@ -400,16 +343,6 @@ class TestLibrary:
             expected = (404, "the library is turned off: turn it on in ComfyUI's settings, under Gen5")
             assert expected == get(server, "library").error()
         assert 200 == get(server, "library").status
-
-
-@contextmanager
-def chosen(server: Server, name: str, value: bool) -> Iterator[None]:
-    """A switch as a person sets it in the page, for a block; the other way after it."""
-    assert (200, None) == server.post("/settings", {name: value})
-    try:
-        yield
-    finally:
-        assert (200, None) == server.post("/settings", {name: not value})
 
 
 class TestSettings:

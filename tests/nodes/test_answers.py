@@ -434,7 +434,8 @@ class TestVerifying:
         size = path.stat().st_size
         *progress, report, end = self.lines()
         assert [{"done": 32, "total": size}, {"done": size, "total": size}] == [progress[0], progress[-1]]
-        expected = {"checked_bytes": size, "chunk_count": 1, "notes": [], "sealed": True}
+        trust = {"word": "unsigned", "signatures": []}
+        expected = {"checked_bytes": size, "chunk_count": 1, "notes": [], "sealed": True, "trust": trust}
         assert ({"report": expected}, None) == (report, end)
 
     def test_damage(self, folder: Path) -> None:

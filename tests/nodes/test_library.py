@@ -21,7 +21,7 @@ IDLE = {"running": False, "done": 0, "total": 0}
 
 FIELDS = (
     "name size_bytes mtime date seed steps cfg sampler scheduler width height prompt model_name tags "
-    "noise_source images latents sealed error drift_count"
+    "noise_source images latents sealed carrier error trust drift_count"
 )
 
 
@@ -36,6 +36,9 @@ class TestPage:
         damaged, whole = page["items"]
         assert FIELDS.split() == list(whole) == list(damaged)
         assert ("18446744073709551615", 1000.5, None) == (whole["seed"], whole["mtime"], whole["error"])
+        assert [(False, "unsigned"), (False, None)] == [
+            (item["carrier"], item["trust"]) for item in (whole, damaged)
+        ]
         assert ("a.gen5", 16, None) == (damaged["name"], damaged["size_bytes"], damaged["drift_count"])
         assert "header" in damaged["error"]
         json.dumps(page, allow_nan=False)

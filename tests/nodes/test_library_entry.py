@@ -13,7 +13,8 @@ import pytest
 import strategies
 from gen5pack import gen5core
 from gen5pack.gen5core.environment import Component
-from gen5pack.nodes.library_entry import Entry, MadeIn, Stamp, read_entry, searchable
+from gen5pack.nodes.library_entry import Entry, MadeIn, read_entry, searchable
+from gen5pack.nodes.listing import Stamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library_files import write
@@ -41,6 +42,8 @@ BLANK = {
     "images": 0,
     "latents": 0,
     "sealed": False,
+    "carrier": False,
+    "signatures": None,
     "error": None,
 }
 
@@ -83,13 +86,14 @@ class TestItem:
             "images": 1,
             "latents": 2,
             "sealed": True,
+            "signatures": (),
         }
         assert BLANK | expected == read(path).item.as_json()
 
     def test_no_facts(self, folder: Path) -> None:
         """A file without any gives the same fields, without values."""
         item = read(write(folder / "a.gen5")).item.as_json()
-        assert BLANK | {"sealed": True, "date": item["date"]} == item
+        assert BLANK | {"sealed": True, "signatures": (), "date": item["date"]} == item
 
     def test_long_values_are_cut(self, folder: Path) -> None:
         """A page stays small whatever META holds: 200 characters of the prompt, 500 of others, 100 tags."""

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from gen5pack.nodes import library_index
-from gen5pack.nodes.library_entry import Entry, Item, Stamp, searchable
+from gen5pack.nodes.library_entry import Entry, Item, searchable
 from gen5pack.nodes.library_index import SCHEMA_VERSION, Index, Row
+from gen5pack.nodes.listing import Stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from library_files import index_of
@@ -98,6 +99,19 @@ class TestChanges:
         """A file that could not be read is known, and is to be read again."""
         index.put([Row(ROOT, "a", Stamp(1, 1), Entry(Item("a", 1, 1.0), "a", is_settled=False))])
         assert {(ROOT, "a"): None} == index.stamps(ROOTS)
+
+    def test_ordinary_pngs(self, index: Index) -> None:
+        """An ordinary PNG has a stamp and is on no page; the last thing put in is what a file is."""
+        ordinary = Row(ROOT, "a", Stamp(7, 8), None)
+        index.put([row("b"), ordinary])
+        assert (["b"], 1, Stamp(7, 8)) == (found(index), index.count(ROOTS), index.stamps(ROOTS)[ROOT, "a"])
+        index.put([row("a"), Row(ROOT, "b", Stamp(9, 9), None)])
+        assert (["a"], Stamp(1, 1), Stamp(9, 9)) == (
+            found(index),
+            *(index.stamps(ROOTS)[ROOT, name] for name in ("a", "b")),
+        )
+        index.drop([(ROOT, "a"), (ROOT, "b")])
+        assert {} == index.stamps(ROOTS)
 
 
 TEXTS = ("A Cat, 猫 neon", "cafe\u0301 noir 100%", "seed 18446744073709551615", "dpmpp_2m_sde 'quoted\"", "")

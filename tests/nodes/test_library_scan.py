@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import string
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gen5pack import gen5core
 from gen5pack.nodes import library_scan
-from gen5pack.nodes.library_entry import Entry, Stamp, read_entry
+from gen5pack.nodes.library_entry import Entry, read_entry
 from gen5pack.nodes.library_index import Index
 from gen5pack.nodes.library_scan import BATCH_FILES, Found, library_roots, scan, walk
-from gen5pack.nodes.load import list_files, resolve_file
+from gen5pack.nodes.listing import Stamp, is_png, list_files
+from gen5pack.nodes.load import resolve_file
 from library_files import index_of, write
 
 Reads = list[str]
+PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+PLAIN = gen5core.encode_image(PIXELS)
 
 
 @pytest.fixture
@@ -38,8 +44,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
 
 
 def listed() -> list[str]:
-    """Return the names of all files, sorted."""
-    return sorted(file.name for root, suffix in library_roots().items() for file in walk(root, suffix))
+    """Return the names of all files but for ordinary PNGs, sorted."""
+    found = [file for root, suffix in library_roots().items() for file in walk(root, suffix)]
+    return sorted(file.name for file in found if not is_png(file.path) or gen5core.is_carrier(file.path))
 
 
 def indexed(index: Index, query: str = "") -> list[str]:
@@ -49,14 +56,17 @@ def indexed(index: Index, query: str = "") -> list[str]:
 
 class TestWalk:
     def test_as_load_lists_them(self, folder: Path) -> None:
-        """Every .gen5 file of input/ and output/ in any case, subfolders included, as Load Gen5 names it."""
+        """Every .gen5 file, and every PNG that carries one, of input/ and output/, as Load Gen5 names them."""
         for name in ("input/b.gen5", "input/sub/deep/a.gen5", "output/猫 [1].gen5", "output/x/UPPER.GEN5"):
             write(folder / name.replace("GEN5", "gen5"))
         os.rename(folder / "output/x/UPPER.gen5", folder / "output/x/UPPER.GEN5")
+        write(folder / "output" / "x" / "c.png", images=PIXELS)
+        os.rename(folder / "output/x/c.png", folder / "output/x/c.PNG")
         for name in ("input/no.png", "temp/hidden.gen5", "input/.gen5-0123456789abcdef.tmp"):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).touch()
-        expected = ["b.gen5", "sub/deep/a.gen5", "x/UPPER.GEN5 [output]", "猫 [1].gen5 [output]"]
+        own = ["b.gen5", "sub/deep/a.gen5"]
+        expected = [*own, "x/UPPER.GEN5 [output]", "x/c.PNG [output]", "猫 [1].gen5 [output]"]
         assert expected == listed() == sorted(list_files())
         assert all(resolve_file(name).is_file() for name in listed())
 
@@ -73,6 +83,7 @@ class TestWalk:
         expected = ["a.gen5", "in.gen5", "z.gen5 [output]"]
         assert expected == listed() == sorted(list_files())
 
+    @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX")
     def test_other_things(self, folder: Path) -> None:
         """A folder and a FIFO that are named like files are none, and a FIFO does not stop the scan."""
         write(folder / "input" / "folder.gen5" / "a.gen5")
@@ -149,7 +160,7 @@ class TestChanges:
         os.utime(path, ns=(10**18, 10**18 + 1))
         assert size == path.stat().st_size
         scan(index, library_roots())
-        write(path, prompt="of another size")
+        write(path, prompt=f"of another size: {string.ascii_letters}")  # META's size varies by some ten bytes
         os.utime(path, ns=(10**18, 10**18 + 1))
         scan(index, library_roots())
         assert ([], ["a.gen5"]) == (indexed(index, "first"), indexed(index, "another"))
@@ -229,6 +240,98 @@ class TestChanges:
         for _ in range(2):
             scan(index, library_roots())
         assert (["a.gen5"], 1) == (indexed(index), len(reads))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """The names of the PNGs that were opened to see whether they carry a record."""
+    names: Reads = []
+    is_carrier = gen5core.is_carrier
+
+    def noted(path: str) -> bool:
+        names.append(Path(path).name)
+        return bool(is_carrier(path))
+
+    monkeypatch.setattr(gen5core, "is_carrier", noted)
+    return names
+
+
+class TestPngs:
+    def test_ordinary_ones_are_opened_once(
+        self, folder: Path, index: Index, opened: Reads, reads: Reads
+    ) -> None:
+        """An ordinary PNG is in no page and no count, and its stamp spares the second scan, in a new process too."""
+        for name in ("a.png", "b.png"):
+            (folder / "output" / name).write_bytes(PLAIN)
+        write(folder / "output" / "c.png", images=PIXELS, prompt="a cat")
+        for _ in range(2):
+            scan(index, library_roots())
+        scan(index_of(folder), library_roots())
+        assert (["a.png", "b.png", "c.png"], ["c.png [output]"]) == (sorted(opened), reads)
+        assert (["c.png [output]"], 1) == (indexed(index), index.count(library_roots()))
+        [one] = index.page(library_roots(), "cat", 0, 9)[1]
+        assert (True, None, 1) == (one.item["carrier"], one.item["error"], one.item["images"])
+
+    def test_one_becomes_the_other(self, folder: Path, index: Index) -> None:
+        """A PNG whose record is taken out leaves the library; one that gets a record comes into it."""
+        path = write(folder / "output" / "a.png", images=PIXELS)
+        whole = path.read_bytes()
+        for data, expected in ((whole, ["a.png [output]"]), (PLAIN, []), (whole, ["a.png [output]"])):
+            path.write_bytes(data)
+            scan(index, library_roots())
+            assert expected == indexed(index)
+        path.unlink()
+        scan(index, library_roots())
+        assert {} == index.stamps(library_roots())
+
+    def test_removed(self, folder: Path, index: Index) -> None:
+        """Nothing is kept of an ordinary PNG that is gone."""
+        (folder / "output" / "a.png").write_bytes(PLAIN)
+        scan(index, library_roots())
+        assert 1 == len(index.stamps(library_roots()))
+        (folder / "output" / "a.png").unlink()
+        scan(index, library_roots())
+        assert {} == index.stamps(library_roots())
+
+    def test_cut_inside_the_record(self, folder: Path, index: Index) -> None:
+        """A PNG that ends inside its record is listed with the reason."""
+        path = write(folder / "output" / "a.png", images=PIXELS)
+        path.write_bytes(path.read_bytes()[:-20])
+        scan(index, library_roots())
+        [one] = index.page(library_roots(), "", 0, 9)[1]
+        assert one.item["carrier"]
+        assert "it was cut or is still being copied" in one.item["error"]
+
+    def test_cut_before_it(self, folder: Path, index: Index) -> None:
+        """A PNG that ends before shows nothing of a record, and is passed over."""
+        path = write(folder / "output" / "a.png", images=PIXELS)
+        path.write_bytes(path.read_bytes()[:40])
+        scan(index, library_roots())
+        assert [] == indexed(index)
+
+    def test_not_a_png_at_all(self, folder: Path, index: Index) -> None:
+        """What is only named like a PNG, and what may not be opened, is passed over."""
+        (folder / "output" / "a.png").write_bytes(b"GEN5" + bytes(100))
+        (folder / "output" / "b.png").write_bytes(b"")
+        write(folder / "output" / "c.png", images=PIXELS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            scan(index, library_roots())
+            assert {} == index.stamps(library_roots())
+        scan(index, library_roots())
+        assert ["c.png [output]"] == indexed(index)
+
+    def test_one_that_can_no_longer_be_opened(self, folder: Path, index: Index) -> None:
+        """What was known of a PNG that changed and cannot be opened is no longer shown, nor counted."""
+        path = write(folder / "output" / "a.png", images=PIXELS, prompt="first")
+        scan(index, library_roots())
+        write(path, images=PIXELS, prompt="another, of another size")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            scan(index, library_roots())
+        assert ([], 0) == (indexed(index), index.count(library_roots()))
+        scan(index, library_roots())
+        assert ["a.png [output]"] == indexed(index, "another")
 
 
 class TestProgress:

@@ -212,7 +212,8 @@ class TestOutputs:
         with gen5core.open(path) as file:
             root = file.root
         shown = Gen5Load().load("a.gen5")["ui"]
-        assert {"gen5": [{"file": "a.gen5", "root": root, "drift": []}]} == shown
+        trust = {"word": "unsigned", "signatures": []}
+        assert {"gen5": [{"file": "a.gen5", "root": root, "drift": [], "trust": trust}]} == shown
 
 
 class TestBatchIndex:

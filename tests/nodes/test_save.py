@@ -15,7 +15,7 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError, UnsupportedDtypeError
 from gen5pack.gen5core.fingerprint import digest_file
-from gen5pack.nodes import host, placing, previews
+from gen5pack.nodes import host, placing, previews, telling
 from gen5pack.nodes import save as save_module
 from gen5pack.nodes.capturing import Captured
 from gen5pack.nodes.recording import Recording, SamplingRecorder
@@ -410,7 +410,7 @@ class TestMachineName:
     @pytest.mark.parametrize("setting", [None, "false", '"true"', "1"])
     def test_not_by_itself(self, folder: Path, setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the setting, or with something else in its place, the name is nowhere in the file."""
-        monkeypatch.setattr(save_module.platform, "node", lambda: "anns-laptop")
+        monkeypatch.setattr(telling.platform, "node", lambda: "anns-laptop")
         if setting is not None:
             choose(folder, setting)
         path, _ = save(images=images())
@@ -421,7 +421,7 @@ class TestMachineName:
     @pytest.mark.parametrize(("name", "expected"), [("anns-laptop", "anns-laptop"), ("a\udcffb", "a?b")])
     def test_chosen(self, folder: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the setting the name is in hardware_info, beside what else is known of the machine."""
-        monkeypatch.setattr(save_module.platform, "node", lambda: name)
+        monkeypatch.setattr(telling.platform, "node", lambda: name)
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:
@@ -429,7 +429,7 @@ class TestMachineName:
 
     def test_a_machine_without_a_name(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the system tells no name the file is as without the setting."""
-        monkeypatch.setattr(save_module.platform, "node", lambda: "")
+        monkeypatch.setattr(telling.platform, "node", lambda: "")
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:

@@ -1,0 +1,111 @@
+"""Scrubbing as a file is saved: the setting, what is left out of files and PNGs, and what the node says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core.scrub import find_private
+from gen5pack.nodes import telling
+from gen5pack.nodes.save import Gen5Save
+from PIL import Image
+from runs import images, randn, txt2img
+
+FORMATS = ("gen5+png", "gen5", "png")
+HOST = "anns-laptop"
+PRIVATE = (HOST, "anna", "/home", "nas7")
+WORKFLOW = {"nodes": [{"id": 1, "widgets_values": ["/home/anna/refs/cat.png", "C:\\Users\\anna\\x.png", 3]}]}
+
+
+@pytest.fixture(autouse=True)
+def _named_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling.platform, "node", lambda: HOST)
+
+
+def choose(folder: Path, **values: bool) -> None:
+    """Set settings of Gen5.Privacy as ComfyUI keeps them."""
+    path = folder / "user" / "default" / "comfy.settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({f"Gen5.Privacy.{name}": value for name, value in values.items()}))
+
+
+def save(folder: Path, format: str) -> tuple[list[bytes], list[Path], list[str]]:
+    """Save something private; return the bytes of all files, the paths of the records, and what was left out."""
+    graph = txt2img()
+    graph["4"]["inputs"]["ckpt_name"] = "/home/anna/models/sd.safetensors"
+    graph["6"]["inputs"]["text"] = "a cat like \\\\nas7\\anna\\cat.png"
+    answer = Gen5Save().save(
+        "x",
+        images=images(2),
+        latent={"samples": randn(2, 4, 4, 8)},
+        format=format,
+        tags="~anna/tags, cat",
+        prompt=graph,
+        unique_id="9",
+        extra_pnginfo={"workflow": WORKFLOW, "client": HOST},
+    )
+    paths = sorted((folder / "output").iterdir())
+    records = [path for path in paths if path.suffix == ".gen5" or gen5core.is_carrier(path)]
+    return [path.read_bytes() for path in paths], records, answer["ui"]["gen5"][0]["scrubbed"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_nothing_private_is_left(folder: Path, format: str) -> None:
+    """No file names machine, user or folder, in the texts of PNGs and in META; the workflow is there, cleaned."""
+    choose(folder, Scrub=True, MachineName=True)
+    contents, records, scrubbed = save(folder, format)
+    assert [] == [word for data in contents for word in PRIVATE if word.encode() in data]
+    for path in records:
+        with gen5core.open(path) as file:
+            told = json.dumps([file.metadata, file.images[0].bytes.decode("latin-1")])
+            assert [] == [word for word in PRIVATE if word in told]
+            assert {"nodes": [{"id": 1, "widgets_values": ["cat.png", "x.png", 3]}]} == (file.comfyui or {})[
+                "workflow"
+            ]
+            assert ("sd.safetensors", ("tags", "cat")) == (file.model_name, file.tags)
+            assert "initial_noise" in file.latents
+        left = [line for line in find_private(path) if not line.endswith("workflow'")]
+        assert ["comfyui.workflow"] == left
+    assert {"hardware_info.machine_name", "comfyui.client"} < set(scrubbed)
+    assert (
+        "comfyui.prompt.4.inputs.ckpt_name: '/home/anna/models/sd.safetensors' is now 'sd.safetensors'"
+        in scrubbed
+    )
+
+
+@pytest.mark.parametrize("format", ["gen5+png", "png"])
+def test_pngs(folder: Path, format: str) -> None:
+    """The texts of the PNGs are the cleaned graph, which ComfyUI opens."""
+    choose(folder, Scrub=True)
+    save(folder, format)
+    for path in (folder / "output").glob("*.png"):
+        with Image.open(path) as picture:
+            assert {"prompt", "workflow"} == picture.text.keys()
+            prompt = json.loads(picture.text["prompt"])
+        assert ("sd.safetensors", "a cat like cat.png") == (
+            prompt["4"]["inputs"]["ckpt_name"],
+            prompt["6"]["inputs"]["text"],
+        )
+
+
+@pytest.mark.parametrize("values", [{}, {"Scrub": False}])
+def test_not_by_itself(folder: Path, values: dict[str, Any]) -> None:
+    """Without the setting everything is as it was, and nothing is said to be left out."""
+    choose(folder, **values)
+    _, [record], scrubbed = save(folder, "gen5+png")
+    assert [] == scrubbed
+    with gen5core.open(record) as file:
+        assert WORKFLOW == (file.comfyui or {})["workflow"]
+        assert "/home/anna/models/sd.safetensors" == file.model_name
+
+
+def test_nothing_to_leave_out(folder: Path) -> None:
+    """Where only the machine's name is private only that is left out."""
+    choose(folder, Scrub=True)
+    answer = Gen5Save().save("x", images=images(), prompt=txt2img(), unique_id="9")
+    captured = gen5core.Environment.capture().hardware
+    expected = ["hardware_info.machine_name"] if "machine_name" in captured else []
+    assert expected == answer["ui"]["gen5"][0]["scrubbed"]

@@ -1,0 +1,272 @@
+"""Signed saves, and what is said of signatures: intact, signed by, trusted; never one for another."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError, SignatureError
+from gen5pack.gen5core.key_files import save_signing_key
+from gen5pack.gen5core.keys import PublicKey, SigningKey
+from gen5pack.gen5core.trusted_keys import add_trusted_key, remove_trusted_key
+from gen5pack.nodes.answers import Asked, answer_file, answer_parts
+from gen5pack.nodes.load import Gen5Load
+from gen5pack.nodes.refusals import Refusal
+from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.trust import UNUSABLE_LIST
+from gen5pack.nodes.verifying import Check
+from library_files import scanned
+from runs import images, randn, txt2img
+
+pytest.importorskip("cryptography")
+FORMATS = ("gen5+png", "gen5", "png")
+ALPHABET = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
+"""Of base64, in order."""
+UNSIGNED = {"word": "unsigned", "signatures": []}
+
+
+@pytest.fixture
+def trusted_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the list of trusted keys lies; there is none yet."""
+    monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "own" / "trusted"))
+    return tmp_path / "own" / "trusted"
+
+
+@pytest.fixture
+def key(tmp_path: Path, trusted_list: Path, monkeypatch: pytest.MonkeyPatch) -> PublicKey:
+    """The public half of the key that saves are signed with."""
+    made = SigningKey.generate(comment="Anna")
+    save_signing_key(tmp_path / "key.pem", made)
+    monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "key.pem"))
+    public: PublicKey = made.public_key
+    return public
+
+
+def save(format: str = "gen5", count: int = 1, **inputs: Any) -> tuple[Path, dict[str, Any]]:
+    """Save through the node; return the file's path and what the node tells of it."""
+    given = {"images": images(count), "latent": {"samples": randn(count, 4, 4, 8)}}
+    answer = Gen5Save().save(
+        "x", format=format, prompt=txt2img(batch_size=count), unique_id="9", **{**given, **inputs}
+    )
+    return answer["result"][1].path, answer["ui"]["gen5"][0]
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return what Load Gen5 tells of the signatures of a file of output/."""
+    trust: dict[str, Any] = Gen5Load().load(f"{path.name} [output]")["ui"]["gen5"][0]["trust"]
+    return trust
+
+
+def signed_by(key: PublicKey, word: str, comment: str | None = None) -> dict[str, Any]:
+    """Return what is told of a file with one valid signature."""
+    one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": comment}
+    return {"word": word, "signatures": [one]}
+
+
+def with_flipped_bit(path: Path) -> Path:
+    """Flip one bit of the signature, so that its base64 is still base64."""
+    data = bytearray(path.read_bytes())
+    position = data.rindex(b'"sig":"') + len(b'"sig":"')
+    data[position] = ALPHABET[ALPHABET.index(data[position]) ^ 1]
+    path.write_bytes(data)
+    return path
+
+
+class TestSave:
+    """Saves are signed where a key is configured."""
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_signed(self, key: PublicKey, format: str) -> None:
+        """The file bears the key's signature, the node says by which key, and no byte of the key itself is there."""
+        path, told = save(format)
+        assert key.key_id == told["signed_by"]
+        with gen5core.open(path) as file:
+            assert [(key.key_id, "valid")] == [(one.key_id, one.state) for one in file.verify().signatures]
+        assert "PRIVATE" not in json.dumps(told)
+        assert b"PRIVATE" not in path.read_bytes()
+
+    def test_batch(self, key: PublicKey, folder: Path) -> None:
+        """Each PNG of a batch is signed."""
+        save("png", 2)
+        states = []
+        for path in sorted((folder / "output").iterdir()):
+            with gen5core.open(path) as file:
+                states += [(one.key_id, one.state) for one in file.signatures]
+        assert [(key.key_id, "valid")] * 2 == states
+
+    @pytest.mark.parametrize("format", FORMATS)
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_without_a_key(self, format: str, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a configured key nothing is signed, and that is said."""
+        monkeypatch.delenv("GEN5_SIGNING_KEY", raising=False)
+        if value is not None:
+            monkeypatch.setenv("GEN5_SIGNING_KEY", value)
+        path, told = save(format)
+        assert told["signed_by"] is None
+        assert UNSIGNED == load(path)
+
+    @pytest.mark.parametrize("format", FORMATS)
+    @pytest.mark.parametrize(
+        ("content", "mode", "message"),
+        [
+            (None, 0o600, "No such file or directory"),
+            ("no key", 0o600, "holds no private key; make one with `gen5core keygen`"),
+            pytest.param(
+                ...,
+                0o644,
+                r"others than its owner can use this private key \(mode 0644\): chmod 600",
+                marks=pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX"),
+            ),
+        ],
+    )
+    def test_a_key_that_cannot_be_used(
+        self, key: PublicKey, folder: Path, format: str, content: Any, mode: int, message: str
+    ) -> None:
+        """A key that is not there, is none, or is open to others: an error with the remedy, and nothing is written."""
+        path = Path(os.environ["GEN5_SIGNING_KEY"])
+        if content is None:
+            path.unlink()
+        elif isinstance(content, str):
+            path.write_text(content, encoding="utf-8")
+        if path.exists():
+            path.chmod(mode)
+        with pytest.raises(
+            EncodeError, match=f"^nothing was saved, since it cannot be signed: .*{message}"
+        ) as caught:
+            Gen5Save().save("sub/x", images=images(), format=format)
+        assert "unset GEN5_SIGNING_KEY and start ComfyUI again" in str(caught.value)
+        assert [] == list((folder / "output").iterdir())
+
+
+class TestWords:
+    """signed, trusted, invalid, unsigned."""
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_signed_and_trusted(self, key: PublicKey, format: str) -> None:
+        """Signed by a key that is not on the list; once it is on it, trusted, under the list's own words."""
+        path, _ = save(format)
+        assert signed_by(key, "signed") == load(path)
+        add_trusted_key(PublicKey(key.raw, "Anna at home"))
+        assert signed_by(key, "trusted", "Anna at home") == load(path)
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_told_anew(self, key: PublicKey, format: str) -> None:
+        """Once the list changes ComfyUI runs Load Gen5 again: what it told of trust is no longer so."""
+        path, _ = save(format)
+        name = f"{path.name} [output]"
+        before = Gen5Load.IS_CHANGED(name)
+        assert before == Gen5Load.IS_CHANGED(name)
+        add_trusted_key(key)
+        trusted = Gen5Load.IS_CHANGED(name)
+        assert before != trusted
+        remove_trusted_key(key.key_id)
+        assert before == Gen5Load.IS_CHANGED(name)
+
+    def test_trusted_without_a_comment(self, key: PublicKey) -> None:
+        """A key that the list calls nothing is trusted all the same."""
+        path, _ = save()
+        add_trusted_key(PublicKey(key.raw))
+        assert signed_by(key, "trusted", "") == load(path)
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_invalid(self, key: PublicKey, format: str) -> None:
+        """One bit of a signature is enough: the file is not loaded, whoever is trusted, and the key is named."""
+        path, _ = save(format)
+        add_trusted_key(key)
+        with pytest.raises(
+            SignatureError, match=f"the signature by {key.key_id} does not fit: the signature, or what"
+        ):
+            load(with_flipped_bit(path))
+
+    @pytest.mark.parametrize("format", ["gen5", "png"])
+    def test_routes(self, key: PublicKey, format: str) -> None:
+        """Facts, parts and a check tell the same of a signature; a broken one is refused by each."""
+        path, _ = save(format)
+        name = {"name": f"{path.name} [output]"}
+        expected = signed_by(key, "signed")
+        assert expected == json.loads(answer_file(Asked(name)).body)["trust"]
+        assert expected == json.loads(answer_parts(parts_of(path)).body)["facts"]["trust"]
+        assert expected == last_line(name)["report"]["trust"]
+        with_flipped_bit(path)
+        for answer in (lambda: answer_file(Asked(name)), lambda: answer_parts(parts_of(path))):
+            with pytest.raises(Refusal, match=f"the signature by {key.key_id} does not fit"):
+                answer()
+
+    @pytest.mark.parametrize("format", ["gen5", "png"])
+    def test_library(self, key: PublicKey, folder: Path, format: str) -> None:
+        """A page weighs by the list as it is now, without a scan; the key's id finds the file; a broken one is told."""
+        path, _ = save(format)
+        library = scanned(folder)
+        assert ["signed"] == [item["trust"] for item in library.page(key.key_id)["items"]]
+        add_trusted_key(key)
+        [item] = library.page()["items"]
+        assert ("trusted", format == "png") == (item["trust"], item["carrier"])
+        assert key.text not in json.dumps(library.page())
+        with_flipped_bit(path)
+        [item] = scanned(folder).page(key.key_id)["items"]
+        assert ("invalid", format == "png") == (item["trust"], item["carrier"])
+        assert f"the signature by {key.key_id} does not fit" in item["error"]
+
+    @pytest.mark.parametrize("content", ["no key\n", b"\xff"])
+    def test_a_list_that_cannot_be_used(
+        self, key: PublicKey, folder: Path, trusted_list: Path, content: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A list with something else in it trusts nobody; that is told, and files are loaded all the same."""
+        path, _ = save()
+        add_trusted_key(key)
+        trusted_list.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with caplog.at_level(logging.WARNING):
+            trust = load(path)
+        assert ("signed", UNUSABLE_LIST) == (trust["word"], trust["signatures"][0]["reason"])
+        assert str(trusted_list) in caplog.text
+        assert str(trusted_list) not in json.dumps(trust)
+        assert ["signed"] == [item["trust"] for item in scanned(folder).page()["items"]]
+
+    def test_list_is_not_read_for_unsigned_files(self, folder: Path, trusted_list: Path) -> None:
+        """Where nothing is signed nothing depends on the list."""
+        trusted_list.parent.mkdir()
+        trusted_list.write_text("no key", encoding="utf-8")
+        path, _ = save()
+        assert UNSIGNED == load(path)
+        assert ["unsigned"] == [item["trust"] for item in scanned(folder).page()["items"]]
+
+
+def test_unchecked_is_looked_at_again(key: PublicKey, folder: Path) -> None:
+    """Without the means to check a signature it is unchecked; a later scan that has them tells more."""
+    save()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gen5pack.gen5core.keys.load_cryptography", _missing)
+        library = scanned(folder)
+    assert ["unchecked"] == [item["trust"] for item in library.page()["items"]]
+    library.refresh()
+    library.wait()
+    assert ["signed"] == [item["trust"] for item in library.page()["items"]]
+
+
+def _missing() -> None:
+    raise ImportError(
+        "the package cryptography is not installed: pip install cryptography", name="cryptography"
+    )
+
+
+def parts_of(path: Path) -> bytes:
+    """Return what the browser sends of a file, or of the one that a PNG carries."""
+    data = path.read_bytes()
+    if path.suffix == ".png":
+        start = data.index(b"gfVE") + 4
+        data = data[start : start + int.from_bytes(data[start - 8 : start - 4], "big")]
+    return data[:32] + data[int.from_bytes(data[8:12], "little") :]
+
+
+def last_line(query: dict[str, str]) -> dict[str, Any]:
+    """Return the end of a check."""
+    put: list[bytes | None] = []
+    Check.begin(query).run(put.append)
+    told: dict[str, Any] = json.loads(put[-2] or b"")
+    return told

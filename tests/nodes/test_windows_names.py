@@ -1,0 +1,95 @@
+"""Names that Windows takes for something else, where Load Gen5, the routes and Save Gen5 meet them.
+
+Run elsewhere too, with the pack told that it is on Windows: what is refused is refused by its text.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gen5pack.gen5core import windows
+from gen5pack.gen5core.errors import EncodeError
+from gen5pack.nodes.load import Gen5Load, resolve_file
+from gen5pack.nodes.placing import find_place
+from gen5pack.nodes.prefix import expand_prefix
+from gen5pack.nodes.queries import read_file_name
+from gen5pack.nodes.refusals import Refusal
+
+ELSEWHERE = [
+    r"\\host\share\x.gen5",
+    "//host/share/x.gen5",
+    r"\\host\share\x.gen5 [output]",
+    "C:x.gen5",
+    r"D:\x.gen5 [temp]",
+    "x.gen5:stream",
+    "NUL",
+    "sub/con.gen5",
+]
+NOW = datetime(2026, 3, 7, 9, 5, 4)
+
+
+@pytest.fixture(autouse=True)
+def _on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "IS_WINDOWS", True)
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths whose meaning was asked of the system."""
+    realpath = os.path.realpath
+    paths: list[str] = []
+
+    def noting(path: Any, **further: Any) -> str:
+        paths.append(str(path))
+        return realpath(path, **further)
+
+    monkeypatch.setattr(os.path, "realpath", noting)
+    return paths
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_refused_before_the_system_is_asked(folder: Path, looked_at: list[str], name: str) -> None:
+    """No name makes the system ask a host, a drive or a device; the person is told why."""
+    with pytest.raises(EncodeError, match="is no file name: "):
+        resolve_file(name)
+    assert "is no file name: " in str(Gen5Load.VALIDATE_INPUTS(name))
+    with pytest.raises(Refusal) as caught:
+        read_file_name({"name": name})
+    assert HTTPStatus.BAD_REQUEST == caught.value.status
+    kinds = {str(folder / kind) for kind in ("input", "output", "temp")}
+    assert set(looked_at) <= kinds
+    assert looked_at
+
+
+@pytest.mark.parametrize("name", ["a.gen5", "sub/a.gen5", "sub/../a.gen5 [output]", "猫.gen5"])
+def test_ordinary_names(folder: Path, name: str) -> None:
+    """A name inside its folder is what it always was."""
+    assert resolve_file(name).is_relative_to(folder)
+
+
+@pytest.mark.parametrize("prefix", ["gen5/ComfyUI", "con", "a.", "a ", r"sub\a", "%date:yyyy-MM-dd%/x"])
+def test_prefixes_that_a_number_follows(prefix: str) -> None:
+    """What is no name by itself may begin one."""
+    expand_prefix(prefix, {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "told"),
+    [
+        ("con/a", "keeps 'con' for a device"),
+        ("sub/a:b", "takes no ':'"),
+        ("%date:hh:mm%", "takes no ':'"),
+        ("sub./a", "ends in '.'"),
+        ("a?", r"takes no '?'"),
+    ],
+)
+def test_prefixes_that_are_no_names(prefix: str, told: str) -> None:
+    """A colon would hide a save in a stream of another file: the prefix is refused before anything is encoded."""
+    with pytest.raises(EncodeError, match="choose a shorter or plainer one") as caught:
+        find_place(prefix, 8, 8, {})
+    assert told in str(caught.value)
