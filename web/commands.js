@@ -3,11 +3,14 @@ import { app } from "../../scripts/app.js"
 import { fileName, isLoader } from "./graph.js"
 import { sourceOf } from "./graph_links.js"
 import { verify } from "./gen5_api.js"
+import { progressBox } from "./progress_box.js"
 import { startChosen } from "./replay.js"
-import { fileSize } from "./text.js"
+import { verdict } from "./text.js"
 import { toast } from "./toast.js"
+import { trustWords } from "./trust.js"
 
 const LIBRARY_TAB = "gen5-library"
+const running = new Set() // names of the files that are being checked
 
 export const commands = [
   {
@@ -57,10 +60,26 @@ export async function verifySelected() {
     return
   }
   const name = fileName(loaders[0])
+  if (name) await check(name)
+  else toast("warn", "No file is chosen", "Choose one in Load Gen5, or drop one on it.")
+}
+
+async function check(name) {
+  if (running.has(name)) return
+  running.add(name)
+  const stop = new AbortController()
+  const box = progressBox(`Verifying ${name}`, () => stop.abort())
   try {
-    const report = await verify(name, () => {})
-    toast("success", `${name} is whole`, `${fileSize(report.checked_bytes)} checked in ${report.chunk_count} chunks.`)
+    tell(name, await verify(name, box.step, { signal: stop.signal }))
   } catch (error) {
-    toast("error", `${name} is damaged or not readable`, error.message)
+    if (!stop.signal.aborted) toast("error", `${name} is damaged or not readable`, error.message)
+  } finally {
+    box.close()
+    running.delete(name)
   }
+}
+
+function tell(name, report) {
+  const severity = report.notes?.length ? "warn" : "success"
+  toast(severity, `${name} is intact`, [verdict(report), ...trustWords(report.trust)].join("\n"))
 }

@@ -12,33 +12,33 @@ const META_OFFSET = 8
  * Only these two slices are read, however large the file is. Damage is left to the server to judge,
  * except where it would make the slices too large.
  *
- * @param {Blob & {name?: string}} file
+ * @param {Blob & {name?: string}} file a GEN5 file, or the part of a PNG that is one
+ * @param {string} [name] what messages call it
  * @returns {Promise<Uint8Array>} header and tail, back to back
  * @throws {Gen5Error} if it is no GEN5 file, or its META and trailer are too large to read
  *
  * Source: FORMAT.md, "Header".
  */
-export async function readHeadAndTail(file) {
+export async function readHeadAndTail(file, name = file.name ?? "The file") {
   const head = await bytesOf(file, 0, HEADER_BYTES)
-  checkMagic(head, file.name)
+  checkMagic(head, name)
   if (head.length < HEADER_BYTES) return head
   const offset = new DataView(head.buffer).getUint32(META_OFFSET, true)
-  checkTail(file, offset)
+  checkTail(file.size, offset, name)
   return joined(head, await bytesOf(file, offset, file.size))
 }
 
-/** @param {Uint8Array} head */
 function checkMagic(head, name) {
   const found = String.fromCharCode(...head.slice(0, MAGIC.length))
-  if (found !== MAGIC) throw new Gen5Error(`${name ?? "The file"} is not a GEN5 file: it does not begin with GEN5`)
+  if (found !== MAGIC) throw new Gen5Error(`${name} is not a GEN5 file: it does not begin with GEN5`)
 }
 
-function checkTail(file, offset) {
-  const tail = Math.max(0, file.size - offset)
+function checkTail(sizeBytes, offset, name) {
+  const tail = Math.max(0, sizeBytes - offset)
   if (tail <= TAIL_BYTES_MAX) return
   throw new Gen5Error(
     `META and what follows it, from offset ${offset} on, take ${tail} bytes, at most ${TAIL_BYTES_MAX} are read: ` +
-      `${file.name ?? "the file"} is damaged, or its trailer is too large`,
+      `${name} is damaged, or its trailer is too large`,
   )
 }
 

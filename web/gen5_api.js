@@ -1,10 +1,12 @@
 /**
  * The server's GEN5 routes and its upload. Files are named as Load Gen5 does: `sub/name.gen5`,
- * `sub/name.gen5 [output]`. Seeds are strings.
+ * `sub/name.png [output]`. Seeds are strings.
  */
 import { api } from "../../scripts/api.js"
 import { readHeadAndTail } from "./container.js"
 import { Gen5Error } from "./gen5_error.js"
+import { carriedRecord, requireRecord } from "./png_carrier.js"
+import { forPeople } from "./remedies.js"
 
 export { Gen5Error }
 
@@ -12,11 +14,12 @@ export { Gen5Error }
  * Return what a file of this machine says, its workflow included. Only its header and META are sent.
  *
  * @param {File} file
+ * @param {Blob} [record] the part of it that is a GEN5 file; looked for where it is not given
  * @returns {Promise<{root: string, version: string, sealed: boolean, facts: object, workflow: object|null, prompt: object|null}>}
  * @throws {Gen5Error}
  */
-export async function readFile(file) {
-  const body = await readHeadAndTail(file)
+export async function readFile(file, record) {
+  const body = await readHeadAndTail(record ?? (await carriedRecord(file)) ?? file, file.name)
   const headers = { "Content-Type": "application/octet-stream" }
   return json(await ask("/gen5/read", { method: "POST", headers, body }))
 }
@@ -69,14 +72,14 @@ export function noiseUrl(name, { latent, index = 0, size, root } = {}) {
  * @param {string} name annotated
  * @param {(progress: {done: number, total: number}) => void} [onProgress]
  * @param {{signal?: AbortSignal}} [options]
- * @returns {Promise<{checked_bytes: number, chunk_count: number, notes: string[], sealed: boolean}>}
+ * @returns {Promise<{checked_bytes: number, chunk_count: number, notes: string[], sealed: boolean, trust: object}>}
  * @throws {Gen5Error} if the file is damaged
  */
 export async function verify(name, onProgress = () => {}, { signal } = {}) {
   const response = await ask(route("/gen5/verify", { name }), { signal })
   for await (const line of lines(response.body)) {
     const told = JSON.parse(line)
-    if (told.error !== undefined) throw new Gen5Error(told.error, response.status)
+    if (told.error !== undefined) throw new Gen5Error(forPeople(told.error), response.status)
     if (told.report) return told.report
     onProgress(told)
   }
@@ -91,7 +94,9 @@ export async function verify(name, onProgress = () => {}, { signal } = {}) {
  * @throws {Gen5Error}
  */
 export async function listLibrary({ query = "", offset = 0, limit = 60, refresh = false, signal } = {}) {
-  return json(await ask(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
+  const page = await json(await ask(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
+  for (const item of page.items ?? []) if (item.error) item.error = forPeople(item.error)
+  return page
 }
 
 /**
@@ -99,9 +104,10 @@ export async function listLibrary({ query = "", offset = 0, limit = 60, refresh 
  *
  * @param {File} file
  * @returns {Promise<string>} its annotated name
- * @throws {Gen5Error}
+ * @throws {Gen5Error} also if it is a PNG that carries no record
  */
 export async function upload(file) {
+  await requireRecord(file)
   const body = new FormData()
   body.append("image", file, file.name)
   body.append("type", "input")
@@ -130,7 +136,7 @@ async function messageOf(response) {
   const text = await response.text().catch(() => "")
   try {
     const { error } = JSON.parse(text)
-    if (typeof error === "string") return error
+    if (typeof error === "string") return forPeople(error)
   } catch {
     // not one of the extension's own answers: say its status
   }

@@ -34,6 +34,11 @@ export function isLoader(node) {
   return node.type === LOADER
 }
 
+/** Tell whether a node still is where it was: another workflow that is opened comes into the same graph. */
+export function isInGraph(node) {
+  return Boolean(node.graph?.nodes.includes(node))
+}
+
 /** Return the file that a Load Gen5 is set to, annotated. */
 export function fileName(loader) {
   return fileWidget(loader).value

@@ -2,13 +2,14 @@
 import { app } from "../../scripts/app.js"
 import { toast } from "./toast.js"
 import { facts, upload } from "./gen5_api.js"
-import { asOneStep, setFile } from "./graph.js"
+import { asOneStep, isInGraph, setFile } from "./graph.js"
 import { createLoadPanel } from "./load_panel.js"
 import { onResult, resultHooks } from "./panel.js"
 
 const LOADER = "Gen5Load"
 const DRIFT_SETTING = "Gen5.Drift.Default"
 const NOT_THERE = 404 // HTTP
+const ACCEPTED = /\.(gen5|png)$/i
 const SETTLES = 60 // ms: a node that is made, configured and linked in one go asks the server once
 
 const panels = new WeakMap()
@@ -39,13 +40,13 @@ function takeDriftSetting(node) {
 function addUpload(node) {
   const input = document.createElement("input")
   input.type = "file"
-  input.accept = ".gen5"
+  input.accept = ".gen5,.png"
   input.addEventListener("change", () => {
     uploadAll(node, [...input.files])
     input.value = "" // so that the same file can be chosen again
   })
   const button = node.addWidget("button", "upload_gen5", null, () => input.click(), { serialize: false })
-  button.label = "Upload a .gen5 file"
+  button.label = "Upload a .gen5 or .png file"
   button.serialize = false
   node.onDragOver = (event) => [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file")
   node.onDragDrop = (event) => takeDrop(node, event)
@@ -53,30 +54,34 @@ function addUpload(node) {
 
 /** Return true for a drop that is taken; any other goes on to the canvas. */
 function takeDrop(node, event) {
-  const files = [...(event.dataTransfer?.files ?? [])].filter(isGen5)
+  const files = [...(event.dataTransfer?.files ?? [])].filter(({ name }) => ACCEPTED.test(name))
   if (!files.length) return false
   uploadAll(node, files)
   return true
-}
-
-function isGen5({ name }) {
-  return name.toLowerCase().endsWith(".gen5")
 }
 
 /** Upload files, and set the node to the first of them. */
 async function uploadAll(node, files) {
   const { say } = panels.get(node)
   const names = []
-  try {
-    for (const file of files) {
-      say(`Uploading ${file.name}…`)
-      names.push(await upload(file))
-    }
-  } catch (error) {
-    toast("error", "The file was not uploaded", error.message)
+  for (const file of files) {
+    say(`Uploading ${file.name}…`)
+    const name = await uploadOne(file)
+    if (name) names.push(name)
   }
   say("")
-  if (names.length && node.graph) choose(node, names)
+  if (!names.length) return
+  if (isInGraph(node)) choose(node, names)
+  else toast("info", `Uploaded to the input folder: ${names.join(", ")}`, "Its Load Gen5 is no longer in the open workflow.")
+}
+
+async function uploadOne(file) {
+  try {
+    return await upload(file)
+  } catch (error) {
+    toast("error", `${file.name} was not uploaded`, error.message)
+    return null
+  }
 }
 
 /** The last one set is the one that stays: the others only become known to the list. */
@@ -100,6 +105,7 @@ function addFilePanel(node) {
     refresh()
   })
   chain(node, "onConnectionsChange", () => isLinked(node, "file") !== state.wasLinked && refresh())
+  chain(node, "onRemoved", view.stop)
   onResult(node, (told) => panels.get(node).ran(told))
   refresh()
 }

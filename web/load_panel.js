@@ -5,12 +5,14 @@ import { verify } from "./gen5_api.js"
 import { startingNoise } from "./noise_words.js"
 import { addPanel } from "./panel.js"
 import { noiseThumbnail, storedPictures } from "./stored_pictures.js"
-import { fileSize, samplerLine } from "./text.js"
+import { fileSize, samplerLine, verdict } from "./text.js"
+import { invalidBadge, trustList } from "./trust.js"
 
 const SEALED = ["Sealed", "Header and index are whole. Verify reads every byte, as running the node does."]
 const UNSEALED = ["Not sealed", "A file of version 1.0: its header and index bear no seal."]
-const VERIFIED = ["Verified", "Every byte was read, and is as it was written."]
+const INTACT = ["Intact", "All that is stored was read, and matches its digests."]
 const FAILED = "Check failed"
+const CARRIER = ["In a PNG", "Any viewer shows this picture; the record is in it."]
 
 /**
  * Add the panel to a node.
@@ -19,7 +21,8 @@ const FAILED = "Check failed"
  * @returns {{element: HTMLElement, say: (text: string) => void, showNothing: (text: string) => void,
  *   showProblem: (name: string, message: string) => void,
  *   showFile: (name: string, facts: object, batchIndex: number, ran: object|null) => void,
- *   setBatchIndex: (index: number) => void, setRun: (ran: object) => boolean}} setRun tells whether that file is shown
+ *   setBatchIndex: (index: number) => void, setRun: (ran: object) => boolean, stop: () => void}} setRun tells whether
+ *   that file is shown; stop ends a check that runs
  */
 export function createLoadPanel(node) {
   const panel = addPanel(node, { name: "gen5_file", label: "The stored file", stretches: true })
@@ -41,9 +44,9 @@ export function createLoadPanel(node) {
       panel.show(problem(name, message))
     },
     showFile(name, facts, batchIndex, ran) {
-      const isVerified = (shown?.facts.root === facts.root && shown.isVerified) || ran?.root === facts.root
+      const isVerified = (isSameFile(shown, name, facts) && shown.isVerified) || isRunOf(ran, name, facts)
       leave()
-      shown = { name, facts, batchIndex, isVerified, failure: null, check: new AbortController() }
+      shown = { name, facts, batchIndex, isVerified, isChecking: false, failure: null, check: new AbortController() }
       draw()
     },
     setBatchIndex(index) {
@@ -51,28 +54,51 @@ export function createLoadPanel(node) {
       shown.batchIndex = index
       draw()
     },
-    setRun({ root }) {
-      if (shown?.facts.root !== root) return false
+    setRun(ran) {
+      if (!shown || !isRunOf(ran, shown.name, shown.facts)) return false
       if (!shown.isVerified) {
-        shown.isVerified = true
-        shown.failure = null
+        setIntact(shown, ran.trust)
         draw()
       }
       return true
     },
+    stop() {
+      if (!shown?.isChecking) return
+      shown.check.abort()
+      shown.check = new AbortController()
+      panel.say("")
+    },
   }
+}
+
+/** The root tells files of another content apart, not a damaged copy: that is another file, or was written since. */
+function isSameFile(shown, name, { root, mtime, size_bytes: bytes }) {
+  if (shown?.name !== name) return false
+  return shown.facts.root === root && shown.facts.mtime === mtime && shown.facts.size_bytes === bytes
+}
+
+function isRunOf(ran, name, { root }) {
+  return ran?.file === name && ran.root === root
+}
+
+function setIntact(shown, trust) {
+  shown.isVerified = true
+  shown.failure = null
+  if (trust) shown.facts.trust = trust
 }
 
 function problem(name, message) {
   const text = message.startsWith(name) ? message : `${name}: ${message}`
-  return element("p", { className: "gen5-problem", text, attributes: { role: "alert" } })
+  const badge = invalidBadge(message)
+  const line = element("p", { className: "gen5-problem", text })
+  return element("div", { attributes: { role: "alert" } }, badge && element("p", { className: "gen5-alert-badge" }, badge), line)
 }
 
 function fileParts(panel, shown) {
   const { name, facts, batchIndex } = shown
   const noise = noiseThumbnail(name, facts)
   const pictures = storedPictures(name, facts, batchIndex, noise.show)
-  return [pictures, settings(facts, noise.element), badges(panel, shown)]
+  return [pictures, settings(facts, noise.element), badges(panel, shown), signatures(facts)]
 }
 
 function settings(facts, noise) {
@@ -90,30 +116,34 @@ function line(className, text) {
   return text && element("p", { className, text })
 }
 
-function sizeLine({ width, height, images, size_bytes: bytes }) {
+function sizeLine({ width, height, images, size_bytes: bytes, image_of_batch: place }) {
   const [first] = images
   const [wide, high] = first?.width ? [first.width, first.height] : [width, height]
-  return [wide && high && `${wide} × ${high}`, images.length > 1 && `${images.length} pictures`, fileSize(bytes)]
-    .filter(Boolean)
-    .join(", ")
+  const count = place ? `image ${place.index} of a batch of ${place.count}` : images.length > 1 && `${images.length} pictures`
+  return [wide && high && `${wide} × ${high}`, count, fileSize(bytes)].filter(Boolean).join(", ")
 }
 
 function badges(panel, shown) {
   const { facts, isVerified } = shown
   const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts) : null
-  const row = element("div", { className: "gen5-badges" }, seal(shown), drift)
+  const carrier = facts.carrier && badge(...CARRIER)
+  const row = element("div", { className: "gen5-badges" }, seal(shown), carrier, drift)
   if (!isVerified) row.append(verifyButton(panel, shown))
   return row
 }
 
 function seal({ facts: { sealed }, isVerified, failure }) {
-  if (failure) return sealBadge(FAILED, failure, "gen5-badge-error")
-  const [text, title] = isVerified ? VERIFIED : sealed ? SEALED : UNSEALED
-  return sealBadge(text, title, isVerified || sealed ? "gen5-badge-ok" : "")
+  if (failure) return badge(FAILED, failure, "gen5-badge-error gen5-seal")
+  const [text, title] = isVerified ? INTACT : sealed ? SEALED : UNSEALED
+  return badge(text, title, `${isVerified || sealed ? "gen5-badge-ok" : ""} gen5-seal`)
 }
 
-function sealBadge(text, title, className) {
-  return element("span", { className: `gen5-badge ${className} gen5-seal`, text, title })
+function badge(text, title, className = "") {
+  return element("span", { className: `gen5-badge ${className}`, text, title })
+}
+
+function signatures({ trust }) {
+  return element("div", { className: "gen5-signatures" }, trustList(trust))
 }
 
 /**
@@ -132,30 +162,32 @@ function verifyButton(panel, shown) {
 
   async function run() {
     button.setAttribute("aria-busy", "true")
+    shown.isChecking = true
     const { signal } = shown.check
-    const stamp = () => panel.element.querySelector(".gen5-seal").replaceWith(seal(shown))
     try {
       const report = await verify(shown.name, (step) => panel.say(progress(step)), { signal })
       if (signal.aborted) return
-      shown.isVerified = true
-      shown.failure = null
-      stamp()
-      panel.say(goodNews(report))
+      setIntact(shown, report.trust)
+      stamp(panel.element, shown)
+      panel.say(verdict(report))
     } catch (error) {
       if (signal.aborted) return
       shown.failure = error.message
-      stamp()
+      stamp(panel.element, shown)
       panel.say(error.message, true)
     } finally {
+      shown.isChecking = false
       button.removeAttribute("aria-busy")
     }
   }
 }
 
-function progress({ done, total }) {
-  return total ? `Verifying: ${Math.floor((100 * done) / total)} % of ${fileSize(total)}` : "Verifying…"
+/** Put what a check found where it stands: the button keeps its focus. */
+function stamp(root, shown) {
+  root.querySelector(".gen5-seal").replaceWith(seal(shown))
+  root.querySelector(".gen5-signatures").replaceWith(signatures(shown.facts))
 }
 
-function goodNews({ checked_bytes: bytes, notes = [] }) {
-  return [`Every byte is as it was written: ${fileSize(bytes)}.`, ...notes].join(" ")
+function progress({ done, total }) {
+  return total ? `Verifying: ${Math.floor((100 * done) / total)} % of ${fileSize(total)}` : "Verifying…"
 }

@@ -1,11 +1,18 @@
-/** Opening .gen5 files: a drop on the canvas and the Open menu load the workflow that a file holds. */
+/**
+ * Opening .gen5 files and PNGs that carry one: a drop on the canvas and the Open menu load the workflow that a
+ * record holds.
+ */
 import { app } from "../../scripts/app.js"
-import { readFile, upload } from "./gen5_api.js"
+import { Gen5Error, readFile, upload } from "./gen5_api.js"
 import { addLoader } from "./graph.js"
+import { carriedRecord } from "./png_carrier.js"
 import { fileSize } from "./text.js"
 import { toast } from "./toast.js"
 
-const SUFFIX = /\.gen5$/i
+const GEN5 = /\.gen5$/i
+const PNG = /\.png$/i
+const PNG_TYPE = "image/png" // of a picture that is dragged from another page, whose name is its address
+const SUFFIX = /\.(gen5|png)$/i
 const DROPPED = "file_drop" // what ComfyUI says of a drop; of the Open menu it says file_button
 
 let opened = null
@@ -20,7 +27,7 @@ export const openFile = {
 }
 
 /**
- * Return the .gen5 file that was opened last, or null.
+ * Return the file with a record that was opened last, or null.
  *
  * @returns {File|null}
  */
@@ -37,33 +44,57 @@ function teachOpenMenu() {
 function teachHandleFile() {
   const original = app.handleFile
   app.handleFile = function (file, ...rest) {
-    if (!SUFFIX.test(file?.name ?? "")) return original.call(this, file, ...rest)
-    return openGen5(file, rest[0], (workflow) => original.call(this, workflow, ...rest))
+    const load = (given) => original.call(this, given, ...rest)
+    if (GEN5.test(file?.name ?? "")) return openGen5(file, rest[0], load)
+    return isNamedPng(file) ? openPng(file, rest[0], load) : load(file)
   }
 }
 
+function isNamedPng(file) {
+  return PNG.test(file?.name ?? "") || file?.type === PNG_TYPE
+}
+
 async function openGen5(file, source, load) {
-  const stored = await read(file)
-  if (!stored) return undefined
+  let stored
+  try {
+    stored = await readFile(file)
+  } catch (error) {
+    toast("error", `${file.name} could not be opened`, error.message)
+    return undefined
+  }
+  return openStored(stored, file, source, load)
+}
+
+/** A picture whose record cannot be read is still a picture. */
+async function openPng(file, source, load) {
+  let stored = null
+  try {
+    const record = await carriedRecord(file)
+    stored = record && (await readFile(file, record))
+  } catch (error) {
+    tellUnread(file, error)
+  }
+  return stored ? openStored(stored, file, source, load) : load(file)
+}
+
+/** A file that the browser cannot read need not have a record: ComfyUI tells of it. */
+function tellUnread(file, error) {
+  if (!(error instanceof Gen5Error)) return
+  const told = `${error.message}\nThe picture is opened as an ordinary PNG.`
+  toast("warn", `The GEN5 record in ${file.name} could not be read`, told)
+}
+
+async function openStored({ workflow, prompt }, file, source, load) {
   opened = file
-  const graph = stored.workflow ?? stored.prompt
+  const graph = workflow ?? prompt
   if (graph) return load(asJsonFile(graph, file.name))
   offerLoader(file, placeFor(source)) // not awaited: ComfyUI shows its spinner over the page until this returns
   return undefined
 }
 
-async function read(file) {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    toast("error", `${file.name} could not be opened`, error.message)
-    return null
-  }
-}
-
 /** The name is what ComfyUI calls the tab by, up to its last dot. */
 function asJsonFile(graph, name) {
-  return new File([JSON.stringify(graph)], name.replace(SUFFIX, ".json"), { type: "application/json" })
+  return new File([JSON.stringify(graph)], `${name.replace(SUFFIX, "")}.json`, { type: "application/json" })
 }
 
 /** Where the pointer let go of the file, else the middle of what is seen. */

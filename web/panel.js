@@ -31,6 +31,7 @@ export function addPanel(node, { name, label, stretches = false }) {
   const attributes = { role: "group", "aria-label": label }
   const root = element("div", { className: "gen5-node-panel", hidden: true, attributes }, content, said)
   const height = trackHeight(root, () => node.setDirtyCanvas?.(true, true))
+  root.addEventListener("toggle", height.measure, true) // of details, which tell nobody else
   addWidget(node, name, root, height, stretches)
   leaveGesturesToCanvas(root)
   const redo = () => {

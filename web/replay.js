@@ -1,7 +1,7 @@
 /** "Start from stored noise": in a sampler's menu, by a file dropped on it, and as a command. */
 import { app } from "../../scripts/app.js"
 import { upload } from "./gen5_api.js"
-import { isSampler, startFromStored } from "./graph.js"
+import { isInGraph, isSampler, startFromStored } from "./graph.js"
 import { chooseFile, gen5Of, knownFiles, refreshKnownFiles, watchSaves } from "./replay_files.js"
 import { toast } from "./toast.js"
 
@@ -44,16 +44,11 @@ async function start(sampler, file) {
   try {
     const name = file ? await file.name() : await askForFile()
     if (!name) return
-    if (!isThere(sampler)) throw new Error(`${sampler.title} is no longer in the open workflow`)
+    if (!isInGraph(sampler)) throw new Error(`${sampler.title} is no longer in the open workflow`)
     startFromStored(sampler, name)
   } catch (error) {
     toast("error", "Not started from stored noise", error.message)
   }
-}
-
-/** An upload takes a while; another workflow that is opened meanwhile comes into the same graph. */
-function isThere(node) {
-  return Boolean(node.graph?.nodes.includes(node))
 }
 
 async function askForFile() {

@@ -6,6 +6,7 @@ import { lastOpened } from "./open_file.js"
 
 const LISTED = 10
 const SUFFIX = ".gen5"
+const ACCEPTED = ".gen5,.png"
 const SCAN_MILLISECONDS = 1000
 
 /** Of files of this machine: their names in input/, so that none is copied twice. */
@@ -49,10 +50,10 @@ export function watchSaves() {
   refreshKnownFiles({ refresh: true })
 }
 
-/** Ask the person for a .gen5 file; null where none is chosen. */
+/** Ask the person for a .gen5 file, or a PNG that carries one; null where none is chosen. */
 export function chooseFile() {
   const input = document.createElement("input")
-  Object.assign(input, { type: "file", accept: SUFFIX })
+  Object.assign(input, { type: "file", accept: ACCEPTED })
   return new Promise((resolve) => {
     input.onchange = () => resolve(input.files[0] ?? null)
     input.oncancel = () => resolve(null)
@@ -60,7 +61,10 @@ export function chooseFile() {
   })
 }
 
-/** Return the .gen5 among the files of a drop, or undefined. */
+/**
+ * Return the .gen5 among the files of a drop, or undefined. PNGs are left to ComfyUI: whether one carries a record is
+ * known only after the drop is over, and what was dropped is then out of its reach.
+ */
 export function gen5Of(event) {
   return [...(event.dataTransfer?.files ?? [])].find((file) => file.name.toLowerCase().endsWith(SUFFIX))
 }

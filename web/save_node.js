@@ -1,8 +1,9 @@
-/** Save Gen5 in the browser: which file was written, how large it is, and what noise is in it. */
+/** Save Gen5 in the browser: which file was written, how large it is, what noise is in it, and what was left out. */
 import { element } from "./dom.js"
 import { startingNoise, stepNoise } from "./noise_words.js"
 import { addPanel, onResult, resultHooks } from "./panel.js"
 import { fileSize } from "./text.js"
+import { signedBy } from "./trust.js"
 
 const SAVER = "Gen5Save"
 
@@ -24,7 +25,7 @@ function show(node, files) {
 }
 
 function saved(file) {
-  const { filename, subfolder, size_bytes: bytes } = file
+  const { filename, subfolder, size_bytes: bytes, signed_by: keyId } = file
   const path = subfolder ? `${subfolder}/${filename}` : filename
   return element(
     "div",
@@ -33,6 +34,20 @@ function saved(file) {
     noiseLine(startingNoise(file), file.noise_source === "none"),
     noiseLine(stepNoise(file), file.step_noise?.some(({ stored, reason }) => !stored && reason)),
     file.noise_source !== "none" && file.reason && element("p", { className: "gen5-faint", text: file.reason }),
+    keyId && element("p", { text: signedBy({ key_id: keyId }) }),
+    leftOut(file.scrubbed),
+  )
+}
+
+/** What Gen5.Privacy.Scrub took out: each thing under a line that counts them. */
+function leftOut(things) {
+  if (!things?.length) return null
+  const count = things.length === 1 ? "1 thing" : `${things.length} things`
+  return element(
+    "details",
+    { className: "gen5-left-out" },
+    element("summary", { text: `Left out for privacy: ${count}` }),
+    element("ul", { className: "gen5-faint" }, ...things.map((text) => element("li", { text }))),
   )
 }
 

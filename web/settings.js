@@ -21,6 +21,14 @@ const definitions = [
     defaultValue: false,
   },
   {
+    id: "Gen5.Privacy.Scrub",
+    category: ["Gen5", "Files", "Scrub"],
+    name: "Leave names and folders out of files",
+    tooltip: "Save Gen5 then drops user names and the folders of paths, in the workflow too, and the machine's name whatever the other setting says. Its node tells what was left out.",
+    type: "boolean",
+    defaultValue: false,
+  },
+  {
     id: "Gen5.Recording.Automatic",
     category: ["Gen5", "Files", "Automatic"],
     name: "Record automatically",
@@ -32,7 +40,7 @@ const definitions = [
     id: "Gen5.Library.Enabled",
     category: ["Gen5", "Library", "Enabled"],
     name: "Show the library in the sidebar",
-    tooltip: "A tab with every .gen5 file of the input and output folders, to search and to load from.",
+    tooltip: "A tab with every .gen5 file, and every PNG that carries one, of the input and output folders, to search and to load from.",
     type: "boolean",
     defaultValue: true,
   },

@@ -8,16 +8,18 @@ const NOISE_SIZE = 128
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
 /**
- * Show a file's pictures: that of batch_index, or the first with buttons to the others.
+ * Show a file's pictures: that of batch_index, or the first with buttons to the others. A PNG that is one of a batch
+ * has one picture, and the noise of all.
  *
  * @param {string} name annotated
  * @param {object} facts of the file, as the server tells them
  * @param {number} batchIndex −1 for all
- * @param {(index: number) => void} [onShow] called with the picture that is shown
+ * @param {(index: number) => void} [onShow] called with the picture that is shown, counted in the batch
  * @returns {HTMLElement}
  */
 export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
   const { images, root } = facts
+  if (facts.image_of_batch) return pictureOfBatch(name, facts, batchIndex, onShow)
   if (!images.length) return element("p", { className: "gen5-faint", text: "No picture is stored." })
   if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
   const parts = pictureParts()
@@ -61,6 +63,13 @@ export function noiseThumbnail(name, facts) {
 function startingLatent({ latents, version }) {
   const named = latents.find((latent) => latent.name === "initial_noise")
   return named ?? (version === "1.0" && latents.length === 1 ? latents[0] : null)
+}
+
+function pictureOfBatch(name, { image_of_batch: place, ...facts }, batchIndex, onShow) {
+  if (batchIndex < 0 || batchIndex === place.index) return storedPictures(name, facts, -1, () => onShow(place.index))
+  onShow(batchIndex)
+  const text = `batch_index is ${batchIndex}, this PNG shows image ${place.index} of a batch of ${place.count}: choose the PNG of the other image, or −1.`
+  return element("p", { className: "gen5-problem", text })
 }
 
 function outOfRange(batchIndex, count) {

@@ -70,6 +70,19 @@ export function componentText(canonical) {
   return isCanonical ? parts.map((part) => part.replace("=", " ")).join(" · ") : canonical
 }
 
+/**
+ * Tell what a check found that came upon no damage.
+ *
+ * @param {{checked_bytes: number, chunk_count: number, notes?: string[]}} report notes: what could not be vouched for;
+ *   beside one, not every byte is said to be as it was written
+ * @returns {string} e.g. `Intact. Every byte is as it was written: 3.1 MB in 3 chunks.`
+ */
+export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }) {
+  const found = notes.length ? "Intact, as far as could be checked" : "Intact. Every byte is as it was written"
+  const checked = `${fileSize(bytes)} in ${count} ${count === 1 ? "chunk" : "chunks"}`
+  return [`${found}: ${checked}.`, ...notes.map((note) => `${note}.`)].join(" ")
+}
+
 function known(value) {
   return value !== null && value !== undefined && value !== ""
 }

@@ -1,2 +1,2 @@
 /** The version of the pack; a test compares it with pyproject.toml. */
-export const VERSION = "0.1.0"
+export const VERSION = "1.0.0"

@@ -3,7 +3,8 @@
 ``page``      a fresh Playwright page with ComfyUI open; an error of the page fails the test at its end
 ``server``    the ComfyUI behind it, with this pack and the test pack; its input/ and output/ are private
 ``renderer``  ``classic`` or ``nodes2``; ``frontend`` is the version of the browser side and where it lies
-``shot``      ``shot("name")`` writes build/screenshots/<frontend>-<renderer>/name.png
+``shot``      ``shot("name")`` writes build/screenshots/<frontend>-<renderer>/name.png; ``screenshot(of, "name")``
+              does so where a test opens pages itself
 ``page_settings``  override it in a module to open ``page`` under other settings; ``open_page(settings)`` opens another
 
 Narrow a run with ``--frontend 1.58.1 --renderer classic``, both of which may be given more than once.
@@ -185,14 +186,24 @@ def page(open_page: Callable[..., Page], page_settings: dict[str, Any]) -> Page:
 
 
 @pytest.fixture
-def shot(page: Page, frontend: Frontend, renderer: str) -> Callable[..., Path]:
-    """Return what writes a screenshot: of the page, or of a locator."""
+def screenshot(frontend: Frontend, renderer: str) -> Callable[[Any, str], Path]:
+    """Return what writes a screenshot of a page, or of a locator."""
 
-    def take(name: str, of: Any = None) -> Path:
+    def take(of: Any, name: str) -> Path:
         path = SCREENSHOTS / f"{frontend.version}-{renderer}" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        (of or page).screenshot(path=str(path))
+        of.screenshot(path=str(path))
         return path
+
+    return take
+
+
+@pytest.fixture
+def shot(page: Page, screenshot: Callable[[Any, str], Path]) -> Callable[..., Path]:
+    """Return what writes a screenshot: of ``page``, or of a locator."""
+
+    def take(name: str, of: Any = None) -> Path:
+        return screenshot(of or page, name)
 
     return take
 

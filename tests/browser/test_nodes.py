@@ -22,9 +22,20 @@ from .node_steps import (
     wait_for_picture,
     write_file,
 )
-from .pages import CANVAS_POINT, add_node, drop_file, empty_graph, nodes, point_on_node, run_page, wait_until
+from .pages import (
+    CANVAS_POINT,
+    add_node,
+    drop_file,
+    empty_graph,
+    load_graph,
+    nodes,
+    point_on_node,
+    run_page,
+    wait_for_toast,
+    wait_until,
+)
 
-UPLOAD = "Upload a .gen5 file"
+UPLOAD = "Upload a .gen5 or .png file"
 EXAMPLES = sorted((PACK / "example_workflows").glob("*.json"))
 
 
@@ -51,11 +62,11 @@ def listed(page):
 
 
 def test_upload_by_button(page, server, renderer, loader, tmp_path, shot):
-    """The button opens a file chooser for .gen5; the file is uploaded, chosen and shown."""
+    """The button opens a file chooser for .gen5 and .png; the file is uploaded, chosen and shown."""
     path = write_file(tmp_path, "by button.gen5")
     with page.expect_file_chooser() as chooser:
         press_widget(page, renderer, loader, "upload_gen5", UPLOAD)
-    assert ".gen5" == chooser.value.element.get_attribute("accept")
+    assert ".gen5,.png" == chooser.value.element.get_attribute("accept")
     chooser.value.set_files(path)
     wait_until(lambda: chosen(page) == "by button.gen5", "the file to be chosen", page)
     assert path.read_bytes() == (server.input / "by button.gen5").read_bytes()
@@ -80,6 +91,22 @@ def test_drop_on_the_node(page, server, loader, tmp_path):
     expect_text(stored_file(page), "Seed 5")
     assert tabs == page.evaluate("() => app.extensionManager.workflow.openWorkflows.length")
     assert {"on title.gen5", "on picture.gen5"} <= set(listed(page))
+
+
+def test_an_upload_that_outlives_its_node(page, server, loader, tmp_path):
+    """Where another workflow was opened meanwhile, the file is in the input folder, and the graph as it was."""
+    waiting: list = []
+    page.route("**/upload/image", lambda route: waiting.append(route))
+    drop_file(page, write_file(tmp_path, "late.gen5"), at=point_on_node(page, loader, 60, -10))
+    wait_until(lambda: waiting, "the upload", page)
+    latent = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
+    load_graph(page, {"1": latent}, "another")
+    wait_until(lambda: nodes(page, "EmptyLatentImage"), "the other workflow", page)
+    before = nodes(page)
+    waiting[0].continue_()
+    wait_for_toast(page, "Uploaded to the input folder: late.gen5")
+    assert before == nodes(page)
+    assert (server.input / "late.gen5").exists()
 
 
 def test_another_drop_goes_on_to_the_canvas(page, loader, tmp_path):
@@ -145,14 +172,14 @@ def test_drift_on_hover_and_by_keyboard(page, server, loader, shot):
 
 
 def test_verify(page, server, loader, shot):
-    """A file is sealed, and verified once every byte was read."""
+    """A file is sealed, and intact once every byte was read."""
     write_file(server.input, "whole.gen5")
     choose_file(page, loader, "whole.gen5")
     panel = stored_file(page)
     expect(panel.get_by_text("Sealed", exact=True)).to_be_visible()
     panel.get_by_role("button", name="Verify").focus()
     page.keyboard.press("Enter")
-    expect_text(panel, "Verified", "Every byte is as it was written")
+    expect_text(panel, "Intact", "Every byte is as it was written")
     shot("load-verified")
 
 
@@ -356,7 +383,7 @@ def test_running_verifies(page, server, shot):
     )
     history = run_page(page)
     assert {"file", "on_drift", "batch_index"} == set(history["prompt"][2][str(node)]["inputs"])
-    expect(stored_file(page).get_by_text("Verified", exact=True)).to_be_visible()
+    expect(stored_file(page).get_by_text("Intact", exact=True)).to_be_visible()
     expect(stored_file(page).get_by_role("button", name="Verify")).to_have_count(0)
     shot("load-run")
 

@@ -33,27 +33,28 @@ def open_settings(page, category):
 
 
 def test_settings_are_there(page, shot):
-    """The four settings stand under Gen5, with their names and defaults."""
+    """The five settings stand under Gen5, with their names and defaults."""
     dialog = open_settings(page, "Gen5")
     for name in (
         "What a new Load Gen5 does on drift",
         "Write this machine's name into files",
+        "Leave names and folders out of files",
         "Record automatically",
         "Show the library in the sidebar",
     ):
         expect(dialog.get_by_text(name, exact=True)).to_be_visible()
     shot("settings")
     defaults = page.evaluate(
-        """() => ['Drift.Default', 'Privacy.MachineName', 'Recording.Automatic', 'Library.Enabled']
-            .map(name => app.extensionManager.setting.get(`Gen5.${name}`))"""
+        """() => ['Drift.Default', 'Privacy.MachineName', 'Privacy.Scrub', 'Recording.Automatic',
+            'Library.Enabled'].map(name => app.extensionManager.setting.get(`Gen5.${name}`))"""
     )
-    assert ["warn", False, True, True] == defaults
+    assert ["warn", False, False, True, True] == defaults
 
 
 def test_about_badge(page, shot):
     """The About page tells the pack's version."""
     dialog = open_settings(page, "About")
-    expect(dialog.get_by_text("Gen5 0.1.0")).to_be_visible()
+    expect(dialog.get_by_text("Gen5 1.0.0")).to_be_visible()
     shot("about")
 
 
@@ -93,7 +94,7 @@ def test_verify_by_key(page, server):
     node_id = add_node(page, "Gen5Load")
     select_file(page, node_id, annotated(server, path))
     page.keyboard.press("Shift+V")
-    wait_for_toast(page, "is whole")
+    wait_for_toast(page, "is intact")
     damaged = path.with_name("damaged.gen5")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -5,13 +5,13 @@
  * @param {object[]} [widgets] as its definition makes them
  */
 export function fakeNode(comfyClass, widgets = []) {
-  return {
+  const node = {
     id: 1,
     comfyClass,
     widgets: [...widgets],
     inputs: [],
     size: [210, 100],
-    graph: { beforeChange() {}, afterChange() {} },
+    graph: { nodes: [], beforeChange() {}, afterChange() {} },
     addWidget(type, name, value, callback, options) {
       this.widgets.push({ type, name, value, callback, options })
       return this.widgets.at(-1)
@@ -26,6 +26,8 @@ export function fakeNode(comfyClass, widgets = []) {
     },
     setDirtyCanvas() {},
   }
+  node.graph.nodes.push(node)
+  return node
 }
 
 /** The widgets of a Load Gen5. */
@@ -51,6 +53,8 @@ export function fileFacts(changes = {}) {
     root: "r".repeat(64),
     version: "1.1",
     sealed: true,
+    carrier: false,
+    trust: { word: "unsigned", signatures: [] },
     seed: "18446744073709551615",
     steps: 20,
     cfg: 7,

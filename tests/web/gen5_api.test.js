@@ -11,7 +11,8 @@ import {
   verify,
   workflow,
 } from "../../web/gen5_api.js"
-import { gen5File } from "./gen5_files.js"
+import { gen5Bytes, gen5File } from "./gen5_files.js"
+import { carrierOf, chunk, pngFile } from "./png_files.js"
 import { answerWith, resetApi } from "./stubs/api.js"
 
 const NAME = "sub/a b&c.gen5 [output]"
@@ -47,6 +48,18 @@ describe("readFile", () => {
     expect([...asked.body.slice(32)]).toEqual([5, 6])
   })
 
+  test("posts header and tail of the record that a PNG carries", async () => {
+    answerWith({ root: "ab" })
+    await readFile(carrierOf(gen5Bytes({ chunks: [1, 2], tail: [5, 6] })))
+    expect([...api.requests[0].body.slice(0, 4)]).toEqual([0x47, 0x45, 0x4e, 0x35])
+    expect([...api.requests[0].body.slice(32)]).toEqual([5, 6])
+  })
+
+  test("calls the PNG by its name where what it carries is no GEN5 file", async () => {
+    const file = carrierOf(new Array(40).fill(0), "cat.png")
+    expect(await errorOf(readFile(file))).toEqual([0, "cat.png is not a GEN5 file: it does not begin with GEN5"])
+  })
+
   test("posts nothing of a file of another kind", async () => {
     expect(await errorOf(readFile(new File(["PNG"], "x.gen5")))).toEqual([
       0,
@@ -60,6 +73,17 @@ describe("errors", () => {
   test("bear the server's message and status", async () => {
     answerWith({ error: "META: seal is wrong" }, 422)
     expect(await errorOf(facts(NAME))).toEqual([422, "META: seal is wrong"])
+  })
+
+  test("advise nobody to pass Limits: not here, in a check, or in the library", async () => {
+    const message = "META: takes 9 bytes, the limit is 8; if you trust the file, pass larger Limits"
+    answerWith({ error: message }, 422)
+    const [, told] = await errorOf(facts(NAME))
+    expect(told).toContain("take another copy")
+    streamOf(JSON.stringify({ error: message }))
+    expect(await errorOf(verify(NAME))).toEqual([200, told])
+    answerWith({ items: [{ error: message }, { error: null }] })
+    expect((await listLibrary()).items).toEqual([{ error: told }, { error: null }])
   })
 
   test("tell the status where the answer is not the extension's", async () => {
@@ -148,6 +172,14 @@ describe("upload", () => {
     expect(await upload(new File(["x"], "a.gen5"))).toBe("a (1).gen5")
     const [{ route, method, body }] = api.requests
     expect([route, method, body.get("type"), body.get("image").name]).toEqual(["/upload/image", "POST", "input", "a.gen5"])
+  })
+
+  test("sends a PNG that carries a record, and no other", async () => {
+    answerWith({ name: "cat.png", subfolder: "" })
+    expect(await upload(carrierOf(gen5Bytes(), "cat.png"))).toBe("cat.png")
+    const [, message] = await errorOf(upload(pngFile([chunk("IEND")], "plain.png")))
+    expect(message).toMatch(/^plain\.png carries no GEN5 record/)
+    expect(api.requests).toHaveLength(1)
   })
 
   test("names the folder that it lies in", async () => {

@@ -82,6 +82,37 @@ describe("createCard", () => {
     expect(first).not.toBe(second)
   })
 
+  test.each([
+    ["signed", "signed"],
+    ["trusted", "trusted"],
+    ["invalid", "invalid signature"],
+    ["unchecked", "signature unchecked"],
+  ])("a %s file says so", (trust, words) => {
+    const badges = [...createCard(item({ trust })).element.querySelectorAll(".gen5-library-badge")]
+    expect(badges.map((badge) => badge.textContent)).toContain(words)
+  })
+
+  test.each(["unsigned", null, undefined])("a file that is %s has no word", (trust) => {
+    expect(createCard(item({ trust })).element.textContent).not.toMatch(/sign|trust/)
+  })
+
+  test("a tag is called one, so that none passes for a word of trust", () => {
+    const badges = createCard(item({ trust: "unsigned", tags: ["trusted", "signed"] })).element.querySelectorAll(".gen5-library-badge")
+    expect([...badges].map((badge) => badge.textContent)).toEqual(["tag trusted", "tag signed"])
+  })
+
+  test("an invalid signature stands out in the error colour, and is not called damage", () => {
+    const card = createCard(item({ trust: "invalid", error: "the signature does not fit" })).element
+    expect(card.querySelector(".gen5-badge-error").textContent).toBe("invalid signature")
+    expect(card.textContent).not.toContain("damaged")
+  })
+
+  test("a PNG that carries the record is marked", () => {
+    const words = (carrier) => createCard(item({ carrier, tags: [] })).element.textContent
+    expect(words(true)).toContain("PNG")
+    expect(words(false)).not.toContain("PNG")
+  })
+
   test("what is not there yet is a grey row", () => {
     expect(createCard(undefined).element.getAttribute("aria-label")).toBe("Loading")
   })

@@ -4,6 +4,7 @@ import { facts, verify, workflow } from "../../web/gen5_api.js"
 import { addLoader, isSampler, startFromStored } from "../../web/graph.js"
 import { createDetails } from "../../web/library/details.js"
 import { toast } from "../../web/toast.js"
+import { KEY, signed, trusted } from "./trust_facts.js"
 
 vi.mock("../../web/gen5_api.js", () => ({
   facts: vi.fn(),
@@ -28,6 +29,8 @@ function stored(changes = {}) {
     root: "ab12",
     version: "1.1",
     sealed: true,
+    carrier: false,
+    trust: { word: "unsigned", signatures: [] },
     date: "2026-03-01T10:00:00Z",
     seed: SEED,
     steps: 20,
@@ -218,6 +221,40 @@ describe("createDetails", () => {
     button("Verify").click()
     await vi.waitFor(() => expect(details.element.querySelector(".gen5-library-wrong").textContent).toContain("digest differs"))
   })
+
+  test("signatures stand above the sections; an unsigned file has none, which its facts tell", async () => {
+    await open({ trust: signed() })
+    expect(signatures()).toBe(`SignedSigned by key ${KEY}. The key is not in your list.`)
+    expect(sectionText("File")).not.toContain("Signature")
+    details.element.remove()
+    await open()
+    expect(signatures()).toBe("")
+    expect(sectionText("File")).toContain("Signaturenone")
+  })
+
+  test("verifying tells what the signatures are worth by now", async () => {
+    await open({ trust: signed() })
+    verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, sealed: true, notes: [], trust: trusted("Alice") })
+    button("Verify").click()
+    await vi.waitFor(() => expect(signatures()).toContain("Signed by Alice"))
+    expect(details.element.querySelector(".gen5-library-verdict").textContent).toMatch(/^Intact\./)
+    expect(details.element.querySelector(".gen5-library-verdict").textContent).not.toMatch(/trusted/i)
+  })
+
+  test("a file that is refused for its signature says so in words", async () => {
+    facts.mockRejectedValueOnce(new Error(`the signature by ${KEY} does not fit: it was changed; take another copy`))
+    await show()
+    expect(details.element.querySelector(".gen5-badge-error").textContent).toBe("Invalid signature")
+  })
+
+  test("a PNG that carries the record is called one", async () => {
+    await open({ carrier: true })
+    expect(sectionText("File")).toContain("carried in a PNG")
+  })
+
+  function signatures() {
+    return details.element.querySelector(".gen5-signatures").textContent
+  }
 
   test("leaving ends a verification that runs", async () => {
     await open()

@@ -166,6 +166,44 @@ describe("diffWorkflows", () => {
     ])
   })
 
+  describe("two subgraphs of one name, each with a node of one id", () => {
+    const part = (id, seed, name = "Refine") => ({ id, name, nodes: [{ id: 1, type: "KSampler", widgets_values: { seed } }] })
+    const graph = (...subgraphs) => ({ ...workflow(), definitions: { subgraphs } })
+    const changes = (stored, present) =>
+      diffWorkflows(stored, present).changed.map(({ id, inputs: [input] }) => [id, input.stored.value, input.present.value])
+
+    test("are both compared", () => {
+      const stored = graph(part("a", 1), part("b", 2))
+      expect(diffWorkflows(stored, stored).same).toBe(4)
+      expect(changes(stored, graph(part("a", 1), part("b", 3)))).toEqual([["Refine (2):1", 2, 3]])
+      expect(changes(stored, graph(part("a", 5), part("b", 2)))).toEqual([["Refine:1", 1, 5]])
+    })
+
+    test("are the same by their ids, in whichever order and under whichever name", () => {
+      const stored = graph(part("a", 1), part("b", 2))
+      expect(isSame(diffWorkflows(stored, graph(part("b", 2), part("a", 1))))).toBe(true)
+      expect(isSame(diffWorkflows(stored, graph(part("a", 1, "Other"), part("b", 2))))).toBe(true)
+    })
+
+    test("are the same in their order where their ids are others", () => {
+      const stored = graph(part("a", 1), part("b", 2))
+      expect(isSame(diffWorkflows(stored, graph(part("c", 1), part("d", 2))))).toBe(true)
+      expect(changes(stored, graph(part("c", 1), part("d", 4)))).toEqual([["Refine (2):1", 2, 4]])
+    })
+
+    test("one of them that is gone is told of", () => {
+      const diff = diffWorkflows(graph(part("a", 1), part("b", 2)), graph(part("b", 2)))
+      expect(diff.onlyStored).toEqual([{ id: "Refine:1", type: "KSampler", title: "KSampler" }])
+      expect(diff.onlyPresent).toEqual([])
+    })
+
+    test("the node that stands for one is the same where its subgraph is", () => {
+      const using = (id) => ({ ...graph(part(id, 1)), nodes: [{ id: 9, type: id }], links: [] })
+      const diff = diffWorkflows(using("a"), using("b"))
+      expect([isSame(diff), diff.same]).toEqual([true, 2])
+    })
+  })
+
   test.each([null, {}, { nodes: "no" }, { nodes: [null, 3], links: [null] }])("what is no workflow (%j) has no nodes", (value) => {
     expect(diffWorkflows(value, value)).toEqual({ onlyStored: [], onlyPresent: [], changed: [], same: 0 })
   })

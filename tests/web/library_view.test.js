@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { listLibrary } from "../../web/gen5_api.js"
+import { addLoader } from "../../web/graph.js"
 import { LibraryView } from "../../web/library/view.js"
 
 vi.mock("../../web/gen5_api.js", () => ({
@@ -191,6 +192,48 @@ describe("LibraryView", () => {
     expect(document.activeElement).toBe(find('[role="listbox"]'))
     const active = document.getElementById(find('[role="listbox"]').getAttribute("aria-activedescendant"))
     expect(active.textContent).toContain("file1")
+  })
+
+  describe("the bar of a row's actions", () => {
+    const bar = () => find('[role="toolbar"]')
+    const row = (name) => [...view.element.querySelectorAll('[role="option"]')].find((one) => one.textContent.includes(name))
+    const hover = (name) => row(name).dispatchEvent(new Event("pointerover", { bubbles: true }))
+
+    async function change(names) {
+      library.names = names
+      view.rescan()
+      await settle(2000)
+    }
+
+    test("keeps to its file where a newer one comes above it, while it has the focus", async () => {
+      await open()
+      hover("file1")
+      const top = parseFloat(bar().style.top)
+      button("Add Load Gen5").focus()
+      await change(["newer", ...library.names])
+      expect(bar().hidden).toBe(false)
+      expect(parseFloat(bar().style.top) - top).toBe(104)
+      button("Add Load Gen5").click()
+      expect(addLoader.mock.calls.at(-1)[0]).toBe("file1.gen5 [output]")
+      expect(bar().getAttribute("aria-label")).toBe("Actions for file1.gen5")
+    })
+
+    test("goes, and leaves the focus to the list, where its file is gone", async () => {
+      await open()
+      hover("file1")
+      button("Add Load Gen5").focus()
+      await change(library.names.filter((name) => name !== "file1"))
+      expect(bar().hidden).toBe(true)
+      expect(document.activeElement).toBe(find('[role="listbox"]'))
+    })
+
+    test("goes where rows move and it has no focus", async () => {
+      await open()
+      hover("file1")
+      expect(bar().hidden).toBe(false)
+      await change(["newer", ...library.names])
+      expect(bar().hidden).toBe(true)
+    })
   })
 
   test("every control has a name", async () => {

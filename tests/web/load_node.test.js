@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { loadNode } from "../../web/load_node.js"
 import { fakeNode, fileFacts, loaderWidgets, storedValues } from "./fake_node.js"
+import { gen5Bytes, gen5File } from "./gen5_files.js"
+import { carrierOf, chunk, pngFile } from "./png_files.js"
 import { answerWith, api, resetApi } from "./stubs/api.js"
 import { app, resetApp } from "./stubs/app.js"
+import { INVALID, KEY, signed, trusted, unchecked } from "./trust_facts.js"
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -120,6 +123,56 @@ describe("upload", () => {
     expect(widget(node, "file").options.values).toEqual(expect.arrayContaining(["one.gen5", "two.gen5"]))
   })
 
+  test("a PNG that carries a record is uploaded and chosen", async () => {
+    answerUploads()
+    const node = loader()
+    expect(node.onDragDrop(dropped(carrierOf(gen5Bytes(), "cat.PNG")))).toBe(true)
+    await settle()
+    expect(widget(node, "file").value).toBe("cat.PNG")
+  })
+
+  test("a PNG without a record is told of, and those beside it are uploaded", async () => {
+    answerUploads()
+    const node = loader()
+    const plain = pngFile([chunk("IEND")], "plain.png")
+    expect(node.onDragDrop(dropped(plain, gen5File({ name: "b.gen5" })))).toBe(true)
+    await settle()
+    expect(app.toasts).toHaveLength(1)
+    expect(app.toasts[0]).toMatchObject({ severity: "error", summary: "plain.png was not uploaded" })
+    expect(app.toasts[0].detail).toContain("plain.png carries no GEN5 record")
+    expect(widget(node, "file").value).toBe("b.gen5")
+    expect(widget(node, "file").options.values).not.toContain("plain.png")
+  })
+
+  test("the button offers both kinds", () => {
+    const made = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function () {
+      expect([this.type, this.accept]).toEqual(["file", ".gen5,.png"])
+    })
+    widget(loader(), "upload_gen5").callback()
+    expect(made).toHaveBeenCalledOnce()
+  })
+
+  test("one that ends after its node is gone changes nothing but the input folder, and says so", async () => {
+    let answer
+    api.answer = (route) => (route === "/upload/image" ? new Promise((resolve) => (answer = resolve)) : new Response("{}"))
+    const node = loader()
+    node.onDragDrop(dropped(file))
+    await settle()
+    node.graph.nodes = [] // another tab has come into the same graph; LiteGraph leaves node.graph as it was
+    answer(new Response('{"name": "new.gen5", "subfolder": ""}'))
+    await settle()
+    expect(widget(node, "file").value).toBe("a.gen5")
+    expect(widget(node, "file").options.values).not.toContain("new.gen5")
+    expect(app.toasts[0]).toMatchObject({ severity: "info", summary: "Uploaded to the input folder: new.gen5" })
+  })
+
+  function answerUploads() {
+    api.answer = (route, { body }) => {
+      const answer = route === "/upload/image" ? { name: body.get("image").name, subfolder: "" } : fileFacts()
+      return new Response(JSON.stringify(answer))
+    }
+  }
+
   test("any other drop goes on to the canvas", () => {
     const node = loader()
     expect(node.onDragDrop(dropped(new File([], "workflow.json")))).toBe(false)
@@ -207,11 +260,77 @@ describe("the panel", () => {
     expect(text()).toContain("batch_index is 3, the file holds 3 pictures: 0 to 2, or −1 for all.")
   })
 
+  test("a PNG that is one of a batch shows its picture with its own noise", async () => {
+    const place = { index: 1, count: 3 }
+    answerWith(fileFacts({ carrier: true, images: [{ width: 512, height: 768, size_bytes: 1 }], image_of_batch: place }))
+    const node = loader()
+    await settle()
+    expect(text()).toContain("512 × 768, image 1 of a batch of 3, 3.1 MB")
+    for (const shown of [-1, 1]) {
+      await choose(node, "batch_index", shown)
+      expect(document.querySelector(".gen5-picture img").src).toContain("index=0")
+      expect(document.querySelector(".gen5-noise").src).toContain("index=1")
+    }
+    await choose(node, "batch_index", 2)
+    expect(text()).toContain("batch_index is 2, this PNG shows image 1 of a batch of 3: choose the PNG of the other image, or −1.")
+    expect(document.querySelector(".gen5-noise").src).toContain("index=2")
+  })
+
   test("text of files is never markup", async () => {
     answerWith(fileFacts({ sampler: "<b>bold</b>", reason: "<i>", noise_source: "none" }))
     loader()
     await settle()
     expect(document.querySelector("b, i")).toBeNull()
+  })
+})
+
+describe("the words of trust", () => {
+  const badges = () => [...document.querySelectorAll(".gen5-badge")].map((badge) => badge.textContent)
+
+  async function show(changes) {
+    answerWith(fileFacts(changes))
+    loader()
+    await settle()
+  }
+
+  test("none for an unsigned file", async () => {
+    await show({})
+    expect(badges()).toEqual(["Sealed", "No drift"])
+  })
+
+  test("signed by a key, trusted, invalid, unchecked: each in its own words", async () => {
+    await show({ trust: signed() })
+    expect(badges()).toEqual(["Sealed", "No drift", "Signed"])
+    expect(text()).toContain(`Signed by key ${KEY}. The key is not in your list.`)
+    document.body.replaceChildren()
+    await show({ trust: trusted("Alice") })
+    expect(badges()).toEqual(["Sealed", "No drift", "Trusted"])
+    document.body.replaceChildren()
+    await show({ trust: { word: "invalid", signatures: [INVALID] } })
+    expect(document.querySelector(".gen5-badge-error").textContent).toBe("Invalid signature")
+    document.body.replaceChildren()
+    await show({ trust: unchecked() })
+    expect(text()).toContain("unchecked: the package cryptography is not installed")
+  })
+
+  test("a file that is refused for its signature says so beside the server's words", async () => {
+    answerWith({ error: `a.gen5: SIGN at offset 9: the signature by ${KEY} does not fit: it was changed; take another copy` }, 422)
+    loader()
+    await settle()
+    expect(badges()).toEqual(["Invalid signature"])
+    expect(document.querySelector("[role=alert]").textContent).toContain("take another copy")
+  })
+
+  test("a PNG that carries the record is called one", async () => {
+    await show({ carrier: true })
+    expect(badges()).toEqual(["Sealed", "In a PNG", "No drift"])
+  })
+
+  test("are those of the run, once the node has run", async () => {
+    const node = loader()
+    await settle()
+    node.onExecuted({ gen5: [{ file: "a.gen5", root: "r".repeat(64), drift: [], trust: trusted("Alice") }] })
+    expect(badges()).toEqual(["Intact", "No drift", "Trusted"])
   })
 })
 
@@ -267,7 +386,7 @@ describe("asking the server", () => {
     node.onExecuted({ gen5: [{ file: "linked.gen5", root: "r".repeat(64), drift: [] }] })
     await settle()
     expect(api.requests[0].route).toBe("/gen5/file?name=linked.gen5")
-    expect(text()).toContain("Verified")
+    expect(text()).toContain("Intact")
   })
 
   test("again when ComfyUI lists its files anew", async () => {
@@ -286,9 +405,9 @@ describe("verified", () => {
   test("once the node has run on that file", async () => {
     const node = loader()
     await settle()
-    expect(text()).not.toContain("Verified")
+    expect(text()).not.toContain("Intact")
     node.onExecuted({ gen5: [RAN] })
-    expect(text()).toContain("Verified")
+    expect(text()).toContain("Intact")
     expect(button("Verify")).toBeUndefined()
   })
 
@@ -297,7 +416,7 @@ describe("verified", () => {
     app.rootGraph = { getNodeById: () => node }
     loadNode.onNodeOutputsUpdated({ 1: { gen5: [RAN] } })
     await settle()
-    expect(text()).toContain("Verified")
+    expect(text()).toContain("Intact")
   })
 
   test("not where the file is another one by now", async () => {
@@ -305,8 +424,33 @@ describe("verified", () => {
     await settle()
     node.onExecuted({ gen5: [{ ...RAN, root: "0" }] })
     await settle()
-    expect(text()).not.toContain("Verified")
+    expect(text()).not.toContain("Intact")
     expect(api.requests).toHaveLength(2)
+  })
+
+  test("not where another file has the same root: a copy may be damaged", async () => {
+    const node = loader()
+    await settle()
+    node.onExecuted({ gen5: [RAN] })
+    await choose(node, "file", "copy of a.gen5")
+    expect(text()).not.toContain("Intact")
+    node.onExecuted({ gen5: [RAN] }) // which had been queued before the copy was chosen
+    await settle()
+    expect(text()).not.toContain("Intact")
+  })
+
+  test("not where the file was written since, of the same root", async () => {
+    answerVerify({ report: { checked_bytes: 1, chunk_count: 1, sealed: true } })
+    const node = loader()
+    await settle()
+    button("Verify").click()
+    await settle()
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Intact")
+    await choose(node, "file", "a.gen5")
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Intact")
+    answerWith(fileFacts({ mtime: 1 }))
+    await choose(node, "file", "a.gen5")
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Sealed")
   })
 
   function answerVerify(...lines) {
@@ -322,8 +466,43 @@ describe("verified", () => {
     await settle()
     button("Verify").click()
     await settle()
-    expect(document.querySelector(".gen5-seal").textContent).toBe("Verified")
-    expect(document.querySelector(".gen5-said").textContent).toBe("Every byte is as it was written: 3.1 MB. a note")
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Intact")
+    expect(document.querySelector(".gen5-said").textContent).toBe("Intact, as far as could be checked: 3.1 MB in 3 chunks. a note.")
+  })
+
+  test("by the button, with what the signatures are worth by now", async () => {
+    answerVerify({ report: { checked_bytes: 1, chunk_count: 1, notes: [], sealed: true, trust: trusted("Alice") } })
+    loader()
+    await settle()
+    button("Verify").click()
+    await settle()
+    expect(document.querySelector(".gen5-signatures").textContent).toContain("Trusted: the key is in your list.")
+    expect(document.querySelector(".gen5-said").textContent).toBe("Intact. Every byte is as it was written: 1 byte in 1 chunk.")
+  })
+
+  test("is given up with its node, and can be asked for again where that comes back", async () => {
+    const signals = []
+    api.answer = (route, { signal }) => {
+      if (!route.startsWith("/gen5/verify")) return new Response(JSON.stringify(fileFacts()))
+      signals.push(signal)
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("", "AbortError"))))
+    }
+    const node = fakeNode("Gen5Load", loaderWidgets())
+    const removed = (node.onRemoved = vi.fn())
+    loadNode.nodeCreated(node)
+    await settle()
+    node.onRemoved() // without a check there is nothing to stop
+    button("Verify").click()
+    await settle()
+    node.onRemoved()
+    await settle()
+    expect(removed).toHaveBeenCalledTimes(2)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+    expect(document.querySelector(".gen5-said").textContent).toBe("")
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Sealed")
+    button("Verify").click()
+    await settle()
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
   })
 
   test("or what is damaged", async () => {
@@ -338,7 +517,7 @@ describe("verified", () => {
   })
 
   test.each([
-    [{ report: { checked_bytes: 1, chunk_count: 1, sealed: true } }, "Verified"],
+    [{ report: { checked_bytes: 1, chunk_count: 1, sealed: true } }, "Intact"],
     [{ error: "chunk 0: SHA-256 differs" }, "Check failed"],
   ])("what was found stands there with another batch_index too: %#", async (found, expected) => {
     answerVerify(found)

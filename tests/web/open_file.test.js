@@ -3,7 +3,8 @@ import { app } from "../../scripts/app.js"
 import { Gen5Error, readFile, upload } from "../../web/gen5_api.js"
 import { addLoader } from "../../web/graph.js"
 import { lastOpened, openFile } from "../../web/open_file.js"
-import { gen5File } from "./gen5_files.js"
+import { gen5Bytes, gen5File } from "./gen5_files.js"
+import { carrierOf, chunk, pngFile } from "./png_files.js"
 import { resetApp } from "./stubs/app.js"
 
 vi.mock("../../web/graph.js", () => ({ addLoader: vi.fn() }))
@@ -32,6 +33,23 @@ describe("files of other kinds", () => {
     expect(original.mock.calls).toEqual([[file, "file_drop", options, "later"]])
     expect(original.mock.contexts).toEqual([app])
     expect(readFile).not.toHaveBeenCalled()
+  })
+
+  test.each(["plain.png", "http://127.0.0.1/api/view?filename=plain.png"])("an ordinary PNG, %s, too", async (name) => {
+    const file = pngFile([chunk("tEXt", [1, 2]), chunk("IEND")], name)
+    const options = { deferWarnings: true }
+    expect(await app.handleFile(file, "file_drop", options, "later")).toBe("loaded")
+    expect(original.mock.calls).toEqual([[file, "file_drop", options, "later"]])
+    expect(readFile).not.toHaveBeenCalled()
+    expect(app.toasts).toEqual([])
+  })
+
+  test("a PNG that cannot be read is left to ComfyUI to tell of", async () => {
+    const file = pngFile([chunk("IEND")])
+    file.slice = () => ({ arrayBuffer: async () => Promise.reject(new DOMException("gone", "NotReadableError")) })
+    expect(await app.handleFile(file)).toBe("loaded")
+    expect(original.mock.calls).toEqual([[file]])
+    expect(app.toasts).toEqual([])
   })
 
   test("nothing at all goes on too", async () => {
@@ -71,6 +89,60 @@ describe("a .gen5 file", () => {
     expect(app.toasts).toEqual([
       { severity: "error", summary: "stored.gen5 could not be opened", detail: "META: the seal is wrong", life: undefined },
     ])
+  })
+})
+
+describe("a PNG that carries a record", () => {
+  test("opens as its workflow, under its name, by the record alone", async () => {
+    readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
+    const file = carrierOf(gen5Bytes({ tail: [7] }), "Cat v1.5.PNG")
+    expect(await app.handleFile(file, "file_drop", { a: 1 })).toBe("loaded")
+    const [call] = original.mock.calls
+    expect([call[0].name, call[0].type, ...call.slice(1)]).toEqual(["Cat v1.5.json", "application/json", "file_drop", { a: 1 }])
+    expect(await content(call)).toEqual({ nodes: [1] })
+    const [given, record] = readFile.mock.calls[0]
+    expect([given, record.size]).toEqual([file, 33])
+    expect(lastOpened()).toBe(file)
+    expect(app.toasts).toEqual([])
+  })
+
+  test("opens by its type where its name is an address", async () => {
+    readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
+    await app.handleFile(carrierOf(gen5Bytes(), "/api/view?filename=cat.png&type=output"))
+    expect(original.mock.calls[0][0].type).toBe("application/json")
+  })
+
+  test.each([
+    ["that the server refuses", () => carrierOf(gen5Bytes(), "cat.png"), "META: the seal is wrong"],
+    ["that is cut", () => pngFile([chunk("IHDR"), chunk("gfVE", [1], 99)], "cat.png"), "cat.png ends after 33 bytes"],
+  ])("%s is told of, and the picture opens as ComfyUI does", async (_, make, message) => {
+    readFile.mockRejectedValue(new Gen5Error("META: the seal is wrong", 422))
+    const before = lastOpened()
+    const file = make()
+    const options = { deferWarnings: true }
+    expect(await app.handleFile(file, "file_drop", options)).toBe("loaded")
+    expect(original.mock.calls).toEqual([[file, "file_drop", options]])
+    expect(lastOpened()).toBe(before)
+    const [{ severity, summary, detail }] = app.toasts
+    expect([severity, summary]).toEqual(["warn", "The GEN5 record in cat.png could not be read"])
+    expect(detail).toContain(message)
+    expect(detail).toContain("The picture is opened as an ordinary PNG.")
+  })
+
+  test("without a workflow becomes a Load Gen5, once that is wanted", async () => {
+    readFile.mockResolvedValue({ workflow: null, prompt: null })
+    app.extensionManager.dialog.confirm = async () => true
+    upload.mockResolvedValue("cat.png")
+    await app.handleFile(carrierOf(gen5Bytes(), "cat.png"), "file_button")
+    await vi.waitFor(() => expect(addLoader).toHaveBeenCalledWith("cat.png", { pos: [500, 300] }))
+    expect(original).not.toHaveBeenCalled()
+  })
+
+  test("what fails while its workflow is loaded is not told as damage of the record", async () => {
+    readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
+    original.mockRejectedValue(new Error("no such node"))
+    await expect(app.handleFile(carrierOf(gen5Bytes()))).rejects.toThrow("no such node")
+    expect(app.toasts).toEqual([])
   })
 })
 

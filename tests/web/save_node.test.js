@@ -3,6 +3,7 @@ import { startingNoise, stepNoise } from "../../web/noise_words.js"
 import { saveNode } from "../../web/save_node.js"
 import { fakeNode } from "./fake_node.js"
 import { app, resetApp } from "./stubs/app.js"
+import { KEY } from "./trust_facts.js"
 
 const SAVED = {
   filename: "ComfyUI_00001_.gen5",
@@ -54,6 +55,29 @@ describe("Save Gen5", () => {
   test("a reason beside stored noise is told as well, once", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, reason: "no recorded run was found for node 3" }] })
     expect(document.body.textContent.split("no recorded run was found for node 3")).toHaveLength(2)
+  })
+
+  test("tells by which key the file was signed, and that of no key otherwise", () => {
+    const node = saver()
+    node.onExecuted({ gen5: [{ ...SAVED, signed_by: KEY }] })
+    expect(document.body.textContent).toContain(`Signed by key ${KEY}`)
+    node.onExecuted({ gen5: [{ ...SAVED, signed_by: null }] })
+    expect(document.body.textContent).not.toContain("Signed")
+  })
+
+  test("tells what was left out, each thing once", () => {
+    saver().onExecuted({ gen5: [{ ...SAVED, scrubbed: ["machine_name", "path <b>/home/x</b> became y"] }] })
+    const part = document.querySelector("details")
+    expect(part.querySelector("summary").textContent).toBe("Left out for privacy: 2 things")
+    expect([...part.querySelectorAll("li")].map((line) => line.textContent)).toEqual([
+      "machine_name",
+      "path <b>/home/x</b> became y",
+    ])
+  })
+
+  test.each([[undefined], [[]]])("tells of nothing where nothing was left out: %j", (scrubbed) => {
+    saver().onExecuted({ gen5: [{ ...SAVED, scrubbed }] })
+    expect(document.querySelector("details")).toBeNull()
   })
 
   test("text is never markup", () => {

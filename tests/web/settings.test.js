@@ -5,6 +5,7 @@ import { settings } from "../../web/settings.js"
 import { VERSION } from "../../web/version.js"
 import { FakeNode } from "./fake_graph.js"
 import { app, resetApp } from "./stubs/app.js"
+import { trusted } from "./trust_facts.js"
 
 vi.mock("../../web/gen5_api.js", () => ({ verify: vi.fn(), listLibrary: vi.fn(), upload: vi.fn() }))
 
@@ -21,6 +22,7 @@ const CONTRACT = {
   "Gen5.Drift.Default": ["combo", "warn"],
   "Gen5.Library.Enabled": ["boolean", true],
   "Gen5.Privacy.MachineName": ["boolean", false],
+  "Gen5.Privacy.Scrub": ["boolean", false],
   "Gen5.Recording.Automatic": ["boolean", true],
 }
 
@@ -95,8 +97,59 @@ describe("commands", () => {
     app.canvas.selected_nodes = { 3: loader("a.gen5") }
     await command("Gen5.VerifySelected")()
     expect(verify.mock.calls[0][0]).toBe("a.gen5")
-    expect(app.toasts[0]).toMatchObject({ severity: "success", summary: "a.gen5 is whole" })
-    expect(app.toasts[0].detail).toBe("1.5 MB checked in 4 chunks.")
+    expect(app.toasts[0]).toMatchObject({ severity: "success", summary: "a.gen5 is intact" })
+    expect(app.toasts[0].detail).toBe("Intact. Every byte is as it was written: 1.5 MB in 4 chunks.")
+  })
+
+  test("tell what a check cannot vouch for, and leave time to read it", async () => {
+    verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, notes: ["9 bytes follow the end of the PNG"] })
+    app.canvas.selected_nodes = { 3: loader("a.png") }
+    await command("Gen5.VerifySelected")()
+    expect(app.toasts[0]).toMatchObject({ severity: "warn", summary: "a.png is intact" })
+    expect(app.toasts[0].detail).toContain("9 bytes follow the end of the PNG.")
+  })
+
+  test.each([undefined, ""])("ask for a file where none is chosen: %j", async (name) => {
+    app.canvas.selected_nodes = { 3: loader(name) }
+    await command("Gen5.VerifySelected")()
+    expect([verify.mock.calls, app.toasts[0].summary]).toEqual([[], "No file is chosen"])
+  })
+
+  test("tell by whom the file was signed", async () => {
+    verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, notes: [], trust: trusted("Alice") })
+    app.canvas.selected_nodes = { 3: loader("a.gen5") }
+    await command("Gen5.VerifySelected")()
+    expect(app.toasts[0].detail).toContain("Signed by Alice, key")
+    expect(app.toasts[0].detail).toContain("Trusted")
+  })
+
+  test("show how far a check is, run one a file at a time, and clear up", async () => {
+    let finish
+    verify.mockImplementation(() => new Promise((resolve) => (finish = resolve)))
+    app.canvas.selected_nodes = { 3: loader("a.gen5") }
+    const done = command("Gen5.VerifySelected")()
+    const [, step] = verify.mock.calls[0]
+    expect(box().textContent).toContain("Verifying a.gen5…")
+    step({ done: 1, total: 4 })
+    expect(box().querySelector("progress").value).toBe(0.25)
+    expect(box().querySelector("[role=status]").textContent).toBe("Verifying a.gen5: 25 %")
+    command("Gen5.VerifySelected")()
+    expect(verify).toHaveBeenCalledOnce()
+    finish({ checked_bytes: 1, chunk_count: 1, notes: [] })
+    await done
+    expect(box()).toBeNull()
+  })
+
+  test("stop a check when that is wanted, without a message", async () => {
+    verify.mockImplementation(
+      (_name, _step, { signal }) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")))),
+    )
+    app.canvas.selected_nodes = { 3: loader("a.gen5") }
+    const done = command("Gen5.VerifySelected")()
+    box().querySelector("button").click()
+    await done
+    expect([box(), app.toasts]).toEqual([null, []])
   })
 
   test("verify no file that a link overrules", async () => {
@@ -130,6 +183,10 @@ test("the about badge tells name and version", () => {
   expect(badge.label).toBe(`Gen5 ${VERSION}`)
   expect(badge.url).toMatch(/docs\/Gen5Save\.md$/)
 })
+
+function box() {
+  return document.querySelector(".gen5-progress")
+}
 
 function loader(name) {
   const node = new FakeNode("Gen5Load")

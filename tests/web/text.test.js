@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { ago, fileSize, samplerLine } from "../../web/text.js"
+import { ago, fileSize, samplerLine, verdict } from "../../web/text.js"
 
 describe("fileSize", () => {
   test.each([
@@ -54,5 +54,20 @@ describe("ago", () => {
     [-30, "just now"],
   ])("tells %d seconds before now as %s", (passed, told) => {
     expect(ago(NOW - passed, NOW)).toBe(told)
+  })
+})
+
+describe("verdict", () => {
+  test("every byte is as it was written, where all was checked", () => {
+    const report = { checked_bytes: 3_141_592, chunk_count: 3, notes: [] }
+    expect(verdict(report)).toBe("Intact. Every byte is as it was written: 3.1 MB in 3 chunks.")
+  })
+
+  test("that is not said beside what could not be vouched for", () => {
+    const notes = ["9 bytes follow the end of the PNG and are not checked", "another note"]
+    expect(verdict({ checked_bytes: 1, chunk_count: 1, notes })).toBe(
+      "Intact, as far as could be checked: 1 byte in 1 chunk. " +
+        "9 bytes follow the end of the PNG and are not checked. another note.",
+    )
   })
 })

@@ -1,6 +1,7 @@
 import { element } from "../dom.js"
 import { imageUrl, noiseUrl } from "../gen5_api.js"
 import { ago } from "../text.js"
+import { TRUST_BADGES } from "../trust.js"
 import { folderOf, joinFacts, plural, shortName } from "./words.js"
 
 export const CARD_HEIGHT = 104
@@ -63,12 +64,17 @@ function madeWith(item) {
 
 function badgeLine(item) {
   const badges = [
-    item.error && badge("pi-times-circle", "damaged", "gen5-badge-error"),
+    item.error && item.trust !== "invalid" && badge("pi-times-circle", "damaged", "gen5-badge-error"),
+    trustBadge(TRUST_BADGES[item.trust]),
     item.drift_count > 0 && badge("pi-exclamation-triangle", plural(item.drift_count, "drift"), "gen5-badge-warn"),
     folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
-    ...(item.tags ?? []).map((tag) => badge("pi-tag", tag)),
+    ...(item.tags ?? []).map((tag) => badge("pi-tag", `tag ${tag}`)), // else a file could call itself trusted
   ]
   return element("div", { className: "gen5-library-badges" }, ...badges.filter(Boolean))
+}
+
+function trustBadge(known) {
+  return known && badge(known.icon, known.text.toLowerCase(), known.className || undefined)
 }
 
 function badge(icon, text, className = "gen5-library-tag") {
@@ -87,6 +93,7 @@ function createThumbnail(item) {
   })
   const frame = element("div", { className: "gen5-library-thumbnail" }, icon)
   if (item.images > 1) frame.append(element("span", { className: "gen5-library-count", text: `${item.images}` }))
+  if (item.carrier) frame.append(element("span", { className: "gen5-library-kind", text: "PNG" }))
   let picture = null
   return {
     element: frame,

@@ -1,5 +1,6 @@
 import { element } from "../dom.js"
 import { facts as readFacts } from "../gen5_api.js"
+import { invalidBadge, trustList } from "../trust.js"
 import { openWorkflow, placeLoader, startSelected } from "./actions.js"
 import { compareSection } from "./compare.js"
 import { iconButton, notice, textButton } from "./parts.js"
@@ -18,7 +19,8 @@ const START_TITLE = "Let the sampler that is selected in the graph start from th
  */
 export function createDetails(name, { onBack }) {
   const back = iconButton("pi-arrow-left", "Back to the library", onBack)
-  const verifier = createVerifier(name)
+  const signatures = element("div", { className: "gen5-signatures" })
+  const verifier = createVerifier(name, { onReport: ({ trust }) => trust && showTrust(signatures, trust) })
   const body = element("div", { className: "gen5-library-details-body", attributes: { "aria-busy": "true" } })
   const title = element("h2", { className: "gen5-library-cut", text: shortName(name), title: name })
   const header = element("header", { className: "gen5-library-line gen5-library-details-header" }, back, title)
@@ -29,7 +31,7 @@ export function createDetails(name, { onBack }) {
     body,
   )
   part.addEventListener("keydown", (event) => leaveOnEscape(event, onBack))
-  const state = { name, body, verifier, isDisposed: false }
+  const state = { name, body, verifier, signatures, isDisposed: false }
   fill(state)
   return { element: part, focus: () => back.focus(), dispose: () => dispose(state) }
 }
@@ -47,11 +49,13 @@ function dispose(state) {
 }
 
 async function fill(state) {
-  const { name, body, verifier } = state
+  const { name, body, verifier, signatures } = state
   body.replaceChildren(element("p", { className: "gen5-library-muted", text: "Reading…", attributes: { role: "status" } }))
   try {
     const facts = await readFacts(name)
-    if (!state.isDisposed) body.replaceChildren(actions(facts, name, verifier), verifier.element, ...content(facts, name))
+    if (state.isDisposed) return
+    showTrust(signatures, facts.trust)
+    body.replaceChildren(actions(facts, name, verifier), verifier.element, signatures, ...content(facts, name))
   } catch (error) {
     if (!state.isDisposed) body.replaceChildren(problem(state, error), verifier.button, verifier.element)
   } finally {
@@ -59,8 +63,15 @@ async function fill(state) {
   }
 }
 
+function showTrust(place, trust) {
+  place.replaceChildren(...[trustList(trust)].filter(Boolean))
+}
+
 function problem(state, error) {
-  return notice("pi-times-circle", "This file could not be read", error.message, "Try again", () => fill(state))
+  const part = notice("pi-times-circle", "This file could not be read", error.message, "Try again", () => fill(state))
+  const badge = invalidBadge(error.message)
+  if (badge) part.querySelector("strong").after(badge)
+  return part
 }
 
 function actions(facts, name, verifier) {

@@ -24,7 +24,7 @@ export class PagedList {
    *   `showPicture` and `dropPicture`; undefined: the item is not there yet
    * @param {(item: object) => void} options.onOpen Enter or a click
    * @param {(item: object|undefined, top: number) => void} [options.onActive] the row that keys or pointer have reached
-   * @param {() => void} [options.onChange] an answer has come
+   * @param {() => void} [options.onChange] an answer has come, or rows have moved
    * @param {(error: Error) => void} [options.onError]
    */
   constructor(options) {
@@ -66,7 +66,18 @@ export class PagedList {
     this._isFinding = false
     if (place >= 0) this._shift(place - anchor.index)
     this.update()
+    this._options.onChange?.()
     this._ask()
+  }
+
+  /**
+   * Find a row that is in the page.
+   * @param {string} name
+   * @returns {{item: object, top: number}|null} top in pixels of the list
+   */
+  placeOf(name) {
+    const row = [...this._rows.values()].find(({ item }) => item?.name === name)
+    return row ? { item: row.item, top: row.index * this._options.rowHeight } : null
   }
 
   /** Put the rows in the page that are to be seen now. */

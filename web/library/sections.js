@@ -51,7 +51,8 @@ function file(facts, name) {
     ["Made", facts.date && new Date(facts.date).toLocaleString()],
     ["Noise", noiseWords(facts)],
     ["Made by", facts.comfyui_version],
-    ["Format", joinFacts([`GEN5 ${facts.version}`, facts.sealed ? "sealed" : "not sealed"])],
+    ["Format", joinFacts([`GEN5 ${facts.version}`, facts.sealed ? "sealed" : "not sealed", facts.carrier && "carried in a PNG"])],
+    ["Signature", facts.trust?.word === "unsigned" ? "none" : null],
     ["Root", facts.root],
   ])
   return section("File", {}, list)

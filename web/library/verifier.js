@@ -1,20 +1,20 @@
 import { element } from "../dom.js"
 import { verify } from "../gen5_api.js"
-import { fileSize } from "../text.js"
+import { fileSize, verdict } from "../text.js"
 import { icon, textButton } from "./parts.js"
-import { plural } from "./words.js"
 
 /**
  * A button that lets the server read every byte of a file against its digests, and what came of it.
  * @param {string} name annotated
+ * @param {{onReport?: (report: object) => void}} [options] onReport: called with what a check of an intact file found
  * @returns {{button: HTMLElement, element: HTMLElement, stop: () => void}}
  */
-export function createVerifier(name) {
+export function createVerifier(name, { onReport = () => {} } = {}) {
   const bar = element("progress", { attributes: { "aria-label": "Verifying", max: "1" } })
   const text = element("span", { attributes: { role: "status" } })
   const box = element("div", { className: "gen5-library-verdict" }, bar, text)
   const control = { abort: null }
-  const button = textButton("pi-verified", "Verify", () => run(name, { bar, text, box, button, control }))
+  const button = textButton("pi-verified", "Verify", () => run(name, { bar, text, box, button, control, onReport }))
   box.hidden = true
   return { button, element: box, stop: () => control.abort?.abort() }
 }
@@ -30,7 +30,9 @@ async function run(name, parts) {
   bar.removeAttribute("value")
   text.textContent = "Verifying…"
   try {
-    tell(parts, "pi-check-circle", goodNews(await verify(name, (step) => progress(parts, step), { signal })))
+    const report = await verify(name, (step) => progress(parts, step), { signal })
+    tell(parts, "pi-check-circle", verdict(report))
+    parts.onReport(report)
   } catch (error) {
     if (!signal.aborted) tell(parts, "pi-times-circle", error.message, "gen5-library-wrong")
   } finally {
@@ -49,9 +51,4 @@ function tell({ bar, text, box }, iconName, words, className = "") {
   bar.hidden = true
   box.className = `gen5-library-verdict ${className}`
   text.replaceChildren(icon(iconName), element("span", { text: words }))
-}
-
-function goodNews({ checked_bytes: checked, chunk_count: chunks, sealed, notes }) {
-  const seal = sealed ? "" : " The file is not sealed."
-  return [`Every byte is as it was written: ${fileSize(checked)} in ${plural(chunks, "chunk")}.${seal}`, ...(notes ?? [])].join(" ")
 }

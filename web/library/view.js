@@ -122,6 +122,19 @@ export class LibraryView {
     if (!this._bar.contains(document.activeElement)) this._bar.hidden = true
   }
 
+  /** The rows have changed: without the focus the bar goes, with it it stays with its file. */
+  _moveBar() {
+    if (this._bar.hidden || this._list.total === null) return
+    if (!this._bar.contains(document.activeElement)) {
+      this._bar.hidden = true
+      return
+    }
+    const found = this._list.placeOf(this._offered.name)
+    if (found && !found.item.error) this._offer(found.item, found.top)
+    else this._list.focus()
+    this._withdraw()
+  }
+
   _toList(event) {
     event.stopPropagation()
     this._list.focus()
@@ -208,7 +221,7 @@ export class LibraryView {
   _drawState() {
     this._drawStatus()
     const isEmpty = this._list.total === 0
-    if (!this._bar.contains(document.activeElement) && this._list.total !== null) this._bar.hidden = true
+    this._moveBar()
     if (isEmpty) this._notice.replaceChildren(this._emptyNotice())
     this._list.element.hidden = isEmpty
   }
@@ -222,7 +235,7 @@ export class LibraryView {
     if (this._scan.running) return notice("pi-spinner pi-spin", "Reading the folders", "Files show up as they are read.")
     return notice(
       "pi-images",
-      "No .gen5 files yet",
+      "No GEN5 files yet",
       "Connect a Save Gen5 node where Save Image is, and queue: its files are listed here.",
     )
   }

@@ -21,15 +21,15 @@ export function shortName(name) {
  * @param {string} name
  */
 export function stem(name) {
-  return shortName(name).replace(/\.gen5$/i, "")
+  return shortName(name).replace(/\.(gen5|png)$/i, "")
 }
 
 /**
  * What there is of some facts, in one line.
- * @param {(string|number|null|undefined)[]} facts
+ * @param {(string|number|null|undefined|false)[]} facts
  */
 export function joinFacts(facts) {
-  return facts.filter((fact) => fact !== null && fact !== undefined && fact !== "").join(" · ")
+  return facts.filter((fact) => fact !== null && fact !== undefined && fact !== false && fact !== "").join(" · ")
 }
 
 /**

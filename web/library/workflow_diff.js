@@ -30,7 +30,11 @@ export function diffPrompts(stored, present) {
  * @returns {GraphDiff}
  */
 export function diffWorkflows(stored, present, widgetNames = () => undefined) {
-  return diffNodes(workflowNodes(stored, widgetNames), workflowNodes(present, widgetNames))
+  const [here, there] = [subgraphsOf(stored), subgraphsOf(present)]
+  return diffNodes(
+    workflowNodes(stored, subgraphNames(here, there), widgetNames),
+    workflowNodes(present, subgraphNames(there, here), widgetNames),
+  )
 }
 
 /**
@@ -115,29 +119,49 @@ function promptTitle(prompt, id) {
   return String(node?._meta?.title || node?.class_type || id)
 }
 
-function workflowNodes(workflow, widgetNames) {
+function subgraphsOf(workflow) {
+  return asList(workflow?.definitions?.subgraphs)
+}
+
+/**
+ * Give each subgraph of a workflow a key, the same as its like has in the other one: that is the one of its id, else the
+ * one of its name, the first of several with the first. Names may repeat: the title tells them apart.
+ */
+function subgraphNames(own, others) {
+  const shared = new Set(others.map((part) => part.id))
+  const counts = new Map()
+  const count = (what) => counts.set(what, (counts.get(what) ?? 0) + 1).get(what)
+  return own.map((part) => {
+    const name = String(part.name ?? part.id)
+    const like = shared.has(part.id) ? `id ${part.id}` : `name ${name}`
+    const number = count(`title ${name}`)
+    return { part, title: number > 1 ? `${name} (${number})` : name, key: `${like} ${count(like)}` }
+  })
+}
+
+function workflowNodes(workflow, subgraphs, widgetNames) {
   const nodes = new Map()
-  const definitions = asList(workflow?.definitions?.subgraphs)
-  const called = new Map(definitions.map((part) => [part?.id, part?.name]))
-  for (const [prefix, graph] of [["", workflow], ...definitions.map((part) => [`${part?.name ?? part?.id}:`, part])]) {
-    const links = linksOf(graph)
-    const titles = new Map(asList(graph?.nodes).map((node) => [String(node.id), titleOf(node, called)]))
-    for (const node of asList(graph?.nodes)) {
-      const id = `${prefix}${node.id}`
-      const type = called.get(node.type) ?? String(node.type)
+  const called = new Map(subgraphs.map(({ part, title, key }) => [part.id, { title, key }]))
+  for (const { part, title, key } of [{ part: workflow, title: null, key: "" }, ...subgraphs]) {
+    const links = linksOf(part)
+    const titles = new Map(asList(part?.nodes).map((node) => [String(node.id), titleOf(node, called)]))
+    for (const node of asList(part?.nodes)) {
+      const id = title === null ? String(node.id) : `${title}:${node.id}`
+      const type = called.get(node.type)?.title ?? String(node.type)
+      const kind = called.get(node.type)?.key ?? node.type
       const inputs = new Map([
         ...widgetInputs(node, widgetNames),
         ...linkInputs(node, links, titles),
         ["node mode", { kind: "value", value: MODES[node.mode ?? 0] ?? node.mode }],
       ])
-      nodes.set(`${id} ${node.type}`, { id, type, title: titleOf(node, called), inputs })
+      nodes.set(`${key} ${node.id} ${kind}`, { id, type, title: titleOf(node, called), inputs })
     }
   }
   return nodes
 }
 
 function titleOf(node, called) {
-  return String(node.title || called.get(node.type) || node.type)
+  return String(node.title || called.get(node.type)?.title || node.type)
 }
 
 function asList(value) {

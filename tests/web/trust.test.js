@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs"
+import { describe, expect, test } from "vitest"
+import { invalidBadge, signedBy, trustList, trustWords } from "../../web/trust.js"
+import { INVALID, KEY, OTHER_KEY, signed, signature, trusted, unchecked } from "./trust_facts.js"
+
+function list(trust) {
+  const shown = trustList(trust)
+  return { badge: shown.querySelector(".gen5-badge"), lines: [...shown.querySelectorAll("li")].map((line) => line.textContent) }
+}
+
+describe("the three words", () => {
+  test("an unsigned file has none", () => {
+    expect(trustList({ word: "unsigned", signatures: [] })).toBeNull()
+    expect(trustList(undefined)).toBeNull()
+    expect(trustWords(undefined)).toEqual([])
+  })
+
+  test("signed: by which key, and that nobody vouches for it", () => {
+    const { badge, lines } = list(signed())
+    expect(badge.textContent).toBe("Signed")
+    expect(lines).toEqual([`Signed by key ${KEY}. The key is not in your list.`])
+  })
+
+  test("trusted: by what the list calls the key, and its id", () => {
+    const { badge, lines } = list(trusted("Alice, studio"))
+    expect([badge.textContent, badge.className]).toEqual(["Trusted", "gen5-badge gen5-badge-ok"])
+    expect(lines).toEqual([`Signed by Alice, studio, key ${KEY}. Trusted: the key is in your list.`])
+  })
+
+  test("trusted under a key that the list gives no name", () => {
+    expect(list(trusted("")).lines).toEqual([`Signed by key ${KEY}. Trusted: the key is in your list.`])
+  })
+
+  test("beside a trusted key another one is not", () => {
+    const trust = { word: "trusted", signatures: [...trusted("Alice").signatures, signature({ key_id: OTHER_KEY })] }
+    expect(list(trust).lines[1]).toBe(`Signed by key ${OTHER_KEY}. The key is not in your list.`)
+  })
+
+  test("invalid: in words and the error colour, and no other signature is called trusted", () => {
+    const trust = { word: "invalid", signatures: [INVALID, ...trusted("Alice").signatures] }
+    const { badge, lines } = list(trust)
+    expect([badge.textContent, badge.className]).toEqual(["Invalid signature", "gen5-badge gen5-badge-error"])
+    expect(lines).toEqual([`Invalid signature by key ${OTHER_KEY}: it was changed.`, `Signed by Alice, key ${KEY}.`])
+    expect(trustWords(trust).join(" ")).not.toMatch(/trusted/i)
+  })
+
+  test("unchecked: why", () => {
+    const { badge, lines } = list(unchecked())
+    expect(badge.textContent).toBe("Signature unchecked")
+    expect(lines).toEqual([
+      `Signature by key ${KEY}, unchecked: the package cryptography is not installed: pip install cryptography.`,
+    ])
+  })
+
+  test("a list of keys that cannot be used is told of", () => {
+    const trust = { word: "signed", signatures: [signature({ reason: "your list of trusted keys cannot be used" })] }
+    expect(trustWords(trust)).toEqual([
+      `Signed by key ${KEY}. Whether it is trusted is not known: your list of trusted keys cannot be used.`,
+    ])
+  })
+
+  test("none of them says intact", () => {
+    for (const trust of [signed(), trusted("Alice"), unchecked()]) {
+      expect(trustList(trust).outerHTML + trustWords(trust)).not.toMatch(/intact/i)
+    }
+  })
+})
+
+test("what keys are called is text, never markup", () => {
+  const shown = trustList(trusted("<img src=x onerror=alert(1)>"))
+  expect(shown.querySelector("img")).toBeNull()
+  expect(shown.textContent).toContain("<img")
+})
+
+test("a saved file's key has no name", () => expect(signedBy({ key_id: KEY })).toBe(`Signed by key ${KEY}`))
+
+describe("the badge of a message", () => {
+  test("is there for gen5core's own words", () => {
+    const [, form] = /f"(the signature by [^"]*does not fit[^"]*)"/.exec(readFileSync("gen5core/signatures.py", "utf8"))
+    const message = `a.gen5: SIGN at offset 9: ${form.replace("{signature.key_id}", KEY)}`
+    expect(invalidBadge(message).textContent).toBe("Invalid signature")
+  })
+
+  test("is not there for others", () => expect(invalidBadge("META: the seal is wrong")).toBeNull())
+})

@@ -1,0 +1,25 @@
+/** A box at the foot of the page that tells how far something is which was begun by a key or the palette. */
+import { element } from "./dom.js"
+
+/**
+ * Show a box.
+ *
+ * @param {string} label what goes on, e.g. `Verifying a.gen5`
+ * @param {() => void} onStop called by its button
+ * @returns {{step: (progress: {done: number, total: number}) => void, close: () => void}}
+ */
+export function progressBox(label, onStop) {
+  const bar = element("progress", { attributes: { "aria-label": label, max: "1" } })
+  const text = element("p", { text: `${label}…`, attributes: { role: "status" } })
+  const stop = element("button", { className: "gen5-button", type: "button", text: "Stop", onclick: onStop })
+  const box = element("div", { className: "gen5-panel gen5-progress" }, text, element("div", {}, bar, stop))
+  document.body.append(box)
+  return {
+    step({ done, total }) {
+      if (!total) return
+      bar.value = done / total
+      text.textContent = `${label}: ${Math.floor((100 * done) / total)} %`
+    },
+    close: () => box.remove(),
+  }
+}
