@@ -43,8 +43,12 @@ _META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources
 _IMPORTED_KEPT: Final = frozenset(("from",))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _SHOWN_CHARACTERS: Final = 120
-_BASE64: Final = re.compile(r"((?<![A-Za-z0-9+/])[A-Za-z0-9+/]{512,}={0,2})")
-"""A picture in a widget, say: what stands between its slashes is no folder. No path is so plain and long."""
+_BASE64: Final = re.compile(
+    r"(?<![\w+/])(?=[A-Za-z0-9/]*\+)(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])(?=[A-Za-z+/]*[0-9])"
+    r"[A-Za-z0-9+/]{512,}={0,2}(?![\w+/])"
+)
+"""A picture in a widget, say, whose slashes part no folders: long, plain, and of every kind of character."""
+_MARK: Final = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +189,7 @@ class Cleaner:
         return value
 
     def text(self, text: str, where: str) -> str:
-        parts = _BASE64.split(text)
-        cleaned = "".join(part if _BASE64.fullmatch(part) else without_folders(part) for part in parts)
+        cleaned = _without_folders(text)
         if cleaned != text:
             self._dropped.append(f"{where}: {_short(text)} is now {_short(cleaned)}")
         return cleaned
@@ -297,6 +300,15 @@ def _image_payload(image: StoredImage, index: int, dropped: list[str]) -> Payloa
 def _clean_comfyui(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
     """Return ``comfyui`` with its workflow, which ``scrub`` drops and a person who saves wants to have."""
     return cleaner.only(found, _COMFYUI_KEPT | {"workflow"}, "comfyui")
+
+
+def _without_folders(text: str) -> str:
+    """Return text without the folders of its paths, and with every picture in base64 as it was."""
+    pictures = _BASE64.findall(text)
+    cleaned = without_folders(_BASE64.sub(_MARK, text))
+    if cleaned.count(_MARK) != len(pictures):  # one of them was taken for a part of a path
+        return without_folders(text)
+    return re.sub(_MARK, lambda _: pictures.pop(0), cleaned)
 
 
 def _cleans(where: str) -> Callable[[Any, Cleaner], Any]:

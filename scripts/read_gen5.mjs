@@ -1,5 +1,5 @@
 /**
- * A second reader of GEN5 files, written from FORMAT.md alone, to learn from.
+ * A second reader of GEN5 files, written from FORMAT.md, to learn from.
  *
  *     node scripts/read_gen5.mjs FILE...
  *

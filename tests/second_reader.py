@@ -1,4 +1,4 @@
-"""``scripts/read_gen5.mjs``, a reader in JavaScript that was written from FORMAT.md alone, beside this package."""
+"""``scripts/read_gen5.mjs``, a reader in JavaScript that was written from FORMAT.md, beside this package."""
 
 from __future__ import annotations
 

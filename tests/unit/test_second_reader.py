@@ -1,4 +1,4 @@
-"""A reader in JavaScript, written from FORMAT.md alone, finds in every file what this package finds."""
+"""A reader in JavaScript, written from FORMAT.md, finds in every file what this package finds."""
 
 from __future__ import annotations
 
