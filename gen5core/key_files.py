@@ -114,15 +114,20 @@ def read_lines(path: str | os.PathLike[str], check: Check = lambda path, status:
 
 def read_guarded(path: str | os.PathLike[str], check: Check) -> bytes:
     """Return what is in a small regular file whose status, that of the very file read, check accepts."""
-    with os.fdopen(os.open(path, _READ), "rb") as file, naming_key(path):
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidKeyError("is not a regular file")
-        check(os.fspath(path), status)
-        data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise InvalidKeyError(f"takes more than {MAX_FILE_BYTES} bytes: it is no key file")
-        return data
+    descriptor = os.open(path, _READ)
+    try:
+        with naming_key(path):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidKeyError("is not a regular file")
+            check(os.fspath(path), status)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+            if len(data) > MAX_FILE_BYTES:
+                raise InvalidKeyError(f"takes more than {MAX_FILE_BYTES} bytes: it is no key file")
+            return data
+    finally:
+        os.close(descriptor)
 
 
 def check_unwritable(path: str, status: os.stat_result) -> None:

@@ -215,8 +215,9 @@ def _read_signatures(path: str) -> tuple[Signature, ...] | None:
     """Return the signatures of a file one of which does not fit; None where it changed since that was found."""
     try:
         with gen5core.open(path, verify=False) as file:
-            return file.signatures
-    except (Gen5Error, OSError):
+            is_same = any(one.state == "invalid" for one in file.signatures)
+            return file.signatures if is_same else None
+    except (Gen5Error, OSError, MemoryError):
         return None
 
 

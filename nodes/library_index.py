@@ -131,9 +131,8 @@ class Index:
             database.executemany("INSERT OR IGNORE INTO made_in VALUES (?, ?)", shared)
             database.executemany("INSERT OR REPLACE INTO files VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", files)
             database.executemany("INSERT OR REPLACE INTO ordinary VALUES (?, ?, ?, ?)", ordinary)
-            _delete(
-                database, "ordinary", [values[:2] for values in files]
-            )  # what was a PNG of the other kind
+            # what was a PNG of the other kind
+            _delete(database, "ordinary", [values[:2] for values in files])
             _delete(database, "files", [values[:2] for values in ordinary])
 
         self._run(write)

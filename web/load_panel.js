@@ -156,7 +156,7 @@ function verifyButton(panel, shown) {
     type: "button",
     text: "Verify",
     title: "Read every byte and check it",
-    onclick: () => button.getAttribute("aria-busy") !== "true" && run(),
+    onclick: () => !shown.isChecking && run(),
   })
   return button
 

@@ -71,10 +71,11 @@ async function startsWith(file, bytes) {
  * Tell whether a walk from chunk to chunk may come to a record. Encoders write pixels in hundreds of chunks of one
  * length, also those of an animation's frames, and each slice takes most of a millisecond: such runs are leapt over,
  * so that ordinary pictures open at once.
- * No other chunk may stand among those of pixels (PNG, 5.6).
+ * No other chunk may stand among those of pixels (PNG, 5.6). A leap into a record that holds a PNG of its own may end at
+ * what is no chunk: then the walk decides.
  */
 async function mayCarry(file) {
-  for await (const { type } of chunksOf(file, endOfRun)) if (type === CARRIER) return true
+  for await (const { type, fault } of chunksOf(file, endOfRun)) if (type === CARRIER || fault) return true
   return false
 }
 

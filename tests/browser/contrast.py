@@ -39,6 +39,6 @@ _CONTRAST = """selector => {
 def check_contrast(page: Page, selector: str = ".gen5-library", least_texts: int = 4) -> None:
     """Check each text, of which there are so many, within the element that selector names; it has a background."""
     found = page.evaluate(_CONTRAST, selector)
-    assert len(found) >= least_texts
+    assert len(found) >= least_texts, found
     poor = [one for one in found if one["ratio"] < READABLE]
     assert not poor

@@ -171,13 +171,13 @@ def test_results_come_back_with_the_tab(page, server, renderer, shot):
     run_page(page)
     before = told_by(page)
     assert "Bit-exact" in before["Gen5Compare"]
-    assert "Verified" in before["Gen5Load"]
+    assert "Intact" in before["Gen5Load"]
     page.evaluate("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
     page.wait_for_function("() => !app.graph.nodes.some(node => node.type === 'Gen5Compare')")
     page.locator(".workflow-tab", has_text="test").click()
     wait_for_node(page, "Gen5Compare")
     show_node(page, nodes(page, "Gen5Load")[0]["id"])
-    expect(stored_file(page).get_by_text("Verified", exact=True)).to_be_visible()
+    expect(stored_file(page).get_by_text("Intact", exact=True)).to_be_visible()
     assert before == told_by(page)
     expect(page.locator("[data-node-id] [aria-invalid=true]")).to_have_count(0)
     shot("tab-back")

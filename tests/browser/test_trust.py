@@ -133,6 +133,8 @@ def test_the_library_tells_each_word(open_page, files, theme, screenshot):
     library = open_library(page)
     box = library.get_by_role("searchbox")
     box.fill("trust/")
+    status = library.get_by_role("status").first
+    expect(status).to_contain_text(f"{len(WORDS)} of")  # the search has been answered
     expect(library.locator(NAME)).to_have_count(len(WORDS))
     words = {
         "trusted.gen5": "trusted",

@@ -242,6 +242,7 @@ class TestSignatures:
         assert signed == told_by_load(server, saved.annotated)["trust"]
         assert signed == get(server, "file", name=saved.annotated).json()["trust"]
         add_trusted_key(PublicKey(key.raw, "Anna at home"))
+        assert trusted == told_by_load(server, saved.annotated)["trust"]
         (copy := saved.path.with_stem("copy")).write_bytes(saved.path.read_bytes())
         assert trusted == told_by_load(server, annotated(server, copy))["trust"]
         data = copy.read_bytes()

@@ -213,6 +213,26 @@ class TestWords:
         assert ("invalid", format == "png") == (item["trust"], item["carrier"])
         assert f"the signature by {key.key_id} does not fit" in item["error"]
 
+    def test_replaced_while_it_is_read(
+        self, key: PublicKey, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where a sound file takes the place of a broken one that is told of, nothing is claimed of either."""
+        path, _ = save()
+        add_trusted_key(key)
+        whole, real = path.read_bytes(), gen5core.open
+
+        def replacing(name: str, **options: Any) -> gen5core.Gen5File:
+            try:
+                return real(name, **options)
+            except SignatureError:
+                path.write_bytes(whole)
+                raise
+
+        with_flipped_bit(path)
+        monkeypatch.setattr(gen5core, "open", replacing)
+        [item] = scanned(folder).page()["items"]
+        assert (None, True) == (item["trust"], "does not fit" in item["error"])
+
     @pytest.mark.parametrize("content", ["no key\n", b"\xff"])
     def test_a_list_that_cannot_be_used(
         self, key: PublicKey, folder: Path, trusted_list: Path, content: Any, caplog: pytest.LogCaptureFixture

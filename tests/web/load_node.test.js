@@ -505,6 +505,18 @@ describe("verified", () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
   })
 
+  test("once at a time, also where another batch_index has drawn the button anew", async () => {
+    api.answer = (route) =>
+      route.startsWith("/gen5/verify") ? new Promise(() => {}) : new Response(JSON.stringify(fileFacts()))
+    const node = loader()
+    await settle()
+    button("Verify").click()
+    await choose(node, "batch_index", 1)
+    button("Verify").click()
+    await settle()
+    expect(api.requests.filter(({ route }) => route.startsWith("/gen5/verify"))).toHaveLength(1)
+  })
+
   test("or what is damaged", async () => {
     answerVerify({ error: "chunk 0: SHA-256 differs" })
     loader()

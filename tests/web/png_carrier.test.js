@@ -76,6 +76,15 @@ describe("carriedRecord", () => {
     expect(slice.mock.calls.filter(([start]) => start === 89).length).toBeGreaterThan(1) // there the leap met RECORD
   })
 
+  test("is found where a leap over chunks of pixels ends among those of a PNG within it", async () => {
+    const pixels = chunk("IDAT", [1, 2])
+    const data = [0, 0, 0, 0, 0, 0, ...pixels, ...new Array(20).fill(0)]
+    const file = pngFile([HEADER, pixels, pixels, chunk("gfVE", data), END])
+    const slice = vi.spyOn(file, "slice")
+    expect(await bytesOf(await carriedRecord(file))).toEqual(data)
+    expect(slice.mock.calls.map(([start]) => start)).toContain(89) // the end of that leap
+  })
+
   test("reads 8 bytes of what is no PNG", async () => {
     const file = new File([new Uint8Array(100)], "x.png")
     const slice = vi.spyOn(file, "slice")
@@ -118,7 +127,7 @@ describe("carriedRecord", () => {
     const file = endless()
     const slice = vi.spyOn(file, "slice")
     expect(await carriedRecord(file)).toBeNull()
-    expect(slice.mock.calls.length).toBe(2 * CHUNKS_MAX)
+    expect(slice.mock.calls.length).toBe(3 * CHUNKS_MAX)
   })
 })
 
