@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from . import host
 from .prefix import expand_prefix
 
 _MAX_COLLISIONS = 10_000
+_MAX_IMAGE = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,10 @@ def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) 
         if the prefix gives no name that the file system takes.
     """
     try:
-        return Place(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
+        place = Place(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
+        with suppress(FileNotFoundError):
+            (place.folder / f"{place.stem(place.counter, _MAX_IMAGE)}.gen5").stat()  # names the one too long
+        return place
     except (OSError, ValueError) as error:
         raise EncodeError(
             f"filename_prefix {prefix!r:.80} gives no file name ({error}); choose a shorter or plainer one"

@@ -462,6 +462,12 @@ class TestPngs:
             "x_00001_2.png",
         ] == files_in(folder)
 
+    def test_a_prefix_that_is_too_long(self, folder: Path) -> None:
+        """What the file system takes no name of is said of the prefix, before anything is written."""
+        with pytest.raises(EncodeError, match=r"gives no file name .*choose a shorter or plainer one"):
+            save(filename_prefix="x" * 300, images=images())
+        assert [] == files_in(folder)
+
     def test_batch_num_token(self, folder: Path) -> None:
         """%batch_num% is the image's number in the PNGs, 0 in the file's own name."""
         save(filename_prefix="a%batch_num%b", images=images(2))
