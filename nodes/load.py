@@ -15,6 +15,7 @@ from ..gen5core import windows
 from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
 from .content import content_tag, image_of_batch, last_noise_mask, open_stored, read_passes
+from .environment import stored_drifts
 from .latents import joined, parts_of, take, take_mask
 from .listing import list_files
 from .trust import describe_trust
@@ -172,18 +173,16 @@ def resolve_file(annotated: str) -> Path:
 
 
 def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
-    """Warn of, ignore, or refuse what differs from the stored environment; return it in words.
+    """Warn of, ignore, or refuse what differs from where the file was made, models included; return it in words.
 
     Raises
     ------
     EncodeError
         for ``error``, with every difference.
     """
-    stored = opened.environment
-    if on_drift == "ignore" or stored is None:
+    if on_drift == "ignore":
         return []
-    current = gen5core.Environment.capture(host=host.description(), attention=host.attention_backend())
-    drifts = [str(drift) for drift in stored.diff(current)]
+    drifts = [str(drift) for drift in stored_drifts(opened, quick=True)]
     if drifts and on_drift == "error":
         raise EncodeError(
             f"{Path(opened.path).name} was made in another environment; "

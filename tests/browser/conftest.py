@@ -110,10 +110,10 @@ def install() -> Install:
 
 @pytest.fixture(scope="session")
 def server(
-    install: Install, frontend: Frontend, tmp_path_factory: pytest.TempPathFactory
+    install: Install, frontend: Frontend, renderer: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A ComfyUI that serves one frontend to all tests of it; leave it as it was."""
-    folder = tmp_path_factory.mktemp(f"comfyui-{frontend.version}")
+    """A ComfyUI for all tests of one frontend and renderer: each of them saves and uploads under its own names."""
+    folder = tmp_path_factory.mktemp(f"comfyui-{frontend.version}-{renderer}")
     with Server(install, folder, "--front-end-root", str(frontend.static)) as running:
         yield running
 

@@ -172,28 +172,29 @@ def test_a_record_without_a_workflow_becomes_a_loader(page, server, tmp_path):
     assert path.read_bytes() == (server.input / file).read_bytes()
 
 
-def test_saved_opened_and_sampled_again(page, server, workflow):
+def test_saved_opened_and_sampled_again(page, server, workflow, tmp_path):
     """Save Gen5 writes a PNG alone; opened and started from, under another seed, it gives the stored picture."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
-    path = make_gen5(server, graph, prefix="gen5/again", format="png")
-    assert [".png"] == [one.suffix for one in path.parent.glob("again_*")]
+    folder = server.output / tmp_path.name
+    path = make_gen5(server, graph, prefix=f"{folder.name}/again", format="png")
+    assert [path] == [*folder.iterdir()]
     drop_file(page, path)
     sampler = wait_until(lambda: tab_name(page) == path.stem and wait_for_node(page, "KSampler"), "it", page)
     page.evaluate(
-        """id => {
+        """([id, prefix]) => {
             const sampler = app.graph.getNodeById(id)
             sampler.widgets.find(widget => widget.name === 'seed').value = 99
             for (const node of app.graph.nodes.filter(node => node.type === 'Gen5Save'))
-                node.widgets.find(widget => widget.name === 'filename_prefix').value = 'gen5/twice'
+                node.widgets.find(widget => widget.name === 'filename_prefix').value = prefix
             app.canvas.selectNode(sampler)
         }""",
-        sampler["id"],
+        [sampler["id"], f"{folder.name}/twice"],
     )
     page.evaluate("() => app.extensionManager.command.execute('Gen5.StartFromStored')")
     assert path.name in wait_for_node(page, "Gen5Load")["widgets"]["file"]
     assert wait_for_node(page, "Gen5Replay")
     run_page(page)
-    [twice] = (server.output / "gen5").glob("twice_*.png")
+    [twice] = folder.glob("twice_*.png")
     with gen5core.open(path) as first, gen5core.open(twice) as second:
         assert np.array_equal(first.images[0].array(), second.images[0].array())
         assert (

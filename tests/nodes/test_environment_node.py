@@ -9,11 +9,13 @@ from typing import Any
 import forge
 import pytest
 from gen5pack import gen5core
+from gen5pack.gen5core.errors import EncodeError
 from gen5pack.gen5core.fingerprint import DigestCache, digest_file, digest_name
 from gen5pack.gen5core.records import Drift
 from gen5pack.nodes import host
 from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.environment import Gen5Environment, stored_drifts, table
+from gen5pack.nodes.load import tell_drift
 
 NAME = "tiny.safetensors"
 DIGEST_KINDS = ("sampled", "full")
@@ -168,6 +170,15 @@ class TestModels:
     def test_not_found_when_it_was_saved(self, folder: Path, model: Path) -> None:
         """Of a model that was not found when the file was saved nothing can be said to differ."""
         assert check(stored(folder, resources=[{"kind": "lora", "name": NAME}]))["matches"]
+
+    def test_load_gen5_stops_for_it(self, folder: Path, model: Path) -> None:
+        """on_drift error refuses a file whose model is another one here, and names the model."""
+        file = stored(folder, resources=[self.resource(model)])
+        with file.open() as opened:
+            assert [] == tell_drift(opened, "error")
+            model.write_bytes(b"\x01" + model.read_bytes()[1:])
+            with pytest.raises(EncodeError, match=rf"was made in another environment[^\n]*\n.*{NAME}"):
+                tell_drift(opened, "error")
 
     def test_entries_of_other_types(self, folder: Path, model: Path) -> None:
         """What is no object, or has no name, is no model; those beside it are compared."""

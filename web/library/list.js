@@ -166,6 +166,7 @@ export class PagedList {
 
   _resized() {
     if (!this.element.isConnected || this.element.clientHeight === 0) return
+    this.element.scrollTop = this._top // lost where it came back into the page before it was laid out
     this.update()
     this._ask()
     this._settle()
