@@ -15,8 +15,18 @@ describe("PagedList", () => {
   let pictures
   let asked
 
+  let layOut
+
   beforeEach(async () => {
     vi.useFakeTimers()
+    class Observer {
+      constructor(callback) {
+        layOut = callback
+      }
+
+      observe() {}
+    }
+    vi.stubGlobal("ResizeObserver", Observer)
     vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(ROOM)
     all = names(10_000)
     opened = []
@@ -45,6 +55,7 @@ describe("PagedList", () => {
     list.element.remove()
     vi.useRealTimers()
     vi.restoreAllMocks()
+    vi.unstubAllGlobals()
   })
 
   async function settle() {
@@ -70,6 +81,19 @@ describe("PagedList", () => {
   function activeText() {
     return document.getElementById(list.box.getAttribute("aria-activedescendant"))?.textContent
   }
+
+  test("is where it was once it is laid out, though it came back into the page before", async () => {
+    await scrollTo(200_000)
+    const height = vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0)
+    list.element.remove()
+    document.body.append(list.element)
+    list.restore()
+    list.element.scrollTop = 0 // as a browser has it of what is not laid out
+    height.mockReturnValue(ROOM)
+    layOut()
+    expect(list.element.scrollTop).toBe(200_000)
+    expect(texts()).toContain("file2000")
+  })
 
   test("only the visible rows and a few around them are in the page", async () => {
     expect(texts()).toEqual(names(9))
