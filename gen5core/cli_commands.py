@@ -65,7 +65,7 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
     """Check every byte of each PATH; of a folder, of every .gen5 file and every PNG with a record in it and below.
 
     Prints one line for each file that is damaged or signed, and at the end how many were checked. Intact: every
-    byte is as it was saved. Signed by K: K's owner vouches for the content. Trusted: K is in your list (see
+    byte is as it was saved. Signed by K: the signature by the key K fits the file. Trusted: K is in your list (see
     `trust`).
     """
     key_id = None if signed_by is None else required_key(signed_by)
@@ -93,7 +93,7 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
 def env(ctx: click.Context, file: str, as_json: bool) -> None:
     """Show how the environment that FILE was made in differs from this machine's.
 
-    The settings of a running torch (tf32 and the like) are compared inside ComfyUI only.
+    Models, and the settings of a running torch (tf32 and the like), are compared inside ComfyUI only.
     """
     with reader.open(file) as opened:
         stored = opened.environment

@@ -79,7 +79,7 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
     """
     if key is None:
         raise click.UsageError(
-            f"name the private key with --key or {SIGNING_KEY_VARIABLE}; `keygen` makes one"
+            f"name the private key with --key or {SIGNING_KEY_VARIABLE}; `gen5core keygen` makes one"
         )
     if out is not None and len(files) > 1:
         raise click.UsageError("-o names one file; without it each FILE is replaced")

@@ -33,7 +33,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for pro
 _OUT = click.option("-o", "--output", "out", metavar="OUT", required=True, help="The file to write.")
 
 
-@click.command(cls=Command, short_help="Take an image, latent, workflow or META out.")
+@click.command(cls=Command, short_help="Take an image, latent, workflow or the metadata out.")
 @_FILE
 @click.option("--image", "wants_image", is_flag=True, help="The image, deflated to be small (the default).")
 @click.option("--latent", metavar="NAME", help="One latent, as .npy or .safetensors by OUT's suffix.")

@@ -80,7 +80,9 @@ def find_files(paths: Iterable[str]) -> list[str]:
             raise Failure(f"{path}: no such file or folder; check the path")
         found |= dict.fromkeys(_walk(path) if os.path.isdir(path) else [path])
     if not found:
-        raise Failure(f"{', '.join(named)}: no .gen5 file there; name files, or a folder that has some")
+        raise Failure(
+            f"{', '.join(named)}: no .gen5 file and no PNG with a record there; name files, or a folder that has some"
+        )
     return list(found)
 
 

@@ -45,6 +45,7 @@ class Gen5Determinism:
     )
     RETURN_TYPES = ("MODEL",)
     RETURN_NAMES = ("model",)
+    OUTPUT_TOOLTIPS = ("Connect it to the sampler, or to its guider.",)
     FUNCTION = "apply"
 
     @classmethod

@@ -35,6 +35,11 @@ class Gen5Environment:
     )
     RETURN_TYPES = ("BOOLEAN", "INT", "STRING")
     RETURN_NAMES = ("matches", "drift_count", "report")
+    OUTPUT_TOOLTIPS = (
+        "Whether nothing differs.",
+        "How many things differ.",
+        "What differs, as a table in words.",
+    )
     FUNCTION = "check"
     OUTPUT_NODE = True
 

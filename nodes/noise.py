@@ -69,7 +69,10 @@ class Gen5Noise:
                     "STRING",
                     {"default": "0", "tooltip": "One seed, several (0,1,2), or a range (0-3)."},
                 ),
-                "convention": (["comfyui", "per_image"], {"tooltip": "How seeds become noise."}),
+                "convention": (
+                    ["comfyui", "per_image"],
+                    {"tooltip": "comfyui: one seed for the whole batch; per_image: one generator an image."},
+                ),
             }
         }
 

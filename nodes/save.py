@@ -82,14 +82,17 @@ class Gen5Save:
                     ["all", "first", "none"],
                     {
                         "default": "all",
-                        "tooltip": "Which images the .gen5 file holds. With format png each PNG holds its own, "
-                        "whatever is chosen here, and the noise of the whole batch: for large batches gen5+png is "
-                        "far smaller.",
+                        "tooltip": "Which images the .gen5 file holds: all, the first, or none. With format png "
+                        "each PNG holds its own, whatever is chosen here, and the noise of the whole batch: for "
+                        "large batches gen5+png is far smaller.",
                     },
                 ),
                 "compression": (
                     ["auto", "none", "zstd"],
-                    {"default": "auto", "tooltip": "auto compresses what shrinks."},
+                    {
+                        "default": "auto",
+                        "tooltip": "auto compresses what shrinks; zstd everything; none nothing.",
+                    },
                 ),
                 "tags": ("STRING", {"default": "", "tooltip": "Words to find it by, separated by commas."}),
                 "embed_workflow": (
@@ -100,7 +103,7 @@ class Gen5Save:
                     ["sampled", "full", "off"],
                     {
                         "default": "sampled",
-                        "tooltip": "sampled: milliseconds; full: SHA-256 of whole files, kept in a cache.",
+                        "tooltip": "sampled: milliseconds; full: SHA-256 of whole files, kept in a cache; off: none.",
                     },
                 ),
             },

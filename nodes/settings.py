@@ -54,6 +54,19 @@ class Gen5Settings:
         "height",
         "model_name",
     )
+    OUTPUT_TOOLTIPS = (
+        "The stored seed.",
+        "The stored count of steps.",
+        "The stored cfg.",
+        "The stored sampler; connect it to a widget of that name.",
+        "The stored scheduler; connect it to a widget of that name.",
+        "The stored denoise.",
+        "The positive prompt, where the graph tells it.",
+        "The negative prompt, where the graph tells it.",
+        "Width of the picture in pixels.",
+        "Height of the picture in pixels.",
+        "The checkpoint or diffusion model, as its loader names it.",
+    )
     FUNCTION = "read"
 
     @classmethod

@@ -462,7 +462,8 @@ def test_verify_of_nothing_is_an_error(tmp_path: Path) -> None:
     result = run("verify", tmp_path)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"gen5core: error: {tmp_path}: no .gen5 file there; name files, or a folder that has some\n"
+        f"gen5core: error: {tmp_path}: no .gen5 file and no PNG with a record there; "
+        "name files, or a folder that has some\n"
     )
 
 

@@ -123,7 +123,7 @@ def test_sign_files_in_place_or_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
 
 SIGN_ERRORS = {
     "sign a.gen5": (
-        "name the private key with --key or GEN5_SIGNING_KEY; `keygen` makes one (see gen5core sign --help)"
+        "name the private key with --key or GEN5_SIGNING_KEY; `gen5core keygen` makes one (see gen5core sign --help)"
     ),
     "sign a.gen5 b.gen5 --key anna.pem -o c.gen5": (
         "-o names one file; without it each FILE is replaced (see gen5core sign --help)"
