@@ -21,13 +21,13 @@ import forge
 import fuzz_reader
 import numpy as np
 from PIL import Image
+from png_chunks import SIGNATURE, Chunks, joined, split
 
 import gen5core
 from gen5core import Gen5Error
 from gen5core.carrier_convert import carry_file, uncarry_file
 from gen5core.signing import sign_file
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NAME = b"gfVE"
 _KEY = gen5core.SigningKey.from_seed(bytes(range(32)))
 _TYPES = b"IHDR PLTE IDAT IEND tRNS gAMA iCCP tEXt zTXt iTXt acTL fcTL fdAT eXIf comf gfVE teSt".split()
@@ -35,8 +35,6 @@ _CONTENTS = (b"", b"\0", bytes(13), b"workflow\0{}", b"prompt\0\0" + zlib.compre
 _memory = Path("/dev/shm")
 _folder = tempfile.TemporaryDirectory(dir=_memory if _memory.is_dir() else None)
 _gen5, _png = Path(_folder.name) / "back.gen5", Path(_folder.name) / "signed.png"
-
-Chunks = list[tuple[bytes, bytes]]
 
 
 def seeds() -> Iterator[bytes]:
@@ -64,14 +62,14 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
     rng = random.Random(seed)
     if rng.random() < 0.4:
         data = rng.choice(_golden)
-    chunks = _split(data)
+    chunks = split(data)
     if not chunks or rng.random() < 0.15:
         return atheris.Mutate(data, max_size)
     for _ in range(rng.randint(1, min(2, len(chunks)))):
         rng.choice((_change_chunks, _change_record, _change_facts, _change_facts))(chunks, max_size, rng)
     if rng.random() < 0.5:
         _claim_digests(chunks)
-    return _join(chunks)[:max_size]
+    return joined(chunks)[:max_size]
 
 
 def _look() -> None:
@@ -142,7 +140,7 @@ def _change_facts(chunks: Chunks, max_size: int, rng: random.Random) -> None:
 
 def _claim_digests(chunks: Chunks) -> None:
     """Let META tell the digests of the PNG and its pixels as they are, so far as there are any."""
-    png = _join([chunk for chunk in chunks if chunk[0] != NAME])
+    png = joined([chunk for chunk in chunks if chunk[0] != NAME])
 
     def claim(document: Any) -> None:
         facts = document.get("carrier")
@@ -187,24 +185,6 @@ def _replace_document(chunks: Chunks, change: Callable[[Any], None]) -> None:
         return fuzz_reader.with_document(record, document)
 
     _replace_record(chunks, replaced)
-
-
-def _split(png: bytes) -> Chunks:
-    """Return the chunks of a PNG, their CRCs unchecked; none of what is no PNG."""
-    chunks, position = [], len(SIGNATURE)
-    while png.startswith(SIGNATURE) and position + 12 <= len(png):
-        size, kind = struct.unpack_from(">I4s", png, position)
-        chunks.append((kind, png[position + 8 : position + 8 + size]))
-        position += 12 + size
-    return chunks
-
-
-def _join(chunks: Chunks) -> bytes:
-    frames = [
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    ]
-    return SIGNATURE + b"".join(frames)
 
 
 def _made() -> Iterator[bytes]:

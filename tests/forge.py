@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from png_chunks import SIGNATURE, png_chunk
+
 HEADER_BYTES = 32
 MAGIC = b"GEN5"
 ZSTD_MAGIC = 0xFD2FB528
@@ -304,13 +306,13 @@ def png(width: int, height: int, pixels: bytes | None = None, *, depth: int = 8)
     pixels : grey values by row; None for no IDAT chunk at all
     """
     parts = [
-        b"\x89PNG\r\n\x1a\n",
-        _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)),
+        SIGNATURE,
+        png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)),
     ]
     if pixels is not None:
         lines = b"".join(b"\0" + pixels[at : at + width] for at in range(0, len(pixels), width))
-        parts.append(_png_chunk(b"IDAT", zlib.compress(lines, 0)))
-    return b"".join([*parts, _png_chunk(b"IEND", b"")])
+        parts.append(png_chunk(b"IDAT", zlib.compress(lines, 0)))
+    return b"".join([*parts, png_chunk(b"IEND")])
 
 
 def carrier(
@@ -346,7 +348,7 @@ def carrier(
     }
     edit = None if facts is None else lambda document: document.update(carrier={**said, **facts})
     record = build([float32("initial_noise", [0.5, -1.25, 2.0])], edit=edit)
-    return seen[:-12] + _png_chunk(b"gfVE", record + behind) + seen[-12:]
+    return seen[:-12] + png_chunk(b"gfVE", record + behind) + seen[-12:]
 
 
 def xxh64(data: bytes) -> int:
@@ -432,7 +434,3 @@ def _meta(rows: list[dict[str, Any]], offset: int, minor: int, edit: Edit | None
         edited = edit(document) if edit else None
         meta = stored_meta(dump(document if edited is None else edited))
     return meta
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -56,7 +56,7 @@ def indexed(index: Index, query: str = "") -> list[str]:
 
 class TestWalk:
     def test_as_load_lists_them(self, folder: Path) -> None:
-        """Every .gen5 file, and every PNG that carries one, of input/ and output/, as Load Gen5 names them."""
+        """Every .gen5 file, and every PNG that carries a record, of input/ and output/, as Load Gen5 names them."""
         for name in ("input/b.gen5", "input/sub/deep/a.gen5", "output/猫 [1].gen5", "output/x/UPPER.GEN5"):
             write(folder / name.replace("GEN5", "gen5"))
         os.rename(folder / "output/x/UPPER.gen5", folder / "output/x/UPPER.GEN5")

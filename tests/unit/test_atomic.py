@@ -10,8 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,21 +186,13 @@ def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.
 
 def test_threads_in_one_folder(tmp_path: Path) -> None:
     """Threads that save into one folder do not sweep each other's temporary files."""
-    errors: list[Exception] = []
 
     def work(number: int) -> None:
-        try:
-            for index in range(10):
-                gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
-        except Exception as error:
-            errors.append(error)
+        for index in range(10):
+            gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [] == errors
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
     assert 80 == len(list(tmp_path.glob("*.gen5")))
     assert [] == debris(tmp_path)
 

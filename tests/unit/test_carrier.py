@@ -13,12 +13,14 @@ from typing import Any
 import forge
 import numpy as np
 import numpy.typing as npt
+import png_chunks
 import pytest
 import strategies
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
+from png_chunks import SIGNATURE, Chunks, joined
 
 import gen5core
 from gen5core import ChecksumError, ChunkNotFoundError, EncodeError, FormatError, Limits, NotGen5Error
@@ -29,7 +31,6 @@ from gen5core.deflate import PIECE_BYTES, deflate
 QUICK = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAPHS: dict[str, Any] = {
     "prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1}}},
     "workflow": {"nodes": [], "title": "Katze 猫"},
@@ -37,35 +38,18 @@ GRAPHS: dict[str, Any] = {
 NOISE = np.random.default_rng(1).standard_normal((1, 4, 3, 5), np.float32)
 PIXELS = np.random.default_rng(2).integers(0, 256, (5, 7, 3), np.uint8)
 
-Chunks = list[tuple[bytes, bytes]]
-
 
 def split(png: bytes) -> Chunks:
-    """Return type and data of each chunk of a PNG, read without this package."""
-    assert png.startswith(SIGNATURE)
-    chunks, position = [], len(SIGNATURE)
-    while position < len(png):
-        size, kind = struct.unpack_from(">I4s", png, position)
-        data = png[position + 8 : position + 8 + size]
-        assert struct.pack(">I", zlib.crc32(kind + data)) == png[position + 8 + size : position + 12 + size]
-        chunks.append((kind, data))
-        position += 12 + size
+    """Return type and data of each chunk of a PNG that is whole, its CRCs too."""
+    chunks = png_chunks.split(png)
+    assert png == joined(chunks)
     return chunks
 
 
-def joined(chunks: Chunks) -> bytes:
-    """Return a PNG of these chunks."""
-    frames = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    ]
-    return SIGNATURE + b"".join(frames)
-
-
 def carried(png: bytes) -> bytes:
-    """Return the file that a PNG carries."""
-    (found,) = (data for kind, data in split(png) if kind == b"gfVE")
-    return found
+    """Return the file that a PNG that is whole carries."""
+    split(png)
+    return png_chunks.record(png)
 
 
 def facts(**changes: Any) -> dict[str, Any]:

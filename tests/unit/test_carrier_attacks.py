@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import signer
 from PIL import Image
-from test_sign_carrier import KEY, joined, record, small, split, with_record
+from png_chunks import joined, record, split
+from test_sign_carrier import KEY, small, with_record
 
 import gen5core
 from gen5core import ChecksumError, LimitError, Limits, MalformedChunkError, sign_file

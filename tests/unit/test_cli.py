@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import gen5core
 from gen5core import cli as front_door
@@ -106,8 +107,8 @@ def test_each_help_documents_its_exit_codes(name: str) -> None:
     text = " ".join(result.stdout.split())
     expected = {
         "verify": (
-            "Exit codes: 0 fine, 1 if a file is damaged, or not signed by KEY, 2 an error, told in one line on "
-            "stderr."
+            "Exit codes: 0 fine, 1 if a file is damaged, no GEN5 file, or not signed by KEY, 2 an error, told in "
+            "one line on stderr."
         ),
         "env": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
         "diff": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
@@ -418,8 +419,18 @@ def test_verify_names_each_damaged_file_in_one_line(tmp_path: Path) -> None:
     named = run("verify", tmp_path / "notes.txt")
     assert (named.exit_code, named.stdout.splitlines()[-1]) == (
         1,
-        "1 file checked, 0 intact (0 B), 1 damaged",
+        "1 file checked, 0 intact (0 B), 1 not GEN5",
     )
+
+
+def test_verify_does_not_call_a_plain_png_damaged(tmp_path: Path) -> None:
+    """A PNG whose record was stripped is whole as a picture: named, it is a finding of its own word."""
+    path = tmp_path / "stripped.png"
+    Image.new("RGB", (2, 2)).save(path)
+    result = run("verify", path)
+    found, summary = result.stdout.splitlines()
+    assert (result.exit_code, summary) == (1, "1 file checked, 0 intact (0 B), 1 not GEN5")
+    assert found.startswith(f"not GEN5  {path}: is a plain PNG, without the ")
 
 
 def test_verify_of_whole_files_is_quiet_and_says_how_many(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import page_facts
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -28,27 +29,6 @@ from gen5core.environment import Component, Environment
 
 torch = pytest.importorskip("torch")
 
-PAGE_SETTINGS = {
-    "seed": 42,
-    "steps": 20,
-    "sampler": "ddim",
-    "cfg_scale": 7.5,
-    "scheduler": "pndm",
-    "eta": 0.0,
-    "guidance": "classifier-free",
-    "precision": "fp16",
-    "deterministic": True,
-}
-PAGE_HARDWARE = {
-    "machine_name": "test_machine",
-    "os": "linux",
-    "cpu": "Intel",
-    "cpu_cores": 8,
-    "gpu": [{"name": "RTX 3090", "memory_gb": 24, "driver": "nvidia", "cuda_version": "12.1"}],
-    "ram_gb": 64.0,
-    "framework": "torch",
-    "compute_lib": "cuda",
-}
 A100 = "name=gpu;model=NVIDIA A100;driver=535.129.01"
 RTX_4090 = "name=gpu;model=NVIDIA GeForce RTX 4090;driver=550.40.07"
 
@@ -202,8 +182,8 @@ class TestThePage:
             tags=["puppy", "dog", "smile"],
             img_binary=binary_img_data,
             convert_float16=False,
-            generation_settings=PAGE_SETTINGS,
-            hardware_info=PAGE_HARDWARE,
+            generation_settings=page_facts.SETTINGS,
+            hardware_info=page_facts.HARDWARE,
         )
 
         decoded = gen5.file_decoder(filename)
@@ -218,7 +198,7 @@ class TestThePage:
 
         assert decoded["metadata"] == json.loads(Path("decoded_metadata.json").read_text())
         assert model_info == metadata["model_info"]
-        assert (PAGE_SETTINGS, PAGE_HARDWARE) == (
+        assert (page_facts.SETTINGS, page_facts.HARDWARE) == (
             model_info["generation_settings"],
             model_info["hardware_info"],
         )
@@ -241,18 +221,18 @@ class TestThePage:
     def test_positional_arguments(self) -> None:
         """The arguments are taken by position too, in the page's order."""
         arguments = ("a.gen5", {"initial_noise": noise(2)}, [], "name", "version", "prompt", ["tag"], png())
-        Gen5FileHandler().file_encoder(*arguments, False, True, PAGE_SETTINGS, PAGE_HARDWARE)
+        Gen5FileHandler().file_encoder(*arguments, False, True, page_facts.SETTINGS, page_facts.HARDWARE)
         with gen5core.open("a.gen5") as file:
             told = (file.model_name, file.model_version, file.prompt, file.tags, file.settings, file.hardware)
             stored = [(row.type, row.flags, row.compressed) for row in file.rows[:2]]
-        assert ("name", "version", "prompt", ("tag",), PAGE_SETTINGS, PAGE_HARDWARE) == told
+        assert ("name", "version", "prompt", ("tag",), page_facts.SETTINGS, page_facts.HARDWARE) == told
         assert [("LATN", "F16", False), ("DATA", "0000", False)] == stored
 
     def test_encoder_returns_the_parts(self, peer: ModuleType) -> None:
         """The encoder returns the peer's four keys, holding the bytes that are in the file."""
         latent = {"a": noise(1, 4, 2, 2), "b": noise(1, 4, 2, 2)}
         theirs = peer.Gen5FileHandler().file_encoder(
-            "b.gen5", latent, [], "", "", "", [], png(), True, False, PAGE_SETTINGS, PAGE_HARDWARE
+            "b.gen5", latent, [], "", "", "", [], png(), True, False, page_facts.SETTINGS, page_facts.HARDWARE
         )
         ours = encode(latent, img_binary=png())
         data = Path("a.gen5").read_bytes()
@@ -275,7 +255,18 @@ class TestThePage:
         theirs: list[Any] = []
         latent = {"a": noise(1, 4, 2, 2)}
         peer.Gen5FileHandler().file_encoder(
-            "b.gen5", latent, theirs, "", "", "", [], png(), True, False, PAGE_SETTINGS, PAGE_HARDWARE
+            "b.gen5",
+            latent,
+            theirs,
+            "",
+            "",
+            "",
+            [],
+            png(),
+            True,
+            False,
+            page_facts.SETTINGS,
+            page_facts.HARDWARE,
         )
         before = {"type": "mine"}
         ours: list[Any] = [before]

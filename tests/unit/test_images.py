@@ -14,20 +14,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image, PngImagePlugin
+from png_chunks import SIGNATURE
+from png_chunks import png_chunk as chunk
 
 import gen5core
 from gen5core.errors import EncodeError, Gen5Error, LimitError, MalformedChunkError, UnsupportedDtypeError
 from gen5core.images import decode_image, deflate_png, encode_image, image_info, split_batch
 from gen5core.spec import Limits
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 SIZES = [(1, 1), (1, 7), (7, 1), (3, 5), (64, 63), (2, 300)]
-
-
-def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """Return one PNG chunk."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import page_facts
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,34 +35,14 @@ with warnings.catch_warnings():
 
 SCHEMA = json.loads(JSON_SCHEMA)
 SHAPES = [(), (7,), (3, 5), (2, 3, 4), (1, 4, 8, 8), (1, 16, 2, 4, 4), (0,), (1, 4, 0, 8)]
-SETTINGS = {
-    "seed": 2**64 - 1,
-    "steps": 20,
-    "sampler": "ddim",
-    "cfg_scale": 7.5,
-    "scheduler": "pndm",
-    "eta": 0.0,
-    "guidance": "classifier-free",
-    "precision": "fp16",
-    "deterministic": True,
-}
-HARDWARE = {
-    "machine_name": "test_machine",
-    "os": "linux",
-    "cpu": "Intel",
-    "cpu_cores": 8,
-    "gpu": [{"name": "RTX 3090", "memory_gb": 24, "driver": "nvidia", "cuda_version": "12.1"}],
-    "ram_gb": 64.0,
-    "framework": "torch",
-    "compute_lib": "cuda",
-}
+SETTINGS = page_facts.SETTINGS | {"seed": 2**64 - 1}
 FACTS: dict[str, Any] = {
     "settings": SETTINGS,
     "prompt": "A puppy smiling, “cinematic” 犬\n",
     "model_name": "Stable Diffusion 3",
     "model_version": "3",
     "tags": ["puppy", "dog", "smile"],
-    "hardware": HARDWARE,
+    "hardware": page_facts.HARDWARE,
 }
 FURTHER: dict[str, Any] = {
     "comfyui": {"prompt": {"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}, "version": "0.3.64"},
@@ -113,7 +94,7 @@ def peer_encode(path: Path, latent: dict[str, np.ndarray], **changes: Any) -> No
         "img_binary": None,
         "convert_float16": False,
         "generation_settings": SETTINGS,
-        "hardware_info": HARDWARE,
+        "hardware_info": page_facts.HARDWARE,
     }
     gen5.Gen5FileHandler().file_encoder(filename=str(path), **arguments | changes)
 
@@ -187,7 +168,7 @@ class TestThePeerReadsOurFiles:
             "prompt": FACTS["prompt"],
             "tags": FACTS["tags"],
             "generation_settings": SETTINGS,
-            "hardware_info": HARDWARE,
+            "hardware_info": page_facts.HARDWARE,
         }
         assert expected == {name: value for name, value in info.items() if name != "date"}
         assert FURTHER == {name: metadata[name] for name in FURTHER}
@@ -338,7 +319,7 @@ class TestWeReadThePeersFiles:
             assert (1, 0) == file.version
             assert file.sealed is False
             assert [encoded("PNG")] == [image.bytes for image in file.images]
-            assert (SETTINGS, HARDWARE) == (file.settings, file.hardware)
+            assert (SETTINGS, page_facts.HARDWARE) == (file.settings, file.hardware)
             assert (FACTS["prompt"], info["date"]) == (file.prompt, file.date)
             assert ("Stable Diffusion 3", "3") == (file.model_name, file.model_version)
             assert ("puppy", "dog", "smile") == file.tags

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 import signer
 from click.testing import CliRunner
 from PIL import Image
+from png_chunks import joined, record, split
 
 import gen5core
 from gen5core import ChecksumError, EncodeError, FormatError, SignatureError, SigningKey, sign_file
@@ -24,37 +23,11 @@ from gen5core.cli_commands import cli
 from gen5core.convert import export_file, import_file
 from gen5core.key_files import save_signing_key
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEY, OTHER = SigningKey.from_seed(signer.SEED, comment="anna"), SigningKey.from_seed(bytes(32))
 TRUSTED = (KEY.public_key,)
 KEY_ID = KEY.public_key.key_id
 PIXELS = np.random.default_rng(2).integers(0, 256, (3, 2, 3), np.uint8)
 NOTE = forge.frame("NOTE", "0000", b"a note")
-
-Chunks = list[tuple[bytes, bytes]]
-
-
-def split(png: bytes) -> Chunks:
-    chunks, position = [], len(SIGNATURE)
-    while position < len(png):
-        size, kind = struct.unpack_from(">I4s", png, position)
-        chunks.append((kind, png[position + 8 : position + 8 + size]))
-        position += 12 + size
-    return chunks
-
-
-def joined(chunks: Chunks) -> bytes:
-    frames = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    ]
-    return SIGNATURE + b"".join(frames)
-
-
-def record(png: bytes) -> bytes:
-    """Return the file that a PNG carries."""
-    (found,) = (data for kind, data in split(png) if kind == b"gfVE")
-    return found
 
 
 def with_record(png: bytes, data: bytes) -> bytes:

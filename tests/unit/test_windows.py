@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -241,21 +242,13 @@ class TestSaving:
 
     def test_threads_in_one_folder(self, tmp_path: Path) -> None:
         """Threads do not sweep the temporary files of each other, which are closed before they are renamed."""
-        errors: list[Exception] = []
 
         def work(number: int) -> None:
-            try:
-                for index in range(10):
-                    gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
-            except Exception as error:
-                errors.append(error)
+            for index in range(10):
+                gen5core.save(tmp_path / f"{number}-{index}.gen5", latents=SMALL, **NOTHING)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert [] == errors
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(work, range(8)))
         assert 80 == len(list(tmp_path.glob("*.gen5"))) == len(os.listdir(tmp_path))
 
     def test_sweep_right_before_the_renaming(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
