@@ -53,7 +53,8 @@ def info(file: str, as_json: bool) -> None:
 
 
 @cli.command(
-    found="if a file is damaged, or not signed by KEY", short_help="Check every byte of files and folders."
+    found="if a file is damaged, no GEN5 file, or not signed by KEY",
+    short_help="Check every byte of files and folders.",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
@@ -83,7 +84,7 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
             show_checked(checked, complete=complete)
     statuses = {entry.status for entry in checked}
     if statuses != {"whole"}:
-        ctx.exit(FOUND if statuses & {"damaged", "not signed"} else ERROR)
+        ctx.exit(FOUND if statuses & {"damaged", "not GEN5", "not signed"} else ERROR)
 
 
 @cli.command(found="if something differs", short_help="Compare a file's environment with this machine.")

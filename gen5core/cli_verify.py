@@ -15,11 +15,12 @@ from . import cli_show, reader
 from .carrier import is_carrier
 from .cli_group import Failure
 from .cli_text import plural, shown, shown_size
-from .errors import FormatError
+from .errors import FormatError, NotGen5Error
 from .records import Report, Trust
 
-Status = Literal["whole", "damaged", "unreadable", "not signed"]
-"""``not signed``: intact, but without a valid signature by the key that was asked for."""
+Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
+"""``not GEN5``: also a PNG without a record; ``not signed``: intact, but without a valid signature by the key that
+was asked for."""
 _TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
 
 
@@ -66,7 +67,7 @@ def described_signatures(trust: Trust) -> list[dict[str, Any]]:
 
 def find_files(paths: Iterable[str]) -> list[str]:
     """Return the files that paths stand for, each once: files as named, folders by their .gen5 files and the
-    PNGs that carry one.
+    PNGs that carry a record.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
     whole = [entry.report for entry in checked if entry.report]
     total = shown_size(sum(report.checked_bytes for report in whole))
     summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} intact ({total})"]
-    for status in ("damaged", "unreadable", "not signed"):
+    for status in ("damaged", "not GEN5", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)
         summary += [f"{count} {status}{' by that key' * (status == 'not signed')}"] if count else []
     fine = complete and all(entry.status == "whole" for entry in checked)
@@ -148,6 +149,8 @@ def _check(path: str, signed_by: str | None) -> Checked:
     try:
         with reader.open(path) as file:
             report, trust = file.verify(), file.trust()
+    except NotGen5Error as error:
+        return Checked(path, "not GEN5", error=str(error))
     except FormatError as error:
         return Checked(path, "damaged", error=str(error))
     except OSError as error:
