@@ -18,15 +18,16 @@ const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
  * @returns {HTMLElement}
  */
 export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
-  const { images, root } = facts
+  const { images } = facts
   if (facts.image_of_batch) return pictureOfBatch(name, facts, batchIndex, onShow)
   if (!images.length) return element("p", { className: "gen5-faint", text: "No picture is stored." })
   if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
   const parts = pictureParts()
+  const state = facts.mtime ?? facts.root // a PNG with another picture has the same root
   let index
   const show = (wanted) => {
     index = (wanted + images.length) % images.length
-    showPicture(parts, images, index, (size) => imageUrl(name, { index, size, root }))
+    showPicture(parts, images, index, (size) => imageUrl(name, { index, size, root: state }))
     onShow(index)
   }
   show(Math.max(batchIndex, 0))
