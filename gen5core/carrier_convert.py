@@ -149,7 +149,7 @@ def uncarry_file(
     overwrite: bool = False,
     limits: spec.Limits = DEFAULT_LIMITS,
 ) -> tuple[str, ...]:
-    """Write the ``.gen5`` of a PNG that carries one.
+    """Write the ``.gen5`` of a PNG that carries a record.
 
     Parameters
     ----------

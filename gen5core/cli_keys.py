@@ -73,7 +73,7 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace the output if it is there already.")
 @_JSON
 def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, as_json: bool) -> None:
-    """Sign each FILE, a .gen5 or a PNG that carries one; every byte is checked before.
+    """Sign each FILE, a .gen5 or a PNG that carries a record; every byte is checked before.
 
     Its content, its picture and its root stay as they are, and so do signatures by other keys.
     """

@@ -45,7 +45,7 @@ def open(
 
     Parameters
     ----------
-    path : a regular file, of version 1.0 or 1.1, or a PNG that carries one
+    path : a regular file, of version 1.0 or 1.1, or a PNG that carries a record
     verify : check seal and signatures now, and every digest as something is read
     limits : what reading may cost
 

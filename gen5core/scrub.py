@@ -65,7 +65,7 @@ def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrit
 
     Parameters
     ----------
-    path : a file of version 1.0 or 1.1, or a PNG that carries one; every digest is checked
+    path : a file of version 1.0 or 1.1, or a PNG that carries a record; every digest is checked
     out : ends in ``.gen5``; the file there is of version 1.1
     overwrite : replace a file at out; else FileExistsError
 

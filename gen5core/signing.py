@@ -44,7 +44,7 @@ def sign_file(
 
     Parameters
     ----------
-    path : a file of version 1.1 or later, or a PNG that carries one
+    path : a file of version 1.1 or later, or a PNG that carries a record
     out : where the signed file goes, of the kind that path is; None for path itself
     overwrite : replace a file at out; else FileExistsError
 

@@ -1,4 +1,4 @@
-"""The library: pages of the .gen5 files, and the PNGs that carry one, under output/ and input/, and their scan."""
+"""The library: pages of the .gen5 files, and the PNGs that carry a record, under output/ and input/, and their scan."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
 
     Parameters
     ----------
-    path : a .gen5 file, or a PNG that carries one
+    path : a .gen5 file, or a PNG that carries a record
     name : as Load Gen5 names it, e.g. ``sub/cat.gen5 [output]``
     """
     try:

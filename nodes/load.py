@@ -55,7 +55,7 @@ class Gen5Load:
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Loads a .gen5 file, or a PNG that carries one: the exact starting noise, the result, the image, and the "
+        "Loads a .gen5 file, or a PNG that carries a record: the exact starting noise, the result, the image, and the "
         "file for other nodes."
     )
     RETURN_TYPES = ("LATENT", "LATENT", "IMAGE", "NOISE", "GEN5")
@@ -77,7 +77,9 @@ class Gen5Load:
             "required": {
                 "file": (
                     list_files(),
-                    {"tooltip": "A .gen5 file, or a PNG that carries one, in the input or output folder."},
+                    {
+                        "tooltip": "A .gen5 file, or a PNG that carries a record, in the input or output folder."
+                    },
                 ),
                 "on_drift": (
                     ["warn", "ignore", "error"],

@@ -1,6 +1,6 @@
 """Fuzz a part of the package: coverage-guided, with structure-aware changes.
 
-Targets: ``reader``, files on their own; ``carrier``, PNGs that carry one. Seeds are the corpus. Anything but a
+Targets: ``reader``, files on their own; ``carrier``, PNGs that carry a record. Seeds are the corpus. Anything but a
 Gen5Error is a finding, and so is an allocation that the limits forbid: each execution may take a few MiB more than
 the process had before.
 

@@ -1,5 +1,5 @@
 /**
- * Opening .gen5 files and PNGs that carry one: a drop on the canvas and the Open menu load the workflow that a
+ * Opening .gen5 files and PNGs that carry a record: a drop on the canvas and the Open menu load the workflow that a
  * record holds.
  */
 import { app } from "../../scripts/app.js"

@@ -50,7 +50,7 @@ export function watchSaves() {
   refreshKnownFiles({ refresh: true })
 }
 
-/** Ask the person for a .gen5 file, or a PNG that carries one; null where none is chosen. */
+/** Ask the person for a .gen5 file, or a PNG that carries a record; null where none is chosen. */
 export function chooseFile() {
   const input = document.createElement("input")
   Object.assign(input, { type: "file", accept: ACCEPTED })

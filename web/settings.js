@@ -40,7 +40,7 @@ const definitions = [
     id: "Gen5.Library.Enabled",
     category: ["Gen5", "Library", "Enabled"],
     name: "Show the library in the sidebar",
-    tooltip: "A tab with every .gen5 file, and every PNG that carries one, of the input and output folders, to search and to load from.",
+    tooltip: "A tab with every .gen5 file, and every PNG that carries a record, of the input and output folders, to search and to load from.",
     type: "boolean",
     defaultValue: true,
   },
