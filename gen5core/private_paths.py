@@ -19,18 +19,21 @@ _WORD: Final = r"""[^\s\\/"'<>|]+"""
 _START: Final = r"(?<![\w./\\~-])(?<!:(?=[\\/]{2}))"
 """Not inside a word, a relative path or a URL."""
 
+_SCHEME: Final = r"(?:file|smb|cifs|nfs|afp):"
+"""Of URLs of this machine or of one beside it; those of the web say nothing of either."""
+
 _FOLDERS: Final = re.compile(
     rf"""
       (?: {_START} | (?<=file:) ) (?: file: )? [\\/]* (?: \\\\ [?.] \\+ )?
           (?: [A-Za-z]: [\\/]+ (?: {_NAME} [\\/]+ )* )+       # C:\dir\, C:/dir/, \\?\C:\, file:///C:/dir/
     | {_START} \\\\ (?: \\* [?.] \\+ UNC )? \\*
           [^\s\\/:*?"<>|(] {_NAME} \\+ (?: {_NAME} [\\/]+ )*  # \\server\share\dir\x
-    | {_START} (?: file:/* )? /+ (?: {_WORD} /+ )+            # /home/anna/, file:///home/anna/, //nas/share/
+    | {_START} (?: {_SCHEME} )? /+ (?: {_WORD} /+ )+           # /home/anna/, file:///home/anna/, //nas/share/
     | {_START} (?: ~ [\w.-]* | \.\. ) [\\/]+ (?: {_WORD} [\\/]+ )*  # ~/pictures/, ~anna/, ../../home/anna/
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_WHOLE_POSIX: Final = re.compile(r"(?:file:/*)?(?:~[\w.-]*|/[^\s/]+)/[^\r\n]*")
+_WHOLE_POSIX: Final = re.compile(rf"(?:{_SCHEME}/*)?(?:~[\w.-]*|/[^\s/]+)/[^\r\n]*")
 _USER_FOLDER: Final = re.compile(r"(?:^|[\\/])(?:users|home|documents and settings)[\\/]+$", re.IGNORECASE)
 _LAST: Final = re.compile(r"""[^\s\\/:*?"'<>|,;)\]]*""")
 _MAX_PASSES: Final = 8
