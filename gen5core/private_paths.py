@@ -30,6 +30,8 @@ _FOLDERS: Final = re.compile(
           [^\s\\/:*?"<>|(] {_NAME} \\+ (?: {_NAME} [\\/]+ )*  # \\server\share\dir\x
     | {_START} (?: {_SCHEME} )? /+ (?: {_WORD} /+ )+           # /home/anna/, file:///home/anna/, //nas/share/
     | {_START} (?: ~ [\w.-]* | \.\. ) [\\/]+ (?: {_WORD} [\\/]+ )*  # ~/pictures/, ~anna/, ../../home/anna/
+    | (?: (?<![\w./\\~:-]) | (?<=[^\x00-\x7f]) | (?<=-[IL]) ) [\\/]+
+          (?: home | users ) [\\/]+ (?: {_WORD} [\\/]+ )+   # 参考/home/anna/, -I/home/anna/, \Users\anna\
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -1,9 +1,10 @@
 """A GEN5 file -> one that can be given away: what it drops is said, what it keeps is equal bit for bit.
 
-Kept are the latents, the pixels, settings, prompts, resources and environment. Left out are the name of
-the machine, the workflow, the folders of absolute paths wherever a string holds one, and everything that
-this version does not know, since nobody can say what is in it. A signature is over the whole content, so
-the scrubbed file has none; who owns it signs it again.
+Kept are the latents, the pixels, settings, prompts, sampler passes, resources and environment. Left out
+are the name of the machine, the workflow, the folders of absolute paths wherever a string holds one, and
+what this version does not know of the file, its images, META, ``capture``, ``resources`` and the hardware,
+since nobody can say what is in it. A signature is over the whole content, so the scrubbed file has none;
+who owns it signs it again.
 
 Source: FORMAT.md, "META", "machine_name".
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +41,9 @@ _MODEL_INFO_KEPT: Final = frozenset(
 )
 _META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources", "environment", KEY))
 """``carrier`` tells of the PNG only, whose picture becomes a chunk like any other."""
+_CAPTURE_KEPT: Final = frozenset(("noise_source", "reason", "batch_index", "image_of_batch", "passes"))
 _IMPORTED_KEPT: Final = frozenset(("from",))
+_RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes"))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _SHOWN_CHARACTERS: Final = 120
 _BASE64: Final = re.compile(
@@ -234,7 +237,7 @@ def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cle
     further = {
         "comfyui": cleaner.only(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
         "capture": _clean_capture(file.capture or {}, cleaner),
-        "resources": cleaner.value(file.resources, "resources"),
+        "resources": _clean_resources(file.resources, cleaner),
         "environment": dict(environment.further) if environment else {},
     }
     return {name: value for name, value in further.items() if value}
@@ -244,10 +247,19 @@ def _clean_capture(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]
     """Return ``capture`` without the texts that an import brought along, which may be anything."""
     capture = dict(found)
     imported = capture.pop("imported", None)
-    cleaned: dict[str, Any] = cleaner.value(capture, "capture")
+    cleaned = cleaner.only(capture, _CAPTURE_KEPT, "capture")
     if isinstance(imported, dict):
         cleaned["imported"] = cleaner.only(imported, _IMPORTED_KEPT, "capture.imported")
     return cleaned
+
+
+def _clean_resources(found: Sequence[Any], cleaner: Cleaner) -> list[Any]:
+    return [
+        cleaner.only(resource, _RESOURCE_KEPT, where)
+        if isinstance(resource, Mapping)
+        else cleaner.value(resource, where)
+        for where, resource in ((f"resources[{index}]", one) for index, one in enumerate(found))
+    ]
 
 
 def _clean_environment(environment: Environment | None, cleaner: Cleaner) -> Environment | None:
@@ -316,12 +328,13 @@ def _cleans(where: str) -> Callable[[Any, Cleaner], Any]:
 
 
 _CLEANERS: Final[Mapping[str, Callable[[Any, Cleaner], Any]]] = {
-    **{name: _cleans(name) for name in ("prompt", "model_name", "model_version", "tags", "resources")},
+    **{name: _cleans(name) for name in ("prompt", "model_name", "model_version", "tags")},
     "settings": _cleans("generation_settings"),
     "hardware": _clean_hardware,
     "environment": _clean_environment,
     "comfyui": _clean_comfyui,
     "capture": _clean_capture,
+    "resources": _clean_resources,
 }
 
 

@@ -282,11 +282,27 @@ def test_texts_of_an_imported_file_are_dropped(tmp_path: Path) -> None:
 
 def test_keys_that_become_equal_both_stay(tmp_path: Path) -> None:
     """Two keys that were paths of one name are told apart, so that no value is lost."""
-    capture = {"masks": {"/a/b/m.png": 1, "/c/d/m.png": 2, "m.png": 3}}
+    capture = {"passes": [{"masks": {"/a/b/m.png": 1, "/c/d/m.png": 2, "m.png": 3}}]}
     path = gen5core.save(tmp_path / "a.gen5", capture=capture, environment=None, hardware=None)
     scrub(path, tmp_path / "b.gen5")
     with gen5core.open(tmp_path / "b.gen5") as file:
-        assert file.capture == {"masks": {"m.png_": 1, "m.png__": 2, "m.png": 3}}
+        assert file.capture == {"passes": [{"masks": {"m.png_": 1, "m.png__": 2, "m.png": 3}}]}
+
+
+def test_unknown_facts_of_capture_and_resources_go(tmp_path: Path) -> None:
+    """Nobody can say what they tell."""
+    capture = {"noise_source": "none", "operator": "Anna"}
+    resources = [{"kind": "model", "name": "m", "owner": "Anna"}]
+    path = gen5core.save(
+        tmp_path / "a.gen5", capture=capture, resources=resources, environment=None, hardware=None
+    )
+    assert scrub(path, tmp_path / "b.gen5") == [
+        "capture.operator",
+        "resources[0].owner",
+    ]
+    with gen5core.open(tmp_path / "b.gen5") as file:
+        assert file.capture == {"noise_source": "none"}
+        assert file.resources == [{"kind": "model", "name": "m"}]
 
 
 def test_a_damaged_file_is_refused_and_nothing_written(tmp_path: Path) -> None:
@@ -452,6 +468,9 @@ def test_a_damaged_image_is_one_clear_error(kind: str, cut: int, position: int, 
         ("../../home/anna/x.png", "x.png"),
         ("file:///home/anna/x.png", "x.png"),
         ("file:///C:/Users/anna/x.png", "x.png"),
+        ("参考/home/anna/pic.png", "参考pic.png"),
+        ("cc -I/home/anna/inc", "cc -Iinc"),
+        ("\\Users\\anna\\x.png", "x.png"),
         ("smb://nas7/share/anna/x.png", "x.png"),
         ("from smb://anna@nas7/share/x.png, big", "from x.png, big"),
         ("C:\\Users\\anna\\x.png [input]", "x.png [input]"),
