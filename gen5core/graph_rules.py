@@ -17,6 +17,8 @@ INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
 DECIMAL: Final = re.compile(
     r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})(?:e[+-]?[0-9]{1,3})?", re.IGNORECASE
 )
+MAX_TEXT: Final = 2**20
+"""Characters of a text that nodes join."""
 SIGMA: Final = re.compile(r"\d+(?:\.+\d+)?|(?<!\.)\.+\d+")
 """A number in ManualSigmas' text: what that node's own pattern matches, but linear in a run of dots.
 
@@ -250,12 +252,15 @@ def _on_device(parts: Parts, slot: int | None) -> Finding:
 
 
 def _joined_text(parts: Parts, slot: int | None) -> Finding:
-    """(delimiter, text, text …) as one text."""
+    """(delimiter, text, text …) as one text; a chain of joined copies doubles it at every node."""
     texts = [as_text(part.value) for part in parts]
     known = [text for text in texts[1:] if text is not None]
     if any(part.unresolved for part in parts) or len(known) < len(texts) - 1:
         return UNKNOWN
-    return found((texts[0] or "").join(known))
+    delimiter = texts[0] or ""
+    if sum(map(len, known)) + len(delimiter) * len(known) > MAX_TEXT:
+        return UNKNOWN
+    return found(delimiter.join(known))
 
 
 def picked_place(rule: str, selector: Any, names: Sequence[str]) -> int | None:

@@ -297,6 +297,18 @@ def test_work_is_linear(ladder: Any) -> None:
     assert larger - large == 2 * (large - small)
 
 
+def test_a_ladder_of_joined_texts_is_cut() -> None:
+    """Joined to itself at each of 200 nodes, a text of four characters would fill any memory."""
+    chain = {"t0": node("PrimitiveStringMultiline", value="aaaa")}
+    for index in range(200):
+        chain[f"t{index + 1}"] = node(
+            "StringConcatenate", string_a=at(f"t{index}"), string_b=at(f"t{index}"), delimiter=""
+        )
+    prompt = base(**chain, pos=node("CLIPTextEncode", text=at("t200"), clip=at("ckpt", 1)), s=ksampler())
+    [found] = sampler_passes(prompt, "s")
+    assert (found.positive, "positive" in found.unresolved) == (None, True)
+
+
 def test_a_diamond_ladders_text_is_told_once() -> None:
     """2**300 ways lead to one text."""
     assert sampler_passes(diamonds(300), "save")[0].positive == "a cat"
