@@ -9,14 +9,17 @@ import click
 
 from . import __version__, cli_show, reader
 from .carrier_meta import encode_carrier
-from .cli_group import ERROR, FOUND, Failure, Group
+from .cli_group import ERROR, FOUND, Failure, Group, print_error
 from .cli_keys import KEY_COMMANDS, required_key
 from .cli_transfer import TRANSFERS
 from .cli_verify import Checked, check_files, described_signatures, find_files, show_checked
 from .compare import compare_files
 from .environment import Environment
+from .errors import InvalidKeyError
+from .keys import PublicKey
 from .reader import Gen5File
 from .stored import StoredTensor
+from .trusted_keys import load_trusted_keys, trusted_keys_path
 
 _FILE = click.argument("file", metavar="FILE")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -71,9 +74,10 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
     """
     key_id = None if signed_by is None else required_key(signed_by)
     files = find_files(paths)
+    trusted, unusable = _trusted_keys()
     checked: list[Checked] = []
     try:
-        for entry in check_files(files, signed_by=key_id):
+        for entry in check_files(files, trusted=trusted, signed_by=key_id):
             checked.append(entry)
     finally:
         complete = len(checked) == len(files)
@@ -83,7 +87,10 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
         else:
             show_checked(checked, complete=complete)
     statuses = {entry.status for entry in checked}
-    if statuses != {"whole"}:
+    misses_list = unusable and any(entry.trust and entry.trust.signatures for entry in checked)
+    if misses_list:
+        print_error(f"{unusable} (no key counted as trusted)")
+    if statuses != {"whole"} or misses_list:
         ctx.exit(FOUND if statuses & {"damaged", "not GEN5", "not signed"} else ERROR)
 
 
@@ -134,6 +141,16 @@ def diff(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
 
 for _command in (*TRANSFERS, *KEY_COMMANDS):
     cli.add_command(_command)
+
+
+def _trusted_keys() -> tuple[tuple[PublicKey, ...], str]:
+    """Return the keys in your list; none, and why, where it cannot be used."""
+    try:
+        return load_trusted_keys(), ""
+    except InvalidKeyError as error:
+        return (), str(error)
+    except OSError as error:
+        return (), f"{trusted_keys_path()}: {error.strerror or error}"
 
 
 def _described(file: Gen5File) -> dict[str, Any]:

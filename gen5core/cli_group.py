@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130
 """128 + SIGINT, as shells have it."""
 BROKEN_PIPE: Final = 141
 """128 + SIGPIPE: who read the output has seen enough. Not 1, which means that something was found."""
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Failure(click.ClickException):
@@ -62,31 +63,38 @@ class Group(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
         options["standalone_mode"] = False
+        _open_what_is_closed()
         _escape_what_stdout_lacks()
         try:
             code = super().main(args, *rest, **options)
         except click.ClickException as error:
             code = _report(error)
         except click.Abort:
-            _print_error("interrupted; nothing that was being written is left behind")
+            print_error("interrupted; nothing that was being written is left behind")
             code = INTERRUPTED
         except SystemExit:  # click's own end where the pipe broke under --help
             code = BROKEN_PIPE
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _report(error: click.ClickException) -> int:
-    context = getattr(error, "ctx", None)
-    hint = f" (see {context.command_path} --help)" if context is not None else ""
-    _print_error(f"{error.format_message()}{hint}")
-    return ERROR
+def is_closed(stream: Any) -> bool:
+    """Return whether a standard stream was closed when the process began, so that what it takes goes nowhere."""
+    return getattr(stream, "name", None) == os.devnull
 
 
-def _print_error(message: str) -> None:
+def print_error(message: str) -> None:
+    """Print one line on stderr."""
     try:
         click.echo(f"gen5core: error: {shown(message)}", err=True)
     except OSError:  # nobody listens on stderr; the exit code still tells
         return
+
+
+def _report(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    print_error(f"{error.format_message()}{hint}")
+    return ERROR
 
 
 def _message(error: BaseException) -> str:
@@ -104,7 +112,17 @@ def _os_message(error: OSError) -> str:
         return f"{named}is there already; pass --force to replace it"
     if isinstance(error, FileNotFoundError):
         return f"{named}no such file or folder; check the path"
+    if not named and error.errno in _NO_SPACE:  # every other file that is written is named
+        return f"stdout: {error.strerror}; free some space there, or let stdout go elsewhere"
     return f"{named}{error.strerror or error}"
+
+
+def _open_what_is_closed() -> None:
+    """Let a standard stream that is closed, which is None in Python, take what is written and lose it."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def _escape_what_stdout_lacks() -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from . import cli_show
-from .cli_files import check_target
+from .cli_files import check_target, refuse_stdout
 from .cli_group import Command, Failure
 from .cli_text import shown
 from .errors import InvalidKeyError
@@ -41,6 +41,8 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
 
     Neither replaces a file. Saves are signed where GEN5_SIGNING_KEY names the private one.
     """
+    if out is not None:
+        refuse_stdout(out)
     path = Path(out) if out is not None else _default_path()
     key = SigningKey.generate(comment=comment)
     try:
@@ -87,12 +89,14 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
         check_target(out, force=force)
     signing_key = load_signing_key(key)
     signed: list[str] = []
-    for file in files:
-        signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
-        if not as_json:
-            click.echo(shown(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
-    if as_json:
-        cli_show.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
+    try:
+        for file in files:
+            signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
+            if not as_json:
+                click.echo(shown(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
+    finally:  # those before an error are signed
+        if as_json:
+            cli_show.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
 
 
 @click.command(cls=Command, short_help="Keep the list of keys that you trust.")

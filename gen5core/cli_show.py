@@ -237,9 +237,12 @@ def _print_images(console: _Console, file: Gen5File) -> None:
         console.block(table, "Images")
 
 
-def _print_resources(console: _Console, resources: Iterable[Mapping[str, Any]]) -> None:
+def _print_resources(console: _Console, resources: Iterable[Any]) -> None:
     table = _table("kind", "name", "digest")
     for resource in resources:
+        if not isinstance(resource, Mapping):
+            table.add_row("", Text(shown_value(resource)))
+            continue
         digest = [shown_value(resource[key]) for key in ("digest_kind", "digest") if key in resource]
         cells = [shown_value(resource.get(key, "")) for key in ("kind", "name")]
         table.add_row(*map(Text, (*cells, " ".join(digest))))

@@ -15,7 +15,7 @@ from . import cli_show, images, reader, spec
 from .cli_files import STDOUT, Buffer, check_target, write_output
 from .cli_group import Command, Failure
 from .cli_text import plural, shown
-from .convert import GEN5, KINDS, export_file, import_file
+from .convert import GEN5, KINDS, check_other_file, export_file, import_file
 from .errors import ChunkNotFoundError
 from .exports import pick_image
 from .raw_latents import raw_tensors
@@ -62,6 +62,7 @@ def extract(
     if sum((wants_image, latent is not None, workflow, metadata)) > 1:
         raise click.UsageError("--image, --latent, --workflow and --metadata: choose one")
     if out != STDOUT:
+        check_other_file(file, out)
         check_target(out, force=force)
     with reader.open(file) as opened:
         if latent is not None:
@@ -124,6 +125,7 @@ def export_command(
         raise click.UsageError(f"{out} does not say what to write: name it with --to {'|'.join(KINDS)}")
     if latent is not None and (carry or chosen == GEN5):
         raise click.UsageError("--latent names one latent, and all of them are written: leave it out")
+    check_other_file(file, out)
     check_target(out, force=force)
     notes = export_file(file, out, chosen, name=latent, index=index, carry=carry, overwrite=force)
     _tell(out, as_json=as_json, notes=_told_notes(file, notes))

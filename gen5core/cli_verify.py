@@ -16,6 +16,7 @@ from .carrier import is_carrier
 from .cli_group import Failure
 from .cli_text import plural, shown, shown_size
 from .errors import FormatError, NotGen5Error
+from .keys import PublicKey
 from .records import Report, Trust
 
 Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
@@ -106,15 +107,23 @@ def _holds_record(path: str) -> bool:
         return False
 
 
-def check_files(paths: Sequence[str], *, signed_by: str | None = None) -> Iterator[Checked]:
-    """Yield what became of each file, in order; signed_by is the id of the key that each must be signed by."""
+def check_files(
+    paths: Sequence[str], *, trusted: Sequence[PublicKey], signed_by: str | None = None
+) -> Iterator[Checked]:
+    """Yield what became of each file, in order.
+
+    Parameters
+    ----------
+    trusted : the keys that the reader trusts
+    signed_by : id of the key that each file must be signed by; None for any or none
+    """
     console = cli_show.open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=sum(map(_size_bytes, paths)))
         for count, path in enumerate(paths, 1):
             progress.update(task, description=f"{count}/{len(paths)} {shown(Path(path).name)[:40]}")
-            yield _check(path, signed_by)
+            yield _check(path, trusted, signed_by)
             progress.advance(task, _size_bytes(path))
 
 
@@ -145,10 +154,10 @@ def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
     console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
 
 
-def _check(path: str, signed_by: str | None) -> Checked:
+def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> Checked:
     try:
         with reader.open(path) as file:
-            report, trust = file.verify(), file.trust()
+            report, trust = file.verify(), file.trust(trusted)
     except NotGen5Error as error:
         return Checked(path, "not GEN5", error=str(error))
     except FormatError as error:

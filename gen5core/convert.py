@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,14 @@ FINAL_LATENT: Final = "final_latent"
 GEN5: Final = "gen5"
 KINDS: Final = (*EXPORTERS, GEN5)
 """What ``export_file`` writes."""
+_KIND_OF_SUFFIX: Final = {
+    **{f".{kind}": kind for kind in KINDS},
+    ".sft": "safetensors",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".npy": "npy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ def import_file(
     Parameters
     ----------
     path : told apart by its suffix
-    out : ends in ``.gen5``
+    out : ends in ``.gen5``; another file than path
     name : the latent's name, where there is one tensor; a .latent is a ``final_latent`` unless named
     overwrite : replace a file at out; else FileExistsError
 
@@ -83,6 +91,7 @@ def import_file(
     """
     target = Path(out)
     check_suffix(target)
+    check_other_file(path, target)
     importer = IMPORTERS.get(Path(path).suffix.lower())
     if importer is None:
         raise EncodeError(f"{path} is none of {', '.join(IMPORTERS)}; convert it to one of them first")
@@ -104,6 +113,7 @@ def export_file(
 
     Parameters
     ----------
+    out : another file than path, and not named as of another kind (a PNG not ``x.jpg``)
     kind : ``latent`` (one latent), ``safetensors`` (all of them), ``png`` (one image, with its texts),
         ``gen5`` (all that a PNG carries)
     name : of the latent; None for ``initial_noise``, or for the only one
@@ -118,7 +128,7 @@ def export_file(
     Raises
     ------
     FormatError, ChunkNotFoundError, EncodeError
-        naming the file and what it lacks.
+        naming the file and what it lacks, or what is wrong with out.
     ImportError
         if a latent is float8 and torch, which converts it, is not installed.
     OSError
@@ -130,15 +140,31 @@ def export_file(
         raise EncodeError(f"there is no export to {kind!r}; it is one of {', '.join(KINDS)}")
     if carry and kind != "png":
         raise EncodeError(f"a {kind} carries no record, a PNG does: export to png, or leave carry out")
+    check_other_file(path, out)
     if carry:
         return carry_file(path, out, index=index, overwrite=overwrite)
     if kind == GEN5:
         return uncarry_file(path, out, overwrite=overwrite)
+    _check_name(Path(out), kind)
     with reader.open(path) as file:
         buffers = EXPORTERS[kind](file, name, index)
     with atomic_file(Path(out), overwrite=overwrite) as fd:
         write_all(fd, buffers)
     return ()
+
+
+def check_other_file(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
+    """Raise EncodeError if out is the very file at path, under whatever name: what it holds would be lost."""
+    with suppress(OSError):  # neither need be there; who opens it says so
+        if os.path.samefile(path, out):
+            raise EncodeError(
+                f"{os.fspath(out)}: is the very file that is read, whose record would be lost; name another"
+            )
+
+
+def _check_name(out: Path, kind: str) -> None:
+    if _KIND_OF_SUFFIX.get(out.suffix.lower(), kind) != kind:
+        raise EncodeError(f"{out}: a {kind} is written; name the file {out.stem}.{kind}")
 
 
 def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> tuple[str, ...]:

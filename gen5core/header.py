@@ -37,7 +37,13 @@ def parse_header(data: bytes, file_size: int) -> Header:
     ------
     NotGen5Error, TruncatedError, UnsupportedVersionError, MalformedChunkError
     """
-    if data[:4] != spec.MAGIC[: len(data)] or not data:
+    if not data:
+        raise NotGen5Error(
+            f"is empty (starts with b'', a GEN5 file starts with {spec.MAGIC!r}): "
+            "it was cut or is still being copied; take another copy",
+            offset=0,
+        )
+    if data[:4] != spec.MAGIC[: len(data)]:
         raise NotGen5Error(
             f"starts with {data[:4]!r}, a GEN5 file starts with {spec.MAGIC!r}; "
             "choose a .gen5 file, or make one of an image with `gen5core import`",

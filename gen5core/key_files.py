@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,9 +75,16 @@ def load_signing_key(path: str | os.PathLike[str]) -> SigningKey:
     OSError
         as the file system gives it.
     """
-    data = read_guarded(path, _check_private)
-    with naming_key(path):
-        return SigningKey.from_pem(data)
+    try:
+        data = read_guarded(path, _check_private)
+        with naming_key(path):
+            return SigningKey.from_pem(data)
+    except InvalidKeyError as error:
+        if not _holds_public_key(path):
+            raise
+        raise InvalidKeyError(
+            f"{os.fspath(path)}: is a public key; name the file of the private one"
+        ) from error
 
 
 def configured_signing_key() -> SigningKey | None:
@@ -141,7 +149,7 @@ def check_unwritable(path: str, status: os.stat_result) -> None:
         )
     if _IS_POSIX and status.st_mode & 0o022:
         raise InvalidKeyError(
-            f"others than its owner can write to it, so it proves nothing: chmod go-w {path}"
+            f"others than its owner can write to it, so it proves nothing: chmod go-w {shlex.quote(path)}"
         )
 
 
@@ -149,8 +157,16 @@ def _check_private(path: str, status: os.stat_result) -> None:
     if _IS_POSIX and status.st_mode & 0o077:
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
         raise InvalidKeyError(
-            f"others than its owner can use this private key (mode {mode}): chmod 600 {path}"
+            f"others than its owner can use this private key (mode {mode}): chmod 600 {shlex.quote(path)}"
         )
+
+
+def _holds_public_key(path: str | os.PathLike[str]) -> bool:
+    try:
+        load_public_key(path)
+    except (InvalidKeyError, OSError):
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -169,6 +185,8 @@ def _create(path: Path, data: bytes, mode: int) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
         path.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise

@@ -22,6 +22,7 @@ from .container import check_size, check_suffix
 from .dsse import EnvelopeSignature
 from .errors import ChecksumError, EncodeError, naming_file
 from .header import encode_header, seal_header
+from .key_files import load_signing_key
 from .keys import SigningKey
 from .manifest import StoredMeta
 from .signatures import check_signatures, encode_signatures, read_envelope, refuse_invalid
@@ -32,7 +33,7 @@ BLOCK_BYTES: Final = 2**20
 
 def sign_file(
     path: str | os.PathLike[str],
-    key: SigningKey,
+    key: SigningKey | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     *,
     overwrite: bool = False,
@@ -45,6 +46,7 @@ def sign_file(
     Parameters
     ----------
     path : a file of version 1.1 or later, or a PNG that carries a record
+    key : the key, or the file of one
     out : where the signed file goes, of the kind that path is; None for path itself
     overwrite : replace a file at out; else FileExistsError
 
@@ -57,13 +59,17 @@ def sign_file(
     FormatError
         if path is damaged, a signature in it does not fit, or it changes meanwhile.
     EncodeError
-        if path is of version 1.0, which has no place for a signature, or out is named as of another kind.
+        if path is of version 1.0, which has no place for a signature, or out is named as of another kind;
+        or the key cannot be used.
+    ImportError
+        if the package cryptography is not installed.
     OSError
         as the file system gives it; what stood at path is still there then.
 
     Source: FORMAT.md, "SIGN".
     """
     target = Path(path if out is None else out)
+    signing_key = key if isinstance(key, SigningKey) else load_signing_key(key)
     with naming_file(path):
         outer = FileSource(path)
         try:
@@ -74,7 +80,7 @@ def sign_file(
                 check_suffix(target, ".gen5" if source is outer else ".png")
             file.verify()
             with atomic_file(target, overwrite=overwrite or out is None) as fd:
-                for block in _signed_blocks(file, source, key, limits):
+                for block in _signed_blocks(file, source, signing_key, limits):
                     write_all(fd, [block])
                 os.fsync(fd)  # so that next to no time is left between this check and the renaming
                 _check_unchanged(outer)

@@ -91,13 +91,13 @@ class FileSource(Source):
             self._fd = os.open(windows.extended(str(self.path)), flags)
         except PermissionError as error:
             if self.path.is_dir():  # Windows opens no folder
-                raise NotGen5Error(f"{self.path} is {_kind(stat.S_IFDIR)}, not a regular file") from error
+                raise NotGen5Error(f"is {_kind(stat.S_IFDIR)}, not a regular file") from error
             raise
         self._lock = threading.Lock()
         try:
             status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
-                raise NotGen5Error(f"{self.path} is {_kind(status.st_mode)}, not a regular file")
+                raise NotGen5Error(f"is {_kind(status.st_mode)}, not a regular file")
         except BaseException:
             self.close()
             raise

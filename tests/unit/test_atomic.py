@@ -451,7 +451,7 @@ def test_fifo(tmp_path: Path, writer: bool) -> None:
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
 def test_device(device: str) -> None:
     """An endless device is refused before a byte of it is read."""
-    with pytest.raises(NotGen5Error, match=f"{device} is a device, not a regular file"):
+    with pytest.raises(NotGen5Error, match=f"{device}: is a device, not a regular file"):
         gen5core.open(device)
 
 

@@ -22,7 +22,7 @@ import gen5core
 from gen5core import cli as front_door
 from gen5core import cli_group, cli_verify, png_text
 from gen5core.cli_commands import cli
-from gen5core.cli_text import shown, shown_size
+from gen5core.cli_text import shown, shown_size, shown_value
 from gen5core.environment import Component, Environment
 
 ROOT = Path(gen5core.__file__).parents[1]
@@ -119,13 +119,15 @@ def test_each_help_documents_its_exit_codes(name: str) -> None:
     ) == (0, True)
 
 
+ITSELF = "is the very file that is read, whose record would be lost; name another"
+NO_STDOUT = "-: this command does not write to stdout; name a file (./- for one of that name)"
 ERRORS = {
     "paint": "No such command 'paint'. (see gen5core --help)",
     "info": "Missing argument 'FILE'. (see gen5core info --help)",
     "info no.gen5": "no.gen5: no such file or folder; check the path",
     "verify no": "no: no such file or folder; check the path",
     "diff a.gen5 no.gen5": "no.gen5: no such file or folder; check the path",
-    "info .": ".: . is a folder, not a regular file",
+    "info .": ".: is a folder, not a regular file",
     "export a.gen5 -o x.gif": (
         "x.gif does not say what to write: name it with --to latent|safetensors|png|gen5 "
         "(see gen5core export --help)"
@@ -143,7 +145,15 @@ ERRORS = {
         "x.pt: a latent is written as .npy or .safetensors; name the file so"
     ),
     f"extract a.gen5 -o {os.devnull}": f"{os.devnull}: is not a regular file; name a file to write",
-    "extract a.gen5 -o a.gen5": "a.gen5: is there already; pass --force to replace it",
+    "extract a.gen5 --metadata -o a.gen5": f"a.gen5: {ITSELF}",
+    "extract a.gen5 -o ./a.gen5 --force": f"./a.gen5: {ITSELF}",
+    "export a.gen5 --to latent -o a.gen5 --force": f"a.gen5: {ITSELF}",
+    "export a.gen5 --to latent -o x.png": "x.png: a latent is written; name the file x.latent",
+    "export a.gen5 --to png -o x.jpg": "x.jpg: a png is written; name the file x.png",
+    "export a.gen5 --to latent -o -": NO_STDOUT,
+    "import a.gen5 -o -": NO_STDOUT,
+    "scrub a.gen5 -o -": NO_STDOUT,
+    "keygen -o -": NO_STDOUT,
     "scrub a.gen5 -o x.png": "'x.png' does not end in .gen5; name the file x.gen5",
     "scrub a.gen5": "name the file to write with -o, or say --dry-run (see gen5core scrub --help)",
     "import a.ckpt -o x.gen5": (
@@ -252,13 +262,44 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path, command: str, size: int) -> N
     assert (result.returncode, result.stderr) == (cli_group.BROKEN_PIPE, b"")
 
 
+FULL = (
+    b"gen5core: error: stdout: No space left on device; free some space there, or let stdout go elsewhere\n"
+)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
 @pytest.mark.parametrize("command", ["info", "info --json", "extract -o - --metadata"])
 def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, command: str) -> None:
     """Output that could not be written is an error, not a success."""
     with open("/dev/full", "wb") as full:
         result = spawn(*command.split(), make(tmp_path / "a.gen5"), stdout=full)
-    assert (result.returncode, result.stderr) == (2, b"gen5core: error: No space left on device\n")
+    assert (result.returncode, result.stderr) == (2, FULL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["info", "info --json", "verify", "env", "--help"])
+def test_a_closed_stdout_changes_no_exit_code(tmp_path: Path, command: str, closed: str) -> None:
+    """Who closes it, as some schedulers do, does not want to read, and is not told of damage."""
+    path = gen5core.save(tmp_path / "a.gen5")
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "gen5core"]
+    result = subprocess.run(
+        [*shell, *command.split(), path], capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_a_closed_stdout_takes_no_output_that_was_asked_for(tmp_path: Path) -> None:
+    """What is to be written there is lost: an error, as on a full disk. Damage is still found."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "gen5core"]
+    extract = [*shell, "extract", make(tmp_path / "a.gen5"), "-o", "-"]
+    result = subprocess.run(extract, capture_output=True, env=environment)
+    message = b"gen5core: error: stdout is closed; name a file with -o, or let stdout go somewhere\n"
+    assert (result.returncode, result.stderr) == (2, message)
+    verify = [*shell, "verify", damaged(tmp_path / "b.gen5")]
+    assert 1 == subprocess.run(verify, capture_output=True, env=environment).returncode
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -268,10 +309,10 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
         "import os, signal, sys, gen5core.cli_verify as v\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
         "check, count = v._check, []\n"
-        "def stop(path, signed_by):\n"
+        "def stop(path, *rest):\n"
         "    count.append(path)\n"
         "    if len(count) == 2: os.kill(os.getpid(), signal.SIGINT); __import__('time').sleep(60)\n"
-        "    return check(path, signed_by)\n"
+        "    return check(path, *rest)\n"
         "v._check = stop\n"
         "from gen5core.cli import main; sys.exit(main())\n"
     )
@@ -399,7 +440,30 @@ def test_info_of_a_1_0_file_with_everything_missing(tmp_path: Path) -> None:
     assert "GEN5 1.0 · not sealed" in result.stdout
 
 
+@pytest.mark.parametrize("resource", [1, "\x1b[31mx", None, ["a"]])
+def test_info_shows_a_resource_of_another_form(tmp_path: Path, resource: Any) -> None:
+    """The format asks for a list and leaves open what is in it: a sealed file with a number there is shown too."""
+    resources = [resource, {"kind": "vae", "name": "x"}]
+    data = forge.build([], edit=lambda document: document.update(resources=resources))
+    (tmp_path / "a.gen5").write_bytes(data)
+    assert run("verify", tmp_path).exit_code == 0
+    result = run("info", tmp_path / "a.gen5")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert (result.exit_code, [shown_value(resource)] in rows, ["vae", "x"] in rows) == (0, True, True)
+
+
 # verify
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    """What a copy begins with: the remedy is another copy, not another file."""
+    (tmp_path / "a.gen5").touch()
+    line, summary = run("verify", tmp_path).stdout.splitlines()
+    assert line == (
+        f"not GEN5  {tmp_path}/a.gen5: at offset 0: is empty (starts with b'', a GEN5 file starts with b'GEN5'): "
+        "it was cut or is still being copied; take another copy"
+    )
+    assert summary == "1 file checked, 0 intact (0 B), 1 not GEN5"
 
 
 def test_verify_names_each_damaged_file_in_one_line(tmp_path: Path) -> None:
@@ -765,6 +829,19 @@ def test_diff_of_a_damaged_file_is_an_error(tmp_path: Path) -> None:
 
 
 # import, export, scrub
+
+
+@pytest.mark.parametrize("command", ["extract", "export --to gen5", "export --to png"])
+def test_a_record_is_never_replaced_by_a_part_of_it(tmp_path: Path, command: str) -> None:
+    """A PNG with its record, named as its own output in another way, stays as it is even with --force."""
+    path = make(tmp_path / "cat.png")
+    (tmp_path / "link.png").symlink_to(path)
+    before = path.read_bytes()
+    verb, *options = command.split()
+    for out in (path, tmp_path / "link.png", tmp_path / ".." / tmp_path.name / "cat.png"):
+        result = run(verb, path, *options, "-o", out, "--force")
+        assert (result.exit_code, result.stderr) == (2, f"gen5core: error: {out}: {ITSELF}\n")
+    assert before == path.read_bytes()
 
 
 def test_import_and_export_go_round(tmp_path: Path) -> None:

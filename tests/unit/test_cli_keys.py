@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -121,6 +122,16 @@ def test_sign_files_in_place_or_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
             assert ids == {found.key_id for found in file.signatures}
 
 
+def test_what_was_signed_before_an_error_is_told() -> None:
+    """A file signed in place was changed: also as JSON, and also where the next one fails."""
+    make("a.gen5")
+    result = run("sign", "a.gen5", "no.gen5", "--key", "anna.pem", "--json")
+    assert (2, {"signed": ["a.gen5"], "key_id": KEY_ID}) == (result.exit_code, json.loads(result.stdout))
+    assert "gen5core: error: no.gen5: no such file or folder; check the path\n" == result.stderr
+    with gen5core.open("a.gen5") as file:
+        assert [KEY_ID] == [found.key_id for found in file.signatures]
+
+
 SIGN_ERRORS = {
     "sign a.gen5": (
         "name the private key with --key or GEN5_SIGNING_KEY; `gen5core keygen` makes one (see gen5core sign --help)"
@@ -131,8 +142,7 @@ SIGN_ERRORS = {
     "sign a.gen5 --key anna.pem -o b.gen5": "b.gen5: is there already; pass --force to replace it",
     "sign a.gen5 --key no.pem": "no.pem: no such file or folder; check the path",
     "sign no.gen5 --key anna.pem": "no.gen5: no such file or folder; check the path",
-    "sign a.gen5 --key anna.pub": "anna.pub: others than its owner can use this private key (mode 0644): "
-    "chmod 600 anna.pub",
+    "sign a.gen5 --key anna.pub": "anna.pub: is a public key; name the file of the private one",
     "sign old.gen5 --key anna.pem": "old.gen5 is of version 1.0, which has no place for a signature: "
     "`gen5core scrub` makes one of version 1.1 of it",
     "trust no.pub": "no.pub: no such key file; give a .pub file, the line in it, or the key's id",
@@ -239,6 +249,54 @@ def test_verify_tells_the_three_words() -> None:
             summary(count=3, whole=3),
         ],
     ) == told(".")
+
+
+BAD_LINE = (
+    "gen5core: error: {path}, line 2: starts with 'no'; a public key is a line `gen5-ed25519 <base64> comment` "
+    "(no key counted as trusted)\n"
+)
+
+
+@pytest.mark.parametrize(("has_damage", "code"), [(False, 2), (True, 1)])
+def test_a_bad_line_in_the_list_stops_no_check(home: Path, has_damage: bool, code: int) -> None:
+    """Every file is checked, none is trusted, and what is wrong with the list is told last."""
+    make("a.gen5", KEY), make("b.gen5", OTHER), make("c.gen5")
+    Path("c.gen5").write_bytes(Path("c.gen5").read_bytes()[: -1 if has_damage else None])
+    run("trust", "anna.pub")
+    with (home / "trusted_keys").open("a", encoding="utf-8") as file:
+        file.write("no key\n")
+    result = run("verify", ".")
+    lines = result.stdout.splitlines()
+    assert (code, BAD_LINE.format(path=home / "trusted_keys")) == (result.exit_code, result.stderr)
+    assert ["signed", "signed", *["damaged"] * has_damage] == [line.split()[0] for line in lines[:-1]]
+    assert lines[-1].startswith("3 files checked, ")
+    assert "interrupted" not in lines[-1]
+    result = run("verify", ".", "--json")
+    assert (code, True) == (result.exit_code, json.loads(result.stdout)["complete"])
+    assert 3 == len(json.loads(result.stdout)["files"])
+
+
+def test_a_bad_line_in_the_list_does_not_matter_without_signatures(home: Path) -> None:
+    """Where nothing is signed, nobody is to be trusted."""
+    make("a.gen5")
+    home.mkdir()
+    (home / "trusted_keys").write_text("no key\n", encoding="utf-8")
+    result = run("verify", ".")
+    assert (0, "") == (result.exit_code, result.stderr)
+
+
+@posix
+def test_a_list_that_cannot_be_read_is_no_fault_of_the_files(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the file system says of the list is told of the list, not of each signed file."""
+    make("a.gen5", KEY)
+    monkeypatch.setenv("GEN5_TRUSTED_KEYS", "loop")
+    Path("loop").symlink_to("loop")
+    result = run("verify", "a.gen5")
+    assert result.stdout.startswith(f"signed  a.gen5: intact, signed by {KEY_ID}")
+    message = f"gen5core: error: loop: {os.strerror(errno.ELOOP)} (no key counted as trusted)\n"
+    assert (2, message) == (result.exit_code, result.stderr)
 
 
 def test_verify_as_json_has_the_words(home: Path) -> None:

@@ -471,6 +471,58 @@ def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> N
         export_file(tmp_path / "x.gen5", tmp_path / "x.gif", "gif")
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("kind", ["latent", "safetensors", "png", "gen5"])
+def test_a_file_is_not_its_own_export(tmp_path: Path, kind: str, overwrite: bool) -> None:
+    """A part of it in its place would be all that is left."""
+    path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
+    before = path.read_bytes()
+    message = r"a\.gen5: is the very file that is read, whose record would be lost; name another$"
+    with pytest.raises(gen5core.EncodeError, match=message):
+        export_file(path, path, kind, overwrite=overwrite)
+    assert before == path.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
+def test_an_import_does_not_replace_what_it_reads(tmp_path: Path) -> None:
+    """A link named .gen5 that leads to the picture is the picture."""
+    (tmp_path / "x.png").write_bytes(png_with())
+    (tmp_path / "x.gen5").symlink_to("x.png")
+    with pytest.raises(gen5core.EncodeError, match=r"x\.gen5: is the very file that is read"):
+        import_file(tmp_path / "x.png", tmp_path / "x.gen5", overwrite=True)
+    assert png_with() == (tmp_path / "x.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "better"),
+    [
+        ("latent", "x.PNG", "x.latent"),
+        ("latent", "x.safetensors", "x.latent"),
+        ("safetensors", "x.latent", "x.safetensors"),
+        ("safetensors", "x.npy", "x.safetensors"),
+        ("png", "x.jpg", "x.png"),
+        ("png", "x.jpeg", "x.png"),
+        ("png", "x.webp", "x.png"),
+        ("png", "x.gen5", "x.png"),
+    ],
+)
+def test_an_export_is_not_named_as_another_kind(tmp_path: Path, kind: str, name: str, better: str) -> None:
+    """Programs go by the suffix: under a wrong one the file would open nowhere."""
+    path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
+    message = re.escape(f"{name}: a {kind} is written; name the file {better}")
+    with pytest.raises(gen5core.EncodeError, match=message):
+        export_file(path, tmp_path / name, kind)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("safetensors", "x.sft"), ("latent", "x"), ("png", "x.tmp")])
+def test_an_export_may_have_a_name_that_says_nothing_else(tmp_path: Path, kind: str, name: str) -> None:
+    """What is not known as another kind is the person's own affair."""
+    path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
+    export_file(path, tmp_path / name, kind)
+    assert (tmp_path / name).exists()
+
+
 def test_texts_of_a_png_share_one_limit(tmp_path: Path) -> None:
     """Many texts that each stay below the limit do not add up beyond it."""
     text = zlib.compress(b"a" * (3 * 2**20), 9)

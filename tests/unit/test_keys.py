@@ -266,6 +266,62 @@ def test_a_private_key_that_others_can_use_is_refused(tmp_path: Path, mode: int)
     assert KEY_ID == load_signing_key(path).public_key.key_id
 
 
+@posix
+def test_the_command_that_mends_a_mode_can_be_pasted(tmp_path: Path, umask: None) -> None:
+    """A name with a space in it is quoted as a shell needs it."""
+    path, trusted = tmp_path / "my key.pem", tmp_path / "my list"
+    save_signing_key(path, key())
+    trusted.touch()
+    for file in (path, trusted):
+        file.chmod(0o666)
+    with pytest.raises(InvalidKeyError, match=rf": chmod 600 '{path}'$"):
+        load_signing_key(path)
+    with pytest.raises(InvalidKeyError, match=rf": chmod go-w '{trusted}'$"):
+        load_trusted_keys(trusted)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_a_public_key_is_not_taken_for_a_private_one(tmp_path: Path, mode: int) -> None:
+    """The remedy is another file; its mode, which may be any, is not to be changed."""
+    public = save_signing_key(tmp_path / "k 1.pem", key())
+    public.chmod(mode)
+    with pytest.raises(InvalidKeyError) as caught:
+        load_signing_key(public)
+    assert f"{public}: is a public key; name the file of the private one" == str(caught.value)
+
+
+@posix
+def test_a_full_disk_names_the_key_file(tmp_path: Path) -> None:
+    """Nothing of the key is left behind, and the error says where it was to go."""
+    import resource
+    import signal
+
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            save_signing_key(tmp_path / "key.pem", key())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (str(tmp_path / "key.pem"), []) == (caught.value.filename, os.listdir(tmp_path))
+
+
+def test_sign_file_takes_the_file_of_a_key(tmp_path: Path) -> None:
+    """As ``save`` does, by a string or a Path, and what cannot be used is told as there."""
+    save_signing_key(tmp_path / "key.pem", key())
+    path = gen5core.save(tmp_path / "a.gen5", environment=None, hardware=None)
+    before = path.read_bytes()
+    for named in (str(tmp_path / "key.pem"), tmp_path / "key.pem"):
+        path.write_bytes(before)
+        gen5core.sign_file(path, named)
+        with gen5core.open(path) as file:
+            assert [KEY_ID] == [found.key_id for found in file.signatures]
+    with pytest.raises(InvalidKeyError, match="is a public key; name the file of the private one"):
+        gen5core.sign_file(path, tmp_path / "key.pub")
+
+
 def _other_pems() -> dict[str, tuple[bytes, str]]:
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
