@@ -30,6 +30,8 @@ from .picture import pixels_digest, replace_stream
 
 IEND: Final = png_text.join_chunks([(b"IEND", b"")])[len(images.PNG_SIGNATURE) :]
 """The chunk that every PNG here ends with."""
+_ADDED_CHUNKS: Final = 3
+"""The most that a PNG gets on top of its own: prompt, workflow and the record."""
 _BLOCK_BYTES: Final = 2**20
 _BLOCK_TYPE: Final = 0b110
 """Bits of a deflate block's first byte that are 0 for a stored one (RFC 1951, 3.2.3)."""
@@ -170,7 +172,10 @@ def _crc_of(blocks: Iterator[bytes]) -> int:
 
 
 def _whole_chunks(data: bytes) -> list[png_text.PngChunk] | None:
-    """Return the chunks of a PNG that can be shown as it is: whole, nothing behind it, no record of its own."""
+    """Return the chunks of a PNG that can be shown as it is, else None.
+
+    It is whole, with nothing behind it, no record of its own, and so few chunks that readers step over them.
+    """
     try:
         chunks = list(png_text.iter_chunks(data))
     except EncodeError:
@@ -178,7 +183,8 @@ def _whole_chunks(data: bytes) -> list[png_text.PngChunk] | None:
     kinds = [kind for kind, _ in chunks]
     size_bytes = len(images.PNG_SIGNATURE) + sum(len(content) + len(IEND) for _, content in chunks)
     is_whole = size_bytes == len(data) and kinds[0] == b"IHDR" and not chunks[-1][1]
-    return chunks if is_whole and spec.CARRIER not in kinds else None
+    is_short = len(chunks) + _ADDED_CHUNKS <= spec.Limits().png_chunks
+    return chunks if is_whole and is_short and spec.CARRIER not in kinds else None
 
 
 def _is_stored(chunks: list[png_text.PngChunk]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from . import spec
 from .errors import MalformedChunkError
 from .reader import Gen5File
 from .stored import StoredImage, StoredTensor
@@ -24,6 +25,9 @@ from .stored import StoredImage, StoredTensor
 _BLOCK: Final = 2**20
 """Elements compared at once: a latent may be as large as memory."""
 _PEAK: Final = 255
+_CLASS: Final = "class_type"
+_INPUTS: Final = "inputs"
+"""The parts of a node that are compared, as ComfyUI's prompt names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,11 @@ def _model(section: str, left: Gen5File, right: Gen5File) -> Compared:
 
 
 def _graph(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    return _facts(section, _flat_graph(left), _flat_graph(right))
+    before, now = _flat_graph(left), _flat_graph(right)
+    for path in dict.fromkeys([*before, *now]):
+        name = _shown_path(path)
+        sides = [{name: flat[path]} if path in flat else {} for flat in (before, now)]
+        yield from _facts(section, sides[0], sides[1])
 
 
 def _resources(section: str, left: Gen5File, right: Gen5File) -> Compared:
@@ -110,9 +118,9 @@ def _environment(section: str, left: Gen5File, right: Gen5File) -> Compared:
 
 
 def _latents(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    for name in dict.fromkeys([*left.latents, *right.latents]):
-        before = left.latents[name].parts if name in left.latents else ()
-        now = right.latents[name].parts if name in right.latents else ()
+    one_side, other_side = _named_parts(left, right), _named_parts(right, left)
+    for name in dict.fromkeys([*one_side, *other_side]):
+        before, now = one_side.get(name, ()), other_side.get(name, ())
         for part, (one, other) in enumerate(zip_longest(before, now)):
             shown = name if max(len(before), len(now)) == 1 else f"{name}.part{part}"
             yield shown, _compare_tensors(section, shown, one, other)
@@ -155,25 +163,46 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _flat_graph(file: Gen5File) -> dict[str, Any]:
-    """Return class and inputs of every node, each under its own name."""
+def _flat_graph(file: Gen5File) -> dict[tuple[str, ...], Any]:
+    """Return class and inputs of every node by where they stand; whole, what is not of a graph's form."""
     prompt = (file.comfyui or {}).get("prompt")
-    flat: dict[str, Any] = {}
-    for node_id, node in prompt.items() if isinstance(prompt, Mapping) else ():
+    if not isinstance(prompt, Mapping):
+        return {} if prompt is None else {(): prompt}
+    flat: dict[tuple[str, ...], Any] = {}
+    for node_id, node in prompt.items():
         if not isinstance(node, Mapping):
-            flat[node_id] = node
+            flat[node_id,] = node
             continue
-        flat[f"{node_id}.class_type"] = node.get("class_type")
-        inputs = node.get("inputs")
-        flat |= (
-            {f"{node_id}.{name}": value for name, value in inputs.items()} if isinstance(inputs, dict) else {}
-        )
+        flat[node_id, _CLASS] = node.get(_CLASS)
+        inputs = node.get(_INPUTS, {})
+        if isinstance(inputs, Mapping):
+            flat |= {(node_id, _INPUTS, name): value for name, value in inputs.items()}
+        else:
+            flat[node_id, _INPUTS] = inputs
     return flat
 
 
-def _by_name(resources: list[dict[str, Any]]) -> dict[str, Any]:
+def _shown_path(path: tuple[str, ...]) -> str:
+    """Return ``3.seed`` for that input of node 3; an input named as a part of a node is ``3.inputs.class_type``."""
+    if len(path) == 3 and path[2] not in (_CLASS, _INPUTS):
+        return f"{path[0]}.{path[2]}"
+    return ".".join(path) or "all"
+
+
+def _named_parts(file: Gen5File, other: Gen5File) -> dict[str, tuple[StoredTensor, ...]]:
+    """Return the latents of a file by name; an only one of version 1.0 as ``initial_noise`` where other has that."""
+    names = list(file.latents)
+    if spec.INITIAL_NOISE in file.latents and spec.INITIAL_NOISE in other.latents and len(names) == 1:
+        names = [spec.INITIAL_NOISE]
+    return {name: file.latents[name].parts for name in names}
+
+
+def _by_name(resources: list[Any]) -> dict[str, Any]:
     named: dict[str, Any] = {}
-    for resource in resources:
+    for index, resource in enumerate(resources):
+        if not isinstance(resource, Mapping):
+            named[str(index)] = resource
+            continue
         name = f"{resource.get('kind')} {resource.get('name')}"
         while name in named:
             name += " (again)"

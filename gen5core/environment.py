@@ -13,11 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import jsontext
-from .errors import ChecksumError, FormatError, MalformedChunkError, UnsupportedVersionError
+from .errors import (
+    ChecksumError,
+    EncodeError,
+    FormatError,
+    LimitError,
+    MalformedChunkError,
+    UnsupportedVersionError,
+)
 from .hardware import Machine, hardware_drift, hardware_info, survey
 from .probes import DEFAULT, Gpu, Probes
 from .records import Drift, DriftKind
-from .spec import META
+from .spec import ENVC, META
 from .torch_facts import TorchBuild, torch_settings
 
 ENV_VERSION: Final = 1
@@ -165,6 +172,28 @@ def live_settings(probes: Probes = DEFAULT) -> dict[str, str]:
         return {}
     settings = torch_settings(torch, probes.getenv("CUBLAS_WORKSPACE_CONFIG"))
     return {name: _canonical(name, **facts) for name, facts in settings.items()}
+
+
+def check_environment(environment: Environment) -> None:
+    """Raise EncodeError, naming the fact at fault, unless what is written of environment can be read again."""
+    try:
+        for component in environment.components:
+            if not isinstance(component, Component):
+                raise MalformedChunkError(f"a component is {_short(component)}, not a Component")
+            _text(component.component_id, "component_id")
+            _text(component.canonical, f"canonical of {_short(component.component_id)}")
+        if not isinstance(environment.further, Mapping):
+            raise MalformedChunkError(f"further is {_short(environment.further)}, not a mapping")
+        for name in environment.further:
+            _text(name, "the name of an environment entry")
+        parse_environment(environment.encode(), chunk=ENVC, offset=None, further=environment.further)
+    except LimitError as error:
+        raise EncodeError(f"environment is more than readers accept: store less in it ({error})") from error
+    except FormatError as error:
+        raise EncodeError(
+            f"environment cannot be stored: {error.args[0]}; give each fact as a string that UTF-8 can carry, "
+            "under an id of its own"
+        ) from error
 
 
 def parse_environment(

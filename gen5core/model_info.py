@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
+from . import jsontext
 from .errors import EncodeError
 
 _Rule = tuple[type | tuple[type, ...], float | None]
@@ -66,7 +67,7 @@ def build_model_info(
     Raises
     ------
     EncodeError
-        naming the field, what it is and what it must be.
+        naming the field, what it is and what it must be, or where it holds what JSON does not.
     """
     info: dict[str, Any] = {
         "model_name": _text(model_name, "model_name"),
@@ -82,6 +83,8 @@ def build_model_info(
         for index, gpu in enumerate(info["hardware_info"].get("gpu", ())):
             what = f"hardware['gpu'][{index}]"
             _checked({"name": None, **as_mapping(gpu, what)}, GPU_RULES, what)
+    check_json(settings, "settings")
+    check_json(hardware, "hardware")
     return {name: value for name, value in info.items() if value != {}}
 
 
@@ -90,6 +93,49 @@ def as_mapping(values: Any, what: str) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise EncodeError(f"{what} is a {type(values).__name__}, not a mapping of names to values")
     return dict(values)
+
+
+def check_json(value: Any, what: str) -> None:
+    """Raise EncodeError if JSON does not hold value, naming the item at fault, e.g. ``settings['x']``."""
+    try:
+        jsontext.dumps(value, what)
+    except EncodeError as refused:
+        if isinstance(refused.__cause__, RecursionError):  # no single item is at fault
+            raise
+        for name, item in _iter_items(value, what):
+            try:
+                jsontext.dumps(item, name)
+            except EncodeError as error:
+                raise EncodeError(f"{error}; {_json_remedy(item)}") from error
+        raise
+
+
+def _iter_items(value: Any, what: str) -> Iterator[tuple[str, Any]]:
+    """Yield by name every item of value that holds no other, and every key as that of a mapping of its own."""
+    waiting, seen = [(what, value)], set[int]()
+    while waiting:
+        name, item = waiting.pop()
+        if not isinstance(item, (Mapping, list, tuple)):
+            yield name, item
+        elif id(item) not in seen:
+            seen.add(id(item))
+            if isinstance(item, Mapping):
+                yield from ((f"a key of {name}", {key: None}) for key in item)
+                waiting += [(f"{name}[{_short_key(key)}]", inner) for key, inner in item.items()]
+            else:
+                waiting += [(f"{name}[{index}]", inner) for index, inner in enumerate(item)]
+
+
+def _short_key(key: object) -> str:
+    return f"{key!r:.80}" if isinstance(key, str) else f"<{type(key).__name__}>"
+
+
+def _json_remedy(item: Any) -> str:
+    if isinstance(item, Mapping):
+        return "give a string"
+    if hasattr(item, "tolist") and not isinstance(item, np.generic):
+        return "give .tolist() of it, or store it as one of the latents"
+    return "give a string, a number that is not huge, True, False, None, or a list or mapping of those"
 
 
 def _checked(values: Mapping[str, Any], rules: Mapping[str, _Rule], what: str) -> dict[str, Any]:

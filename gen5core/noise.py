@@ -6,12 +6,14 @@ touches torch's global generator.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .errors import EncodeError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import torch
 
 Shape = Sequence[int]
@@ -54,7 +56,7 @@ def comfy_noise(
     Raises
     ------
     EncodeError
-        for a seed out of range or a negative batch_index.
+        for a seed or batch_index that is out of range or no whole number.
 
     Source: ComfyUI, ``comfy.sample.prepare_noise``. Versions up to 0.8 at least draw half precision in its
     own dtype, which can give other numbers.
@@ -62,13 +64,16 @@ def comfy_noise(
     import torch
 
     generator = torch.Generator("cpu").manual_seed(_checked(seed))
+    batch_index = None if batch_index is None else [_whole(number, "batch_index") for number in batch_index]
     if shape and isinstance(shape[0], Sequence):
         shapes: Sequence[Shape] = shape  # type: ignore[assignment]
         return [_draw(part, generator, dtype, batch_index) for part in shapes]
     return _draw(shape, generator, dtype, batch_index)  # type: ignore[arg-type]
 
 
-def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -> torch.Tensor:
+def per_image_noise(
+    shape: Shape, seeds: Sequence[int] | npt.NDArray[Any] | torch.Tensor, *, dtype: torch.dtype
+) -> torch.Tensor:
     """Return noise drawn by one generator an image, as a list of generators draws it in Diffusers.
 
     An image's noise then does not depend on its place in the batch.
@@ -76,7 +81,7 @@ def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -
     Parameters
     ----------
     shape : (B, …), B being the number of seeds
-    seeds : one an image, 0 to 2⁶⁴−1
+    seeds : one an image, 0 to 2⁶⁴−1; a list, an array or a tensor of whole numbers
     dtype : drawn in this dtype, which can give other numbers than a cast (torch 2.13: for an image whose
         size 16 does not divide)
 
@@ -87,7 +92,8 @@ def per_image_noise(shape: Shape, seeds: Sequence[int], *, dtype: torch.dtype) -
     Raises
     ------
     EncodeError
-        if there are more or fewer seeds than images, a seed is out of range, or shape is empty.
+        if there are more or fewer seeds than images, a seed is out of range or no whole number, or shape is
+        empty.
 
     Source: Diffusers, ``diffusers.utils.torch_utils.randn_tensor``; guide "Reproducible pipelines".
     """
@@ -114,7 +120,7 @@ def _draw(
     if batch_index is None:
         return torch.randn(tuple(shape), dtype=torch.float32, generator=generator).to(dtype)
     if not batch_index or min(batch_index) < 0:
-        raise EncodeError(f"batch_index is {list(batch_index)}; it names noises from 0 on, one an image")
+        raise EncodeError(f"batch_index is {batch_index}; it names noises from 0 on, one an image")
     drawn = {}
     for number in range(max(batch_index) + 1):
         noise = torch.randn((1, *shape[1:]), dtype=torch.float32, generator=generator)
@@ -123,7 +129,16 @@ def _draw(
     return torch.cat([drawn[number] for number in batch_index])
 
 
-def _checked(seed: int) -> int:
-    if not 0 <= seed <= MAX_SEED:
-        raise EncodeError(f"seed is {seed}; it goes from 0 to {MAX_SEED}")
-    return seed
+def _checked(seed: Any) -> int:
+    number = _whole(seed, "seed")
+    if not 0 <= number <= MAX_SEED:
+        raise EncodeError(f"seed is {number}; it goes from 0 to {MAX_SEED}")
+    return number
+
+
+def _whole(value: Any, what: str) -> int:
+    """Return a whole number of any library (numpy, torch) as Python's own."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise EncodeError(f"{what} is {value!r:.80}, not a whole number; give an int") from error

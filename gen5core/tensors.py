@@ -67,7 +67,7 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
     Raises
     ------
     UnsupportedDtypeError
-        if the dtype has no lossless place in the format.
+        if the dtype, or the mask of a masked array, has no lossless place in the format.
     EncodeError
         if half would turn a finite value into infinity, or no row can describe the shape.
     """
@@ -149,6 +149,11 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
                 "convert it with .to_dense() first"
             )
         dtype = str(tensor.dtype).removeprefix("torch.")
+    elif isinstance(tensor, np.ma.MaskedArray):
+        raise UnsupportedDtypeError(
+            f"latent {name!r} is a masked array, whose mask has no place in the format: "
+            "give .filled(0) of it, or .data to keep what lies under the mask"
+        )
     elif isinstance(tensor, (np.ndarray, np.generic)):
         dtype = tensor.dtype.name
     else:

@@ -23,11 +23,11 @@ from .carrier_meta import Original
 from .carrier_writer import Shown, can_show, show_encoded, show_pixels, write_carrier
 from .chunks import Compression, Payload, check_compression
 from .container import check_size, check_suffix, write_payloads
-from .environment import Environment
+from .environment import Environment, check_environment
 from .errors import EncodeError
 from .key_files import load_signing_key
 from .keys import SigningKey
-from .model_info import as_mapping, build_model_info
+from .model_info import as_mapping, build_model_info, check_json
 from .tensors import encode_tensor, payload_bytes
 
 
@@ -63,7 +63,7 @@ def save(
     tags: Iterable[str] = (),
     comfyui: Mapping[str, Any] | None = None,
     capture: Mapping[str, Any] | None = None,
-    resources: Iterable[Mapping[str, Any]] = (),
+    resources: Iterable[Mapping[str, Any]] | None = (),
     environment: Environment | _Captured | None = CAPTURED,
     hardware: Mapping[str, Any] | _Captured | None = CAPTURED,
     compression: Compression = "auto",
@@ -77,15 +77,15 @@ def save(
     ----------
     path : ends in ``.gen5``, or in ``.png`` for a PNG that shows the first image and carries all the rest;
         its folder exists
-    latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8;
-        a list or tuple of them is a nested latent
+    latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8,
+        e.g. ``{"initial_noise": noise}``; a list or tuple of them is a nested latent
     images : encoded bytes (PNG, JPEG, WebP; kept as they are), or uint8 pixels of shape (H, W),
         (H, W, C) or (B, H, W, C), C 1, 3 or 4; or a sequence of those
     settings : ``generation_settings``: seed, steps, sampler, cfg_scale, scheduler, eta, guidance …
     comfyui : prompt, workflow and version of the ComfyUI that ran; images given as pixels carry
         prompt and workflow as ComfyUI's own PNGs do
     capture, resources : where the noise is from; models by name and digest
-    environment : None to leave it out
+    environment : None to leave it out; every fact a string, under an id of its own
     hardware : None to leave it out
     compression : ``auto`` compresses what shrinks by a tenth; ``none``; ``zstd``
     half : store float32 latents as float16
@@ -118,6 +118,8 @@ def save(
     if not isinstance(environment, (Environment, _Captured, type(None))):
         raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
     kept = captured if isinstance(environment, _Captured) else environment
+    if kept is not None:
+        check_environment(kept)
     told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
     model_info = build_model_info(
         model_name=model_name,
@@ -129,7 +131,7 @@ def save(
     )
     further = _collect_further(comfyui, capture, resources, kept)
     pictures, texts = image_codec.split_batch(images), _graph_texts(further.get("comfyui", {}))
-    planned = [*_plan_latents(latents or {}, half), *_plan_images(pictures, texts)]
+    planned = [*_plan_latents({} if latents is None else latents, half), *_plan_images(pictures, texts)]
     if is_carrier and not pictures:
         raise _nothing_to_show(target)
     row = len(planned) - len(pictures)
@@ -155,7 +157,12 @@ def save(
 
 
 def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
-    for name, value in as_mapping(latents, "latents").items():
+    if not isinstance(latents, Mapping):
+        raise EncodeError(
+            f"latents is a {type(latents).__name__}, not a mapping of names to tensors; "
+            'give latents={"initial_noise": noise}'
+        )
+    for name, value in latents.items():
         if not isinstance(name, str) or not name:
             raise EncodeError(f"a latent is named {name!r}; a name is a string that is not empty")
         nested = isinstance(value, (list, tuple))
@@ -220,17 +227,25 @@ def _plan_environment(environment: Environment) -> _Planned:
 def _collect_further(
     comfyui: Mapping[str, Any] | None,
     capture: Mapping[str, Any] | None,
-    resources: Iterable[Mapping[str, Any]],
+    resources: Iterable[Mapping[str, Any]] | None,
     environment: Environment | None,
 ) -> dict[str, Any]:
     """Return META's top-level keys beside ``gen5_metadata``, those that hold something."""
     further = {
         "comfyui": _without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
         "capture": as_mapping(capture, "capture") if capture else None,
-        "resources": [as_mapping(resource, "a resource") for resource in resources],
+        "resources": _listed(resources),
         "environment": dict(environment.further) if environment else None,
     }
+    for name in ("capture", "resources"):
+        check_json(further[name], name)
     return {name: value for name, value in further.items() if value}
+
+
+def _listed(resources: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+    if isinstance(resources, (str, Mapping)) or not isinstance(resources, (Iterable, type(None))):
+        raise EncodeError(f"resources is a {type(resources).__name__}; give a list of mappings, or None")
+    return [as_mapping(resource, "a resource") for resource in (() if resources is None else resources)]
 
 
 def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:

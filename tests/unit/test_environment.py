@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gen5core import environment
-from gen5core.environment import Component, Environment, parse_environment
+from gen5core.environment import Component, Environment, check_environment, parse_environment
 from gen5core.errors import (
     ChecksumError,
+    EncodeError,
     FormatError,
     MalformedChunkError,
     UnsupportedVersionError,
@@ -449,6 +450,47 @@ def test_malformed_further_facts() -> None:
     """A further fact that is no string is blamed on META, where it stands."""
     with pytest.raises(MalformedChunkError, match=r"^META: environment entry 'host' is 7, not a string$"):
         parse(payload(), further={"host": 7})
+
+
+NUMPY_TWICE = (Component("numpy", "a"), Component("numpy", "b"))
+REMEDY = "; give each fact as a string that UTF-8 can carry, under an id of its own"
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        (Environment(NUMPY_TWICE), "component 'numpy' stands twice"),
+        (Environment((Component("os", "\ud800"),)), "canonical of 'os' holds half a surrogate pair"),
+        (Environment((Component("\ud800", ""),)), "component_id holds half a surrogate pair"),
+        (Environment((Component("os", 7),)), "canonical of 'os' is 7, not a string"),
+        (Environment((Component(7, ""),)), "component_id is 7, not a string"),
+        (Environment({"os": "Linux"}), "a component is 'os', not a Component"),
+        (Environment(further={"a": 1}), "environment entry 'a' is 1, not a string"),
+        (Environment(further={"a": "\ud800"}), "environment entry 'a' holds half a surrogate pair"),
+        (Environment(further={"\ud800": ""}), "the name of an environment entry holds half a surrogate pair"),
+        (Environment(further={1: "a"}), "the name of an environment entry is 1, not a string"),
+        (Environment(further=["a"]), "further is a list, not a mapping"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_reader_takes_is_refused_before(environment: Environment, message: str) -> None:
+    """What could not be read again is the caller's error, with the fact at fault and what to do."""
+    with pytest.raises(EncodeError) as caught:
+        check_environment(environment)
+    assert f"environment cannot be stored: {message}{REMEDY}" == str(caught.value)
+
+
+def test_a_huge_environment_is_refused_before() -> None:
+    """More than readers take in one JSON text is not written."""
+    huge = Environment((Component("os", "," * 2**22),))
+    with pytest.raises(EncodeError, match=r"^environment is more than readers accept: store less in it "):
+        check_environment(huge)
+
+
+def test_what_readers_take_is_not_refused() -> None:
+    """The environment of this process is fine, and so are several GPUs and ids that nobody documents."""
+    check_environment(Environment.capture())
+    check_environment(Environment((Component("gpu", "a"), Component("gpu", "b"), Component("new", "猫"))))
 
 
 JSON_VALUES = st.recursive(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +85,27 @@ class TestComfyNoise:
         with pytest.raises(EncodeError, match=message):
             comfy_noise((1, 4, 2, 2), seed, dtype=torch.float32)
 
+    @pytest.mark.parametrize("library", [torch, np], ids=["torch", "numpy"])
+    def test_numbers_of_a_library(self, library: Any) -> None:
+        """Seed and batch_index may come from an array or a tensor."""
+        numbers = library.arange(3)
+        expected = comfy_noise((2, 4, 2, 2), 2, dtype=torch.float32, batch_index=[1, 2])
+        actual = comfy_noise((2, 4, 2, 2), numbers[2], dtype=torch.float32, batch_index=numbers[1:])
+        assert expected.equal(actual)
+
+    @pytest.mark.parametrize(
+        ("numbers", "message"),
+        [
+            ({"seed": 1.0}, "seed is 1.0, not a whole number; give an int"),
+            ({"seed": 1, "batch_index": [0, 1.5]}, "batch_index is 1.5, not a whole number; give an int"),
+        ],
+        ids=["seed", "batch_index"],
+    )
+    def test_no_whole_number(self, numbers: dict[str, Any], message: str) -> None:
+        """A number with a fraction is refused by name, not cut."""
+        with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
+            comfy_noise((1, 4, 2, 2), dtype=torch.float32, **numbers)
+
     @pytest.mark.parametrize("batch_index", [[-1], [0, -3], []])
     def test_batch_index_out_of_range(self, batch_index: list[int]) -> None:
         """A negative number, or none at all, names no noise."""
@@ -114,6 +137,19 @@ class TestPerImageNoise:
         """An image's noise is the same alone and among others."""
         alone = per_image_noise((1, 4, 8, 8), [9], dtype=torch.float32)
         assert alone.equal(per_image_noise((3, 4, 8, 8), [1, 9, 2], dtype=torch.float32)[1:2])
+
+    @pytest.mark.parametrize("library", [torch, np], ids=["torch", "numpy"])
+    def test_seeds_of_a_library(self, library: Any) -> None:
+        """Seeds may be an array or a tensor of whole numbers."""
+        expected = per_image_noise((4, 4, 2, 2), [0, 1, 2, 3], dtype=torch.float32)
+        assert expected.equal(per_image_noise((4, 4, 2, 2), library.arange(4), dtype=torch.float32))
+
+    @pytest.mark.parametrize("seed", [1.0, "1", None, np.float32(1), torch.tensor(1.0)], ids=repr)
+    def test_seed_that_is_no_whole_number(self, seed: Any) -> None:
+        """A seed of another kind is refused with its value and what to give."""
+        message = re.escape(f"seed is {seed!r}, not a whole number; give an int")
+        with pytest.raises(EncodeError, match=f"^{message}$"):
+            per_image_noise((1, 4, 2, 2), [seed], dtype=torch.float32)
 
     @pytest.mark.parametrize(("count", "seeds"), [(2, [1]), (1, [1, 2]), (1, [])])
     def test_as_many_seeds_as_images(self, count: int, seeds: list[int]) -> None:

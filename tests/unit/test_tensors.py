@@ -175,6 +175,24 @@ class TestDtypes:
         with pytest.raises(UnsupportedDtypeError, match=f"'a' is a tensor without plain values \\({kind}\\)"):
             save(tmp_path / "a.gen5", {"a": tensor})
 
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_masked_array(self, tmp_path: Path, nested: bool) -> None:
+        """A masked array, whose mask would be lost, is refused with what to do; filled it is stored."""
+        masked = np.ma.masked_array(np.float32([1, 2]), [True, False])
+        with pytest.raises(UnsupportedDtypeError) as raised:
+            save(tmp_path / "a.gen5", {"a": [masked] if nested else masked})
+        assert str(raised.value) == (
+            "latent 'a' is a masked array, whose mask has no place in the format: "
+            "give .filled(0) of it, or .data to keep what lies under the mask"
+        )
+        assert [] == list(tmp_path.iterdir())
+        save(tmp_path / "a.gen5", {"a": masked.filled(0), "b": masked.data})
+        with gen5core.open(tmp_path / "a.gen5") as file:
+            assert ([0, 2], [1, 2]) == (
+                file.latents["a"].array().tolist(),
+                file.latents["b"].array().tolist(),
+            )
+
     def test_numpy_scalar(self, round_trip: RoundTrip) -> None:
         """A numpy scalar is an array of no axes."""
         actual = round_trip(np.float32(0.1))

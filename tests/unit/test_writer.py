@@ -35,6 +35,10 @@ ENVIRONMENT = Environment(
     {"os": "Linux 6.8.0"},
 )
 HEADER = struct.Struct("<4sBBHIIIIQ")
+LATENTS_REMEDY = 'not a mapping of names to tensors; give latents={"initial_noise": noise}'
+NOT_JSON = "cannot be written as JSON"
+JSON_REMEDY = "give a string, a number that is not huge, True, False, None, or a list or mapping of those"
+ARRAY_REMEDY = "give .tolist() of it, or store it as one of the latents"
 
 
 def save(path: Path, **facts: Any) -> Path:
@@ -135,12 +139,17 @@ class TestArguments:
             ({"prompt": None}, "prompt is None, not a string"),
             ({"model_name": 3}, "model_name is 3, not a string"),
             ({"model_version": 1.0}, "model_version is 1.0, not a string"),
-            ({"latents": [1]}, "latents is a list, not a mapping of names to values"),
+            ({"latents": [1]}, f"latents is a list, {LATENTS_REMEDY}"),
+            ({"latents": np.zeros((1, 4, 2, 2), "f4")}, f"latents is a ndarray, {LATENTS_REMEDY}"),
+            ({"latents": np.zeros(0, "f4")}, f"latents is a ndarray, {LATENTS_REMEDY}"),
             ({"settings": [1]}, "settings is a list, not a mapping of names to values"),
             ({"hardware": "cpu"}, "hardware is a str, not a mapping of names to values"),
             ({"comfyui": 3}, "comfyui is a int, not a mapping of names to values"),
             ({"capture": [1]}, "capture is a list, not a mapping of names to values"),
             ({"resources": ["a"]}, "a resource is a str, not a mapping of names to values"),
+            ({"resources": "a"}, "resources is a str; give a list of mappings, or None"),
+            ({"resources": {"kind": "lora"}}, "resources is a dict; give a list of mappings, or None"),
+            ({"resources": 3}, "resources is a int; give a list of mappings, or None"),
             ({"compression": "gzip"}, "compression is 'gzip'; it is one of auto, none, zstd"),
             ({"compression": None}, "compression is None; it is one of auto, none, zstd"),
         ],
@@ -265,21 +274,76 @@ class TestSettings:
         with gen5core.open(target) as file:
             assert (seed, comfyui) == (file.settings["seed"], file.comfyui)
 
-    @pytest.mark.parametrize("value", [{1, 2}, b"x", object(), 10**5000, {(1, 2): 3}], ids=lambda v: type(v))
-    def test_not_json(self, target: Path, value: Any) -> None:
-        """A value that JSON does not have is refused, and nothing is left behind."""
-        with pytest.raises(EncodeError, match=r"^model_info cannot be written as JSON: "):
-            save(target, settings={"extra": value})
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ({1, 2}, f"settings['extra'] {NOT_JSON}: {{1, 2}} is a set; {JSON_REMEDY}"),
+            (b"x", f"settings['extra'] {NOT_JSON}: b'x' is a bytes; {JSON_REMEDY}"),
+            ([0, {"a": 1j}], f"settings['extra'][1]['a'] {NOT_JSON}: 1j is a complex; {JSON_REMEDY}"),
+            (np.zeros(2), f"settings['extra'] {NOT_JSON}: array([0., 0.]) is a ndarray; {ARRAY_REMEDY}"),
+            ({"x" * 100: 1j}, f"settings['extra']['{'x' * 79}] {NOT_JSON}: 1j is a complex; {JSON_REMEDY}"),
+            ({7: (1j,)}, f"settings['extra'][<int>][0] {NOT_JSON}: 1j is a complex; {JSON_REMEDY}"),
+        ],
+        ids=["set", "bytes", "inside", "array", "long key", "other key"],
+    )
+    def test_not_json(self, target: Path, value: Any, message: str) -> None:
+        """A value that JSON does not have is refused by where it stands, with what to do, and nothing is left."""
+        with pytest.raises(EncodeError) as raised:
+            save(target, settings={"fine": [1, None], "extra": value})
+        assert message == str(raised.value)
         assert [] == list(target.parent.iterdir())
+
+    @pytest.mark.parametrize(
+        ("value", "where"),
+        [
+            ({(1, 2): 3}, r"a key of settings\['extra'\]"),
+            ({math.nan: 3}, r"a key of settings\['extra'\]"),
+            ({10**5000: 3}, r"a key of settings\['extra'\]"),
+            (10**5000, r"settings\['extra'\]"),
+            (object(), r"settings\['extra'\]"),
+        ],
+        ids=["tuple", "nan", "huge key", "huge", "object"],
+    )
+    def test_not_json_in_other_words(self, target: Path, value: Any, where: str) -> None:
+        """Where the reason is Python's own, place and remedy stand around it all the same."""
+        with pytest.raises(EncodeError, match=rf"^{where} {NOT_JSON}: .*; give a string"):
+            save(target, settings={"extra": value})
+
+    @pytest.mark.parametrize(
+        ("field", "value", "where"),
+        [
+            ("hardware", {"rack": {1}}, "hardware['rack']"),
+            ("capture", {"sigmas": {1}}, "capture['sigmas']"),
+            ("resources", [{}, {"digest": {1}}], "resources[1]['digest']"),
+        ],
+    )
+    def test_not_json_elsewhere(self, target: Path, field: str, value: Any, where: str) -> None:
+        """Hardware, capture and resources name the place as settings do."""
+        with pytest.raises(EncodeError) as raised:
+            save(target, **{field: value})
+        assert f"{where} {NOT_JSON}: {{1}} is a set; {JSON_REMEDY}" == str(raised.value)
 
     @pytest.mark.parametrize("start", [{}, {"nan": math.nan}], ids=["plain", "with NaN"])
     def test_cycle(self, target: Path, start: dict[str, Any]) -> None:
         """A value that contains itself is refused."""
         start["self"] = start
-        with pytest.raises(
-            EncodeError, match=r"^model_info cannot be written as JSON: it is nested too deep"
-        ):
+        with pytest.raises(EncodeError, match=r"^settings cannot be written as JSON: it is nested too deep"):
             save(target, settings={"extra": start})
+
+    def test_nested_too_deeply(self, target: Path) -> None:
+        """A value deeper than JSON text can be is refused as a whole."""
+        value: list[Any] = []
+        for _ in range(100_000):
+            value = [value]
+        with pytest.raises(EncodeError, match=r"^settings cannot be written as JSON: it is nested too deep"):
+            save(target, settings={"extra": value})
+
+    def test_the_item_at_fault_beside_a_cycle(self, target: Path) -> None:
+        """A value that contains itself does not keep another from being named."""
+        settings: dict[str, Any] = {"odd": {1}}
+        settings["self"] = settings
+        with pytest.raises(EncodeError, match=r"^settings\['odd'\] cannot be written as JSON: .* is a set; "):
+            save(target, settings=settings)
 
     @pytest.mark.parametrize("empty", [None, {}])
     def test_empty(self, target: Path, empty: Any) -> None:
@@ -320,6 +384,18 @@ class TestHardwareAndEnvironment:
         with gen5core.open(target) as file:
             assert ENVIRONMENT == file.environment
             assert {"os": "Linux 6.8.0"} == file.hardware
+
+    @pytest.mark.parametrize("name", ["a.gen5", "a.png"])
+    def test_an_environment_that_no_reader_takes(self, tmp_path: Path, name: str) -> None:
+        """What ``verify`` would call damaged is refused, and the file that stood there stays."""
+        path = save(tmp_path / name, images=png(), prompt="first")
+        before = path.read_bytes()
+        with pytest.raises(
+            EncodeError,
+            match=r"^environment cannot be stored: environment entry 'a' is 1, not a string; give each",
+        ):
+            gen5core.save(path, images=png(), environment=Environment(further={"a": 1}))  # type: ignore[dict-item]
+        assert {path: before} == {found: found.read_bytes() for found in tmp_path.iterdir()}
 
     def test_given_hardware(self, target: Path) -> None:
         """Given hardware stands as it is."""
@@ -365,7 +441,12 @@ class TestFurtherKeys:
 
     def test_empty(self, target: Path) -> None:
         """Keys that hold nothing are not there."""
-        save(target, comfyui={}, capture={}, resources=[], environment=Environment())
+        save(target, latents={}, comfyui={}, capture={}, resources=[], environment=Environment())
+        assert ["gen5_metadata"] == list(document(target))
+
+    def test_none(self, target: Path) -> None:
+        """None leaves a key out, as nothing does."""
+        save(target, latents=None, comfyui=None, capture=None, resources=None)
         assert ["gen5_metadata"] == list(document(target))
 
     def test_is_changed(self, target: Path) -> None:

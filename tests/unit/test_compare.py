@@ -1,0 +1,131 @@
+"""What ``compare_files`` finds in odd files: nothing that differs is equal, and nothing of it ends in a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import forge
+import pytest
+
+import gen5core
+from gen5core.compare import Comparison, compare_files
+from gen5core.scrub import scrub
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
+
+
+def compared(left: Path, right: Path) -> Comparison:
+    with gen5core.open(left) as one, gen5core.open(right) as other:
+        return compare_files(one, other)
+
+
+def found(left: Path, right: Path) -> list[tuple[str, str, str | None, str | None]]:
+    return [(each.section, each.name, each.left, each.right) for each in compared(left, right).differences]
+
+
+def saved(path: Path, **facts: Any) -> Path:
+    return gen5core.save(path, **{"environment": None, "hardware": None} | facts)
+
+
+def graphs(tmp_path: Path, left: Any, right: Any) -> list[tuple[str, str | None, str | None]]:
+    """Return what differs between two files of those prompts, all of it in the graph."""
+    paths = [
+        saved(tmp_path / f"{number}.gen5", comfyui={"prompt": prompt})
+        for number, prompt in enumerate((left, right))
+    ]
+    differences = found(paths[0], paths[1])
+    assert {"prompt graph"} == {section for section, *_ in differences}
+    return [tuple(rest) for _, *rest in differences]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        (
+            {"1": {"class_type": "KSampler", "inputs": {"class_type": "x"}}},
+            {"1": {"class_type": "Other", "inputs": {"class_type": "x"}}},
+            [("1.class_type", "KSampler", "Other")],
+        ),
+        (
+            {"1": {"class_type": "A", "inputs": {"class_type": "x", "inputs": 1}}},
+            {"1": {"class_type": "A", "inputs": {"class_type": "y", "inputs": 2}}},
+            [("1.inputs.class_type", "x", "y"), ("1.inputs.inputs", "1", "2")],
+        ),
+        ({"1": {"inputs": [1]}}, {"1": {"inputs": [2]}}, [("1.inputs", "[1]", "[2]")]),
+        (
+            {"1": {"inputs": [1]}},
+            {"1": {"inputs": {"seed": 1}}},
+            [("1.inputs", "[1]", None), ("1.seed", None, "1")],
+        ),
+        (
+            {"1": {"inputs": {"2.seed": 3}}, "1.2": {"inputs": {"seed": 4}}},
+            {"1": {"inputs": {"2.seed": 4}}, "1.2": {"inputs": {"seed": 4}}},
+            [("1.2.seed", "3", "4")],
+        ),
+        ({"1": "KSampler"}, {"1": 7}, [("1", "KSampler", "7")]),
+        ([1], [2], [("all", "[1]", "[2]")]),
+    ],
+    ids=["class", "inputs of such names", "list", "list and inputs", "dots", "no node", "no graph"],
+)
+def test_no_part_of_a_graph_hides_another(
+    tmp_path: Path, left: Any, right: Any, expected: list[tuple[str, str | None, str | None]]
+) -> None:
+    """Class, inputs and what is neither are told apart by where they stand, whatever they are named."""
+    assert expected == graphs(tmp_path, left, right)
+
+
+def test_a_node_without_inputs_has_none(tmp_path: Path) -> None:
+    """No inputs and an empty mapping of them are one thing."""
+    one = saved(tmp_path / "a.gen5", comfyui={"prompt": {"1": {"class_type": "A"}}})
+    other = saved(tmp_path / "b.gen5", comfyui={"prompt": {"1": {"class_type": "A", "inputs": {}}}})
+    assert [] == found(one, other)
+
+
+def test_resources_that_are_no_objects(tmp_path: Path) -> None:
+    """A resource of another form is compared by its place."""
+    paths = [
+        _forged(tmp_path / f"{number}.gen5", minor=1, resources=resources)
+        for number, resources in enumerate(([1, {"kind": "lora", "name": "a"}], [2]))
+    ]
+    assert [("resources", "0", "1", "2"), ("resources", "lora a", "{}", None)] == found(paths[0], paths[1])
+    assert [] == found(paths[0], paths[0])
+
+
+def test_a_scrubbed_file_of_version_1_0_has_equal_latents(tmp_path: Path) -> None:
+    """The only latent of version 1.0 goes by ``initial_noise``, as it is named in what is made of the file."""
+    old, new = CORPUS / "gen5-0.1.0_zstd_float32.gen5", tmp_path / "new.gen5"
+    scrub(old, new)
+    for left, right in ((old, new), (new, old), (old, old)):
+        comparison = compared(left, right)
+        assert () == comparison.differences
+        assert ["initial_noise"] == [name for section, name in comparison.equal if section == "latents"]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "differing", "equal"),
+    [
+        (["noise"], ["start"], [], ["initial_noise"]),
+        (["noise"], ["noise", "last"], ["last"], ["noise"]),
+        (["noise"], ["noise", "initial_noise"], ["noise"], ["initial_noise"]),
+        (["noise", "last"], ["initial_noise"], ["noise", "last", "initial_noise"], []),
+    ],
+    ids=["only ones", "same name", "both names", "not the only one"],
+)
+def test_names_of_latents_of_version_1_0(
+    tmp_path: Path, left: list[str], right: list[str], differing: list[str], equal: list[str]
+) -> None:
+    """Only where both files have an initial noise is one looked at under that name."""
+    one, other = _forged(tmp_path / "a.gen5", left), _forged(tmp_path / "b.gen5", right)
+    comparison = compared(one, other)
+    assert (differing, equal) == (
+        [difference.name for difference in comparison.differences],
+        [name for section, name in comparison.equal if section == "latents"],
+    )
+
+
+def _forged(path: Path, latents: Sequence[str] = (), *, minor: int = 0, **further: Any) -> Path:
+    chunks = [forge.float32(name, [1.0, 2.0]) for name in latents]
+    path.write_bytes(forge.build(chunks, minor=minor, edit=lambda document: {**document, **further}))
+    return path
