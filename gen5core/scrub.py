@@ -12,7 +12,6 @@ Source: FORMAT.md, "META", "machine_name".
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from .environment import Environment
 from .errors import EncodeError, naming_file
 from .image_privacy import scrub_image
 from .model_info import HARDWARE_RULES
-from .private_paths import without_folders
+from .private_paths import without_private_folders
 from .reader import Gen5File
 from .stored import StoredImage, StoredTensor
 from .tensors import FLAGS_BY_DTYPE, parse_tensor_spec
@@ -46,12 +45,6 @@ _IMPORTED_KEPT: Final = frozenset(("from",))
 _RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes"))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _SHOWN_CHARACTERS: Final = 120
-_BASE64: Final = re.compile(
-    r"(?<![\w+/])(?=[A-Za-z0-9/]*\+)(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])(?=[A-Za-z+/]*[0-9])"
-    r"[A-Za-z0-9+/]{512,}={0,2}(?![\w+/])"
-)
-"""A picture in a widget, say, whose slashes part no folders: long, plain, and of every kind of character."""
-_MARK: Final = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +185,7 @@ class Cleaner:
         return value
 
     def text(self, text: str, where: str) -> str:
-        cleaned = _without_folders(text)
+        cleaned = without_private_folders(text)
         if cleaned != text:
             self._dropped.append(f"{where}: {_short(text)} is now {_short(cleaned)}")
         return cleaned
@@ -312,15 +305,6 @@ def _image_payload(image: StoredImage, index: int, dropped: list[str]) -> Payloa
 def _clean_comfyui(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
     """Return ``comfyui`` with its workflow, which ``scrub`` drops and a person who saves wants to have."""
     return cleaner.only(found, _COMFYUI_KEPT | {"workflow"}, "comfyui")
-
-
-def _without_folders(text: str) -> str:
-    """Return text without the folders of its paths, and with every picture in base64 as it was."""
-    pictures = _BASE64.findall(text)
-    cleaned = without_folders(_BASE64.sub(_MARK, text))
-    if cleaned.count(_MARK) != len(pictures):  # one of them was taken for a part of a path
-        return without_folders(text)
-    return re.sub(_MARK, lambda _: pictures.pop(0), cleaned)
 
 
 def _cleans(where: str) -> Callable[[Any, Cleaner], Any]:
