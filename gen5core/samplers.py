@@ -18,6 +18,7 @@ from .node_class import NodeClass, Note, Reads, Roles, options, row, words
 OWN: Final = "draws its starting noise in its own way"
 PER_TILE: Final = "draws one noise for each tile"
 PER_REGION: Final = "draws one noise for each region that it repaints"
+BY_ITSELF: Final = "draws its noise by itself: connect Record Sampling"
 STORED: Final = "hands out a noise that was stored, not one drawn from the seed"
 
 MODEL_AND_TEXT: Final[Roles] = {
@@ -265,5 +266,5 @@ NOISES: Final[Mapping[str, NodeClass]] = {
     "DisableNoise": row({"add_noise": Reads(says=False)}, "noise"),
     "RandomNoise //Inspire": row({"seed": "noise_seed"}, "noise", noise=OWN),
     "Gen5Load": row({"size": Reads(rule="unknown")}, "noise", noise=STORED),
-    "Gen5Noise": row({"size": "@latent"}, "noise", noise=STORED),
+    "Gen5Noise": row({"size": "@latent"}, "noise", noise=BY_ITSELF),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..gen5core import jsontext, spec
+from ..gen5core.errors import EncodeError
 from .placing import Planned
 from .previews import Pixels, encode_pngs
 from .telling import embedded_texts
@@ -21,13 +23,30 @@ def plan_files(
     ----------
     facts : what ``gen5core.save`` takes, but for the images
     stored_count : how many of the images a .gen5 holds; a PNG that carries the record holds its own
+
+    Raises
+    ------
+    EncodeError
+        if the workflow is larger than readers accept.
     """
+    texts = _graph_texts(facts)
     if format == PNG:
         return _plan_carriers(facts, pixels)
-    pngs = encode_pngs(pixels, embedded_texts(facts["comfyui"])) if format == BOTH else []
+    pngs = encode_pngs(pixels, texts) if format == BOTH else []
     images = (pngs or pixels)[:stored_count]
     beside = [Planned(".png", png, _number(index, pngs)) for index, png in enumerate(pngs)]
     return [Planned(".gen5", {**facts, "images": images}), *beside]
+
+
+def _graph_texts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return prompt, workflow and the like as JSON, which a PNG holds, and META."""
+    texts = {name: jsontext.dumps(value, name) for name, value in embedded_texts(facts["comfyui"]).items()}
+    size, limit = sum(map(len, texts.values())), spec.Limits().meta_decoded_bytes
+    if size > limit:
+        raise EncodeError(
+            f"workflow and prompt take {size} bytes as JSON, readers accept {limit}: turn embed_workflow off"
+        )
+    return texts
 
 
 def _plan_carriers(facts: Mapping[str, Any], pixels: Sequence[Pixels]) -> list[Planned]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..gen5core import jsontext
 from ..gen5core.images import encode_image
 from . import host
 
@@ -22,13 +20,14 @@ Pixels = npt.NDArray[np.uint8]
 
 def to_pixels(images: torch.Tensor) -> list[Pixels]:
     """Return images of shape (B, H, W, C), 0..1, as pixels, rounded as Save Image does."""
-    array = (255.0 * images.detach().cpu().numpy()).clip(0, 255).astype(np.uint8)
+    scaled = 255.0 * images.detach().cpu()
+    known = scaled.float() if scaled.dtype == torch.bfloat16 else scaled  # numpy has no bfloat16
+    array = known.numpy().clip(0, 255).astype(np.uint8)
     return list(array)
 
 
-def encode_pngs(pixels: Sequence[Pixels], embedded: Mapping[str, Any]) -> list[bytes]:
+def encode_pngs(pixels: Sequence[Pixels], text: Mapping[str, str]) -> list[bytes]:
     """Return images as PNGs with the text that ComfyUI's own have."""
-    text = {name: jsontext.dumps(value, name) for name, value in embedded.items()}
     return [encode_image(image, text=text, level=PNG_LEVEL) for image in pixels]
 
 

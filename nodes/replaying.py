@@ -53,6 +53,7 @@ class SamplingReplayer:
     ) -> None:
         self.stored, self.batch_index = stored, batch_index
         self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
+        self._is_chosen = pass_index >= 0
         self._settings_at_rest = _further_environment(stored)
         self.passes: Sequence[StoredPass] = choose_passes(stored, pass_index)
         if use_stored_sigmas and not any(found.sigmas for found in self.passes):
@@ -125,25 +126,49 @@ class SamplingReplayer:
         """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
         known = [stored for stored in self.passes if stored.noise is not None or not stored.adds_noise]
         alike = [stored for stored in known if _same_schedule(stored, call) and _fits(stored, call.shapes)]
-        if len(alike) > 1:
-            return min(alike, key=lambda stored: self._distance(stored, call))
         if alike:
-            return alike[0]
+            return alike[0] if len(alike) == 1 else self._nearest(alike, call)
         if is_zero([call.noise]):
             return None
-        if len(self.passes) > 1:
-            logger.info(
-                "%s: no stored pass has these sigmas and this shape; taking the first with noise",
+        first = next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
+        if not self._is_chosen:
+            logger.log(
+                logging.WARNING if any(stored.sigmas for stored in self.passes) else logging.INFO,
+                "%s: no stored pass is known to have this run's sigmas and shape; taking noise and seed of %s. "
+                "A sampler that is to keep its own gets the MODEL from before Replay Sampling",
                 self.stored.path.name,
+                _named(first),
             )
-        return next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
+        return first
+
+    def _nearest(self, alike: Sequence[StoredPass], call: SamplingCall) -> StoredPass:
+        """Return the pass of the nearest start; of equal ones that of the node, then that of the seed."""
+        distances = [self._distance(stored, call) for stored in alike]
+        least = min(distances)
+        nearest = [stored for stored, distance in zip(alike, distances, strict=True) if distance == least]
+        _, node_id = host.executing()
+        if node_id is not None:
+            nearest = [stored for stored in nearest if stored.node_id == node_id] or nearest
+        seed = call.arguments.get("seed")
+        nearest = [stored for stored in nearest if stored.seed == seed] or nearest
+        if len(nearest) > 1:
+            logger.warning(
+                "%s: %s fit this run alike; taking the first. Give each sampler a Replay Sampling of its own, "
+                "and set its pass_index",
+                self.stored.path.name,
+                " and ".join(map(_named, nearest)),
+            )
+        return nearest[0]
 
     def _distance(self, stored: StoredPass, call: SamplingCall) -> tuple[bool, float]:
         """Return how far a stored pass's start is from a run's: whether one alone is empty, and L∞."""
         latent = call.latent_image
         if stored.start_latent is None:
             return not is_zero([latent]), 0.0
-        start = pack(take(self.stored.tensors(stored.start_latent), self.batch_index, "stored latent"))
+        parts = self.stored.tensors(stored.start_latent)
+        if self.batch_index >= min(part.shape[0] for part in parts):
+            return True, 0.0
+        start = pack(take(parts, self.batch_index, "stored latent"))
         if start.shape != latent.shape:
             return True, 0.0
         return is_zero([latent]), float((start.float() - latent.cpu().float()).abs().max())
@@ -190,7 +215,7 @@ def choose_passes(stored: StoredFile, pass_index: int) -> list[StoredPass]:
 def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int) -> Any:
     """Return the LATENT that the first of the chosen passes started from: stored, or empty of its shape.
 
-    Blocked where the file does not hold it.
+    Blocked where the file does not hold it, or not the image that batch_index asks for.
     """
     first = chosen[0]
     if first.starts_unknown or not (first.start_latent or first.noise or first.shapes):
@@ -204,7 +229,10 @@ def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int)
         parts = [torch.zeros_like(part) for part in stored.tensors(first.noise)]
     else:
         parts = [torch.zeros(shape) for shape in first.shapes or ()]
-    latent: dict[str, Any] = {"samples": joined(take(parts, batch_index, "stored latent"))}
+    try:
+        latent: dict[str, Any] = {"samples": joined(take(parts, batch_index, "stored latent"))}
+    except EncodeError as error:
+        return host.blocked(f"{stored.path.name}: {error}")
     if first.noise_mask is not None:
         latent["noise_mask"] = joined(take_mask(stored.tensors(first.noise_mask), batch_index))
     return latent
@@ -228,6 +256,11 @@ def _stored_sigmas(stored: tuple[float, ...], call: SamplingCall) -> dict[str, t
     """Return the sigmas to hand over in place of a run's; nothing where they are the same to the bit."""
     same = float32_sigmas(call.sigmas) == stored
     return {} if same else {"sigmas": call.sigmas.new_tensor(stored)}
+
+
+def _named(stored: StoredPass) -> str:
+    """Return what a message calls a pass."""
+    return f"pass {stored.index}" + (f" (node {stored.node_id})" if stored.node_id else "")
 
 
 def _further_environment(stored: StoredFile) -> Mapping[str, str]:

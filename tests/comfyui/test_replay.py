@@ -6,10 +6,10 @@ import pytest
 
 import gen5core
 
-from .graph import Settings
-from .graphs import BUILDERS, KINDS
+from .graph import Graph, Settings
+from .graphs import BUILDERS, KINDS, add_ksampler, base, empty_latent, txt2img
 from .results import digests, sample
-from .roundtrip import Saved, replay_straight, replay_wired, save
+from .roundtrip import OTHER_SEED, Saved, replay_straight, replay_wired, save
 from .server import Server
 
 CASES = {
@@ -79,3 +79,64 @@ def test_derived_noise_equals_recorded_noise(server: Server, builder: str, kind:
         actual = other.latents["initial_noise"].array()
         assert expected.dtype == actual.dtype
         assert expected.tobytes() == actual.tobytes()
+
+
+def twins(*, composite: bool) -> Graph:
+    """Two KSamplers of seeds 11 and 22 on one MODEL and one empty latent; a third one on both, if asked for."""
+    graph = base(Settings())
+    start = empty_latent(graph)
+    first, second = add_ksampler(graph, start), add_ksampler(graph, start)
+    if composite:
+        both = graph.add("LatentComposite", samples_to=first, samples_from=second, x=32, y=0, feather=0)
+        add_ksampler(graph, [both, 0], denoise=0.5)
+    seed_each(graph, 11, 22)
+    return graph
+
+
+def seed_each(graph: Graph, *seeds: int) -> None:
+    """Give the first samplers a seed each."""
+    for sampler, seed in zip(graph.samplers, seeds, strict=False):
+        graph.set(sampler, seed=seed)
+
+
+def save_images(server: Server, graph: Graph) -> Saved:
+    """Save what all samplers return as one batch of images, recorded by itself."""
+    run = graph.copy()
+    images = [[run.add("TestDecode", samples=[sampler, 0]), 0] for sampler in graph.samplers]
+    batch = images[0]
+    for image in images[1:]:
+        batch = [run.add("ImageBatch", image1=batch, image2=image), 0]
+    node = run.add("Gen5Save", filename_prefix="replay/alike", images=batch)
+    [told] = server.run(run.nodes)[node]["gen5"]
+    path = server.output / told["subfolder"] / told["filename"]
+    return Saved(graph, 0, f"{told['subfolder']}/{told['filename']} [output]", path, [], told)
+
+
+@pytest.mark.parametrize("seeds", [(11, 22), (22, 11), (OTHER_SEED, OTHER_SEED + 1)], ids=str)
+@pytest.mark.parametrize("composite", [False, True], ids=["two", "composite"])
+def test_samplers_alike_start_from_their_own_noise(
+    server: Server, composite: bool, seeds: tuple[int, int]
+) -> None:
+    """Two samplers that only their seeds tell apart replay each its own pass, whatever their seeds are now."""
+    graph = twins(composite=composite)
+    expected = [digests(sample(server, graph, [sampler, 0])) for sampler in graph.samplers]
+    replayed = replay_wired(save_images(server, graph))
+    seed_each(replayed, *seeds)
+    offset = server.log_size()
+    assert expected == [digests(sample(server, replayed, [sampler, 0])) for sampler in graph.samplers]
+    assert "fit this run alike" not in server.log(offset)
+
+
+def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:
+    """A second sampler of other sigmas behind the same Replay gets the stored noise and seed, and the log says so."""
+    [saved] = save(server, txt2img(Settings(seed=7)))
+    graph = replay_wired(saved)
+    graph.model = list(graph.nodes[graph.samplers[0]]["inputs"]["model"])
+    add_ksampler(graph, graph.result, denoise=0.5)
+    graph.set(graph.samplers[-1], seed=99)
+    offset = server.log_size()
+    of_99 = digests(sample(server, graph))
+    told = f"{saved.path.name}: no stored pass is known to have this run's sigmas and shape; "
+    assert 1 == server.log(offset).count(told)
+    graph.set(graph.samplers[-1], seed=100)
+    assert of_99 == digests(sample(server, graph))

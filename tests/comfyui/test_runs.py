@@ -14,7 +14,7 @@ from .graph import Graph, Settings
 from .graphs import KINDS, hires, list_mapped, sampler_custom_advanced, txt2img
 from .results import digests, load, sample
 from .roundtrip import NOISE, add_recording, replay_straight, replay_wired, save
-from .server import Server
+from .server import GraphError, Server
 
 NESTED = {"0.3.64"}
 """Versions without nested latents."""
@@ -290,3 +290,67 @@ def test_stored_prompt_is_the_persons_own(server: Server) -> None:
     with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
         assert graph.nodes == (file.comfyui or {})["prompt"]
         assert "recorded" == (file.capture or {})["noise_source"]
+
+
+@pytest.mark.parametrize("change", ["deleted", "replaced"])
+def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, change: str) -> None:
+    """Behind a cached Save Gen5 a file that was deleted or replaced is told, and another prefix saves it again."""
+    graph = txt2img(Settings())
+    node = graph.add("Gen5Save", filename_prefix=f"runs/{change}", latent=graph.result)
+    compare = graph.add("Gen5Compare", gen5=[node, 1], latent=graph.result)
+    told = server.run(graph.nodes)
+    assert "bit-exact" == told[compare]["gen5"][0]["verdict"]
+    [entry] = told[node]["gen5"]
+    path = server.output / entry["subfolder"] / entry["filename"]
+    path.unlink()
+    if change == "replaced":
+        gen5core.save(path, latents={"final_latent": np.zeros((1, 4, 8, 8), np.float32)})
+    for tolerance in (0.5, 0.25):  # Compare With Stored runs, Save Gen5 does not
+        graph.set(compare, tolerance=tolerance)
+        with pytest.raises(GraphError) as caught:
+            server.run(graph.nodes)
+        message = caught.value.node_message
+        assert f"{entry['filename']} was " in message
+        assert "Errno" not in message
+        assert (
+            "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load"
+            in message
+        )
+    graph.set(node, filename_prefix=f"runs/{change} again")
+    assert "bit-exact" == server.run(graph.nodes)[compare]["gen5"][0]["verdict"]
+
+
+@pytest.mark.parametrize("value", [None, 5])
+def test_file_that_is_no_text_is_refused_by_name(server: Server, value: Any) -> None:
+    """What a program queues in place of a file's name is named to the person; the log holds no Python error."""
+    graph = Graph(Settings())
+    node = graph.add("Gen5Load", file=value, on_drift="ignore")
+    graph.digest([node, NOISE])
+    offset = server.log_size()
+    with pytest.raises(GraphError) as caught:
+        server.run(graph.nodes)
+    assert f"file is {value!r}, not a name: choose a file" in caught.value.node_message
+    assert "endswith" not in server.log(offset)
+
+
+def test_image_that_the_result_lacks_stops_only_the_result(server: Server) -> None:
+    """Of a file of four noises and one result, the third noise loads; what needs the third result is stopped."""
+    noise = np.random.default_rng(0).standard_normal((4, 4, 8, 8)).astype(np.float32)
+    gen5core.save(
+        server.input / "one_result.gen5", latents={"initial_noise": noise, "final_latent": noise[:1]}
+    )
+    graph = Graph(Settings())
+    node = graph.add("Gen5Load", file="one_result.gen5", on_drift="ignore", batch_index=2)
+    whole, blocked = graph.digest([node, NOISE]), graph.digest([node, 1])
+    outputs = server.run(graph.nodes)
+    assert [1, 4, 8, 8] == outputs[whole]["digest"][0]["samples"]["shape"]
+    assert blocked not in outputs
+
+
+def test_seeded_noise_says_what_to_connect(server: Server) -> None:
+    """Where Seeded Noise draws and nothing is recorded, the file says so, and not that a noise was stored."""
+    graph = sampler_custom_advanced(Settings())
+    seeded = graph.add("Gen5Noise", latent=graph.start, seeds="3", convention="comfyui")
+    graph.set(graph.samplers[0], noise=[seeded, 1])
+    [saved] = save(server, graph, record=False)
+    assert "Gen5Noise draws its noise by itself: connect Record Sampling" == saved.told["reason"]

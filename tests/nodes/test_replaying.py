@@ -22,6 +22,10 @@ OTHER = torch.tensor([9.0, 1.0, 0.0])
 NOISE, NOISE_1 = randn(1, 4, 4, 8, seed=1), randn(1, 4, 4, 8, seed=2)
 START_1 = randn(1, 4, 4, 8, seed=3)
 GIVEN = randn(1, 4, 4, 8, seed=99)
+NO_PASS = (
+    "a.gen5: no stored pass is known to have this run's sigmas and shape; taking noise and seed of {}. "
+    "A sampler that is to keep its own gets the MODEL from before Replay Sampling"
+)
 
 
 def entry(noise: str | None, sigmas: torch.Tensor = SIGMAS, **further: Any) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class TestOnePass:
         """A file that was replaced after the replayer was made is an error when the sampler runs."""
         replayer = SamplingReplayer(file)
         stored(folder, entry("initial_noise"), initial_noise=NOISE_1)
-        with pytest.raises(gen5core.ChecksumError, match="was replaced since it was loaded"):
+        with pytest.raises(gen5core.ChecksumError, match=r"^a\.gen5 was replaced since it was saved"):
             run([replayer], GIVEN)
 
 
@@ -248,6 +252,52 @@ class TestMatching:
         _, got = run([SamplingReplayer(file)], GIVEN)
         assert NOISE_1.equal(got["noise"])
 
+    def test_batch_index_that_another_pass_lacks(self, folder: Path) -> None:
+        """A pass of fewer images than batch_index asks for is no candidate, and no error."""
+        single, triple = randn(1, 4, 4, 8, seed=20), randn(3, 4, 4, 8, seed=21)
+        file = stored(
+            folder,
+            entry("initial_noise", seed=1, start_latent="start_latent"),
+            entry("initial_noise.1", seed=2, start_latent="start_latent.1", shapes=[[3, 4, 4, 8]]),
+            initial_noise=NOISE,
+            initial_noise__1=randn(3, 4, 4, 8),
+            start_latent=single,
+            start_latent__1=triple,
+        )
+        _, got = run([SamplingReplayer(file, batch_index=2)], GIVEN, triple[2:])
+        assert randn(3, 4, 4, 8)[2:].equal(got["noise"])
+
+    @pytest.fixture
+    def twins(self, folder: Path) -> StoredFile:
+        """Two passes of one shape, sigmas and empty start, of other seeds and nodes."""
+        return stored(
+            folder,
+            entry("initial_noise", seed=11, node_id="3"),
+            entry("initial_noise.1", seed=22, node_id="57:8"),
+            initial_noise=NOISE,
+            initial_noise__1=NOISE_1,
+        )
+
+    def test_by_seed(self, twins: StoredFile, caplog: pytest.LogCaptureFixture) -> None:
+        """Passes that nothing else tells apart are told apart by the run's own seed."""
+        replayer = SamplingReplayer(twins)
+        for seed, noise in ((22, NOISE_1), (11, NOISE)):
+            assert noise.equal(run([replayer], GIVEN, seed=seed)[1]["noise"])
+        assert [] == caplog.messages
+
+    @pytest.mark.parametrize("seed", [33, None])
+    def test_told_apart_by_nothing(
+        self, twins: StoredFile, caplog: pytest.LogCaptureFixture, seed: int | None
+    ) -> None:
+        """Where nothing tells passes apart the first is taken, and the log names them and the remedy."""
+        _, got = run([SamplingReplayer(twins)], GIVEN, seed=seed)
+        assert NOISE.equal(got["noise"])
+        assert [
+            "a.gen5: pass 0 (node 3) and pass 1 (node 57:8) fit this run alike; taking the first. "
+            "Give each sampler a Replay Sampling of its own, and set its pass_index"
+        ] == caplog.messages
+        assert ["WARNING"] == [record.levelname for record in caplog.records]
+
     def test_none_matches(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """Where no pass matches, the first with noise is taken and the log says so."""
         file = stored(
@@ -256,12 +306,28 @@ class TestMatching:
             entry("initial_noise.1", seed=2),
             initial_noise__1=NOISE_1,
         )
-        with caplog.at_level("INFO"):
-            _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
+        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
         assert NOISE_1.equal(got["noise"])
-        assert [
-            "a.gen5: no stored pass has these sigmas and this shape; taking the first with noise"
-        ] == caplog.messages
+        assert [NO_PASS.format("pass 1")] == caplog.messages
+
+    def test_other_sigmas_of_one_pass_are_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A sampler of other sigmas gets the noise and seed of a file's one pass, and the log warns of it."""
+        file = stored(folder, entry("initial_noise", seed=11, node_id="3"), initial_noise=NOISE)
+        replayer = SamplingReplayer(file)
+        run([replayer], GIVEN)
+        assert [] == caplog.messages
+        _, got = run([replayer], GIVEN, seed=99, sigmas=OTHER)
+        assert NOISE.equal(got["noise"])
+        assert 11 == got["seed"]
+        assert [NO_PASS.format("pass 0 (node 3)")] == caplog.messages
+        assert ["WARNING"] == [record.levelname for record in caplog.records]
+
+    def test_pass_that_is_asked_for_is_not_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """Where pass_index says which pass to take, other sigmas are the person's own choice."""
+        file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
+        with caplog.at_level("INFO"):
+            run([SamplingReplayer(file, pass_index=0)], GIVEN, sigmas=OTHER)
+        assert [] == caplog.messages
 
     def test_pass_index(self, folder: Path) -> None:
         """A pass that is asked for is taken, whatever the sigmas are like."""
@@ -366,6 +432,12 @@ class TestStart:
             "x_00001_.gen5 does not hold the latent that sampling started from: connect your own, "
             "or save with Record Sampling connected"
         ) == start_of(file, choose_passes(file, -1), -1)
+
+    def test_that_lacks_the_image_is_blocked(self, folder: Path) -> None:
+        """Where the first pass had fewer images than batch_index asks for, only the latent is stopped."""
+        file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
+        message = "a.gen5: batch_index is 2, the stored latent holds 1 (0 to 0); −1 takes all"
+        assert Blocked(message) == start_of(file, file.passes(), 2)
 
     def test_of_a_derived_text_to_image_is_empty(self) -> None:
         """A derived text to image started from an empty latent."""
