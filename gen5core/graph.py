@@ -24,7 +24,15 @@ from .graph_rules import Finding, as_text
 from .graph_walk import Ask, Walker
 from .records import SamplerPass
 
-__all__ = ["TEXT_SEPARATOR", "noise_is_derivable", "noise_obstacle", "sampler_of_latent", "sampler_passes"]
+__all__ = [
+    "TEXT_SEPARATOR",
+    "noise_is_derivable",
+    "noise_obstacle",
+    "sampler_of_latent",
+    "sampler_passes",
+    "starts_from_stored",
+    "undecided_samplers",
+]
 
 
 def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> list[SamplerPass]:
@@ -48,6 +56,16 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     reader = PassReader(walker)
     samplers = (node for node in above if node.known.kind == "sampler")
     return [reader.read(node, decoded_by.get(node.node_id)) for node in samplers]
+
+
+def undecided_samplers(prompt: Mapping[str, Any], node_id: str) -> frozenset[str]:
+    """Return the samplers that lead to a node only through a switch whose choice only a run knows."""
+    walker = Walker(Graph(prompt))
+    above, surely = (_upstream_first(walker, [node_id], surely=each) for each in (False, True))
+    certain = {node.node_id for node in surely}
+    return frozenset(
+        node.node_id for node in above if node.known.kind == "sampler" and node.node_id not in certain
+    )
 
 
 def starts_from_stored(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> bool:
@@ -78,6 +96,8 @@ def noise_obstacle(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> str 
         return f"whether {node.class_type} adds noise is known only to a run"
     if not sampler_pass.add_noise:
         return f"{node.class_type} adds no noise"
+    if sampler_pass.is_idle:
+        return f"{node.class_type} samples nothing: its denoise is 0, or it starts at its last step"
     return _drawn_elsewise(walker, node, sampler_pass) or _seed_obstacle(sampler_pass)
 
 
@@ -131,7 +151,7 @@ def _execution_order(walker: Walker, node_id: str | None) -> list[Node]:
     return sorted(upstream_first, key=lambda node: -distance[node.node_id])
 
 
-def _upstream_first(walker: Walker, roots: Sequence[str]) -> list[Node]:
+def _upstream_first(walker: Walker, roots: Sequence[str], *, surely: bool = False) -> list[Node]:
     """Depth first without recursion; of a node's inputs the first is told last, counting as the nearer."""
     order: list[Node] = []
     seen: set[str] = set()
@@ -146,7 +166,7 @@ def _upstream_first(walker: Walker, roots: Sequence[str]) -> list[Node]:
         elif node_id not in seen:
             seen.add(node_id)
             stack.append((node_id, True))
-            stack.extend((link.node_id, False) for link in walker.picked(node))
+            stack.extend((link.node_id, False) for link in walker.picked(node, surely=surely))
     return order
 
 

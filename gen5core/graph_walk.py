@@ -86,8 +86,11 @@ class Walker:
                 stack.extend(each for each in plan.asks() if each not in plans and each not in self._answers)
         return self._answers[ask]
 
-    def picked(self, node: Node) -> list[Link]:
-        """The links of a node that count: of a switch whose choice is known the chosen one, else all."""
+    def picked(self, node: Node, *, surely: bool = False) -> list[Link]:
+        """The links of a node that count: of a switch whose choice is known the chosen one.
+
+        Of one whose choice only a run knows, all that may count, or surely none of its branches.
+        """
         reads = node.known.roles.get("*")
         if reads is None or reads.rule not in PICKED:
             return list(node.links())
@@ -96,7 +99,9 @@ class Walker:
         answer = self.find(selector) if isinstance(selector, Ask) else selector
         place = picked_place(reads.rule, answer.value, [name.lstrip("@") for name in names[1:]])
         if place is None:
-            return list(node.links())
+            choice = node.inputs.get(names[0].lstrip("@"))
+            sure = [choice] if isinstance(choice, Link) else []
+            return sure if surely else list(node.links())
         chosen = node.inputs.get(names[1 + place].lstrip("@"))
         return [chosen] if isinstance(chosen, Link) else []
 

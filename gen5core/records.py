@@ -220,3 +220,10 @@ class SamplerPass:
     """What only some samplers have: eta, s_noise, shift, ControlNets …"""
     unresolved: tuple[str, ...] = ()
     """Names whose value only a run could know."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it hands its latent on as it came: denoise is 0, or no step is left from start_step on."""
+        ends = [step for step in (self.steps, self.end_step) if step is not None]
+        starts_at_end = self.start_step is not None and bool(ends) and self.start_step >= min(ends)
+        return self.denoise == 0 or starts_at_end

@@ -5,7 +5,8 @@ host          the only module that touches ComfyUI
 latents       LATENT dicts and the tensors in them
 content       the GEN5 socket: a stored file and its passes
 sampling      one sampling run: its arguments, whatever ComfyUI's version
-recording     the GEN5_RECORDING socket: runs, and which belongs to which latent
+recording     the GEN5_RECORDING socket: runs, and which returned which latent
+matching      which recorded run is of which sampler pass of the graph
 replaying     a stored start handed to a sampler
 step_noise    noise added at each step, noted or played back
 capturing     the noise at save time: recorded, provided, derived, none

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..gen5core.environment import live_settings
-from ..gen5core.graph import noise_obstacle, sampler_of_latent, starts_from_stored
+from ..gen5core.errors import EncodeError
+from ..gen5core.graph import noise_obstacle, starts_from_stored
 from ..gen5core.records import SamplerPass
-from .content import latent_name
+from .content import FINAL_MASK, latent_name
 from .latents import Parts, draw_noise, is_zero, parts_of, shapes_of, storable
+from .matching import Matched, SaveInputs, match_runs
 from .recording import Recording, Run
 
 _PASS_FIELDS = (
@@ -53,14 +55,16 @@ class Captured:
     reason: str | None = None
 
     def keep_result(self, parts: Parts, noise_mask: Any) -> None:
-        """Store the result, and the mask that it bears as the last pass's."""
+        """Store the result and the mask that it bears, which is the last pass's too where that was not recorded."""
         self.latents["final_latent"] = storable(parts)
-        if noise_mask is not None:
-            masks = [mask if mask.is_floating_point() else mask.float() for mask in parts_of(noise_mask)]
-            name = latent_name("noise_mask", max(len(self.passes) - 1, 0))
-            self.latents[name] = storable(masks)
-            if self.passes:
-                self.passes[-1]["noise_mask"] = name
+        if noise_mask is None:
+            return
+        masks = [mask if mask.is_floating_point() else mask.float() for mask in parts_of(noise_mask)]
+        is_recorded = bool(self.passes) and bool(self.passes[-1].get("recorded"))
+        name = FINAL_MASK if is_recorded else latent_name("noise_mask", max(len(self.passes) - 1, 0))
+        self.latents[name] = storable(masks)
+        if self.passes and not is_recorded:
+            self.passes[-1]["noise_mask"] = name
 
     def as_meta(self) -> dict[str, Any]:
         """Return META's ``capture``."""
@@ -68,19 +72,6 @@ class Captured:
         if self.reason:
             meta["reason"] = self.reason
         return meta
-
-
-@dataclass(frozen=True, slots=True)
-class SaveInputs:
-    """What a Save node was given, as far as the noise depends on it."""
-
-    prompt: Mapping[str, Any]
-    node_id: str | None
-    passes: Sequence[SamplerPass]
-    latent: Parts | None
-    """The sampler's result; None where only images are connected."""
-    batch_index: Sequence[int] | None
-    """Which noise of the seed each image has, as ComfyUI's LATENT keeps it."""
 
 
 def capture_noise(inputs: SaveInputs, recording: Recording | None, provided: Parts | None) -> Captured:
@@ -91,12 +82,13 @@ def capture_noise(inputs: SaveInputs, recording: Recording | None, provided: Par
     recording : what Record Sampling noted; it knows what the sampler really received
     provided : the noise socket's tensors
     """
-    described = [_describe(found) for found in inputs.passes]
     if recording is not None:
-        runs = _match_runs(inputs, recording)
-        if any(runs):
-            return _from_runs(described, runs)
+        matched = match_runs(inputs, recording)
+        if matched.has_runs:
+            return _from_runs(matched, inputs.prompt)
+    described = [_describe(found) for found in inputs.passes]
     if provided is not None:
+        _check_shapes(inputs, provided)
         return _from_provided(described, provided)
     derived = _derive(inputs, described)
     if recording is not None:
@@ -107,56 +99,24 @@ def capture_noise(inputs: SaveInputs, recording: Recording | None, provided: Par
 
 def _describe(found: SamplerPass) -> dict[str, Any]:
     """Return a pass as META holds it, without what is not there."""
-    values = asdict(found)
+    values = {**asdict(found), "add_noise": found.add_noise and not found.is_idle}
     return {name: values[name] for name in _PASS_FIELDS if values[name] not in (None, (), {}, [])}
 
 
-def _match_runs(inputs: SaveInputs, recording: Recording) -> list[Run | None]:
-    """Return the run of each pass, the last one first found by its result, the others from there."""
-    passes = inputs.passes
-    last = None if inputs.latent is None else recording.find_result(inputs.latent)
-    if last is None and passes:
-        shapes = None if inputs.latent is None else shapes_of(inputs.latent)
-        last = recording.find_settings(passes[-1].node_id, passes[-1].seed, shapes)
-    if not passes:
-        return [last]
-    runs: list[Run | None] = [None] * len(passes)
-    position = _position(passes, last)
-    if last is None or position is None:
-        return runs
-    run: Run | None = last
-    runs[position] = last
-    for index in range(position - 1, -1, -1):
-        earlier = recording.before(run) if run else None
-        if earlier is None or earlier.node_id not in (passes[index].node_id, None):
-            earlier = recording.find_settings(passes[index].node_id, passes[index].seed)
-        runs[index] = run = earlier
-    for index in range(position + 1, len(passes)):
-        runs[index] = recording.find_settings(passes[index].node_id, passes[index].seed)
-    return runs
-
-
-def _position(passes: Sequence[SamplerPass], run: Run | None) -> int | None:
-    """Return which pass a run is of, the nearest to the image where a node runs twice."""
-    if run is None:
-        return None
-    named = [index for index, found in enumerate(passes) if found.node_id == run.node_id]
-    return named[-1] if named else len(passes) - 1
-
-
-def _from_runs(described: list[dict[str, Any]], runs: Sequence[Run | None]) -> Captured:
-    captured = Captured("recorded")
-    entries = described or [{} for _ in runs]
-    missing = []
-    for index, (entry, run) in enumerate(zip(entries, runs, strict=True)):
-        if run is None:
-            missing.append(str(entry.get("node_id", index)))
-            captured.passes.append({**entry, "recorded": False})
-            continue
-        captured.passes.append({**entry, **_run_fields(run, index, captured.latents)})
-    if missing:
-        captured.reason = f"no recorded run was found for node {', '.join(missing)}"
+def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
+    captured = Captured("recorded", reason="; ".join(matched.reasons) or None)
+    for index, (found, run) in enumerate(matched.matches):
+        entry = _class_of(run, prompt) if found is None else _describe(found)
+        told = {"recorded": False} if run is None else _run_fields(run, index, captured.latents)
+        captured.passes.append({**entry, **told})
     return captured
+
+
+def _class_of(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the class of a run's node; of one that was made as the prompt ran there is nothing to tell."""
+    node = None if run is None else prompt.get(run.node_id or "")
+    class_type = node.get("class_type") if isinstance(node, Mapping) else None
+    return {"class_type": class_type} if isinstance(class_type, str) else {}
 
 
 def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]:
@@ -197,6 +157,22 @@ def _settings_of_their_own(run: Run) -> dict[str, str]:
     """Return how torch was set for a run where it is not so now, as the file's environment tells it."""
     now = live_settings()
     return {name: text for name, text in run.torch_settings.items() if text != now.get(name)}
+
+
+def _check_shapes(inputs: SaveInputs, provided: Parts) -> None:
+    """Refuse noise that the sampler of the connected latent cannot have started from."""
+    if inputs.latent is None or not inputs.passes or inputs.latent_maker != inputs.passes[-1].node_id:
+        return
+    given, sampled = shapes_of(provided), shapes_of(inputs.latent)
+    if given != sampled:
+        raise EncodeError(
+            f"the noise connected to Save Gen5 has shape {_shown(given)}, the latent that was sampled "
+            f"{_shown(sampled)}: connect the noise that this sampler started from, or none"
+        )
+
+
+def _shown(shapes: Sequence[Sequence[int]]) -> str:
+    return " and ".join(" × ".join(map(str, shape)) for shape in shapes)
 
 
 def _from_provided(described: list[dict[str, Any]], provided: Parts) -> Captured:
@@ -242,13 +218,12 @@ def _derivable_pass(inputs: SaveInputs) -> tuple[int, str | None]:
     """Return the pass whose noise has the latent's shape, and what is in the way of drawing it again."""
     if not inputs.passes:
         return 0, "no sampler was found above this node"
-    if inputs.latent is not None and inputs.node_id is not None:
-        nearest = sampler_of_latent(inputs.prompt, inputs.node_id, "latent")
-        if nearest != inputs.passes[-1].node_id:
-            return len(
-                inputs.passes
-            ) - 1, "the latent was changed after sampling, so the noise's shape is unknown"
+    is_known = inputs.latent is None or inputs.node_id is None
+    if not is_known and inputs.latent_maker != inputs.passes[-1].node_id:
+        return len(
+            inputs.passes
+        ) - 1, "the latent was changed after sampling, so the noise's shape is unknown"
     index = len(inputs.passes) - 1
-    while index > 0 and not inputs.passes[index].add_noise:
+    while index > 0 and (not inputs.passes[index].add_noise or inputs.passes[index].is_idle):
         index -= 1
     return index, noise_obstacle(inputs.prompt, inputs.passes[index])

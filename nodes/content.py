@@ -13,10 +13,13 @@ from typing import Any
 import torch
 
 from .. import gen5core
-from ..gen5core.errors import ChecksumError, MalformedChunkError, naming_file
+from ..gen5core.errors import ChecksumError, EncodeError, MalformedChunkError, naming_file
 from ..gen5core.noise import MAX_SEED
 from ..gen5core.spec import META
 from .latents import Parts
+
+FINAL_MASK = "final_noise_mask"
+"""Name of the mask that the result bears, where it is not known to be the last pass's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class StoredPass:
     """Name of the latent that holds what the sampler added later."""
     torch_settings: Mapping[str, str] = field(default_factory=dict)
     """Canonical strings, by name, of how torch was set while it sampled, where the file's environment differs."""
+    node_id: str | None = None
+    """The node that sampled it; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,10 @@ class BatchPlace:
     index: int
     count: int
     """Images of the batch."""
+
+
+_CHOOSE_ANEW = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
+"""Queueing again is not enough behind a Save Gen5, which is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,21 @@ class StoredFile:
         Raises
         ------
         ChecksumError
-            if it is not the file that was loaded.
+            if it is not the file that was saved or loaded.
+        EncodeError
+            if it is not there any more.
         """
-        with gen5core.open(self.path) as file:
+        try:
+            opened = gen5core.open(self.path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise EncodeError(
+                f"{self.path.name} was moved or deleted since it was saved or loaded: {_CHOOSE_ANEW}"
+            ) from error
+        with opened as file:
             if file.root != self.root:
                 raise ChecksumError(
-                    f"{self.path} was replaced since it was loaded "
-                    f"(root {self.root[:12]}… is now {file.root[:12]}…): queue again"
+                    f"{self.path.name} was replaced since it was saved or loaded "
+                    f"(root {self.root[:12]}… is now {file.root[:12]}…): {_CHOOSE_ANEW}"
                 )
             yield file
 
@@ -199,6 +216,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         noise_mask=name("noise_mask"),
         step_noise=name("step_noise"),
         torch_settings=checked("torch_settings", _are_texts) or {},
+        node_id=node_id if isinstance(node_id := entry.get("node_id"), str) else None,
     )
 
 
@@ -249,6 +267,8 @@ def _plain_seed(value: Any) -> int | None:
 
 def last_noise_mask(file: gen5core.Gen5File) -> str | None:
     """Return the name of the mask that the result bears; None where it bears none."""
+    if FINAL_MASK in file.latents:
+        return FINAL_MASK
     passes = captured_passes(file)
     name = passes[-1].get("noise_mask") if passes else "noise_mask"
     return name if isinstance(name, str) and name in file.latents else None

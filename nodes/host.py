@@ -127,10 +127,13 @@ def attention_backend() -> str | None:
 
 def executing() -> tuple[str | None, str | None]:
     """Return the ids of the prompt and the node that run now; (None, None) where nothing tells."""
-    if not is_present() or importlib.util.find_spec("comfy_execution.utils") is None:
-        return None, None
-    context = _module("comfy_execution.utils").get_executing_context()
+    context = _executing_context()
     return (None, None) if context is None else (context.prompt_id, context.node_id)
+
+
+def executing_item() -> int | None:
+    """Return which item of its lists the node that runs now is at; None where nothing tells."""
+    return getattr(_executing_context(), "list_index", None)
 
 
 def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> Any:
@@ -248,3 +251,9 @@ def _server() -> Any | None:
 
 def _module(name: str) -> Any:
     return importlib.import_module(name)
+
+
+def _executing_context() -> Any:
+    if not is_present() or importlib.util.find_spec("comfy_execution.utils") is None:
+        return None
+    return _module("comfy_execution.utils").get_executing_context()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -41,6 +41,7 @@ class Run:
     seed: int | None
     cfg: float | None
     sampler_name: str | None
+    """None also where it differs among runs of one start (``mixed``); so cfg."""
     sigmas: tuple[float, ...]
     noise: Parts
     start_latent: Parts
@@ -58,6 +59,10 @@ class Run:
     """Why step noise that was drawn is not there."""
     torch_settings: Mapping[str, str] = field(default_factory=dict)
     """Canonical strings, by name, of how torch was set while it sampled."""
+    item: int | None = None
+    """Which item of a list the node was at."""
+    mixed: tuple[str, ...] = ()
+    """What is left out since it differs among runs of this start, in words."""
 
     @property
     def shapes(self) -> list[list[int]]:
@@ -96,11 +101,23 @@ class Recording:
         return next((run for run in reversed(self.runs) if wanted in run.results), None)
 
     def find_settings(
-        self, node_id: str, seed: int | None, shapes: Sequence[Sequence[int]] | None = None
+        self,
+        node_id: str,
+        seed: int | None,
+        shapes: Sequence[Sequence[int]] | None = None,
+        *,
+        cfg: float | None = None,
+        sampler_name: str | None = None,
+        this_prompt: bool = False,
     ) -> Run | None:
-        """Return the run of a node with this seed and shape; None where none or different ones fit.
+        """Return the run of a node with this seed and shape; None where none, or ones of different starts fit.
 
-        A run of the prompt that is running now comes before runs of earlier ones.
+        A run of the prompt that is running now comes before runs of earlier ones, and those with this cfg and
+        sampler before others. What differs among runs of one start is left out, and said.
+
+        Parameters
+        ----------
+        this_prompt : leave out runs of earlier prompts
         """
         fitting = [
             run
@@ -110,15 +127,43 @@ class Recording:
             and (shapes is None or run.shapes == [list(shape) for shape in shapes])
         ]
         prompt_id, _ = host.executing()
-        fitting = [run for run in fitting if run.prompt_id == prompt_id] or fitting
+        now = [run for run in fitting if run.prompt_id == prompt_id]
+        fitting = now or ([] if this_prompt else fitting)
+        fitting = [run for run in fitting if run.cfg == cfg] or fitting
+        fitting = [run for run in fitting if run.sampler_name == sampler_name] or fitting
         starts = {(digest(run.noise), run.sigmas, run.start_digest) for run in fitting}
-        return fitting[-1] if len(starts) == 1 else None
+        return _common(fitting) if len(starts) == 1 else None
+
+    def repeats(self, run: Run) -> tuple[Run, ...]:
+        """Return the runs of one call of a node, run among them, in order; run alone where nothing tells."""
+        if run.node_id is None:
+            return (run,)
+        call = run.prompt_id, run.node_id, run.item
+        return tuple(old for old in self.runs if (old.prompt_id, old.node_id, old.item) == call) or (run,)
 
     def before(self, run: Run) -> Run | None:
         """Return the run whose latent this one started from."""
         return next(
             (old for old in reversed(self.runs) if old is not run and run.start_digest in old.results), None
         )
+
+
+def _common(runs: Sequence[Run]) -> Run:
+    """Return the last of runs that start alike, without what differs among them."""
+    last = runs[-1]
+    differing: dict[str, Any] = {}
+    if len({run.cfg for run in runs}) > 1:
+        differing["cfg"] = None
+    if len({run.sampler_name for run in runs}) > 1:
+        differing["sampler_name"] = None
+    if len({run.step_noise if run.step_noise is None else digest([run.step_noise]) for run in runs}) > 1:
+        reason = (
+            "other runs of this noise had other step noise: connect the sampler's own latent to Save Gen5"
+        )
+        differing |= {"step_noise": None, "step_noise_reason": reason}
+    words = {"cfg": "cfg", "sampler_name": "sampler", "step_noise": "step noise"}
+    mixed = tuple(words[name] for name in words if name in differing)
+    return replace(last, **differing, mixed=mixed) if mixed else last
 
 
 class SamplingRecorder:
@@ -186,4 +231,5 @@ def _make_run(call: SamplingCall, got: Mapping[str, Any], output: torch.Tensor) 
         step_noise=got["step_noise"],
         step_noise_reason=got["step_noise_reason"],
         torch_settings=got.get("torch_settings") or live_settings(),
+        item=host.executing_item(),
     )

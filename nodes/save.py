@@ -13,10 +13,11 @@ from ..gen5core.errors import EncodeError
 from ..gen5core.graph import sampler_passes
 from ..gen5core.records import SamplerPass
 from . import host
-from .capturing import Captured, SaveInputs, capture_noise
+from .capturing import Captured, capture_noise
 from .content import StoredFile, open_stored
 from .formats import BOTH, FORMATS, PNG, plan_files
 from .latents import samples_of
+from .matching import SaveInputs
 from .placing import Place, find_place, write_numbered
 from .previews import Pixels, to_pixels, write_previews
 from .recording import Recording

@@ -48,8 +48,14 @@ def describe_capture(captured: Captured, batch_index: Sequence[int] | None) -> d
 
 
 def describe_last_pass(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return settings, prompt and model of the pass nearest the image; what META's rules refuse is left out."""
+    """Return settings, prompt and model of the pass nearest the image; what META's rules refuse is left out.
+
+    Prompt and model are the nearest that are told: a run that the graph does not have tells of none.
+    """
     last = passes[-1] if passes else {}
+    named_last = next(
+        (entry for entry in reversed(passes) if "positive" in entry or "model_name" in entry), last
+    )
     named = {
         "seed": last.get("seed"),
         "steps": last.get("steps"),
@@ -64,6 +70,6 @@ def describe_last_pass(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     settings = {name: value for name, value in named.items() if value is not None and fits_rule(name, value)}
     return {
         "settings": settings or None,
-        "prompt": last.get("positive") or "",
-        "model_name": last.get("model_name") or "",
+        "prompt": named_last.get("positive") or "",
+        "model_name": named_last.get("model_name") or "",
     }

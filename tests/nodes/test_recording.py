@@ -230,6 +230,32 @@ class TestFindSettings:
         found = recording.find_settings("3", 7, [(1, 4, 4, 8)])
         assert recording.runs[1] is found
 
+    def test_the_graphs_settings_come_first(self, now: SimpleNamespace) -> None:
+        """Of runs from one start the one with the graph's cfg and sampler is taken, if there is one."""
+        recording = Recording()
+        for cfg in (5.0, 7.0):
+            run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7, cfg=cfg)
+        found = recording.find_settings("3", 7, cfg=5.0, sampler_name="euler")
+        assert recording.runs[0] is found
+
+    def test_what_differs_is_left_out(self, now: SimpleNamespace) -> None:
+        """Where the graph does not tell runs from one start apart, what they share is told."""
+        recording = Recording()
+        for cfg in (5.0, 7.0):
+            run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7, cfg=cfg)
+        found = recording.find_settings("3", 7)
+        assert found is not None
+        assert (None, ("cfg",), "euler") == (found.cfg, found.mixed, found.sampler_name)
+        assert randn(1, 4, 4, 4).equal(found.noise[0])
+
+    def test_this_prompts_runs_alone(self, now: SimpleNamespace) -> None:
+        """A run of an earlier prompt can be left out."""
+        recording = Recording()
+        kept = record(recording, 7)
+        now.prompt_id = "p2"
+        assert recording.find_settings("3", 7) is recording.find_result([kept])
+        assert recording.find_settings("3", 7, this_prompt=True) is None
+
 
 class TestDropping:
     """Runs that nothing can ask for any more go away."""
@@ -357,6 +383,23 @@ class TestPairing:
         assert (False, True) == (first["recorded"], last["recorded"])
         assert first["add_noise"] is True
         assert "noise" not in first
+
+    @pytest.mark.parametrize(
+        ("node_id", "seed", "passes"),
+        [("3.0.0.1", 5, 1), ("8.0.0.3", 5, 1), ("8.0.0.3", 6, 2), ("8.0.0.1", 5, 2)],
+    )
+    def test_node_made_as_the_prompt_ran(
+        self, now: SimpleNamespace, node_id: str, seed: int, passes: int
+    ) -> None:
+        """A pass's node may become others, or be copied with its seed; any other is a pass of its own."""
+        recording = Recording()
+        now.node_id = node_id
+        result = record(recording, seed)
+        capture = self.save(recording, txt2img(), latent={"samples": result})
+        assert passes == len(capture["passes"])
+        last = capture["passes"][-1]
+        assert (node_id, seed) == (last["node_id"], last["seed"])
+        assert (passes == 1) == ("steps" in last)
 
     def test_images_alone(self, now: SimpleNamespace) -> None:
         """With images only the run is found by node and seed."""

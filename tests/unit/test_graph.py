@@ -21,7 +21,13 @@ from graph_prompts import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gen5core.graph import noise_is_derivable, noise_obstacle, sampler_of_latent, sampler_passes
+from gen5core.graph import (
+    noise_is_derivable,
+    noise_obstacle,
+    sampler_of_latent,
+    sampler_passes,
+    undecided_samplers,
+)
 from gen5core.graph_rules import SIGMA
 from gen5core.node_lookup import TABLE
 from gen5core.records import SamplerPass
@@ -115,6 +121,51 @@ def test_noise_obstacle(prompt: dict[str, Any], reason: str) -> None:
     found = sampler_passes(prompt, "s")[-1]
     assert reason == noise_obstacle(prompt, found)
     assert not noise_is_derivable(prompt, found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_idle"),
+    [
+        ({"denoise": 0.0}, True),
+        ({"denoise": 0}, True),
+        ({"steps": 20, "start_step": 20}, True),
+        ({"steps": 20, "start_step": 7, "end_step": 7}, True),
+        ({"steps": 20, "start_step": 20, "end_step": 10000}, True),
+        ({"denoise": 0.01}, False),
+        ({"steps": 20, "start_step": 19, "end_step": 10000}, False),
+        ({"start_step": 3}, False),
+        ({"steps": 20}, False),
+        ({}, False),
+    ],
+)
+def test_a_pass_that_samples_nothing(settings: dict[str, Any], is_idle: bool) -> None:
+    """ComfyUI's samplers hand the latent on where no step is left to them."""
+    assert is_idle == SamplerPass("1", "KSampler", **settings).is_idle
+
+
+def test_nothing_is_derived_of_a_sampler_that_samples_nothing() -> None:
+    """Its seed draws no noise that went into anything."""
+    prompt = base(s=ksampler(denoise=0.0))
+    reason = "KSampler samples nothing: its denoise is 0, or it starts at its last step"
+    assert reason == noise_obstacle(prompt, sampler_passes(prompt, "s")[0])
+
+
+@pytest.mark.parametrize(
+    ("choice", "undecided"),
+    [(node("SomeTest", value=3), {"yes", "no"}), (node("PrimitiveBoolean", value=True), set())],
+)
+def test_undecided_samplers(choice: dict[str, Any], undecided: set[str]) -> None:
+    """Those behind a switch that only a run decides, but for one that leads to the target another way too."""
+    prompt = base(
+        before=ksampler(seed=3),
+        yes=ksampler(seed=1, latent_image=at("before")),
+        no=ksampler(seed=2),
+        choose=choice,
+        switch=node("ComfySwitchNode", switch=at("choose"), on_false=at("no"), on_true=at("yes")),
+        both=node("LatentAdd", samples1=at("switch"), samples2=at("before")),
+    )
+    assert undecided == undecided_samplers(prompt, "both")
+    assert undecided | ({"before"} if undecided else set()) == undecided_samplers(prompt, "switch")
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 A graph made of these and stock samplers runs in milliseconds on a CPU and gives the same bits each time.
 """
 
-from .latents import TestBatchIndex, TestLatent, TestList, TestMask, TestPrepareNoise
+from .latents import TestBatchIndex, TestItems, TestLatent, TestList, TestMask, TestPrepareNoise
 from .model import TestModel
 from .nested import NESTED_NODES
 from .own_noise import TestOwnNoise
 from .probe import TestProbe, TestProbed, TestStop
+from .repeated import TestExpand, TestTwice
 from .report import TestDigest
 from .settings import TestSetting
 from .stand_ins import TestClip, TestConditioning, TestDecode, TestVae
@@ -18,6 +19,8 @@ _NODES = [
     TestConditioning,
     TestDecode,
     TestDigest,
+    TestExpand,
+    TestItems,
     TestLatent,
     TestList,
     TestMask,
@@ -28,6 +31,7 @@ _NODES = [
     TestProbed,
     TestSetting,
     TestStop,
+    TestTwice,
     TestVae,
     *NESTED_NODES,
 ]

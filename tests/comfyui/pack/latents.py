@@ -87,6 +87,24 @@ class TestList:
         return latents, [seed + i for i in range(len(latents))]
 
 
+class TestItems:
+    """A list of texts, parted by commas, or of numbers: what hangs on it runs for each."""
+
+    CATEGORY = "test"
+    FUNCTION = "make"
+    OUTPUT_IS_LIST = (True,)
+    RETURN_TYPES = ("*",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {
+            "required": {"items": ("STRING", {"default": ""}), "is_number": ("BOOLEAN", {"default": False})}
+        }
+
+    def make(self, items, is_number):
+        return ([float(item) if is_number else item for item in items.split(",")],)
+
+
 class TestPrepareNoise:
     """The noise that ComfyUI itself draws for a LATENT, its batch_index heeded."""
 

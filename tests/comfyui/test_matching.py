@@ -1,0 +1,261 @@
+"""Which run a file tells of where the graph and what ran are not one to one: switches, lists, nodes of many runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import gen5core
+
+from .graph import Graph, Settings
+from .graphs import add_ksampler, base, empty_latent, encoded_latent, txt2img
+from .results import digests, sample
+from .roundtrip import UNRECORDED, add_recording, replay_straight, replay_wired, save
+from .server import GraphError, Server
+
+
+def capture_of(server: Server, told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return META's capture of a saved file, and its settings."""
+    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+        return dict(file.capture or {}), dict(file.settings)
+
+
+def two_samplers(settings: Settings) -> tuple[Graph, list[str]]:
+    """Return a graph of two samplers, seeds 11 and 22, euler and heun, that start from one empty latent."""
+    graph = base(settings)
+    latent = empty_latent(graph)
+    for _ in range(2):
+        add_ksampler(graph, latent)
+    first, second = graph.samplers
+    graph.set(first, seed=11)
+    graph.set(second, seed=22, sampler_name="heun")
+    return graph, [first, second]
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+@pytest.mark.parametrize("with_latent", [True, False])
+def test_a_switch_that_a_run_decides(server: Server, order: tuple[bool, bool], with_latent: bool) -> None:
+    """Each file tells of the branch that ran alone, whatever an earlier prompt ran."""
+    if "ComfySwitchNode" not in server.get("/object_info"):
+        pytest.skip(f"ComfyUI {server.version} has no lazy switch")
+    graph, samplers = two_samplers(Settings())
+    choice = graph.add("StringContains", string="abc", substring="a", case_sensitive=True)
+    switch = graph.add(
+        "ComfySwitchNode", switch=[choice, 0], on_false=[samplers[0], 0], on_true=[samplers[1], 0]
+    )
+    graph.result = [switch, 0]
+    recording = add_recording(graph)
+    latent = {"latent": graph.result} if with_latent else {}
+    node = graph.add("Gen5Save", images=graph.decode(), recording=recording, **latent)
+    for is_true in order:
+        graph.set(choice, substring="a" if is_true else "z")
+        graph.set(node, filename_prefix=f"matching/switch{is_true}")
+        [told] = server.run(graph.nodes)[node]["gen5"]
+        capture, settings = capture_of(server, told)
+        assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+        [entry] = capture["passes"]
+        expected = (samplers[1], 22, "heun") if is_true else (samplers[0], 11, "euler")
+        assert expected == (entry["node_id"], entry["seed"], entry["sampler_name"])
+        assert expected[1:] == (settings["seed"], settings["sampler"])
+
+
+def test_a_mask_that_is_put_on_after_sampling(server: Server) -> None:
+    """It is the result's, not the sampler's: a replay samples everywhere."""
+    graph = txt2img(Settings())
+    graph.result = [graph.add("TestMask", latent=graph.result), 0]
+    [saved] = save(server, graph)
+    with gen5core.open(saved.path) as file:
+        assert "final_noise_mask" in file.latents
+        assert "noise_mask" not in file.latents
+    assert saved.digests == digests(sample(server, replay_wired(saved)))
+    assert saved.digests == digests(sample(server, replay_straight(saved)))
+
+
+def test_another_mask_after_sampling(server: Server) -> None:
+    """A sampler's own mask stays the one that is replayed."""
+    graph = txt2img(Settings())
+    graph.set(graph.samplers[0], latent_image=[graph.add("TestMask", latent=encoded_latent(graph)), 0])
+    graph.start = list(graph.nodes[graph.samplers[0]]["inputs"]["latent_image"])
+    whole = graph.add("SolidMask", value=1.0, width=64, height=64)
+    graph.result = [graph.add("SetLatentNoiseMask", samples=graph.result, mask=[whole, 0]), 0]
+    [saved] = save(server, graph)
+    with gen5core.open(saved.path) as file:
+        assert {"noise_mask", "final_noise_mask"} <= set(file.latents)
+    assert saved.digests == digests(sample(server, replay_wired(saved)))
+
+
+@pytest.mark.parametrize(("name", "items"), [("cfg", "2,4,8"), ("sampler_name", "euler,euler_ancestral")])
+def test_a_list_of_settings_without_the_latent(server: Server, name: str, items: str) -> None:
+    """The noise that all items share is kept; what differs is left out, and said."""
+    graph = txt2img(Settings())
+    values = items.split(",")
+    given = [float(value) for value in values] if name == "cfg" else values
+    graph.set(graph.samplers[0], **{name: [graph.add("TestItems", items=items, is_number=name == "cfg"), 0]})
+    recording = add_recording(graph)
+    node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/list")
+    files = server.run(graph.nodes)[node]["gen5"]
+    assert len(given) == len(files)
+    for told in files:
+        capture, settings = capture_of(server, told)
+        [entry] = capture["passes"]
+        assert "recorded" == capture["noise_source"]
+        assert {"cfg": "cfg_scale", "sampler_name": "sampler"}[name] not in settings
+        assert "step_noise" not in entry
+        assert "noise" in entry
+        assert "sampled several times from one noise, each with another" in capture["reason"]
+
+
+def test_a_list_of_settings_with_the_latent(server: Server) -> None:
+    """The result tells the items apart."""
+    graph = txt2img(Settings())
+    graph.set(graph.samplers[0], cfg=[graph.add("TestItems", items="2,4,8", is_number=True), 0])
+    found = [capture_of(server, saved.told) for saved in save(server, graph)]
+    assert [2.0, 4.0, 8.0] == [settings["cfg_scale"] for _, settings in found]
+    assert [None] * 3 == [capture.get("reason") for capture, _ in found]
+
+
+def test_settings_of_a_cache(server: Server) -> None:
+    """Of two runs that a cache holds the one with the graph's settings is told of."""
+    with server.restarted("--cache-lru", "50"):
+        graph = txt2img(Settings())
+        recording = add_recording(graph)
+        node = graph.add("Gen5Save", images=graph.decode(), recording=recording)
+        for number, (cfg, name) in enumerate(((5.0, "euler"), (7.0, "euler_ancestral"), (5.0, "euler"))):
+            graph.set(graph.samplers[0], cfg=cfg, sampler_name=name)
+            graph.set(node, filename_prefix=f"matching/cache{number}")
+            [told] = server.run(graph.nodes)[node]["gen5"]
+            capture, settings = capture_of(server, told)
+            [entry] = capture["passes"]
+            assert (cfg, name) == (settings["cfg_scale"], entry["recorded_sampler"])
+            assert (name == "euler_ancestral") == ("step_noise" in entry)
+            assert capture.get("reason") is None
+
+
+def twice(settings: Settings, *, noise_again: bool) -> Graph:
+    """Return a graph of one node that samples twice."""
+    graph = txt2img(settings)
+    inputs = graph.nodes[graph.samplers[0]]["inputs"]
+    kept = {name: value for name, value in inputs.items() if name != "denoise"}
+    graph.nodes[graph.samplers[0]] = {
+        "class_type": "TestTwice",
+        "inputs": {**kept, "noise_again": noise_again},
+    }
+    return graph
+
+
+@pytest.mark.parametrize("noise_again", [False, True])
+def test_a_node_that_samples_twice(server: Server, noise_again: bool) -> None:
+    """Both runs are passes, the first one's noise is the file's, and a replay starts each from its own."""
+    [saved] = save(server, twice(Settings(seed=9), noise_again=noise_again))
+    capture, _ = capture_of(server, saved.told)
+    assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+    first, second = capture["passes"]
+    assert (9, 10 if noise_again else 9) == (first["seed"], second["seed"])
+    assert ("initial_noise", noise_again) == (first["noise"], "noise" in second)
+    assert saved.digests == digests(sample(server, replay_wired(saved)))
+
+
+def test_a_node_that_samples_twice_without_the_latent(server: Server) -> None:
+    """What is not stored is said."""
+    graph = twice(Settings(seed=9), noise_again=True)
+    recording = add_recording(graph)
+    node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/twice")
+    [told] = server.run(graph.nodes)[node]["gen5"]
+    capture, _ = capture_of(server, told)
+    sampler = graph.samplers[0]
+    assert f"node {sampler} sampled 2 times, 1 of them stored" == capture["reason"]
+
+
+def expanded(settings: Settings) -> Graph:
+    """Return a graph whose second sampler is made as the prompt runs."""
+    graph = txt2img(settings)
+    inputs = graph.nodes[graph.samplers[0]]["inputs"]
+    shared = {name: inputs[name] for name in ("model", "positive", "negative")}
+    graph.result = [graph.add("TestExpand", **shared, seed=77, latent_image=graph.result), 0]
+    return graph
+
+
+def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
+    """Wired to a recording, it is a pass of its own behind the graph's, whose settings stay as they are."""
+    graph = expanded(Settings())
+    recorded = graph.copy()
+    recording = add_recording(recorded)
+    owner = recorded.nodes[recorded.samplers[0]]["inputs"]["model"]
+    recorded.set(recorded.result[0], model=list(owner))
+    node = recorded.add(
+        "Gen5Save", filename_prefix="matching/expanded", latent=recorded.result, recording=recording
+    )
+    [told] = server.run(recorded.nodes)[node]["gen5"]
+    capture, settings = capture_of(server, told)
+    first, second = capture["passes"]
+    assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+    assert (recorded.samplers[0], 1, 4, "euler") == (
+        first["node_id"],
+        first["seed"],
+        first["steps"],
+        first["recorded_sampler"],
+    )
+    assert (77, 2.0, 4, "heun") == (
+        second["seed"],
+        second["cfg"],
+        len(second["sigmas"]),
+        second["recorded_sampler"],
+    )
+    assert (77, "heun", 2.0) == (settings["seed"], settings["sampler"], settings["cfg_scale"])
+    assert "steps" not in settings
+
+
+def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
+    """Recorded by itself, the file says that the latent is not the known sampler's."""
+    graph = expanded(Settings())
+    [saved] = save(server, graph, record=None)
+    capture, _ = capture_of(server, saved.told)
+    assert "recorded" == capture["noise_source"]
+    assert f"the latent was changed after node {graph.samplers[0]} sampled it" == capture["reason"]
+
+
+def test_a_sampler_with_nothing_to_do(server: Server) -> None:
+    """With denoise 0 it takes no earlier prompt's run, and adds no noise that could be derived."""
+    graph = base(Settings())
+    add_ksampler(graph, encoded_latent(graph), denoise=0.5)
+    recording = add_recording(graph)
+    node = graph.add("Gen5Save", latent=graph.result, images=graph.decode(), recording=recording)
+    for denoise in (0.5, 0.0):
+        graph.set(graph.samplers[0], denoise=denoise)
+        graph.set(node, filename_prefix=f"matching/denoise{denoise}")
+        [told] = server.run(graph.nodes)[node]["gen5"]
+    capture, _ = capture_of(server, told)
+    [entry] = capture["passes"]
+    assert "none" == capture["noise_source"]
+    assert "samples nothing: its denoise is 0" in capture["reason"]
+    assert "sigmas" not in entry
+    assert not entry["add_noise"]
+
+
+def test_a_latent_that_is_changed_after_sampling(server: Server) -> None:
+    """Connecting it loses nothing: the noise is recorded, and the file says what was connected."""
+    graph = txt2img(Settings())
+    sampler = graph.samplers[0]
+    upscaled = graph.add("LatentUpscaleBy", samples=graph.result, upscale_method="bilinear", scale_by=2.0)
+    graph.result = [upscaled, 0]
+    [saved] = save(server, graph)
+    capture, _ = capture_of(server, saved.told)
+    assert "recorded" == capture["noise_source"]
+    assert f"the latent was changed after node {sampler} sampled it" == capture["reason"]
+    assert saved.digests == digests(sample(server, replay_wired(saved)))
+
+
+def test_noise_of_another_shape(server: Server) -> None:
+    """Noise that the sampler cannot have started from is refused, with both shapes."""
+    graph = txt2img(Settings())
+    other = graph.add("TestLatent", shape="1,4,16,16", dtype="float32", seed=3)
+    graph.add(
+        "Gen5Save",
+        filename_prefix="matching/shape",
+        latent=graph.result,
+        noise=[other, 0],
+        images=graph.decode(),
+    )
+    with pytest.raises(GraphError, match="shape 1 × 4 × 16 × 16, the latent that was sampled 1 × 4 × 8 × 8"):
+        server.run(graph.nodes, UNRECORDED)
