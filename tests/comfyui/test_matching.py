@@ -89,13 +89,12 @@ def test_another_mask_after_sampling(server: Server) -> None:
 def test_a_list_of_settings_without_the_latent(server: Server, name: str, items: str) -> None:
     """The noise that all items share is kept; what differs is left out, and said."""
     graph = txt2img(Settings())
-    values = items.split(",")
-    given = [float(value) for value in values] if name == "cfg" else values
-    graph.set(graph.samplers[0], **{name: [graph.add("TestItems", items=items, is_number=name == "cfg"), 0]})
+    listed = graph.add("TestItems", items=items)
+    graph.set(graph.samplers[0], **{name: [listed, int(name == "sampler_name")]})
     recording = add_recording(graph)
     node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/list")
     files = server.run(graph.nodes)[node]["gen5"]
-    assert len(given) == len(files)
+    assert len(items.split(",")) == len(files)
     for told in files:
         capture, settings = capture_of(server, told)
         [entry] = capture["passes"]
@@ -109,7 +108,7 @@ def test_a_list_of_settings_without_the_latent(server: Server, name: str, items:
 def test_a_list_of_settings_with_the_latent(server: Server) -> None:
     """The result tells the items apart."""
     graph = txt2img(Settings())
-    graph.set(graph.samplers[0], cfg=[graph.add("TestItems", items="2,4,8", is_number=True), 0])
+    graph.set(graph.samplers[0], cfg=[graph.add("TestItems", items="2,4,8"), 0])
     found = [capture_of(server, saved.told) for saved in save(server, graph)]
     assert [2.0, 4.0, 8.0] == [settings["cfg_scale"] for _, settings in found]
     assert [None] * 3 == [capture.get("reason") for capture, _ in found]

@@ -1,6 +1,7 @@
 """LATENTs of any shape and dtype, with mask and batch_index, in lists, and ComfyUI's own noise for them."""
 
 import comfy.sample
+import comfy.samplers
 import torch
 
 DTYPES = ["float32", "float16", "bfloat16"]
@@ -88,21 +89,21 @@ class TestList:
 
 
 class TestItems:
-    """A list of texts, parted by commas, or of numbers: what hangs on it runs for each."""
+    """A list of numbers, parted by commas, or of samplers: what hangs on it runs for each."""
 
     CATEGORY = "test"
     FUNCTION = "make"
-    OUTPUT_IS_LIST = (True,)
-    RETURN_TYPES = ("*",)
+    OUTPUT_IS_LIST = (True, True)
+    RETURN_NAMES = ("numbers", "samplers")
+    RETURN_TYPES = ("FLOAT", comfy.samplers.KSampler.SAMPLERS)
 
     @classmethod
     def INPUT_TYPES(cls):
-        return {
-            "required": {"items": ("STRING", {"default": ""}), "is_number": ("BOOLEAN", {"default": False})}
-        }
+        return {"required": {"items": ("STRING", {"default": ""})}}
 
-    def make(self, items, is_number):
-        return ([float(item) if is_number else item for item in items.split(",")],)
+    def make(self, items):
+        texts = items.split(",")
+        return [float(text) for text in texts if text[0].isdigit()], texts
 
 
 class TestPrepareNoise:
