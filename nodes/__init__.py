@@ -20,7 +20,8 @@ placing       where a save goes; its files together under one number
 listing       the files that Load Gen5 offers; which PNGs carry a record
 splice, hook  prompts changed before they run, and back before they are stored
 routes        read-only HTTP for the web extension: queries and refusals in, answers out; made of
-              facts (a file as JSON), thumbnails, verifying (a check that tells how far it is)
+              facts (a file as JSON), shown (as much of it as a page can show), thumbnails, verifying
+              (a check that tells how far it is)
 library …     the files of input/ and output/: library_entry (what one tells), library_index (SQLite),
               library_scan (what changed on the disk)
 save …        the node classes, one a module

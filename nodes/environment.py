@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, Protocol
 
 from .. import gen5core
@@ -60,14 +61,15 @@ class Gen5Environment:
         return {"ui": {"gen5": [{"drifts": rows}]}, "result": (not drifts, len(drifts), table(drifts))}
 
 
-def stored_drifts(file: MadeIn, *, quick: bool = False) -> list[Drift]:
+def stored_drifts(file: MadeIn, *, quick: bool = False, most: int | None = None) -> list[Drift]:
     """Return everything that differs from when the file was made, models first.
 
     Parameters
     ----------
     quick : read no model file whole
+    most : models that are compared, the first ones; None for all
     """
-    return [*model_drifts(file, quick=quick), *environment_drifts(file)]
+    return [*model_drifts(file, quick=quick, most=most), *environment_drifts(file)]
 
 
 def environment_drifts(file: MadeIn) -> list[Drift]:
@@ -80,10 +82,10 @@ def environment_drifts(file: MadeIn) -> list[Drift]:
     )
 
 
-def model_drifts(file: MadeIn, *, quick: bool = False) -> list[Drift]:
+def model_drifts(file: MadeIn, *, quick: bool = False, most: int | None = None) -> list[Drift]:
     """Return the models that are missing here, or bear the stored name with other bytes."""
     drifts = []
-    for stored in filter(_is_named, file.resources):
+    for stored in islice(filter(_is_named, file.resources), most):
         current = describe_resource(stored, quick=quick)
         if current is None:
             continue

@@ -1,12 +1,13 @@
 """What an open file tells, as JSON for the browser: no seed as a number, no value of an unexpected type.
 
-A browser keeps integers up to 2^53 only, and seeds go up to 2^64 − 1.
+A browser keeps integers up to 2^53 only, and seeds go up to 2^64 − 1. Of lists and texts without end it gets the
+beginning, and how much more there is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..gen5core.stored import StoredImage, StoredTensor
 from .content import captured_passes, image_of_batch
 from .environment import stored_drifts
 from .settings import stored_settings
+from .shown import MAX_PROMPT, MAX_ROWS, MAX_TEXT, Room, first_rows, shorten
 from .trust import describe_trust
 
 MAX_EXACT = 2**53
@@ -34,6 +36,8 @@ _PASS_TEXTS = (
 _PASS_INTEGERS = ("steps", "start_step", "end_step", "width", "height", "batch_size")
 _PASS_NUMBERS = ("cfg", "denoise", "guidance")
 _PASS_LISTS = ("clip_names", "unresolved")
+_PASSES_TEXT = 200_000
+"""Characters that the texts of one kind may take in all passes."""
 
 
 def describe(file: gen5core.Gen5File) -> dict[str, Any]:
@@ -45,8 +49,10 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         in one of its kinds, if META breaks a rule.
     """
     capture, comfyui = file.capture or {}, file.comfyui or {}
-    place = image_of_batch(file)
-    return {
+    place, passes, tags = image_of_batch(file), captured_passes(file), file.tags
+    resources = [stored for stored in file.resources if isinstance(stored, dict)]
+    room = Room()
+    facts = {
         "size_bytes": _size_bytes(file),
         "root": file.root,
         "version": str(file.version),
@@ -55,19 +61,22 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         "trust": describe_trust(file.signatures),
         "date": file.date or None,
         **describe_settings(file),
-        "tags": list(file.tags),
+        "tags": [shorten(tag) for tag in first_rows(tags)],
         "noise_source": _text(capture.get("noise_source")),
         "reason": _text(capture.get("reason")),
-        "passes": [_pass(index, entry, file) for index, entry in enumerate(captured_passes(file))],
+        "passes": _passes(first_rows(passes), file),
         "latents": [row for latent in file.latents.values() for row in _latent(latent)],
         "images": [_image(image) for image in file.images],
         "image_of_batch": None if place is None else asdict(place),
         "environment": _components(file.metadata.get("environment")),
-        "hardware": file.hardware,
-        "resources": [stored for stored in file.resources if isinstance(stored, dict)],
+        "hardware": Room().fit(file.hardware),
+        "resources": [room.fit(stored) for stored in first_rows(resources)],
+        "counts": {"tags": len(tags), "passes": len(passes), "resources": len(resources)},
         "comfyui_version": _text(comfyui.get("version")),
         "has_workflow": isinstance(comfyui.get("workflow"), dict),
     }
+    prompts = {name: shorten(facts[name], MAX_PROMPT) for name in ("prompt", "negative")}
+    return {**_shortened(facts), **prompts}
 
 
 def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
@@ -81,8 +90,14 @@ def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
     environment = file.environment
     components = {row.component_id: row.canonical for row in environment.components} if environment else {}
     further = dict(environment.further) if environment else {}
-    drifts = [asdict(drift) for drift in stored_drifts(file, quick=True)]
-    return {**describe(file), "environment": _components(components | further), "drifts": drifts}
+    drifts = stored_drifts(file, quick=True, most=MAX_ROWS)
+    facts = describe(file)
+    return {
+        **facts,
+        "environment": _components(components | further),
+        "drifts": [_shortened(asdict(drift)) for drift in first_rows(drifts)],
+        "counts": {**facts["counts"], "environment": len(components | further), "drifts": len(drifts)},
+    }
 
 
 def graphs(file: gen5core.Gen5File) -> dict[str, Any]:
@@ -115,6 +130,18 @@ def _size_bytes(file: gen5core.Gen5File) -> int:
     """Return the size of a file; of a PNG that carries it, the size as it was written, for the PNG may be elsewhere."""
     around = 0 if file.carrier is None else file.carrier.png_bytes + _PNG_CHUNK_BYTES
     return file.header.file_size + around
+
+
+def _shortened(facts: Mapping[str, Any], most: int = MAX_TEXT) -> dict[str, Any]:
+    return {name: shorten(value, most) if isinstance(value, str) else value for name, value in facts.items()}
+
+
+def _passes(entries: Sequence[Mapping[str, Any]], file: gen5core.Gen5File) -> list[dict[str, Any]]:
+    room, most = Room(), min(_PASSES_TEXT // max(len(entries), 1), MAX_PROMPT)
+    rows = [_shortened(_pass(index, entry, file), most) for index, entry in enumerate(entries)]
+    return [
+        {**row, **{name: room.fit(row[name]) for name in (*_PASS_LISTS, "loras", "options")}} for row in rows
+    ]
 
 
 def _pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -> dict[str, Any]:
@@ -163,7 +190,8 @@ def _image(image: StoredImage) -> dict[str, Any]:
 
 def _components(values: Any) -> list[dict[str, str]]:
     rows = values.items() if isinstance(values, Mapping) else ()
-    return [{"component": name, "value": value} for name, value in rows if isinstance(value, str)]
+    texts = [(name, value) for name, value in rows if isinstance(value, str)]
+    return [{"component": shorten(name), "value": shorten(value)} for name, value in first_rows(texts)]
 
 
 def _seed(value: Any) -> str | None:

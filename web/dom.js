@@ -19,7 +19,7 @@ export function element(tag, options = {}, ...children) {
   for (const [name, value] of Object.entries(style)) setStyle(made.style, name, value)
   Object.assign(made.dataset, dataset)
   Object.assign(made, defined(properties))
-  made.append(...children.filter((child) => child || child === 0))
+  for (const child of children) if (child || child === 0) made.append(child)
   return made
 }
 

@@ -1,6 +1,6 @@
 /** How many components of the environment differ from the stored ones, and which. */
 import { element } from "./dom.js"
-import { componentText } from "./text.js"
+import { MOST_ROWS, componentText, shorten } from "./text.js"
 
 /** Long enough to move the pointer from the badge onto its table. */
 const LEAVE_MILLISECONDS = 250
@@ -13,17 +13,18 @@ let lastId = 0
  * Return a badge with the number of drifts; on hover, focus and click it shows a table of them.
  *
  * @param {{component: string, stored: string|null, current: string|null, kind?: string}[]} drifts
+ * @param {number} [count] how many there are, where drifts are but the first
  * @returns {HTMLElement}
  */
-export function driftBadge(drifts) {
+export function driftBadge(drifts, count = drifts.length) {
   if (!drifts.length) {
     return element("span", { className: "gen5-badge gen5-badge-ok", text: "No drift" })
   }
-  const panel = driftPanel(drifts)
+  const panel = driftPanel(drifts, count)
   const button = element("button", {
     className: "gen5-badge gen5-badge-warn gen5-drift-badge",
     type: "button",
-    text: drifts.length === 1 ? "1 drift" : `${drifts.length} drifts`,
+    text: count === 1 ? "1 drift" : `${count} drifts`,
     attributes: { "aria-expanded": "false", "aria-controls": panel.id },
   })
   const badge = element("span", { className: "gen5-drift" }, button, panel)
@@ -35,9 +36,11 @@ export function driftBadge(drifts) {
  * Return the table alone: one row a component, stored beside here.
  *
  * @param {{component: string, stored: string|null, current: string|null}[]} drifts
+ * @param {number} [count] how many there are, where drifts are but the first
  * @returns {HTMLTableElement}
  */
-export function driftTable(drifts) {
+export function driftTable(drifts, count = drifts.length) {
+  const shown = drifts.slice(0, MOST_ROWS)
   const head = ["Component", "Stored", "Here"].map((text) =>
     element("th", { text, attributes: { scope: "col" } }),
   )
@@ -46,8 +49,13 @@ export function driftTable(drifts) {
     { className: "gen5-drift-table" },
     element("caption", { className: "gen5-unseen", text: "What differs from the stored environment" }),
     element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...drifts.map(row)),
+    element("tbody", {}, ...shown.map(row), count > shown.length && moreRow(count - shown.length)),
   )
+}
+
+function moreRow(count) {
+  const text = `… ${count.toLocaleString("en")} more`
+  return element("tr", {}, element("td", { className: "gen5-faint", text, attributes: { colspan: 3 } }))
 }
 
 function row({ component, stored, current }) {
@@ -62,16 +70,16 @@ function row({ component, stored, current }) {
 
 function cell(canonical) {
   const text = componentText(canonical)
-  return element("td", { className: text === null ? "gen5-faint" : "", text: text ?? NOT_THERE })
+  return element("td", { className: text === null ? "gen5-faint" : "", text: text === null ? NOT_THERE : shorten(text) })
 }
 
-function driftPanel(drifts) {
+function driftPanel(drifts, count) {
   lastId += 1
   const attributes = { role: "region", "aria-label": "Environment drift", tabindex: "-1" }
   const panel = element(
     "div",
     { id: `gen5-drift-${lastId}`, className: "gen5-panel gen5-drift-panel", attributes },
-    driftTable(drifts),
+    driftTable(drifts, count),
   )
   if (panel.showPopover) panel.setAttribute("popover", "manual")
   else panel.hidden = true

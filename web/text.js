@@ -1,5 +1,8 @@
 /** Facts of a file, in words. */
 
+/** Rows that a table or list shows at most. */
+export const MOST_ROWS = 200
+const LONGEST = 20_100 // characters: 20 000 of a prompt, and what the server says of the rest
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"]
 const SPANS = [
   ["year", 365 * 86_400],
@@ -81,6 +84,17 @@ export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }
   const found = notes.length ? "Intact, as far as could be checked" : "Intact. Every byte is as it was written"
   const checked = `${fileSize(bytes)} in ${count} ${count === 1 ? "chunk" : "chunks"}`
   return [`${found}: ${checked}.`, ...notes.map((note) => `${note}.`)].join(" ")
+}
+
+/**
+ * Return a text, or the beginning of one that a page could not lay out, and how much more there is.
+ *
+ * @param {string} text
+ * @param {number} [most] characters
+ * @returns {string}
+ */
+export function shorten(text, most = LONGEST) {
+  return text.length > most ? `${text.slice(0, most)}… ${(text.length - most).toLocaleString("en")} more` : text
 }
 
 function known(value) {

@@ -113,6 +113,14 @@ class TestOrigin:
         with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
             check_origin({"Host": host, "Origin": origin})
 
+    def test_own_page_behind_a_proxy(self) -> None:
+        """A page that the browser calls the server's own may ask, though a proxy passes another Host."""
+        headers = {"Host": "comfyui:8188", "Origin": "https://comfy.example.org"}
+        check_origin({**headers, "Sec-Fetch-Site": "same-origin"})
+        for site in ("same-site", "none"):
+            with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
+                check_origin({**headers, "Sec-Fetch-Site": site})
+
     def test_cross_site(self) -> None:
         """What the browser itself says comes from another site is refused, also without an origin."""
         with refusing(HTTPStatus.FORBIDDEN, "^another site may not ask this$"):
@@ -251,6 +259,7 @@ class TestFile:
         facts = content(answer_file(asked()))
         beyond = {name: facts.pop(name) for name in ("name", "mtime", "drifts")}
         assert [] == beyond["drifts"]
+        assert [0, 0] == [facts["counts"].pop(name) for name in ("environment", "drifts")]
         assert facts == told["facts"]
         assert {"root": facts["root"], "version": "1.1", "sealed": True} == {
             name: told[name] for name in ("root", "version", "sealed")
@@ -284,7 +293,7 @@ class TestFile:
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset \d+: the header says"):
             answer(asked())
         (folder / "input" / "b.gen5").mkdir()
-        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^b\.gen5: b\.gen5 is a folder, not a regular file$"):
+        with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^b\.gen5: is a folder, not a regular file$"):
             answer(asked("b.gen5"))
 
 

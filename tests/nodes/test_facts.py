@@ -11,10 +11,11 @@ import pytest
 from gen5pack import gen5core
 from gen5pack.gen5core import jsontext
 from gen5pack.gen5core.errors import MalformedChunkError
-from gen5pack.nodes import host
+from gen5pack.nodes import environment, host
 from gen5pack.nodes.content import StoredFile
 from gen5pack.nodes.facts import describe, describe_here, graphs
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.shown import Room
 from runs import hires, images, randn, txt2img
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
@@ -185,6 +186,52 @@ class TestDescribe:
             facts = describe_here(file)
         assert ([{"name": "m"}], []) == (facts["resources"], facts["drifts"])
 
+    def test_a_page_gets_the_beginning_of_what_is_too_much(self, folder: Path) -> None:
+        """Of a META without end some hundred kilobytes are told, and how much more of each there is."""
+        entry = {
+            **{"positive": "p" * 10_000, "options": {"o": "x" * 5000}, "loras": [["l" * 3000, 1.0]]},
+            **{"clip_names": ["c"] * 300, "seed": 2**64 - 1},
+        }
+        meta = {
+            **{"prompt": "a" * 10**6, "model_name": "m" * 10**6, "tags": ["t" * 3000] * 300},
+            "resources": [{"name": f"{number}", "note": "n" * 3000} for number in range(1000)],
+            "capture": {"noise_source": "none", "reason": "r" * 10**6, "passes": [entry] * 300},
+        }
+        facts = told(stored(folder, **meta))
+        assert 3 * 10**6 > len(json.dumps(facts))
+        assert f"{'a' * 20_000}… 980000 more" == facts["prompt"]
+        assert ["m" * 2000 + "… 998000 more", "r" * 2000 + "… 998000 more"] == [
+            facts["model_name"],
+            facts["reason"],
+        ]
+        assert {"tags": 300, "passes": 300, "resources": 1000} == facts["counts"]
+        assert [200] * 3 == [len(facts[name]) for name in ("tags", "passes", "resources")]
+        first = facts["passes"][0]
+        assert (f"{'p' * 1000}… 9000 more", str(2**64 - 1)) == (first["positive"], first["seed"])
+        assert ["c", "c", "… 100 more"] == first["clip_names"][-3:]
+
+    def test_values_of_any_shape(self) -> None:
+        """So it is of what has no shape of its own, however deeply it is nested, and whatever it holds."""
+        nested: Any = "end"
+        for _ in range(50):
+            nested = [nested]
+        assert "end" not in str(Room().fit(nested))
+        assert {"a": "h" * 2000 + "… 998000 more"} == Room().fit({"a": "h" * 10**6})
+        assert [*["f"] * 200, "… 100 more"] == Room().fit(["f"] * 300)
+        assert "100 more" == Room().fit({str(number): number for number in range(300)})["…"]
+        assert ["ab", "c… 1 more"] == Room(characters=3).fit(["ab", "cd"])
+        assert [[0, 0], ["… 2 more"], "… 2 more"] == Room(values=5).fit([[0] * 2] * 4)
+        same = {"cpu": {"model": "x", "cores": 8, "flags": [True, None, 1.5]}}
+        assert same == Room().fit(same)
+
+    def test_few_passes_are_told_whole(self, folder: Path) -> None:
+        """What files have is told as it is: long prompts of some passes, and every model."""
+        passes = [{"positive": f"{number}" * 20_000} for number in range(9)]
+        resources = [{"name": f"{number}", "sha256": "0" * 64} for number in range(60)]
+        facts = told(stored(folder, capture={"passes": passes}, resources=resources, prompt="a" * 20_000))
+        assert [entry["positive"] for entry in passes] == [row["positive"] for row in facts["passes"]]
+        assert (resources, "a" * 20_000) == (facts["resources"], facts["prompt"])
+
     def test_broken_capture_is_an_error(self, folder: Path) -> None:
         """Passes that are no list of objects are the file's fault, and told."""
         path = stored(folder, capture={"passes": [1]})
@@ -242,6 +289,18 @@ class TestDescribeHere:
             digest = cache.digest(model, "full")
             [drift] = describe_here(file)["drifts"]
         assert ("model tiny.safetensors", f"{digest} 7") == (drift["component"], drift["current"])
+
+    def test_the_first_models_are_compared(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of models without end some hundred are looked for here."""
+        asked = []
+        monkeypatch.setattr(
+            environment, "describe_resource", lambda stored, quick: asked.append(stored["name"])
+        )
+        resources = [{"name": f"{number}", "size_bytes": 1} for number in range(1000)]
+        with gen5core.open(stored(folder, resources=resources)) as file:
+            facts = describe_here(file)
+        assert [f"{number}" for number in range(200)] == asked
+        assert ([], 0, 1000) == (facts["drifts"], facts["counts"]["drifts"], facts["counts"]["resources"])
 
 
 class TestGraphs:

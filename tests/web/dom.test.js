@@ -2,6 +2,11 @@ import { beforeEach, describe, expect, test, vi } from "vitest"
 import { element, loadStyles } from "../../web/dom.js"
 
 describe("element", () => {
+  test("takes any number of children", () => {
+    const many = Array.from({ length: 70_000 }, (_, index) => String(index))
+    expect(element("div", {}, ...many).childNodes).toHaveLength(70_000)
+  })
+
   test("sets properties, attributes, data and style", () => {
     const made = element("button", {
       className: "gen5-button",

@@ -127,10 +127,10 @@ describe("createDetails", () => {
     expect(sectionText("Hardware")).toContain("model A CPU · cores 8")
   })
 
-  test("pictures have the file's root in their address", async () => {
+  test("pictures have the file's state in their address, and noise its root", async () => {
     await open()
     const addresses = [...details.element.querySelectorAll("img")].map((picture) => picture.getAttribute("src"))
-    expect(addresses).toEqual(["/image?index=0&size=1024&root=ab12", "/noise?root=ab12"])
+    expect(addresses).toEqual(["/image?index=0&size=1024&root=0", "/noise?root=ab12"])
   })
 
   test("a click in the table of drifts does not fold the section", async () => {
@@ -166,6 +166,36 @@ describe("createDetails", () => {
     expect(picture.getAttribute("src")).toContain("index=1")
     button("Next picture").click()
     expect(picture.getAttribute("src")).toContain("index=0")
+  })
+
+  test("pictures of unknown size have none, and those beside them theirs", async () => {
+    await open({ images: [{ width: null, height: null, size_bytes: 1 }, { width: 4, height: 2, size_bytes: 1 }] })
+    const picture = details.element.querySelector("figure img")
+    const told = () => [picture.alt, picture.getAttribute("width"), picture.getAttribute("height")]
+    expect(told()).toEqual(["Picture 1 of 2", null, null])
+    button("Next picture").click()
+    expect(told()).toEqual(["Picture 2 of 2, 4 × 2", "4", "2"])
+    button("Next picture").click()
+    expect(told()).toEqual(["Picture 1 of 2", null, null])
+  })
+
+  test("of what is too much for a page its beginning is shown, and how much more there is", async () => {
+    const many = (count, make) => Array.from({ length: count }, (_, index) => make(index))
+    await open({
+      prompt: "p".repeat(1_000_000),
+      passes: many(60_000, (index) => ({ index, node_id: "3", class_type: "KSampler" })),
+      resources: many(200, (index) => ({ name: `${index}` })),
+      latents: many(300, (index) => ({ name: `latent ${index}`, shape: [1], dtype: "float32", size_bytes: 4 })),
+      drifts: many(200, (index) => ({ component: `${index}`, stored: "1", current: "2" })),
+      counts: { tags: 1, passes: 60_000, resources: 300_000, environment: 2, drifts: 5000 },
+    })
+    expect(details.element.querySelectorAll("h3")).toHaveLength(200)
+    expect(sectionText("Passes")).toContain("… 59,800 more")
+    expect(sectionText("Resources")).toContain("… 299,800 more")
+    expect(sectionText("Latents")).toContain("… 100 more")
+    expect(sectionText("Settings")).toMatch(/p… 979,900 more/)
+    expect(button("5000 drifts")).toBeDefined()
+    expect(sectionText("Environment")).toContain("… 4,800 more")
   })
 
   test("what a file says is text, never markup", async () => {

@@ -1,7 +1,7 @@
 import { app } from "../../../scripts/app.js"
 import { element } from "../dom.js"
 import { workflow } from "../gen5_api.js"
-import { notice, section } from "./parts.js"
+import { firstOf, notice, section } from "./parts.js"
 import { plural, valueText } from "./words.js"
 import { diffPrompts, diffWorkflows, isSame } from "./workflow_diff.js"
 
@@ -58,7 +58,7 @@ function diffElements(diff, seeds) {
 
 function group(title, nodes, draw) {
   if (!nodes.length) return []
-  return [element("h3", { text: `${title} (${nodes.length})` }), ...nodes.map(draw)]
+  return [element("h3", { text: `${title} (${nodes.length})` }), ...firstOf(nodes, draw)]
 }
 
 function nodeLine({ id, type, title }) {

@@ -86,6 +86,6 @@ function actions(facts, name, verifier) {
 }
 
 function content(facts, name) {
-  const shown = facts.images.length ? [pictures(name, facts.images, facts.root)] : []
+  const shown = facts.images.length ? [pictures(name, facts.images, facts.mtime ?? facts.root)] : []
   return [...shown, element("div", {}, ...factSections(facts, name), compareSection(facts, name))]
 }

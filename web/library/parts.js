@@ -1,5 +1,6 @@
 /** Small pieces that the library is made of. Text from files goes in as text, never as markup. */
 import { element } from "../dom.js"
+import { MOST_ROWS, shorten } from "../text.js"
 
 /**
  * A decorative PrimeIcon.
@@ -65,12 +66,30 @@ export function notice(iconName, title, text, action, onclick) {
  */
 export function factList(facts) {
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "")
-  return element("dl", { className: "gen5-library-list" }, ...known.flatMap(([name, value]) => fact(name, value)))
+  const rows = known.slice(0, MOST_ROWS).flatMap(([name, value]) => fact(name, value))
+  const more = known.length > MOST_ROWS && element("dd", {}, moreLine(known.length))
+  return element("dl", { className: "gen5-library-list" }, ...rows, more)
 }
 
 function fact(name, value) {
-  const content = value instanceof Node ? value : document.createTextNode(String(value))
+  const content = value instanceof Node ? value : document.createTextNode(shorten(String(value)))
   return [element("dt", { text: name }), element("dd", {}, content)]
+}
+
+/**
+ * Draw the first of many; what is left out is counted below.
+ * @param {any[]} list
+ * @param {(one: any) => Node} draw
+ * @param {number} [count] how many there are, where list is but their beginning
+ * @returns {Node[]}
+ */
+export function firstOf(list, draw, count = list.length) {
+  const shown = list.slice(0, MOST_ROWS).map(draw)
+  return count > shown.length ? [...shown, moreLine(count, shown.length)] : shown
+}
+
+function moreLine(count, shown = MOST_ROWS) {
+  return element("p", { className: "gen5-library-muted", text: `… ${(count - shown).toLocaleString("en")} more` })
 }
 
 /**
@@ -101,10 +120,12 @@ export function section(title, { count, extra, isOpen = false, onOpen } = {}, ..
  */
 export function table(head, rows, label) {
   const headCells = head.map((text) => element("th", { text, attributes: { scope: "col" } }))
-  const body = rows.map((row) => element("tr", {}, ...row.map((text) => element("td", { text: cellText(text) }))))
+  const body = rows.slice(0, MOST_ROWS).map((row) => element("tr", {}, ...row.map((text) => element("td", { text: cellText(text) }))))
+  const more = rows.length > MOST_ROWS && element("caption", { className: "gen5-library-more" }, moreLine(rows.length))
   return element(
     "table",
     { className: "gen5-library-table", attributes: { "aria-label": label } },
+    more,
     element("thead", {}, element("tr", {}, ...headCells)),
     element("tbody", {}, ...body),
   )

@@ -2,7 +2,7 @@ import { element } from "../dom.js"
 import { driftBadge } from "../drift_table.js"
 import { noiseUrl } from "../gen5_api.js"
 import { componentText, fileSize } from "../text.js"
-import { factList, section, table } from "./parts.js"
+import { factList, firstOf, section, table } from "./parts.js"
 import { joinFacts, valueText } from "./words.js"
 
 /**
@@ -15,10 +15,10 @@ export function factSections(facts, name) {
   return [
     settings(facts),
     file(facts, name),
-    passes(facts.passes),
+    passes(facts),
     environment(facts),
     hardware(facts.hardware),
-    resources(facts.resources),
+    resources(facts),
     latents(facts, name),
   ].filter(Boolean)
 }
@@ -34,9 +34,14 @@ function settings(facts) {
     ["Model", facts.model_name],
     ["Prompt", facts.prompt],
     ["Negative", facts.negative],
-    ["Tags", (facts.tags ?? []).join(", ")],
+    ["Tags", tagsOf(facts)],
   ])
   return list.childElementCount ? section("Settings", { isOpen: true }, list) : null
+}
+
+function tagsOf({ tags = [], counts }) {
+  const more = (counts?.tags ?? 0) - tags.length
+  return [...tags, ...(more > 0 ? [`… ${more} more`] : [])].join(", ")
 }
 
 function sizeOf({ width, height, batch_size: batch }) {
@@ -68,9 +73,10 @@ function noiseWords({ noise_source: source, reason }) {
   return joinFacts([words[source] ?? source, reason])
 }
 
-function passes(list) {
+function passes({ passes: list, counts }) {
   if (!list?.length) return null
-  return section("Passes", { count: list.length }, ...list.map(onePass))
+  const count = counts?.passes ?? list.length
+  return section("Passes", { count }, ...firstOf(list, onePass, count))
 }
 
 function onePass(pass) {
@@ -106,7 +112,7 @@ function loraText(lora) {
   return strength === undefined || strength === null ? String(name) : `${name} (${strength})`
 }
 
-function environment({ environment: parts, drifts }) {
+function environment({ environment: parts, drifts, counts }) {
   const here = new Map((drifts ?? []).map((drift) => [drift.component, drift]))
   const stored = new Map((parts ?? []).map(({ component, value }) => [component, value]))
   for (const drift of here.values()) {
@@ -114,8 +120,8 @@ function environment({ environment: parts, drifts }) {
   }
   if (!stored.size) return null
   const rows = [...stored].map(([component, value]) => [words(component), componentValue(value, here.get(component))])
-  const extra = here.size ? driftBadge(drifts) : undefined
-  return section("Environment", { count: stored.size, extra }, factList(rows))
+  const extra = here.size ? driftBadge(drifts, counts?.drifts) : undefined
+  return section("Environment", { count: Math.max(stored.size, counts?.environment ?? 0), extra }, factList(rows))
 }
 
 /** What was stored, and under it what is here instead. */
@@ -141,12 +147,14 @@ function nested(value) {
   return joinFacts(Object.entries(value).map(([name, inner]) => `${words(name)} ${nested(inner)}`))
 }
 
-function resources(list) {
+function resources({ resources: list, counts }) {
   if (!list?.length) return null
-  const blocks = list.map((resource) =>
-    factList(Object.entries(resource).map(([name, value]) => [words(name), typeof value === "object" ? valueText(value) : value])),
-  )
-  return section("Resources", { count: list.length }, ...blocks)
+  const count = counts?.resources ?? list.length
+  return section("Resources", { count }, ...firstOf(list, oneResource, count))
+}
+
+function oneResource(resource) {
+  return factList(Object.entries(resource).map(([name, value]) => [words(name), typeof value === "object" ? valueText(value) : value]))
 }
 
 function latents({ latents: list, root }, name) {
