@@ -44,6 +44,8 @@ class Library:
     ) -> dict[str, Any]:
         """Return a page, the newest files first, out of what is indexed so far.
 
+        Where the index had to be made anew, a scan is started too.
+
         Parameters
         ----------
         query : words; each must be part of a file's name, prompts, models, samplers, seeds or tags
@@ -54,10 +56,15 @@ class Library:
             self.refresh()
         offset, limit = max(offset, 0), min(max(limit, 0), MAX_LIMIT)
         state, roots = self._state, library_roots()  # the state first: a page after the end has everything
+        generation = self._index.generation
         total, listed = self._index.page(roots, query, offset, limit)
+        files = self._index.count(roots) if query else total
+        if self._index.generation != generation and not state.running:  # a scan sees to it by itself
+            self.refresh()
+            state = self._state
         return {
             "total": total,
-            "files": self._index.count(roots) if query else total,
+            "files": files,
             "offset": offset,
             "items": self._items(listed),
             "scan": asdict(state),

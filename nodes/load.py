@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +121,10 @@ class Gen5Load:
         )
 
     @classmethod
-    def IS_CHANGED(cls, file: str, **_: Any) -> str:
+    def IS_CHANGED(cls, file: str | None, **_: Any) -> str | float:
         """Return what stands for the file's content and what its signatures are worth: it is loaded, and told, anew."""
+        if file is None:  # a link: which file it names, and what is in it, is known when the node runs
+            return math.nan
         path = resolve_file(file)
         try:
             with gen5core.open(path) as opened:
@@ -134,30 +138,36 @@ class Gen5Load:
     def load(self, file: str, on_drift: str = "warn", batch_index: int = -1) -> dict[str, Any]:
         """Check every byte and return the outputs; what the file lacks is blocked with the reason."""
         stored = open_stored(resolve_file(file))
+        status = stored.path.stat()  # before the check: a file that is written meanwhile has another
         with stored.open() as opened:
             opened.verify()
             told = {"drift": tell_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
-            noise = _noise(opened, batch_index)
+            noise = _unless_refused(_noise, opened, batch_index)
             result = (
                 noise,
-                _latent(opened, batch_index),
+                _unless_refused(_latent, opened, batch_index),
                 _image(opened, batch_index),
                 StoredNoise(noise["samples"], _seed(opened), stored.path.name)
                 if isinstance(noise, dict)
                 else noise,
                 stored,
             )
-        return {"ui": {"gen5": [{"file": file, "root": stored.root, **told}]}, "result": result}
+        checked = {"file": file, "root": stored.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
+        return {"ui": {"gen5": [{**checked, **told}]}, "result": result}
 
 
-def resolve_file(annotated: str) -> Path:
+def resolve_file(annotated: Any) -> Path:
     """Return the path of ``name``, ``name [output]`` or ``name [temp]``, confined to that folder.
 
     Raises
     ------
     EncodeError
-        if the name leads out of it.
+        if the name leads out of it, or is no text.
     """
+    if not isinstance(annotated, str):
+        raise EncodeError(
+            f"file is {annotated!r:.80}, not a name: choose a file, or connect an output that gives its name"
+        )
     kind, name = "input", annotated
     for known in _FOLDERS:
         if annotated.endswith(f" [{known}]"):
@@ -193,6 +203,16 @@ def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
     for drift in drifts:
         warnings.warn(drift, UserWarning, stacklevel=2)
     return drifts
+
+
+def _unless_refused(
+    output: Callable[[gen5core.Gen5File, int], Any], opened: gen5core.Gen5File, batch_index: int
+) -> Any:
+    """Return an output; blocked where it alone cannot be given, as of an image that its batch does not have."""
+    try:
+        return output(opened, batch_index)
+    except EncodeError as error:
+        return host.blocked(f"{Path(opened.path).name}: {error}")
 
 
 def _noise(opened: gen5core.Gen5File, batch_index: int) -> Any:

@@ -31,16 +31,20 @@ def check_origin(headers: Mapping[str, str]) -> None:
     ----------
     headers : of the request, their names in any case
 
+    Where the browser says that the page is the server's own, the origin need not be the Host that arrives here: a
+    proxy may have changed that.
+
     Raises
     ------
     Refusal
 
     Source: RFC 6454, section 7; Fetch Metadata Request Headers, section 2.3.
     """
-    if headers.get("Sec-Fetch-Site") == "cross-site":
+    site = headers.get("Sec-Fetch-Site")  # which no page can set
+    if site == "cross-site":
         raise Refusal(HTTPStatus.FORBIDDEN, "another site may not ask this")
     origin = headers.get("Origin")
-    if origin is not None and not _is_same(origin, headers.get("Host", "")):
+    if site != "same-origin" and origin is not None and not _is_same(origin, headers.get("Host", "")):
         raise Refusal(HTTPStatus.FORBIDDEN, f"a page of {origin:.200} may not ask this")
 
 

@@ -10,6 +10,8 @@ import { forPeople } from "./remedies.js"
 
 export { Gen5Error }
 
+const TOO_LARGE = 413 // HTTP
+
 /**
  * Return what a file of this machine says, its workflow included. Only its header and META are sent.
  *
@@ -111,8 +113,16 @@ export async function upload(file) {
   const body = new FormData()
   body.append("image", file, file.name)
   body.append("type", "input")
-  const { name, subfolder } = await json(await ask("/upload/image", { method: "POST", body }))
+  const { name, subfolder } = await json(await ask("/upload/image", { method: "POST", body }).catch(tellTooLarge))
   return subfolder ? `${subfolder}/${name}` : name
+}
+
+function tellTooLarge(error) {
+  if (error.status !== TOO_LARGE) throw error
+  throw new Gen5Error(
+    "It is larger than ComfyUI takes by upload. Copy it into the input folder and press R, or start ComfyUI with a larger --max-upload-size.",
+    TOO_LARGE,
+  )
 }
 
 function route(path, query) {

@@ -60,9 +60,12 @@ function takeDrop(node, event) {
   return true
 }
 
-/** Upload files, and set the node to the first of them. */
+/** Upload files, and set the node to the first of them, unless another was chosen meanwhile. */
 async function uploadAll(node, files) {
-  const { say } = panels.get(node)
+  const panel = panels.get(node)
+  const number = (panel.uploads += 1)
+  const before = widgetOf(node, "file")?.value
+  const say = (text) => number === panel.uploads && panel.say(text)
   const names = []
   for (const file of files) {
     say(`Uploading ${file.name}…`)
@@ -71,7 +74,9 @@ async function uploadAll(node, files) {
   }
   say("")
   if (!names.length) return
-  if (isInGraph(node)) choose(node, names)
+  const isOvertaken = number !== panel.uploads || widgetOf(node, "file")?.value !== before
+  if (isInGraph(node) && isOvertaken) names.forEach((name) => list(widgetOf(node, "file"), name))
+  else if (isInGraph(node)) choose(node, names)
   else toast("info", `Uploaded to the input folder: ${names.join(", ")}`, "Its Load Gen5 is no longer in the open workflow.")
 }
 
@@ -96,7 +101,7 @@ function addFilePanel(node) {
     clearTimeout(state.timer)
     state.timer = setTimeout(() => ask(state), SETTLES)
   }
-  panels.set(node, { refresh, say: view.say, ran: (told) => takeRun(state, told, refresh) })
+  panels.set(node, { refresh, uploads: 0, say: view.say, ran: (told) => takeRun(state, told, refresh) })
   dropThrough(view.element, node)
   chain(widgetOf(node, "file"), "callback", refresh)
   chain(widgetOf(node, "batch_index"), "callback", () => view.setBatchIndex(batchIndex(node)))

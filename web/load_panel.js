@@ -71,14 +71,18 @@ export function createLoadPanel(node) {
   }
 }
 
-/** The root tells files of another content apart, not a damaged copy: that is another file, or was written since. */
-function isSameFile(shown, name, { root, mtime, size_bytes: bytes }) {
-  if (shown?.name !== name) return false
-  return shown.facts.root === root && shown.facts.mtime === mtime && shown.facts.size_bytes === bytes
+function isSameFile(shown, name, facts) {
+  return shown?.name === name && isSameState(shown.facts, facts)
 }
 
-function isRunOf(ran, name, { root }) {
-  return ran?.file === name && ran.root === root
+/** Whether a run checked the file as it is now. */
+function isRunOf(ran, name, facts) {
+  return ran?.file === name && isSameState(ran, facts)
+}
+
+/** The root tells files of another content apart, not a damaged copy: that was written at another time. */
+function isSameState(one, other) {
+  return ["root", "mtime", "size_bytes"].every((fact) => one[fact] === other[fact])
 }
 
 function setIntact(shown, trust) {
@@ -125,7 +129,7 @@ function sizeLine({ width, height, images, size_bytes: bytes, image_of_batch: pl
 
 function badges(panel, shown) {
   const { facts, isVerified } = shown
-  const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts) : null
+  const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts, facts.counts?.drifts) : null
   const carrier = facts.carrier && badge(...CARRIER)
   const row = element("div", { className: "gen5-badges" }, seal(shown), carrier, drift)
   if (!isVerified) row.append(verifyButton(panel, shown))

@@ -107,14 +107,24 @@ function placeFor(source) {
 async function offerLoader(file, pos) {
   const told = "It was saved without one. Its noise, settings and image are for Load Gen5 to use."
   toast("info", `${file.name} holds no workflow`, told)
+  const place = openPlace()
   try {
     if (!(await wantsLoader(file))) return
     const name = await upload(file)
+    if (openPlace().some((one, index) => one !== place[index])) {
+      toast("info", `Uploaded to the input folder: ${name}`, "Another workflow is open by now: no Load Gen5 was added.")
+      return
+    }
     addLoader(name, { pos })
     toast("success", "Load Gen5 added", name)
   } catch (error) {
     toast("error", `${file.name} could not be added`, error.message)
   }
+}
+
+/** What a node would be added to: another workflow that is opened comes into the same graph. */
+function openPlace() {
+  return [app.canvas.graph, app.extensionManager.workflow?.activeWorkflow]
 }
 
 function wantsLoader({ name, size }) {

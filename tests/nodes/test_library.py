@@ -75,9 +75,33 @@ class TestPage:
 
     def test_nothing_scanned(self, folder: Path) -> None:
         """Without a scan the answer is what is indexed: nothing."""
+        library = scanned(folder)
         write(folder / "input" / "a.gen5")
         expected = {"total": 0, "files": 0, "offset": 0, "items": [], "scan": IDLE}
-        assert expected == Library(index_of(folder)).page()
+        assert expected == library.page()
+
+    @pytest.mark.parametrize("query", ["", "a.gen5"])
+    def test_index_made_anew(self, folder: Path, query: str) -> None:
+        """A page that finds the index damaged says that the files are read again, and a later one has them."""
+        write(folder / "input" / "a.gen5")
+        library = scanned(folder)
+        (folder / "user" / "gen5" / "library.sqlite3").write_bytes(b"not a database" * 999)
+        page = library.page(query)
+        assert (0, True) == (page["total"], page["scan"]["running"])
+        library.wait()
+        page = library.page(query)
+        assert (1, False) == (page["total"], page["scan"]["running"])
+
+    def test_index_moved_to_memory(self, folder: Path) -> None:
+        """So does a page that cannot use the index any more, and keeps it in memory."""
+        write(folder / "input" / "a.gen5")
+        library = scanned(folder)
+        path = folder / "user" / "gen5" / "library.sqlite3"
+        path.unlink()
+        path.mkdir()
+        assert library.page()["scan"]["running"]
+        library.wait()
+        assert ["a.gen5"] == names(library)
 
 
 class TestDrift:
@@ -209,7 +233,8 @@ class TestRefresh:
             raise ZeroDivisionError
 
         write(folder / "input" / "a.gen5")
-        library = Library(index_of(folder))
+        library = scanned(folder)
+        write(folder / "input" / "b.gen5")
         with monkeypatch.context() as patch:
             patch.setattr(library_module, "scan", fail)
             library.refresh()
@@ -217,7 +242,7 @@ class TestRefresh:
         assert IDLE == library.page()["scan"]
         library.refresh()
         library.wait()
-        assert ["a.gen5"] == names(library)
+        assert {"a.gen5", "b.gen5"} == set(names(library))
 
     def test_pages_during_scans(self, folder: Path) -> None:
         """Pages from several threads while scans add, change and remove files are whole pages, without an error."""

@@ -22,6 +22,7 @@ from gen5pack.nodes.save import Gen5Save
 from runs import images, randn, txt2img
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
+REMEDY = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
 OLD_FILES = sorted(path.name for path in CORPUS.glob("gen5-0.1.0_*.gen5"))
 
 
@@ -123,6 +124,19 @@ class TestConfinement:
             == Gen5Load.VALIDATE_INPUTS(name)
         )
 
+    @pytest.mark.parametrize("value", [5, True, {"a": 1}])
+    def test_what_is_no_text_is_refused(self, value: Any) -> None:
+        """A value that a program queued in place of a name is named, in validation and at run time alike."""
+        message = f"file is {value!r}, not a name: choose a file, or connect an output that gives its name"
+        assert message == Gen5Load.VALIDATE_INPUTS(value)
+        with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
+            load(value)
+
+    def test_nothing_is_refused_as_it_runs(self) -> None:
+        """Nothing in place of a name, which in validation is what a link looks like, is refused by name."""
+        with pytest.raises(EncodeError, match=r"^file is None, not a name: choose a file, or connect"):
+            load(None)  # type: ignore[arg-type]
+
     @pytest.mark.parametrize("kind", ["input", "output", "temp"])
     def test_annotation_names_the_folder(self, folder: Path, kind: str) -> None:
         """[input], [output] and [temp] are ComfyUI's annotations."""
@@ -144,7 +158,7 @@ class TestIsChanged:
     def test_rewritten_with_same_size_and_time(self, folder: Path) -> None:
         """A file of equal size and time but other content counts as changed."""
         path = folder / "input" / "a.gen5"
-        marks: dict[int, set[str]] = {}
+        marks: dict[int, set[str | float]] = {}
         for value in range(9):  # META is compressed, so sizes differ by a byte or two
             write(path, latents={"initial_noise": np.full((1, 4, 4, 4), value, np.float32)})
             os.utime(path, ns=(10**18, 10**18))
@@ -160,6 +174,11 @@ class TestIsChanged:
         os.utime(path, ns=(10**18, 10**18))
         assert before == Gen5Load.IS_CHANGED("a.gen5", on_drift="error", batch_index=2)
         assert before == Gen5Load.IS_CHANGED("b.gen5")
+
+    def test_of_a_link(self) -> None:
+        """What a link will name is not known before it runs: it counts as changed, without an error."""
+        mark = Gen5Load.IS_CHANGED(None, on_drift="warn")
+        assert mark != mark
 
     def test_damaged_and_missing(self, folder: Path) -> None:
         """A damaged file has a mark of its own that changes with it; a missing one is missing."""
@@ -207,13 +226,15 @@ class TestOutputs:
         assert ((images(2) * 255).floor() / 255).allclose(picture)
 
     def test_message_of_the_node(self, folder: Path) -> None:
-        """The node tells the browser which file it opened, its root and the drift."""
+        """The node tells the browser which file it checked, as it was then, and the drift."""
         path = write(folder / "input" / "a.gen5")
         with gen5core.open(path) as file:
             root = file.root
         shown = Gen5Load().load("a.gen5")["ui"]
+        status = path.stat()
+        checked = {"file": "a.gen5", "root": root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         trust = {"word": "unsigned", "signatures": []}
-        assert {"gen5": [{"file": "a.gen5", "root": root, "drift": [], "trust": trust}]} == shown
+        assert {"gen5": [{**checked, "drift": [], "trust": trust}]} == shown
 
 
 class TestBatchIndex:
@@ -245,10 +266,26 @@ class TestBatchIndex:
         assert source.generate_noise(noise).equal(noise["samples"])
 
     def test_beyond_the_batch(self) -> None:
-        """An index that the batch does not have is an error that tells the range."""
-        message = r"^batch_index is 3, the stored initial_noise holds 3 \(0 to 2\); −1 takes all$"
-        with pytest.raises(EncodeError, match=message):
-            load(batch_index=3)
+        """An index that the batch does not have blocks what needs it with the range; the file is there."""
+        noise, result, _, source, stored = load(batch_index=3)
+        told = "a.gen5: batch_index is 3, the stored {} holds 3 (0 to 2); −1 takes all"
+        assert Blocked(told.format("initial_noise")) == noise == source
+        assert Blocked(told.format("final_latent")) == result
+        assert "a.gen5" == stored.path.name
+
+    def test_result_of_fewer_images_than_the_noise(self, folder: Path) -> None:
+        """Where the result is of one image, the third's noise still loads; only the result is blocked."""
+        write(
+            folder / "input" / "a.gen5",
+            latents={"initial_noise": randn(4, 4, 4, 4), "final_latent": randn(1, 4, 4, 4)},
+        )
+        noise, result, _, source, _ = load(batch_index=2)
+        assert randn(4, 4, 4, 4)[2:3].equal(noise["samples"])
+        assert source.generate_noise(noise).equal(noise["samples"])
+        assert (
+            Blocked("a.gen5: batch_index is 2, the stored final_latent holds 1 (0 to 0); −1 takes all")
+            == result
+        )
 
     def test_one_mask_for_all(self, folder: Path) -> None:
         """A mask that serves the whole batch serves each image."""
@@ -433,15 +470,20 @@ class TestTrust:
         stored = load()[4]
         assert randn(1, 4, 4, 4).equal(stored.tensors("initial_noise")[0])
         write(path, latents={"initial_noise": randn(1, 4, 4, 4, seed=9)})
-        with pytest.raises(ChecksumError, match=r"was replaced since it was loaded .* queue again$"):
+        with pytest.raises(ChecksumError, match=rf"^a\.gen5 was replaced since it was .*: {REMEDY}$"):
             stored.tensors("initial_noise")
 
     def test_file_gone_between_nodes(self, folder: Path) -> None:
-        """A file that went away since it was loaded is the file system's own error."""
+        """A file that went away since it was loaded is told with what helps where its maker is cached."""
         path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
         stored = load()[4]
         path.unlink()
-        with pytest.raises(FileNotFoundError, match=r"a\.gen5"):
+        message = rf"^a\.gen5 was moved or deleted since it was saved or loaded: {REMEDY}$"
+        with pytest.raises(EncodeError, match=message):
+            stored.passes()
+        path.parent.rmdir()
+        path.parent.touch()  # a file in place of its folder: another error of the system
+        with pytest.raises(EncodeError, match=message):
             stored.passes()
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 SOURCES = [
     path
-    for folder, kind in (("gen5core", "py"), ("nodes", "py"))
+    for folder, kind in (("gen5core", "py"), ("nodes", "py"), ("web", "js"))
     for path in (ROOT / folder).glob(f"*.{kind}")
 ]
 
@@ -24,7 +24,7 @@ def section(title: str) -> str:
 
 
 def code() -> str:
-    """Return the words of the package's Python, its literals joined where they go on in the next line."""
+    """Return the words of the package's sources, its literals joined where they go on in the next line."""
     whole = "\n".join(path.read_text("utf-8") for path in SOURCES)
     return re.sub(r'"\s*\n\s*f?"', "", whole).replace("{NAME}", "gfVE").replace("{SIGNING_KEY_VARIABLE}", "")
 

@@ -106,6 +106,14 @@ describe("errors", () => {
   })
 })
 
+test("an upload that is too large says what to do", async () => {
+  api.answer = () => new Response("Maximum request body size 104857600 exceeded", { status: 413, statusText: "Request Entity Too Large" })
+  const [status, message] = await errorOf(upload(gen5File()))
+  expect(status).toBe(413)
+  expect(message).toContain("Copy it into the input folder and press R")
+  expect(message).toContain("--max-upload-size")
+})
+
 describe("addresses", () => {
   test("name the file as Load Gen5 does", async () => {
     answerWith({})

@@ -7,6 +7,9 @@ import { answerWith, api, resetApi } from "./stubs/api.js"
 import { app, resetApp } from "./stubs/app.js"
 import { INVALID, KEY, signed, trusted, unchecked } from "./trust_facts.js"
 
+/** What a run tells of the file of `fileFacts`. */
+const STATE = { root: "r".repeat(64), mtime: 0, size_bytes: 3_100_000 }
+
 beforeEach(() => {
   vi.useFakeTimers()
   resetApp()
@@ -150,6 +153,60 @@ describe("upload", () => {
     })
     widget(loader(), "upload_gen5").callback()
     expect(made).toHaveBeenCalledOnce()
+  })
+
+  describe("while another upload is under way", () => {
+    const said = () => document.querySelector(".gen5-said").textContent
+    let answers
+
+    beforeEach(() => {
+      answers = {}
+      api.answer = (route, { body }) =>
+        route === "/upload/image"
+          ? new Promise((resolve) => (answers[body.get("image").name] = resolve))
+          : new Response(JSON.stringify(fileFacts()))
+    })
+
+    async function finish(name) {
+      answers[name](new Response(JSON.stringify({ name, subfolder: "" })))
+      await settle()
+    }
+
+    test("the last one that was asked for stays, and its message until it ends", async () => {
+      const node = loader()
+      node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
+      await settle()
+      node.onDragDrop(dropped(new File(["x"], "last.gen5")))
+      await settle()
+      await finish("slow.gen5")
+      expect(said()).toBe("Uploading last.gen5…")
+      expect(widget(node, "file").value).toBe("a.gen5")
+      await finish("last.gen5")
+      expect([said(), widget(node, "file").value]).toEqual(["", "last.gen5"])
+      expect(widget(node, "file").options.values).toEqual(["a.gen5", "b.gen5", "slow.gen5", "last.gen5"])
+    })
+
+    test("one that an earlier, slower one outlasts stays", async () => {
+      const node = loader()
+      node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
+      await settle()
+      node.onDragDrop(dropped(new File(["x"], "last.gen5")))
+      await settle()
+      await finish("last.gen5")
+      await finish("slow.gen5")
+      expect(widget(node, "file").value).toBe("last.gen5")
+      expect(widget(node, "file").options.values).toContain("slow.gen5")
+    })
+
+    test("a file that the person chose stays", async () => {
+      const node = loader()
+      node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
+      await settle()
+      await choose(node, "file", "b.gen5")
+      await finish("slow.gen5")
+      expect([said(), widget(node, "file").value]).toEqual(["", "b.gen5"])
+      expect(widget(node, "file").options.values).toContain("slow.gen5")
+    })
   })
 
   test("one that ends after its node is gone changes nothing but the input folder, and says so", async () => {
@@ -329,7 +386,7 @@ describe("the words of trust", () => {
   test("are those of the run, once the node has run", async () => {
     const node = loader()
     await settle()
-    node.onExecuted({ gen5: [{ file: "a.gen5", root: "r".repeat(64), drift: [], trust: trusted("Alice") }] })
+    node.onExecuted({ gen5: [{ ...STATE, file: "a.gen5", drift: [], trust: trusted("Alice") }] })
     expect(badges()).toEqual(["Intact", "No drift", "Trusted"])
   })
 })
@@ -383,7 +440,7 @@ describe("asking the server", () => {
     await settle()
     expect(text()).toBe("The file is known once the node has run.")
     expect(api.requests).toEqual([])
-    node.onExecuted({ gen5: [{ file: "linked.gen5", root: "r".repeat(64), drift: [] }] })
+    node.onExecuted({ gen5: [{ ...STATE, file: "linked.gen5", drift: [] }] })
     await settle()
     expect(api.requests[0].route).toBe("/gen5/file?name=linked.gen5")
     expect(text()).toContain("Intact")
@@ -400,7 +457,7 @@ describe("asking the server", () => {
 })
 
 describe("verified", () => {
-  const RAN = { file: "a.gen5", root: "r".repeat(64), drift: [] }
+  const RAN = { ...STATE, file: "a.gen5", drift: [] }
 
   test("once the node has run on that file", async () => {
     const node = loader()
@@ -435,6 +492,21 @@ describe("verified", () => {
     await choose(node, "file", "copy of a.gen5")
     expect(text()).not.toContain("Intact")
     node.onExecuted({ gen5: [RAN] }) // which had been queued before the copy was chosen
+    await settle()
+    expect(text()).not.toContain("Intact")
+  })
+
+  test.each([{ mtime: 1 }, { size_bytes: 3_100_001 }, { root: "0" }])("not by the run where the file has %o by now", async (changes) => {
+    const node = loader()
+    await settle()
+    node.onExecuted({ gen5: [RAN] })
+    answerWith(fileFacts(changes))
+    app.rootGraph = { nodes: [node] }
+    loadNode.refreshComboInNodes()
+    await settle()
+    expect(text()).not.toContain("Intact")
+    expect(button("Verify")).toBeDefined()
+    node.onExecuted({ gen5: [RAN] }) // as a workflow's tab that comes back tells it again
     await settle()
     expect(text()).not.toContain("Intact")
   })

@@ -188,6 +188,22 @@ describe("a file without a workflow", () => {
     await vi.waitFor(() => expect(addLoader).toHaveBeenCalledWith("stored.gen5", { pos: [500, 300] }))
   })
 
+  test.each([
+    ["workflow", () => (app.extensionManager.workflow.activeWorkflow = { path: "b.json" })],
+    ["subgraph", () => (app.canvas.graph = { nodes: [] })],
+  ])("that is uploaded while another %s is opened is not put into that", async (_, change) => {
+    app.extensionManager.dialog.confirm = async () => true
+    app.extensionManager.workflow = { activeWorkflow: { path: "a.json" } }
+    let finish
+    upload.mockReturnValue(new Promise((resolve) => (finish = resolve)))
+    await app.handleFile(gen5File(), "file_drop")
+    await vi.waitFor(() => expect(upload).toHaveBeenCalled())
+    change()
+    finish("stored.gen5")
+    await vi.waitFor(() => expect(app.toasts.at(-1).summary).toBe("Uploaded to the input folder: stored.gen5"))
+    expect(addLoader).not.toHaveBeenCalled()
+  })
+
   test.each([false, null])("is left alone after the answer %s", async (answer) => {
     app.extensionManager.dialog.confirm = vi.fn(async () => answer)
     await app.handleFile(gen5File())
