@@ -259,6 +259,34 @@ def _scroll_through(page: Page, panel: Locator) -> list[str]:
     return [name for place in sorted(seen) for name in sorted(seen[place])]
 
 
+def test_a_click_opens_the_row_that_was_pressed(page, server):
+    """The first press in a list that is scrolled by half a row moves nothing between press and release."""
+    save_many(server.output, 60)
+    panel = open_library(page)
+    page.evaluate("() => { document.querySelector('.gen5-library-scroller').scrollTop = 150 }")
+    row = panel.locator("[role=option]", has_text="file00004.gen5")
+    expect(row).to_be_visible()
+    row.hover()
+    page.mouse.down()
+    assert 150 == page.evaluate("() => document.querySelector('.gen5-library-scroller').scrollTop")
+    page.mouse.up()
+    expect(panel.get_by_role("article")).to_have_attribute("aria-label", "file00004.gen5")
+
+
+def test_the_active_row_stays_the_same_file(page, server):
+    """A file that is saved comes above it; Enter opens the one that the keys had reached."""
+    save_many(server.output, 5)
+    panel = open_library(page)
+    panel.get_by_role("listbox").focus()
+    for key in ("Home", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    save(server.output / "newest.gen5", age=-5)
+    page.evaluate("() => document.querySelector('.gen5-library [aria-label=\"Look for new files\"]').click()")
+    expect(panel.locator(NAME).first).to_have_text("newest.gen5")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("article")).to_have_attribute("aria-label", "file00002.gen5")
+
+
 def test_a_fast_scroll_asks_for_few_pages(page, server):
     """Pages that were scrolled past are not asked for, or given up."""
     save_many(server.output, 3000)

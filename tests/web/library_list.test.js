@@ -205,6 +205,41 @@ describe("PagedList", () => {
     expect(list.total).toBe(10_003)
   })
 
+  test("the active row stays the same file where newer ones come above it, at the top of the list too", async () => {
+    list.focus()
+    for (const key of ["ArrowDown", "ArrowDown"]) press(key)
+    all.unshift("new0", "new1")
+    await Promise.all([list.refresh(), settle()])
+    expect(list.element.scrollTop).toBe(0)
+    expect(activeText()).toBe("file2")
+    press("Enter")
+    all.unshift(...Array.from({ length: 70 }, (_, index) => `newer${index}`)) // it goes to another page
+    await Promise.all([list.refresh(), settle()])
+    press("Enter")
+    press("ArrowDown")
+    press("Enter")
+    expect(opened).toEqual(["file2", "file2", "file3"])
+  })
+
+  test("where the active file is gone, the one in its place is active, and stays so", async () => {
+    list.activate(4)
+    all.splice(4, 1)
+    await Promise.all([list.refresh(), settle()])
+    expect(activeText()).toBe("file5")
+    all.unshift("new")
+    await Promise.all([list.refresh(), settle()])
+    expect(activeText()).toBe("file5")
+  })
+
+  test("a press of the pointer gives the focus, and moves nothing", async () => {
+    await scrollTo(250)
+    vi.spyOn(list.box, "matches").mockReturnValue(false) // :focus-visible, of a focus that the pointer gave
+    list.focus()
+    expect([list.active, list.element.scrollTop]).toEqual([-1, 250])
+    press("ArrowDown")
+    expect(activeText()).toBe("file2")
+  })
+
   test("at the very top new files come into view", async () => {
     all.unshift("new")
     list.refresh()

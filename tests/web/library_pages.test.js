@@ -83,6 +83,18 @@ describe("Pages", () => {
     expect(server.asked).toEqual([0, 60, 60])
   })
 
+  test("a failed page is asked for again once the server has answered for another", async () => {
+    pages.want(100, 110)
+    server.waiting.pop().fail("the server was busy")
+    await vi.waitFor(() => expect(errors).toEqual(["the server was busy"]))
+    pages.want(200, 210)
+    await server.answerAll()
+    pages.want(100, 110)
+    await server.answerAll()
+    expect(server.asked).toEqual([0, 60, 180, 60])
+    expect(pages.get(100)).toEqual({ name: "file100" })
+  })
+
   test("known items stay until the fresh answer is there", async () => {
     server.names.unshift("new")
     pages.expire()

@@ -1,4 +1,5 @@
 import { element } from "../dom.js"
+import { OPEN, targetOf } from "./list_keys.js"
 import { Pages } from "./pages.js"
 
 /** Rows kept in the page above and below what is seen. */
@@ -34,6 +35,7 @@ export class PagedList {
       onError: (error) => options.onError?.(error),
     })
     this.active = -1
+    this._activeName = undefined
     this._rows = new Map()
     this._top = 0
     this._build()
@@ -47,26 +49,18 @@ export class PagedList {
   /** Show another query from its beginning. */
   reset() {
     this.pages.reset()
-    this.active = -1
+    this._setActive(-1)
     this._clear()
     this._scrollTo(0)
     this._ask()
   }
 
-  /** Read the list again; the row at the top stays where it is, also when newer ones came above it. */
+  /** Read the list again; the row at the top and the active one stay where they are, also when newer ones came above. */
   async refresh() {
     const anchor = this._anchor()
+    const active = this._activeName && { name: this._activeName, index: this.active }
     this.pages.expire()
-    if (!anchor) {
-      this._ask()
-      return
-    }
-    this._isFinding = true
-    const place = await this.pages.find(anchor.name, anchor.index).catch(() => -1)
-    this._isFinding = false
-    if (place >= 0) this._shift(place - anchor.index)
-    this.update()
-    this._options.onChange?.()
+    if (anchor || active) await this._findAgain(anchor, active)
     this._ask()
   }
 
@@ -106,7 +100,7 @@ export class PagedList {
   /** Make index the active row and bring it into view. */
   activate(index) {
     if (!this.total) return
-    this.active = Math.max(0, Math.min(index, this.total - 1))
+    this._setActive(Math.max(0, Math.min(index, this.total - 1)))
     this._reveal(this.active)
     this.update()
     this._tellActive(this.active)
@@ -122,7 +116,7 @@ export class PagedList {
     this.box.addEventListener("keydown", (event) => this._key(event))
     this.box.addEventListener("click", (event) => this._click(event))
     this.box.addEventListener("pointerover", (event) => this._hover(event))
-    this.box.addEventListener("focus", () => this.active < 0 && this.activate(this._visible(0).first))
+    this.box.addEventListener("focus", () => this._focused())
     if (typeof ResizeObserver === "function") new ResizeObserver(() => this._resized()).observe(this.element)
   }
 
@@ -141,9 +135,32 @@ export class PagedList {
     return this._top > 0 && name ? { name, index: first } : null
   }
 
+  async _findAgain(anchor, active) {
+    const find = (one) => one && this.pages.find(one.name, one.index).catch(() => -1)
+    this._isFinding = true
+    const [place, activePlace] = await Promise.all([find(anchor), find(active)])
+    this._isFinding = false
+    if (anchor && place >= 0) this._shift(place - anchor.index)
+    if (activePlace === -1 && this._activeName === active.name) this._setActive(this.active) // it is gone
+    this.update()
+    this._options.onChange?.()
+  }
+
+  _setActive(index) {
+    this.active = index
+    this._activeName = this.pages.get(index)?.name
+  }
+
+  /** Find the active row where newer ones pushed it. */
+  _follow() {
+    this._activeName ??= this.pages.get(this.active)?.name
+    if (!this._activeName || this.pages.get(this.active)?.name === this._activeName) return
+    const place = this.pages.placeOf(this._activeName)
+    if (place >= 0) this.active = place
+  }
+
   _shift(rows) {
     if (rows === 0) return
-    if (this.active >= 0) this.active += rows
     this.box.style.height = `${this.total * this._options.rowHeight}px`
     this._scrollTo(this._top + rows * this._options.rowHeight)
   }
@@ -180,7 +197,8 @@ export class PagedList {
   }
 
   _changed() {
-    if (this.active >= this.total) this.active = this.total - 1
+    this._follow()
+    if (this.active >= this.total) this._setActive(this.total - 1)
     if (!this._isFinding) this.update()
     this._settle()
     this._options.onChange?.()
@@ -254,29 +272,25 @@ export class PagedList {
     if (to === undefined) return
     event.preventDefault()
     event.stopPropagation()
-    if (to === null) this._open(this.active)
+    if (to === OPEN) this._open(this.active)
     else this.activate(to)
   }
 
+  /** A row that is made active between press and release would scroll another one under the pointer. */
+  _focused() {
+    if (this.active < 0 && this.box.matches(":focus-visible")) this.activate(this._visible(0).first)
+  }
+
   _target(key) {
+    const first = this._visible(0).first
     const page = Math.max(1, Math.floor(this.element.clientHeight / this._options.rowHeight) - 1)
-    const targets = {
-      ArrowDown: this.active + 1,
-      ArrowUp: this.active - 1,
-      PageDown: this.active + page,
-      PageUp: this.active - page,
-      Home: 0,
-      End: (this.total ?? 0) - 1,
-      Enter: null,
-      " ": null,
-    }
-    return targets[key]
+    return targetOf(key, { active: this.active < 0 ? first - 1 : this.active, page, total: this.total ?? 0 })
   }
 
   _click(event) {
     const index = optionIndex(event)
     if (index === undefined) return
-    this.active = index
+    this._setActive(index)
     this._point()
     this._open(index)
   }

@@ -31,6 +31,11 @@ export class Pages {
     return this._pages.get(Math.floor(index / this.size))?.items[index % this.size]
   }
 
+  /** @returns {number} index of a known item, −1 where its page is not there; of two pages the one read last is right */
+  placeOf(name) {
+    return this._indexOf(name, [...this._pages.keys()].reverse())
+  }
+
   /** Ask for what is missing of first…last, and give up what nobody looks at any more. */
   want(first, last) {
     const wanted = this._numbers(first, last)
@@ -132,7 +137,7 @@ export class Pages {
   }
 
   _keep(number, { items, total }) {
-    this._failed.delete(number)
+    this._failed.clear() // the server answers again: what is in view is asked for anew
     if (total !== this.total) this._expireOthers()
     this.total = total
     this._pages.delete(number)

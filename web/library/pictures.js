@@ -8,7 +8,7 @@ const PREVIEW = 1024
  * The pictures of a file, one at a time.
  * @param {string} name annotated
  * @param {{width: number, height: number}[]} images
- * @param {string} [root] of the file: a browser shows the picture of an address again without asking
+ * @param {string|number} [root] of the file, or its mtime: a browser shows the picture of an address again without asking
  */
 export function pictures(name, images, root) {
   let index = 0
@@ -21,9 +21,9 @@ export function pictures(name, images, root) {
     const { width, height } = images[index]
     missing.hidden = true
     picture.hidden = false
-    picture.alt = `Picture ${index + 1} of ${images.length}, ${width} × ${height}`
-    picture.width = width
-    picture.height = height
+    const isKnown = width && height // which version 1.0 of the format does not tell
+    picture.alt = `Picture ${index + 1} of ${images.length}${isKnown ? `, ${width} × ${height}` : ""}`
+    setSize(picture, isKnown ? { width, height } : {})
     picture.src = imageUrl(name, { index, size: PREVIEW, root })
     link.href = imageUrl(name, { index, root })
     place.textContent = `${index + 1} of ${images.length}`
@@ -40,4 +40,11 @@ export function pictures(name, images, root) {
     figure.append(element("figcaption", {}, before, place, after))
   }
   return figure
+}
+
+function setSize(picture, { width, height }) {
+  for (const [name, value] of Object.entries({ width, height })) {
+    if (value) picture.setAttribute(name, value)
+    else picture.removeAttribute(name)
+  }
 }
