@@ -396,8 +396,9 @@ class TestRoutes:
         record = dict(png_text.iter_chunks(path.read_bytes()))[b"gfVE"]
         parts = record[:32] + record[int.from_bytes(record[8:12], "little") :]
         told = json.loads(answer_parts(parts).body)
-        shared = told["facts"].keys() - {"environment"}
+        shared = told["facts"].keys() - {"environment", "counts"}
         assert {name: facts[name] for name in shared} == {name: told["facts"][name] for name in shared}
+        assert told["facts"]["counts"].items() <= facts["counts"].items()
         assert txt2img(3) == told["prompt"]
 
     def test_one_of_a_batch(self) -> None:
