@@ -59,13 +59,20 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
 
 
 def undecided_samplers(prompt: Mapping[str, Any], node_id: str) -> frozenset[str]:
-    """Return the samplers that lead to a node only through a switch whose choice only a run knows."""
+    """Return the samplers that may lead to a node, and need not: a switch whose choice only a run knows decides."""
     walker = Walker(Graph(prompt))
-    above, surely = (_upstream_first(walker, [node_id], surely=each) for each in (False, True))
-    certain = {node.node_id for node in surely}
-    return frozenset(
-        node.node_id for node in above if node.known.kind == "sampler" and node.node_id not in certain
-    )
+    every: set[str] = set()
+    surely: dict[str, frozenset[str]] = {}
+    for node in _upstream_first(walker, [node_id]):
+        own = frozenset((node.node_id,)) if node.known.kind == "sampler" else frozenset()
+        branches = walker.undecided(node)
+        links = [link for link in walker.picked(node) if link not in branches]
+        behind = [surely.get(link.node_id, frozenset()) for link in links]
+        either = [surely.get(link.node_id, frozenset()) for link in branches]
+        common = frozenset.intersection(*either) if either else frozenset()
+        surely[node.node_id] = own.union(common, *behind)
+        every |= own
+    return frozenset(every) - surely.get(node_id, frozenset())
 
 
 def starts_from_stored(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> bool:
@@ -151,7 +158,7 @@ def _execution_order(walker: Walker, node_id: str | None) -> list[Node]:
     return sorted(upstream_first, key=lambda node: -distance[node.node_id])
 
 
-def _upstream_first(walker: Walker, roots: Sequence[str], *, surely: bool = False) -> list[Node]:
+def _upstream_first(walker: Walker, roots: Sequence[str]) -> list[Node]:
     """Depth first without recursion; of a node's inputs the first is told last, counting as the nearer."""
     order: list[Node] = []
     seen: set[str] = set()
@@ -166,7 +173,7 @@ def _upstream_first(walker: Walker, roots: Sequence[str], *, surely: bool = Fals
         elif node_id not in seen:
             seen.add(node_id)
             stack.append((node_id, True))
-            stack.extend((link.node_id, False) for link in walker.picked(node, surely=surely))
+            stack.extend((link.node_id, False) for link in walker.picked(node))
     return order
 
 

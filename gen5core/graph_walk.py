@@ -86,24 +86,27 @@ class Walker:
                 stack.extend(each for each in plan.asks() if each not in plans and each not in self._answers)
         return self._answers[ask]
 
-    def picked(self, node: Node, *, surely: bool = False) -> list[Link]:
-        """The links of a node that count: of a switch whose choice is known the chosen one.
-
-        Of one whose choice only a run knows, all that may count, or surely none of its branches.
-        """
-        reads = node.known.roles.get("*")
-        if reads is None or reads.rule not in PICKED:
+    def picked(self, node: Node) -> list[Link]:
+        """The links of a node that count: of a switch whose choice is known the chosen one, else all."""
+        names = _switch_inputs(node)
+        place = self._place(node, names) if names else None
+        if not names or place is None:
             return list(node.links())
-        names = reads.inputs
+        chosen = node.inputs.get(names[1 + place])
+        return [chosen] if isinstance(chosen, Link) else []
+
+    def undecided(self, node: Node) -> list[Link]:
+        """The branches of a switch whose choice only a run knows; none of any other node."""
+        names = _switch_inputs(node)
+        if not names or self._place(node, names) is not None:
+            return []
+        return [link for name in names[1:] if isinstance(link := node.inputs.get(name), Link)]
+
+    def _place(self, node: Node, names: Sequence[str]) -> int | None:
+        """Which of a switch's inputs behind the first is chosen; None where that is not known."""
         selector = _part(node, names[0], Ask(node.node_id, None, "value"))
         answer = self.find(selector) if isinstance(selector, Ask) else selector
-        place = picked_place(reads.rule, answer.value, [name.lstrip("@") for name in names[1:]])
-        if place is None:
-            choice = node.inputs.get(names[0].lstrip("@"))
-            sure = [choice] if isinstance(choice, Link) else []
-            return sure if surely else list(node.links())
-        chosen = node.inputs.get(names[1 + place].lstrip("@"))
-        return [chosen] if isinstance(chosen, Link) else []
+        return picked_place(node.known.roles["*"].rule, answer.value, names[1:])
 
     def _plan(self, ask: Ask) -> _Plan:
         node = self.graph.node(ask.node_id)
@@ -155,6 +158,13 @@ class Walker:
 
     def _noted(self, parts: Sequence[Part]) -> tuple[Finding, ...]:
         return tuple(self._known(part) for part in parts)
+
+
+def _switch_inputs(node: Node) -> list[str]:
+    """The inputs of a switch, the one that says which counts first; none of any other node."""
+    reads = node.known.roles.get("*")
+    is_switch = reads is not None and reads.rule in PICKED
+    return [name.lstrip("@") for name in reads.inputs] if reads is not None and is_switch else []
 
 
 def _end_of(node: Node, role: str) -> Finding:

@@ -4,7 +4,8 @@ The graph tells what was asked for, a recording what ran, and neither tells of t
 pass where the saved latent, or the latent that a later run started from, is its result; else where node, seed
 and settings leave no doubt. A sampler behind a switch whose choice only a run knows may not have run at all: a
 run of an earlier prompt is never taken for it, and without one it is left out. What a node sampled beside the
-pass that it is known for (base and refiner in one node, say) stands before it.
+pass that it is known for (base and refiner in one node, say), and what no pass of the graph sampled, stands
+where it ran.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..gen5core.graph import sampler_of_latent, undecided_samplers
 from ..gen5core.records import SamplerPass
-from .latents import Parts, shapes_of
+from .latents import Parts, is_zero, shapes_of
 from .recording import Recording, Run
 
 
@@ -62,7 +63,7 @@ class Matched:
 def match_runs(inputs: SaveInputs, recording: Recording) -> Matched:
     """Return the runs behind what is saved, each with its pass."""
     matcher = _Matcher(inputs, recording)
-    result = None if inputs.latent is None else recording.find_result(inputs.latent)
+    result = matcher.find_result()
     position, last = matcher.find_last(result)
     if last is None:
         return Matched()
@@ -76,6 +77,15 @@ class _Matcher:
         self.passes = inputs.passes
         node_id = inputs.node_id
         self.undecided = frozenset() if node_id is None else undecided_samplers(inputs.prompt, node_id)
+        self.left_out: list[str] = []
+
+    def find_result(self) -> Run | None:
+        """Return the run that returned the saved latent; one of the graph's passes before another equal one."""
+        if self.inputs.latent is None:
+            return None
+        maker = self.inputs.latent_maker
+        nodes = {found.node_id for found in self.passes} if maker is None else {maker}
+        return self.recording.find_result(self.inputs.latent, nodes)
 
     def find_last(self, result: Run | None) -> tuple[int, Run | None]:
         """Return the place of the pass nearest the image whose run is known, and the run.
@@ -83,8 +93,7 @@ class _Matcher:
         A run that no pass of the graph is of stands behind all of them.
         """
         if result is not None:
-            places = [index for index, found in enumerate(self.passes) if _is_of(result, found)]
-            return places[-1] if places else len(self.passes), result
+            return self._place_of(result), result
         for index in reversed(range(len(self.passes))):
             found = self.passes[index]
             run = self._find(found, self._shapes_of_result(found))
@@ -98,7 +107,7 @@ class _Matcher:
         run, index = last, position - 1
         while True:
             earlier = self._before(run, matches)
-            if earlier is not None and _is_same_call(earlier, run):
+            if earlier is not None and (_is_same_call(earlier, run) or not self._places_of(earlier)):
                 matches.append(Match(None, earlier))
                 run = earlier
                 continue
@@ -106,9 +115,10 @@ class _Matcher:
                 return matches[::-1]
             expected = self.passes[index]
             index -= 1
-            if earlier is None or not _is_of(earlier, expected):
+            if earlier is None or not self._is_of(earlier, expected):
                 earlier = self._find(expected)
             if earlier is None and expected.node_id in self.undecided:
+                self.left_out.append(expected.node_id)
                 continue
             matches.append(Match(expected, earlier))
             run = earlier or run
@@ -126,11 +136,10 @@ class _Matcher:
         """Return what keeps the saved latent from being the result of the last run."""
         if self.inputs.latent is None or result is not None:
             return []
-        if self.inputs.latent_maker is None:
-            return [f"the latent was changed after node {last.node_id} sampled it"]
+        maker = self.inputs.latent_maker or last.node_id
         return [
-            f"the saved latent is not the result that node {last.node_id} recorded: it was changed, is another "
-            "output of it, or was sampled again"
+            f"the saved latent is not what node {maker} returned: it was changed, is another output of it, or "
+            "comes from elsewhere"
         ]
 
     def run_reasons(self, matches: Sequence[Match]) -> list[str]:
@@ -142,6 +151,11 @@ class _Matcher:
         ]
         reasons = [f"no recorded run was found for node {', '.join(lost)}"] if lost else []
         kept = [match.run for match in matches if match.run is not None]
+        if self.left_out and not is_zero(kept[0].start_latent):
+            reasons.append(
+                f"whether node {', '.join(self.left_out)} sampled too is known only to a run, and none of it was "
+                "found in this prompt"
+            )
         for run in kept:
             if run.mixed:
                 reasons.append(
@@ -181,13 +195,27 @@ class _Matcher:
         latent = self.inputs.latent
         return shapes_of(latent) if latent is not None and self.inputs.latent_maker == found.node_id else None
 
+    def _place_of(self, run: Run) -> int:
+        """Return which pass a run is of, behind all where it is of none; where two may be, the latent's maker."""
+        places = self._places_of(run)
+        makers = [place for place in places if self.passes[place].node_id == self.inputs.latent_maker]
+        return (makers or places or [len(self.passes)])[-1]
 
-def _is_of(run: Run, found: SamplerPass) -> bool:
-    """Tell whether a run may be of a pass's node, or of a node that it was expanded into, or that is its copy."""
-    if run.node_id in (found.node_id, None):
-        return True
-    parts = run.node_id.split(".")
-    return parts[0] == found.node_id or (parts[-1] == found.node_id and found.seed in (None, run.seed))
+    def _places_of(self, run: Run) -> list[int]:
+        return [index for index, found in enumerate(self.passes) if self._is_of(run, found)]
+
+    def _is_of(self, run: Run, found: SamplerPass) -> bool:
+        """Tell whether a run may be of a pass's node, of one that it was expanded into, or that is its copy."""
+        if found.is_idle:
+            return False
+        if run.node_id in (found.node_id, None):
+            return True
+        parent, *inner = run.node_id.split(".")
+        is_copy = inner[-1:] == [found.node_id] and found.seed in (None, run.seed)
+        return bool(inner) and (parent == found.node_id or (is_copy and not self._ran(found.node_id)))
+
+    def _ran(self, node_id: str) -> bool:
+        return any(run.node_id == node_id for run in self.recording.runs)
 
 
 def _is_same_call(one: Run, other: Run) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,10 +95,11 @@ class Recording:
             gone = {*lost} - {*untold[-_UNKNOWN_RUNS:]}
             self._runs = [*(old for old in self._runs if old not in gone), run]
 
-    def find_result(self, parts: Sequence[torch.Tensor]) -> Run | None:
-        """Return the run that returned this latent, the latest of equal ones."""
+    def find_result(self, parts: Sequence[torch.Tensor], node_ids: Collection[str] = ()) -> Run | None:
+        """Return the run that returned this latent: of equal ones the latest, those of node_ids first."""
         wanted = digest(parts)
-        return next((run for run in reversed(self.runs) if wanted in run.results), None)
+        equal = [run for run in reversed(self.runs) if wanted in run.results]
+        return next((run for run in equal if run.node_id in node_ids), equal[0] if equal else None)
 
     def find_settings(
         self,
@@ -143,9 +144,8 @@ class Recording:
 
     def before(self, run: Run) -> Run | None:
         """Return the run whose latent this one started from."""
-        return next(
-            (old for old in reversed(self.runs) if old is not run and run.start_digest in old.results), None
-        )
+        start = run.start_digest
+        return next((old for old in reversed(self.runs) if old is not run and start in old.results), None)
 
 
 def _common(runs: Sequence[Run]) -> Run:

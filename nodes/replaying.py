@@ -217,7 +217,8 @@ def start_of(stored: StoredFile, chosen: Sequence[StoredPass], batch_index: int)
 
     Blocked where the file does not hold it, or not the image that batch_index asks for.
     """
-    first = chosen[0]
+    samples = (found for found in chosen if found.adds_noise or found.sigmas)
+    first = next(samples, chosen[0])
     if first.starts_unknown or not (first.start_latent or first.noise or first.shapes):
         return host.blocked(
             f"{stored.path.name} does not hold the latent that sampling started from: connect your own, "

@@ -401,6 +401,63 @@ class TestPairing:
         assert (node_id, seed) == (last["node_id"], last["seed"])
         assert (passes == 1) == ("steps" in last)
 
+    def test_twin_that_ran_later(self, now: SimpleNamespace) -> None:
+        """Of two samplers with one result the one that the latent comes from is told."""
+        recording = Recording()
+        result = record(recording, 5)
+        now.node_id = "7"
+        assert result.equal(record(recording, 5))
+        capture = self.save(recording, txt2img(), latent={"samples": result})
+        assert ["3"] == [entry["node_id"] for entry in capture["passes"]]
+
+    def test_inner_node_with_the_id_of_another(self, now: SimpleNamespace) -> None:
+        """A node made as the prompt ran is not the graph's of the same number, where that one ran itself."""
+        recording = Recording()
+        first = record(recording, 5)
+        now.node_id = "12.0.0.3"
+        result = run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=5), first, seed=5)[0]
+        capture = self.save(recording, txt2img(), latent={"samples": result})
+        assert ["3", "12.0.0.3"] == [entry["node_id"] for entry in capture["passes"]]
+
+    def test_chain_of_nodes_that_the_graph_does_not_have(self, now: SimpleNamespace) -> None:
+        """The rounds of a loop are passes in the order they ran."""
+        recording = Recording()
+        latent = record(recording, 5)
+        for now.node_id in ("8.0.0.3", "8.0.0.8.0.0.3"):
+            latent = run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=5), latent, seed=5)[0]
+        capture = self.save(recording, txt2img(), latent={"samples": latent})
+        assert ["3", "8.0.0.3", "8.0.0.8.0.0.3"] == [entry["node_id"] for entry in capture["passes"]]
+
+    def test_host_that_does_not_tell_the_node_of_an_idle_pass(self, now: SimpleNamespace) -> None:
+        """A pass with denoise 0 has no run: that of the result is the other's."""
+        now.prompt_id = now.node_id = None
+        recording = Recording()
+        result = record(recording, 5)
+        capture = self.save(recording, hires(denoise=0.0), latent={"samples": result})
+        assert "reason" not in capture
+        first, second = capture["passes"]
+        assert (True, True) == (first["recorded"], first["add_noise"])
+        assert (False, False) == (second["recorded"], second["add_noise"])
+
+    def test_switch_over_a_sampler_of_an_earlier_prompt(self, now: SimpleNamespace) -> None:
+        """Whether a cached sampler behind an undecided switch had a part is not known, and said where it may have."""
+        graph = hires()
+        graph["20"] = {"class_type": "SomeTest", "inputs": {"value": 3}}
+        graph["21"] = {
+            "class_type": "ComfySwitchNode",
+            "inputs": {"switch": ["20", 0], "on_false": ["5", 0], "on_true": ["3", 0]},
+        }
+        graph["12"]["inputs"]["samples"] = ["21", 0]
+        recording = Recording()
+        kept = record(recording, 5)
+        now.prompt_id, now.node_id = "p2", "13"
+        start = randn(1, 4, 8, 16, seed=1)
+        result = run([SamplingRecorder(recording)], randn(1, 4, 8, 16), start, seed=6)[0]
+        capture = self.save(recording, graph, latent={"samples": result})
+        assert ["13"] == [entry["node_id"] for entry in capture["passes"]]
+        assert "whether node 3 sampled too is known only to a run" in capture["reason"]
+        assert recording.find_result([kept]) is recording.runs[0]
+
     def test_images_alone(self, now: SimpleNamespace) -> None:
         """With images only the run is found by node and seed."""
         recording = Recording()

@@ -168,6 +168,18 @@ def test_undecided_samplers(choice: dict[str, Any], undecided: set[str]) -> None
     assert undecided | ({"before"} if undecided else set()) == undecided_samplers(prompt, "switch")
 
 
+def test_a_sampler_behind_every_branch_is_certain() -> None:
+    """Whatever a run decides, what all branches come from has sampled; of nested switches too."""
+    prompt = base(
+        first=ksampler(seed=1),
+        second=ksampler(seed=2, latent_image=at("first")),
+        choose=node("SomeTest", value=3),
+        inner=node("ComfySwitchNode", switch=at("choose"), on_false=at("first"), on_true=at("second")),
+        outer=node("ComfySwitchNode", switch=at("choose"), on_false=at("inner"), on_true=at("first")),
+    )
+    assert {"second"} == undecided_samplers(prompt, "outer")
+
+
 @pytest.mark.parametrize(
     "class_type",
     [
