@@ -95,6 +95,19 @@ describe("PagedList", () => {
     expect(texts()).toContain("file2000")
   })
 
+  test("is where it was also where nobody tells that it is laid out", async () => {
+    await scrollTo(200_000)
+    const height = vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0)
+    list.element.remove()
+    document.body.append(list.element)
+    list.restore()
+    list.element.scrollTop = 0
+    height.mockReturnValue(ROOM)
+    await vi.advanceTimersByTimeAsync(20)
+    expect(list.element.scrollTop).toBe(200_000)
+    expect(texts().length).toBeGreaterThan(9)
+  })
+
   test("only the visible rows and a few around them are in the page", async () => {
     expect(texts()).toEqual(names(9))
     expect(list.box.style.height).toBe("1000000px")

@@ -86,11 +86,15 @@ export class PagedList {
     this._point()
   }
 
-  /** Come back into the page: an element taken out of it forgets how far it was scrolled. */
+  /**
+   * Come back into the page: an element taken out of it forgets how far it was scrolled, and is told of its size only if
+   * it was without one for a frame.
+   */
   restore() {
     this.element.scrollTop = this._top
     this.update()
     this._settle()
+    requestAnimationFrame(() => this._resized())
   }
 
   focus() {
