@@ -116,9 +116,11 @@ def overlapping(page: Page, renderer: str) -> list[tuple[Any, Any]]:
 
 
 def undo(page: Page) -> None:
-    """Press Ctrl+Z once over the canvas."""
+    """Press Ctrl+Z once over the canvas; ComfyUI loads the former graph anew, which a busy page does late."""
+    before = serialized(page)
     page.evaluate("() => document.activeElement?.blur()")
     page.keyboard.press("Control+z")
+    wait_until(lambda: before != serialized(page), "something undone", page)
     page.wait_for_timeout(2 * SETTLE_MILLISECONDS)
 
 
