@@ -153,6 +153,7 @@ def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
     """Dropped on the canvas its workflow opens; Shift+G then starts the sampler from the file's own noise."""
     path = make_gen5(server, txt2img(Settings(sampler_name="euler_ancestral")), prefix="replay/own")
     drop_file(page, path)
+    wait_until(lambda: path.stem == tab_name(page), "the dropped file's workflow", page)
     sampler = wait_for_node(page, "KSampler")
     page.wait_for_timeout(1000)
     page.mouse.click(*CANVAS_POINT)
