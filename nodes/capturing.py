@@ -218,12 +218,10 @@ def _derivable_pass(inputs: SaveInputs) -> tuple[int, str | None]:
     """Return the pass whose noise has the latent's shape, and what is in the way of drawing it again."""
     if not inputs.passes:
         return 0, "no sampler was found above this node"
-    is_known = inputs.latent is None or inputs.node_id is None
-    if not is_known and inputs.latent_maker != inputs.passes[-1].node_id:
-        return len(
-            inputs.passes
-        ) - 1, "the latent was changed after sampling, so the noise's shape is unknown"
     index = len(inputs.passes) - 1
+    is_traceable = inputs.latent is not None and inputs.node_id is not None
+    if is_traceable and inputs.latent_maker != inputs.passes[index].node_id:
+        return index, "the latent was changed after sampling, so the noise's shape is unknown"
     while index > 0 and (not inputs.passes[index].add_noise or inputs.passes[index].is_idle):
         index -= 1
     return index, noise_obstacle(inputs.prompt, inputs.passes[index])
