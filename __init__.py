@@ -1,9 +1,11 @@
 """ComfyUI-Gen5: save an image with everything that made it, and make it again, bit for bit."""
 
 if __package__:  # pytest collects this file as a module without a package
-    from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, hook, routes
+    from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+    from .nodes.prompt import on_prompt
+    from .nodes.server import routes
 
     WEB_DIRECTORY = "./web"
-    hook.register()
+    on_prompt.register()
     routes.register()
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

@@ -16,9 +16,9 @@ from measure import Ratio, milliseconds, time_against, time_in_turns
 from table import print_table
 
 import gen5core
-from gen5core.atomic import atomic_file, write_all
-from gen5core.deflate import deflate, store
-from gen5core.images import encode_image, filtered_up
+from gen5core.files.atomic import atomic_file, write_all
+from gen5core.images.deflate import deflate, store
+from gen5core.images.png_encode import encode_image, filtered_up
 
 ALONE = "the .gen5 alone"
 BESIDE = "the .gen5 and a PNG beside it"

@@ -14,7 +14,7 @@ from measure import milliseconds
 from table import print_table
 
 import gen5core
-from gen5core import container
+from gen5core.writer import assemble
 
 ROUNDS = 40
 TARGET_SECONDS = 1e-3
@@ -90,7 +90,7 @@ def _compare(before: Callable[[], object], after: Callable[[], object]) -> tuple
 @contextmanager
 def _timing_signatures() -> Iterator[list[float]]:
     """Yield a list to which every save adds what its signature takes, from the root to the trailer."""
-    encode, seconds = container.encode_signatures, []
+    encode, seconds = assemble.encode_signatures, []
 
     def timed(root: str, key: gen5core.SigningKey) -> bytes:
         start = time.perf_counter()
@@ -98,11 +98,11 @@ def _timing_signatures() -> Iterator[list[float]]:
         seconds.append(time.perf_counter() - start)
         return trailer
 
-    container.encode_signatures = timed
+    assemble.encode_signatures = timed
     try:
         yield seconds
     finally:
-        container.encode_signatures = encode
+        assemble.encode_signatures = encode
 
 
 @contextmanager

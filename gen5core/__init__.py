@@ -7,43 +7,28 @@ Start here::
     with gen5core.open("cat.gen5") as file:
         noise = file.latents["initial_noise"].array()
 
-The layers, each knowing only those above it:
+The rooms, from the ground up. A room imports only those above it in this list:
 
-========================  =====================================================================
-errors, spec              one family of errors; the format's fixed facts and limits
-records                   frozen records that flow: Header, ChunkRow, Drift, SamplerPass …
-jsontext, header, chunks  strict JSON; the sealed header; framing, zstd, digests
-deflate                   the pixel stream of a PNG, in pieces side by side
-tensors, images           arrays <-> payloads; pixels <-> PNG
-table, manifest           the chunk table and META
-probes, torch_facts       what can be asked of a machine and of torch
-hardware, environment     hardware_info; the ENVC components, captured and compared
-noise                     the starting noise of a seed, by the documented conventions
-graph …                   a ComfyUI prompt -> sampler passes: graph_links, graph_walk, graph_rules,
-                          graph_pass; the tables samplers, sampler_parts, node_*
-fingerprint               model files told apart
-windows, atomic           what Windows asks of names and paths; whole files or none
-source, payloads, stored  positional reads; checked payloads; tensors and images on demand
-dsse, keys, key_files     what a signature is made over; Ed25519 keys; where they lie
-trailers, signatures,     what follows META; the SIGN trailer; the keys that you trust
-trusted_keys
-carrier, carrier_meta,    a PNG that carries a file: found, what META says of it, its picture, and what else a
-picture, rewritten        PNG shows or tells that another program wrote anew
-reader, reports, parts    bytes -> Gen5File, bounds first, lazy; what a check says; a file by its header and
-                          META alone
-container                 payloads and META -> one file
-carrier_writer            a picture and a record -> one PNG
-model_info, writer        settings checked; what a caller has -> a file
-signing                   a file -> the same file, signed
-handler                   Gen5FileHandler, the documented 0.1.0 API
-compare, convert, scrub   two files; other formats (exports, safetensors_file, raw_latents,
-                          png_text, carrier_convert); what leaves the machine (private_paths, image_privacy)
-cli …                     the command: cli_group, cli_commands, cli_transfer, cli_keys,
-                          cli_verify, cli_show, cli_text, cli_files
-========================  =====================================================================
+===============  =====================================================================
+errors           one family of errors
+files            what the operating system wants of paths, writes and threads
+graph            a ComfyUI prompt -> its sampler passes; ``graph.tables`` knows the node classes
+container        the bytes of FORMAT.md: header, chunks, chunk table, META, trailers
+tensors          arrays <-> LATN payloads; seeds -> noise
+environment      what this machine is, and how two machines differ; digests of model files
+signatures       Ed25519 keys, the SIGN trailer, whom you trust
+images           pixels <-> PNG; the one walker of PNG chunks
+carrier          a PNG that carries a GEN5 file
+reader           bytes -> Gen5File
+writer           values -> one atomic file
+rewrite          a file -> another file, copying what stays: sign, carry, scrub
+diff, handler    two files compared; the documented 0.1.0 API
+convert          other formats, in and out
+cli              the command
+===============  =====================================================================
 
-Nothing here imports torch before a tensor is named, imports ComfyUI, prints (the command aside), or touches
-the network.
+Each room's docstring says which module does what. No room imports torch before a tensor needs it, imports
+ComfyUI, prints (the command aside) or touches the network.
 """
 
 from __future__ import annotations
@@ -54,8 +39,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
-    from .carrier import is_carrier
-    from .environment import Environment
+    from .carrier.find import is_carrier
+    from .container.spec import Limits
+    from .environment.components import Environment
+    from .environment.hardware import Drift
     from .errors import (
         ChecksumError,
         ChunkNotFoundError,
@@ -71,19 +58,20 @@ if TYPE_CHECKING:
         UnsupportedDtypeError,
         UnsupportedVersionError,
     )
-    from .graph import sampler_passes
+    from .graph.passes import sampler_passes
+    from .graph.sampler_pass import SamplerPass
     from .handler import Gen5FileHandler
-    from .images import encode_image
-    from .key_files import configured_signing_key, load_signing_key
-    from .keys import PublicKey, SigningKey
-    from .noise import comfy_noise, per_image_noise
-    from .parts import open_parts
-    from .reader import Gen5File, open
-    from .records import Drift, Report, SamplerPass, Signature, Trust
-    from .signing import sign_file
-    from .spec import Limits
-    from .trusted_keys import load_trusted_keys
-    from .writer import save
+    from .images.png_encode import encode_image
+    from .reader.file import Gen5File, open
+    from .reader.partial import open_parts
+    from .reader.report import Report
+    from .rewrite.sign import sign_file
+    from .signatures.key_files import configured_signing_key, load_signing_key
+    from .signatures.keys import PublicKey, SigningKey
+    from .signatures.trust import Signature, Trust
+    from .signatures.trusted_keys import load_trusted_keys
+    from .tensors.noise import comfy_noise, per_image_noise
+    from .writer.save import save
 
 __all__ = [
     "ChecksumError",
@@ -125,8 +113,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "carrier": ("is_carrier",),
-    "environment": ("Environment",),
+    "carrier.find": ("is_carrier",),
+    "container.spec": ("Limits",),
+    "environment.components": ("Environment",),
+    "environment.hardware": ("Drift",),
     "errors": (
         "ChecksumError",
         "ChunkNotFoundError",
@@ -142,28 +132,20 @@ _HOMES = {
         "UnsupportedDtypeError",
         "UnsupportedVersionError",
     ),
-    "graph": ("sampler_passes",),
+    "graph.passes": ("sampler_passes",),
+    "graph.sampler_pass": ("SamplerPass",),
     "handler": ("Gen5FileHandler",),
-    "images": ("encode_image",),
-    "key_files": ("configured_signing_key", "load_signing_key"),
-    "keys": ("PublicKey", "SigningKey"),
-    "noise": ("comfy_noise", "per_image_noise"),
-    "parts": ("open_parts",),
-    "reader": (
-        "Gen5File",
-        "open",
-    ),
-    "records": (
-        "Drift",
-        "Report",
-        "SamplerPass",
-        "Signature",
-        "Trust",
-    ),
-    "signing": ("sign_file",),
-    "spec": ("Limits",),
-    "trusted_keys": ("load_trusted_keys",),
-    "writer": ("save",),
+    "images.png_encode": ("encode_image",),
+    "reader.file": ("Gen5File", "open"),
+    "reader.partial": ("open_parts",),
+    "reader.report": ("Report",),
+    "rewrite.sign": ("sign_file",),
+    "signatures.key_files": ("configured_signing_key", "load_signing_key"),
+    "signatures.keys": ("PublicKey", "SigningKey"),
+    "signatures.trust": ("Signature", "Trust"),
+    "signatures.trusted_keys": ("load_trusted_keys",),
+    "tensors.noise": ("comfy_noise", "per_image_noise"),
+    "writer.save": ("save",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

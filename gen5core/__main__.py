@@ -1,5 +1,7 @@
 """``python -m gen5core``."""
 
+from __future__ import annotations
+
 import sys
 
 from .cli import main

@@ -17,12 +17,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import reader, spec, table
-from .environment import Environment
+from .container import chunk_table, spec
+from .container.records import Header
+from .environment.components import Environment
 from .errors import EncodeError, LimitError, MalformedChunkError
-from .images import DECODE_ERRORS, encode_image
-from .records import Header
-from .writer import CAPTURED, save
+from .images.codec import DECODE_ERRORS
+from .images.png_encode import encode_image
+from .reader import file as reader
+from .writer.save import CAPTURED, save
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -183,7 +185,7 @@ class Gen5FileHandler:
 
 
 def _record(row: Any) -> dict[str, Any]:
-    record = table.encode_row(row)
+    record = chunk_table.encode_row(row)
     del record["index"]
     return record
 

@@ -1,31 +1,20 @@
-"""The nodes: sockets in, one call into gen5core, sockets out.
+"""The nodes: sockets in, one call into a room or into gen5core, sockets out.
 
-============  ==============================================================================
-host          the only module that touches ComfyUI
-latents       LATENT dicts and the tensors in them
-content       the GEN5 socket: a stored file and its passes
-sampling      one sampling run: its arguments, whatever ComfyUI's version
-recording     the GEN5_RECORDING socket: runs, and which returned which latent
-matching      which recorded run is of which sampler pass of the graph
-replaying     a stored start handed to a sampler
-step_noise    noise added at each step, noted or played back
-capturing     the noise at save time: recorded, provided, derived, none
-resources     the models behind an image
-comparing     two images or latents
-previews      images as the browser shows them
-telling       what a saved file tells of its making; private parts left out if asked
-trust         the key that saves are signed with; what a file's signatures are worth here
-formats       which files a save writes: .gen5, PNGs beside it, PNGs that carry the record
-placing       where a save goes; its files together under one number
-listing       the files that Load Gen5 offers; which PNGs carry a record
-splice, hook  prompts changed before they run, and back before they are stored
-routes        read-only HTTP for the web extension: queries and refusals in, answers out; made of
-              facts (a file as JSON), shown (as much of it as a page can show), thumbnails, verifying
-              (a check that tells how far it is)
-library …     the files of input/ and output/: library_entry (what one tells), library_index (SQLite),
-              library_scan (what changed on the disk)
-save …        the node classes, one a module
-============  ==============================================================================
+The rooms, from the ground up. A room imports only those above it in this list:
+
+========  ======================================================================
+host      the only module that touches ComfyUI
+tensors   LATENT and IMAGE
+prompt    the prompt graph, changed before it runs
+stored    what a stored file gives to nodes and to the browser
+sampling  one sampler run, recorded or started from a file
+library   every file under output/ and input/
+saving    what Save Gen5 writes, and where
+server    read-only HTTP for the web extension
+========  ======================================================================
+
+Beside them, one node per module, which no room imports: save, load, settings, record, replay, compare, drift,
+determinism, noise.
 """
 
 from __future__ import annotations
@@ -34,7 +23,7 @@ from typing import Any
 
 from .compare import Gen5Compare
 from .determinism import Gen5Determinism
-from .environment import Gen5Environment
+from .drift import Gen5Environment
 from .load import Gen5Load
 from .noise import Gen5Noise
 from .record import Gen5Record

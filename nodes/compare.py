@@ -11,10 +11,10 @@ import torch
 
 from ..gen5core.errors import EncodeError
 from . import host
-from .comparing import Comparison, compare_tensors, difference_picture
-from .content import StoredFile
-from .latents import Parts, samples_of, take
-from .previews import to_pixels, write_previews
+from .stored.file import StoredFile
+from .tensors.difference import Comparison, compare_tensors, difference_picture
+from .tensors.images import to_pixels, write_previews
+from .tensors.latents import Parts, samples_of, take
 
 
 class Gen5Compare:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Setting = TypeVar("Setting", bool, str)
-
 SETTINGS_FILE = "comfy.settings.json"
 DEFAULT_USER = "default"
 """Whose settings count: the server does not tell a node which user queued it."""

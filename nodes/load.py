@@ -13,16 +13,15 @@ import numpy as np
 import torch
 
 from .. import gen5core
-from ..gen5core import windows
 from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
-from .content import content_tag, image_of_batch, last_noise_mask, open_stored, read_passes
-from .environment import stored_drifts
-from .latents import joined, parts_of, take, take_mask
-from .listing import list_files
-from .trust import describe_trust
-
-_FOLDERS = ("input", "output", "temp")
+from .stored.choices import list_files
+from .stored.drift import stored_drifts
+from .stored.file import content_tag, open_stored
+from .stored.passes import image_of_batch, last_noise_mask, read_passes
+from .stored.paths import resolve_file
+from .stored.signatures import describe_trust
+from .tensors.latents import joined, parts_of, take, take_mask
 
 
 class StoredNoise:
@@ -154,34 +153,6 @@ class Gen5Load:
             )
         checked = {"file": file, "root": stored.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         return {"ui": {"gen5": [{**checked, **told}]}, "result": result}
-
-
-def resolve_file(annotated: Any) -> Path:
-    """Return the path of ``name``, ``name [output]`` or ``name [temp]``, confined to that folder.
-
-    Raises
-    ------
-    EncodeError
-        if the name leads out of it, or is no text.
-    """
-    if not isinstance(annotated, str):
-        raise EncodeError(
-            f"file is {annotated!r:.80}, not a name: choose a file, or connect an output that gives its name"
-        )
-    kind, name = "input", annotated
-    for known in _FOLDERS:
-        if annotated.endswith(f" [{known}]"):
-            kind, name = known, annotated.removesuffix(f" [{known}]")
-    root = Path(os.path.realpath(host.folder(kind)))
-    try:
-        if windows.IS_WINDOWS:
-            windows.check_relative(name)
-        path = Path(os.path.realpath(root / name))
-    except ValueError as error:
-        raise EncodeError(f"{annotated!r} is no file name: {error}") from error
-    if not path.is_relative_to(root):
-        raise EncodeError(f"{annotated!r} leads out of the {kind} folder; choose a file inside it")
-    return path
 
 
 def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..gen5core.errors import EncodeError
-from ..gen5core.noise import MAX_SEED, per_image_noise
-from .latents import Parts, draw_noise, joined, samples_of
+from ..gen5core.tensors.noise import MAX_SEED, per_image_noise
+from .tensors.latents import Parts, draw_noise, joined, samples_of
 
 _SEED = re.compile(r"\d{1,20}")
 _RANGE = re.compile(r"(\d{1,20})\s*-\s*(\d{1,20})")

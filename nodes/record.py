@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import host
-from .recording import Recording, SamplingRecorder
-from .sampling import note_torch_settings
-from .step_noise import StepNoise
+from .sampling.overrides import note_torch_settings
+from .sampling.recorder import SamplingRecorder
+from .sampling.recording import Recording
+from .sampling.step_noise import StepNoise
 
 
 class Gen5Record:

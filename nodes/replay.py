@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import host
-from .content import StoredFile
-from .replaying import SamplingReplayer, start_of
-from .sampling import note_torch_settings
+from .sampling.overrides import note_torch_settings
+from .sampling.replayer import SamplingReplayer
+from .sampling.start import start_of
+from .stored.file import StoredFile
 
 
 class Gen5Replay:

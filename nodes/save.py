@@ -8,29 +8,29 @@ from typing import Any
 
 import torch
 
-from ..gen5core import spec
+from ..gen5core.container import spec
 from ..gen5core.errors import EncodeError
-from ..gen5core.graph import sampler_passes
-from ..gen5core.records import SamplerPass
+from ..gen5core.graph.passes import sampler_passes
+from ..gen5core.graph.sampler_pass import SamplerPass
 from . import host
-from .capturing import Captured, capture_noise
-from .content import StoredFile, open_stored
-from .formats import BOTH, FORMATS, PNG, plan_files
-from .latents import samples_of
-from .matching import SaveInputs
-from .placing import Place, find_place, write_numbered
-from .previews import Pixels, to_pixels, write_previews
-from .recording import Recording
-from .resources import describe_resources
-from .splice import unsplice
-from .telling import (
+from .prompt.edit import unsplice
+from .sampling.recording import Recording
+from .saving.capture import Captured, capture_noise
+from .saving.match_runs import SaveInputs
+from .saving.metadata import (
     describe_capture,
     describe_graph,
     describe_last_pass,
     describe_machine,
     without_private,
 )
-from .trust import signing_key
+from .saving.output_formats import BOTH, FORMATS, PNG, plan_files
+from .saving.output_paths import Place, find_place, write_numbered
+from .stored.file import StoredFile, open_stored
+from .stored.models import describe_resources
+from .stored.signatures import signing_key
+from .tensors.images import Pixels, to_pixels, write_previews
+from .tensors.latents import samples_of
 
 
 class Gen5Save:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from .. import gen5core
-from ..gen5core.errors import EncodeError
 from . import host
-from .content import StoredFile, captured_passes
+from .stored.file import StoredFile
+from .stored.settings import stored_settings
 
 
 class AnyType(str):
@@ -102,32 +101,6 @@ def _output(value: Any, name: str, unknown: str | None, gen5: StoredFile) -> Any
     if value is None:
         return host.blocked(f"{gen5.path.name} does not tell {name}")
     return value if unknown is None else host.blocked(unknown)
-
-
-def stored_settings(file: gen5core.Gen5File, pass_index: int = -1) -> dict[str, Any]:
-    """Return the settings of one pass under the names of the outputs, and what else its capture tells.
-
-    Raises
-    ------
-    EncodeError
-        if there is no such pass.
-    """
-    passes = captured_passes(file) or [{}]
-    if not -len(passes) <= pass_index < len(passes):
-        raise EncodeError(f"pass_index is {pass_index}, the file has {len(passes)} passes; −1 takes the last")
-    chosen = passes[pass_index]
-    known = _from_generation_settings(file) if chosen is passes[-1] else {}
-    known.setdefault("sampler_name", chosen.get("recorded_sampler"))
-    return {**known, **{name: value for name, value in chosen.items() if value is not None}}
-
-
-def _from_generation_settings(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return what a file of any writer tells of its last pass."""
-    stored: Mapping[str, Any] = file.settings
-    named = {"cfg": "cfg_scale", "sampler_name": "sampler"}
-    names = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise", "negative", "width", "height")
-    found = {name: stored.get(named.get(name, name)) for name in names}
-    return {**found, "positive": file.prompt or None, "model_name": file.model_name or None}
 
 
 def _unknown_name(kind: str, name: Any, known: Sequence[str] | None) -> str | None:

@@ -25,14 +25,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 with atheris.instrument_imports(include=["gen5core"]):
-    import gen5core.carrier_convert
-    import gen5core.environment
-    import gen5core.reader
-    import gen5core.signing
-    import gen5core.stored
-    import gen5core.tensors
-    import gen5core.threads
-    import gen5core.writer
+    import gen5core.environment.components
+    import gen5core.files.threads
+    import gen5core.reader.file
+    import gen5core.rewrite.carry
+    import gen5core.rewrite.sign
+    import gen5core.tensors.codec
+    import gen5core.tensors.stored
+    import gen5core.writer.save
 
 import numpy as np  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402, F401
@@ -83,7 +83,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     name = arguments.pop(0) if arguments and arguments[0] in TARGETS else TARGETS[0]
     target = importlib.import_module(f"fuzz_{name}")
-    gen5core.threads.MAX_THREADS = 1  # a thread maps more than an execution may
+    gen5core.files.threads.MAX_THREADS = 1  # a thread maps more than an execution may
     PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK = 2**20
     work = Path(os.environ.get("FUZZ_CORPUS", ROOT / "build" / f"fuzz-{name}"))
     corpus, seeds = work / "corpus", work / "seeds"

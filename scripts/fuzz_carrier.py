@@ -25,8 +25,8 @@ from png_chunks import SIGNATURE, Chunks, joined, split
 
 import gen5core
 from gen5core import Gen5Error
-from gen5core.carrier_convert import carry_file, uncarry_file
-from gen5core.signing import sign_file
+from gen5core.rewrite.carry import carry_file, uncarry_file
+from gen5core.rewrite.sign import sign_file
 
 NAME = b"gfVE"
 _KEY = gen5core.SigningKey.from_seed(bytes(range(32)))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gen5core.environment import COMPONENT_IDS, Component, Environment
+from gen5core.environment.components import COMPONENT_IDS, Component, Environment
 
 if TYPE_CHECKING:
     import torch

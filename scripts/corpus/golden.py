@@ -17,7 +17,7 @@ import numpy as np
 import signer
 
 import gen5core
-from gen5core.environment import Component, Environment
+from gen5core.environment.components import Component, Environment
 
 from .cases import NOISE
 

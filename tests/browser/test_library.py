@@ -16,7 +16,7 @@ from comfyui.server import Server
 from playwright.sync_api import Locator, Page, expect
 
 import gen5core
-from gen5core.environment import Component, Environment
+from gen5core.environment.components import Component, Environment
 
 from .contrast import check_contrast
 from .files import annotated, make_gen5

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from gen5core.keys import SigningKey
-from gen5core.trusted_keys import add_trusted_key, trusted_keys_path
+from gen5core.signatures.keys import SigningKey
+from gen5core.signatures.trusted_keys import add_trusted_key, trusted_keys_path
 
 from .contrast import check_contrast
 from .library_steps import NAME, open_details, open_library

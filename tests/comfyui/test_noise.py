@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gen5core.noise import comfy_noise
+from gen5core.tensors.noise import comfy_noise
 
 from .graph import Graph, Settings
 from .results import load, parts

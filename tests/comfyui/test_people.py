@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import gen5core
-from gen5core.fingerprint import digest_file
+from gen5core.environment.model_digests import digest_file
 
 from .graph import Graph, Settings
 from .graphs import txt2img

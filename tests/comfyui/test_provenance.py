@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 import gen5core
-from gen5core import png_text
-from gen5core.key_files import save_signing_key
-from gen5core.keys import PublicKey, SigningKey
-from gen5core.trusted_keys import add_trusted_key, remove_trusted_key, trusted_keys_path
+from gen5core.images import png_chunks
+from gen5core.signatures.key_files import save_signing_key
+from gen5core.signatures.keys import PublicKey, SigningKey
+from gen5core.signatures.trusted_keys import add_trusted_key, remove_trusted_key, trusted_keys_path
 
 from .asking import chosen, get, head_and_tail, post, refreshed
 from .graph import Graph, Settings
@@ -56,7 +56,7 @@ def told_by_load(server: Server, name: str) -> dict[str, Any]:
 
 def record_of(png: bytes) -> bytes:
     """Return the file that a PNG carries."""
-    return dict(png_text.iter_chunks(png))[b"gfVE"]
+    return dict(png_chunks.iter_chunks(png))[b"gfVE"]
 
 
 def with_flipped_bit(path: Path) -> bytes:
@@ -155,17 +155,17 @@ class TestCarriers:
         [saved] = save(server, txt2img(Settings()), record=None, format="png")
         whole = server.upload("whole.png", saved.path.read_bytes())
         assert saved.told["root"] == told_by_load(server, whole)["root"]
-        *chunks, record, end = png_text.iter_chunks(saved.path.read_bytes())
+        *chunks, record, end = png_chunks.iter_chunks(saved.path.read_bytes())
         assert b"gfVE" == record[0]
         with Image.open(saved.path) as picture:
             changed, buffer = picture.point(lambda value: value ^ 1), io.BytesIO()
             changed.save(buffer, "PNG")
-        *pixels, end = png_text.iter_chunks(buffer.getvalue())
+        *pixels, end = png_chunks.iter_chunks(buffer.getvalue())
         for name, kept, message in (
             ("stripped.png", [*chunks, end], r"is a plain PNG, without the gfVE chunk .* stripped it"),
             ("edited.png", [*pixels, record, end], r"its picture .* was changed after it was saved"),
         ):
-            given = server.upload(name, png_text.join_chunks(kept))
+            given = server.upload(name, png_chunks.join_chunks(kept))
             with pytest.raises(GraphError) as caught:
                 told_by_load(server, given)
             assert re.search(message, caught.value.node_message)
@@ -186,8 +186,8 @@ class TestCarriers:
         )
         assert "KSampler" in {node["class_type"] for node in answer["prompt"].values()}
         whole = get(server, "image", name=saved.annotated)
-        kept = [chunk for chunk in png_text.iter_chunks(png) if chunk[0] != b"gfVE"]
-        assert png_text.join_chunks(kept) == whole.body
+        kept = [chunk for chunk in png_chunks.iter_chunks(png) if chunk[0] != b"gfVE"]
+        assert png_chunks.join_chunks(kept) == whole.body
         assert 16 == max(
             Image.open(io.BytesIO(get(server, "image", name=saved.annotated, size=16).body)).size
         )
@@ -331,4 +331,4 @@ def _key_folder() -> Path:
 
 
 def png_texts(png: bytes) -> str:
-    return json.dumps(png_text.read_texts(png))
+    return json.dumps(png_chunks.read_texts(png))

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import gen5core
-from gen5core.fingerprint import digest_file
+from gen5core.environment.model_digests import digest_file
 
 from .graph import Graph, Settings
 from .graphs import sampler_custom_advanced, txt2img

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gen5pack import gen5core
-from gen5pack.nodes.library import Library
-from gen5pack.nodes.library_index import Index
-from gen5pack.nodes.library_scan import library_roots, scan
+from gen5pack.nodes.library.index import Index
+from gen5pack.nodes.library.library import Library
+from gen5pack.nodes.library.scan import library_roots, scan
 
 
 def write(path: Path, *, mtime: float | None = None, **facts: Any) -> Path:

@@ -18,8 +18,10 @@ import pytest
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import ChecksumError, ChunkNotFoundError, EncodeError
-from gen5pack.nodes import answers, library
-from gen5pack.nodes.answers import (
+from gen5pack.nodes.library import library
+from gen5pack.nodes.server import handlers
+from gen5pack.nodes.server.errors import Refusal, check_origin, refusal_of
+from gen5pack.nodes.server.handlers import (
     Answer,
     Asked,
     answer_file,
@@ -30,9 +32,8 @@ from gen5pack.nodes.answers import (
     answer_workflow,
     refused,
 )
-from gen5pack.nodes.queries import read_file_name, read_integer, read_switch
-from gen5pack.nodes.refusals import Refusal, check_origin, refusal_of
-from gen5pack.nodes.verifying import Check
+from gen5pack.nodes.server.params import read_file_name, read_integer, read_switch
+from gen5pack.nodes.server.verify import Check
 from PIL import Image
 from runs import randn
 
@@ -336,7 +337,7 @@ class TestPictures:
         stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)})
         tag = answer(asked(size=4)).headers["ETag"].strip('"')
         for name in ("image_thumbnail", "noise_thumbnail"):
-            monkeypatch.setattr(answers, name, lambda *_: pytest.fail("it was read"))
+            monkeypatch.setattr(handlers, name, lambda *_: pytest.fail("it was read"))
         known = Asked(asked(size=4).query, frozenset({tag, "another"}))
         again = answer(known)
         assert (HTTPStatus.NOT_MODIFIED, b"", f'"{tag}"') == (again.status, again.body, again.headers["ETag"])
@@ -391,7 +392,7 @@ class TestPictures:
     def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """An image beyond the limit is not held in memory."""
         stored(folder, images=PIXELS)
-        monkeypatch.setattr(answers, "MAX_PICTURE_BYTES", 10)
+        monkeypatch.setattr(handlers, "MAX_PICTURE_BYTES", 10)
         with refusing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, r"^image 0 takes \d+ bytes, the limit is 10$"):
             answer_image(asked())
 

@@ -14,18 +14,20 @@ import numpy as np
 import pytest
 import torch
 from gen5pack import gen5core
-from gen5pack.gen5core import png_text
 from gen5pack.gen5core.errors import ChecksumError, EncodeError, MalformedChunkError, NotGen5Error
-from gen5pack.nodes import listing, placing
+from gen5pack.gen5core.images import png_chunks
 from gen5pack.nodes import save as save_module
-from gen5pack.nodes.answers import Asked, answer_file, answer_image, answer_parts
 from gen5pack.nodes.compare import Gen5Compare
-from gen5pack.nodes.content import open_stored
 from gen5pack.nodes.host import Blocked
-from gen5pack.nodes.listing import Carriers, Stamp, list_files
 from gen5pack.nodes.load import Gen5Load
-from gen5pack.nodes.refusals import Refusal
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.saving import output_paths
+from gen5pack.nodes.server.errors import Refusal
+from gen5pack.nodes.server.handlers import Asked, answer_file, answer_image, answer_parts
+from gen5pack.nodes.stored import choices
+from gen5pack.nodes.stored.choices import Carriers, list_files
+from gen5pack.nodes.stored.file import open_stored
+from gen5pack.nodes.stored.folders import Stamp
 from PIL import Image
 from runs import images, randn, txt2img
 
@@ -68,13 +70,13 @@ def files_in(folder: Path) -> list[str]:
 
 def edited(path: Path) -> Path:
     """Change a pixel as an editor does that keeps chunks which it does not know."""
-    chunks = dict(png_text.iter_chunks(path.read_bytes()))
+    chunks = dict(png_chunks.iter_chunks(path.read_bytes()))
     with Image.open(path) as picture:
         picture.putpixel((0, 0), (1, 2, 3))
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
-    kept = list(png_text.iter_chunks(buffer.getvalue()))
-    path.write_bytes(png_text.join_chunks([*kept[:-1], (b"gfVE", chunks[b"gfVE"]), kept[-1]]))
+    kept = list(png_chunks.iter_chunks(buffer.getvalue()))
+    path.write_bytes(png_chunks.join_chunks([*kept[:-1], (b"gfVE", chunks[b"gfVE"]), kept[-1]]))
     return path
 
 
@@ -153,7 +155,7 @@ class TestSave:
                 raise OSError(28, "No space left on device")
             return Path(real(path, **facts))
 
-        monkeypatch.setattr(placing.gen5core, "save", failing)
+        monkeypatch.setattr(output_paths.gen5core, "save", failing)
         with pytest.raises(OSError, match="No space left"):
             save(3)
         assert (2, []) == (len(seen), files_in(folder))
@@ -227,8 +229,8 @@ class TestLoad:
     def test_stripped(self) -> None:
         """A PNG whose record a website took out says so, with the remedy."""
         [path], _ = save()
-        chunks = png_text.iter_chunks(path.read_bytes())
-        path.write_bytes(png_text.join_chunks([chunk for chunk in chunks if chunk[0] != b"gfVE"]))
+        chunks = png_chunks.iter_chunks(path.read_bytes())
+        path.write_bytes(png_chunks.join_chunks([chunk for chunk in chunks if chunk[0] != b"gfVE"]))
         message = (
             r"x_00001_\.png: is a plain PNG, without the gfVE chunk .* stripped it.*ask for the original file"
         )
@@ -342,7 +344,7 @@ class TestListing:
 
     def test_many(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of many the newest are opened at once; the others are in the list as soon as they were looked at."""
-        monkeypatch.setattr(listing, "AT_ONCE", 2)
+        monkeypatch.setattr(choices, "AT_ONCE", 2)
         data = save()[0][0].read_bytes()
         (folder / "output" / "x_00001_.png").unlink()
         pngs = {}
@@ -393,7 +395,7 @@ class TestRoutes:
             facts[name] for name in ("carrier", "root", "size_bytes")
         )
         assert [(6, 4)] == [(image["width"], image["height"]) for image in facts["images"]]
-        record = dict(png_text.iter_chunks(path.read_bytes()))[b"gfVE"]
+        record = dict(png_chunks.iter_chunks(path.read_bytes()))[b"gfVE"]
         parts = record[:32] + record[int.from_bytes(record[8:12], "little") :]
         told = json.loads(answer_parts(parts).body)
         shared = told["facts"].keys() - {"environment", "counts"}
@@ -418,7 +420,7 @@ class TestRoutes:
         [path], _ = save()
         name = f"{path.name} [output]"
         answer = answer_image(Asked({"name": name}))
-        chunks = [kind for kind, _ in png_text.iter_chunks(answer.body)]
+        chunks = [kind for kind, _ in png_chunks.iter_chunks(answer.body)]
         assert ("image/png", False) == (answer.content_type, b"gfVE" in chunks)
         with Image.open(path) as whole, Image.open(io.BytesIO(answer.body)) as shown:
             assert whole.tobytes() == shown.tobytes()
@@ -428,7 +430,7 @@ class TestRoutes:
     def test_written_anew(self) -> None:
         """A PNG that another program wrote anew, its pixels kept, is told with the size that it has now."""
         [path], _ = save()
-        chunks = list(png_text.iter_chunks(path.read_bytes()))
-        path.write_bytes(png_text.join_chunks([chunks[0], (b"tEXt", b"a\0b"), *chunks[1:]]))
+        chunks = list(png_chunks.iter_chunks(path.read_bytes()))
+        path.write_bytes(png_chunks.join_chunks([chunks[0], (b"tEXt", b"a\0b"), *chunks[1:]]))
         facts = json.loads(answer_file(Asked({"name": f"{path.name} [output]"})).body)
         assert path.stat().st_size == facts["size_bytes"]

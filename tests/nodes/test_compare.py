@@ -13,10 +13,10 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes.compare import Gen5Compare
-from gen5pack.nodes.comparing import compare_tensors, difference_picture
-from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.stored.file import StoredFile, open_stored
+from gen5pack.nodes.tensors.difference import compare_tensors, difference_picture
 from PIL import Image
 from runs import images, randn
 

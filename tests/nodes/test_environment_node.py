@@ -9,13 +9,14 @@ from typing import Any
 import forge
 import pytest
 from gen5pack import gen5core
+from gen5pack.gen5core.environment.hardware import Drift
+from gen5pack.gen5core.environment.model_digests import DigestCache, digest_file, digest_name
 from gen5pack.gen5core.errors import EncodeError
-from gen5pack.gen5core.fingerprint import DigestCache, digest_file, digest_name
-from gen5pack.gen5core.records import Drift
 from gen5pack.nodes import host
-from gen5pack.nodes.content import StoredFile, open_stored
-from gen5pack.nodes.environment import Gen5Environment, stored_drifts, table
+from gen5pack.nodes.drift import Gen5Environment, table
 from gen5pack.nodes.load import tell_drift
+from gen5pack.nodes.stored.drift import stored_drifts
+from gen5pack.nodes.stored.file import StoredFile, open_stored
 
 NAME = "tiny.safetensors"
 DIGEST_KINDS = ("sampled", "full")

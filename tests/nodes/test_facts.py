@@ -9,13 +9,14 @@ from typing import Any
 import forge
 import pytest
 from gen5pack import gen5core
-from gen5pack.gen5core import jsontext
+from gen5pack.gen5core.container import strict_json
 from gen5pack.gen5core.errors import MalformedChunkError
-from gen5pack.nodes import environment, host
-from gen5pack.nodes.content import StoredFile
-from gen5pack.nodes.facts import describe, describe_here, graphs
+from gen5pack.nodes import host
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.shown import Room
+from gen5pack.nodes.server.file_json import describe, describe_here, graphs
+from gen5pack.nodes.server.truncate import Room
+from gen5pack.nodes.stored import drift
+from gen5pack.nodes.stored.file import StoredFile
 from runs import hires, images, randn, txt2img
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
@@ -43,7 +44,7 @@ def stored(folder: Path, **facts: Any) -> Path:
 def told(path: Path) -> dict[str, Any]:
     """Return the facts of a file as they come out of JSON."""
     with gen5core.open(path) as file:
-        facts: dict[str, Any] = json.loads(jsontext.dumps(describe(file), "facts"))
+        facts: dict[str, Any] = json.loads(strict_json.dumps(describe(file), "facts"))
     return facts
 
 
@@ -132,7 +133,7 @@ class TestDescribe:
     def test_golden_files_give_strict_json(self, path: Path) -> None:
         """Every golden file of both versions is told in JSON without NaN or infinity."""
         with gen5core.open(path) as file:
-            text = jsontext.dumps(describe_here(file), "facts")
+            text = strict_json.dumps(describe_here(file), "facts")
         facts = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
         assert isinstance(facts["seed"], str | None)
         assert isinstance(facts["drifts"], list)
@@ -285,17 +286,17 @@ class TestDescribeHere:
         monkeypatch.setattr(host, "progress", lambda total: pytest.fail("the node's bar is not the page's"))
         with gen5core.open(path) as file:
             assert [] == describe_here(file)["drifts"]
-            cache = gen5core.fingerprint.DigestCache(folder / "user" / "gen5" / "fingerprints.sqlite3")
+            cache = gen5core.environment.model_digests.DigestCache(
+                folder / "user" / "gen5" / "fingerprints.sqlite3"
+            )
             digest = cache.digest(model, "full")
-            [drift] = describe_here(file)["drifts"]
-        assert ("model tiny.safetensors", f"{digest} 7") == (drift["component"], drift["current"])
+            [found] = describe_here(file)["drifts"]
+        assert ("model tiny.safetensors", f"{digest} 7") == (found["component"], found["current"])
 
     def test_the_first_models_are_compared(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of models without end some hundred are looked for here."""
         asked = []
-        monkeypatch.setattr(
-            environment, "describe_resource", lambda stored, quick: asked.append(stored["name"])
-        )
+        monkeypatch.setattr(drift, "describe_resource", lambda stored, quick: asked.append(stored["name"]))
         resources = [{"name": f"{number}", "size_bytes": 1} for number in range(1000)]
         with gen5core.open(stored(folder, resources=resources)) as file:
             facts = describe_here(file)

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import torch
 from gen5pack.nodes import host
-from gen5pack.nodes.content import StoredFile
 from gen5pack.nodes.determinism import deterministic, workspace_advice
-from gen5pack.nodes.recording import Recording, SamplingRecorder
-from gen5pack.nodes.replaying import SamplingReplayer
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording
+from gen5pack.nodes.sampling.replayer import SamplingReplayer
+from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepRecorder
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.step_noise import GlobalDraws, StepRecorder
+from gen5pack.nodes.stored.file import StoredFile
 from runs import SIGMAS, randn, run, txt2img
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA")

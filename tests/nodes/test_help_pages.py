@@ -96,7 +96,7 @@ def _default(declared: Any) -> str:
 def _texts() -> Iterator[str]:
     """Yield every text of the code, … in place of what is filled in."""
     for folder in ("nodes", "gen5core"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(found, ast.JoinedStr):
                     yield "".join(_part(value) for value in found.values)

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gen5pack.nodes import host, routes
+from gen5pack.nodes import host
+from gen5pack.nodes.server import routes
 
 
 def settings_file(folder: Path) -> Path:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from gen5pack import gen5core
-from gen5pack.gen5core.environment import Component
-from gen5pack.nodes import environment as environment_node
-from gen5pack.nodes import library as library_module
-from gen5pack.nodes.library import MAX_LIMIT, Library
+from gen5pack.gen5core.environment.components import Component
+from gen5pack.nodes.library import library as library_module
+from gen5pack.nodes.library.library import MAX_LIMIT, Library
+from gen5pack.nodes.stored import drift
 from library_files import index_of, names, scanned, write
 
 IDLE = {"running": False, "done": 0, "total": 0}
@@ -128,7 +128,7 @@ class TestDrift:
         write(folder / "input" / "other.gen5", environment=other, hardware={"cpu": "8086"}, mtime=1)
         items = scanned(folder).page()["items"]
         with gen5core.open(folder / "input" / "other.gen5") as file:
-            expected = len(environment_node.stored_drifts(file))
+            expected = len(drift.stored_drifts(file))
         assert 2 == expected
         assert [None, 0, expected] == [item["drift_count"] for item in items]
 
@@ -154,7 +154,7 @@ class TestDrift:
             asked.append(quick)
             return dict(stored) if "size_bytes" not in stored else {"name": stored["name"]}
 
-        monkeypatch.setattr(environment_node, "describe_resource", describe)
+        monkeypatch.setattr(drift, "describe_resource", describe)
         write(folder / "input" / "a.gen5", resources=[{"name": "m", "size_bytes": 5}, {"name": "n"}])
         assert ([1], [True, True]) == (counts(scanned(folder)), asked)
 

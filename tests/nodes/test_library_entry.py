@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import strategies
 from gen5pack import gen5core
-from gen5pack.gen5core.environment import Component
-from gen5pack.nodes.library_entry import Entry, MadeIn, read_entry, searchable
-from gen5pack.nodes.listing import Stamp
+from gen5pack.gen5core.environment.components import Component
+from gen5pack.nodes.library.entry import Entry, MadeIn, read_entry, searchable
+from gen5pack.nodes.stored.folders import Stamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library_files import write

@@ -12,10 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gen5pack.nodes import library_index
-from gen5pack.nodes.library_entry import Entry, Item, searchable
-from gen5pack.nodes.library_index import SCHEMA_VERSION, Index, Row
-from gen5pack.nodes.listing import Stamp
+from gen5pack.nodes.library import index as library_index
+from gen5pack.nodes.library.entry import Entry, Item, searchable
+from gen5pack.nodes.library.index import SCHEMA_VERSION, Index, Row
+from gen5pack.nodes.stored.folders import Stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from library_files import index_of

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gen5pack import gen5core
-from gen5pack.nodes import library_scan
-from gen5pack.nodes.library_entry import Entry, read_entry
-from gen5pack.nodes.library_index import Index
-from gen5pack.nodes.library_scan import BATCH_FILES, Found, library_roots, scan, walk
-from gen5pack.nodes.listing import Stamp, is_png, list_files
-from gen5pack.nodes.load import resolve_file
+from gen5pack.nodes.library import scan as library_scan
+from gen5pack.nodes.library.entry import Entry, read_entry
+from gen5pack.nodes.library.index import Index
+from gen5pack.nodes.library.scan import BATCH_FILES, Found, library_roots, scan, walk
+from gen5pack.nodes.stored.choices import list_files
+from gen5pack.nodes.stored.folders import Stamp, is_png
+from gen5pack.nodes.stored.paths import resolve_file
 from library_files import index_of, write
 
 Reads = list[str]
@@ -208,7 +209,7 @@ class TestChanges:
         """One that may not be read is listed with the reason, and is read as soon as it may be."""
         path = write(folder / "input" / "a.gen5", prompt="a cat")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             for _ in range(2):
                 scan(index, library_roots())
         [one] = index.page(library_roots(), "", 0, 9)[1]
@@ -315,7 +316,7 @@ class TestPngs:
         (folder / "output" / "b.png").write_bytes(b"")
         write(folder / "output" / "c.png", images=PIXELS)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             scan(index, library_roots())
             assert {} == index.stamps(library_roots())
         scan(index, library_roots())
@@ -327,7 +328,7 @@ class TestPngs:
         scan(index, library_roots())
         write(path, images=PIXELS, prompt="another, of another size")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gen5pack.gen5core.source.os.open", _refuse)
+            patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             scan(index, library_roots())
         assert ([], 0) == (indexed(index), index.count(library_roots()))
         scan(index, library_roots())

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 from gen5pack import gen5core
-from gen5pack.gen5core.environment import Component
+from gen5pack.gen5core.environment.components import Component
 from gen5pack.gen5core.errors import ChecksumError, EncodeError, FormatError
-from gen5pack.nodes.content import open_stored
 from gen5pack.nodes.host import Blocked
-from gen5pack.nodes.load import Gen5Load, StoredNoise, list_files, resolve_file
+from gen5pack.nodes.load import Gen5Load, StoredNoise, list_files
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.stored.file import open_stored
+from gen5pack.nodes.stored.paths import resolve_file
 from runs import images, randn, txt2img
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"

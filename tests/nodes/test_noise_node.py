@@ -10,7 +10,7 @@ import pytest
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
-from gen5pack.gen5core.noise import MAX_SEED
+from gen5pack.gen5core.tensors.noise import MAX_SEED
 from gen5pack.nodes import host
 from gen5pack.nodes.noise import Gen5Noise, parse_seeds
 from runs import randn

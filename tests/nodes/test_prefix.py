@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from gen5pack.nodes.prefix import expand_prefix
+from gen5pack.nodes.saving.filename_prefix import expand_prefix
 
 NOW = datetime(2026, 3, 7, 9, 5, 4)
 PROMPT: dict[str, Any] = {

@@ -9,8 +9,8 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes.compare import Gen5Compare
-from gen5pack.nodes.previews import to_pixels
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.tensors.images import to_pixels
 from runs import images, txt2img
 
 LIMIT = 64 * 2**20

@@ -13,10 +13,11 @@ import pytest
 import torch
 from gen5pack import gen5core
 from gen5pack.nodes import host
-from gen5pack.nodes.content import StoredFile
-from gen5pack.nodes.recording import Recording, Run, SamplingRecorder
-from gen5pack.nodes.sampling import SamplingCall
+from gen5pack.nodes.sampling.call import SamplingCall
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording, Run
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.stored.file import StoredFile
 from runs import SAMPLER, SIGMAS, OuterSample, hires, images, randn, run, txt2img
 
 

@@ -11,11 +11,13 @@ import pytest
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
-from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.host import Blocked
-from gen5pack.nodes.recording import Recording, SamplingRecorder
-from gen5pack.nodes.replaying import SamplingReplayer, choose_passes, start_of
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording
+from gen5pack.nodes.sampling.replayer import SamplingReplayer
+from gen5pack.nodes.sampling.start import choose_passes, start_of
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.stored.file import StoredFile, open_stored
 from runs import SIGMAS, hires, randn, run, txt2img
 
 OTHER = torch.tensor([9.0, 1.0, 0.0])

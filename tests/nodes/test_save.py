@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 import torch
 from gen5pack import gen5core
+from gen5pack.gen5core.environment.model_digests import digest_file
 from gen5pack.gen5core.errors import EncodeError, UnsupportedDtypeError
-from gen5pack.gen5core.fingerprint import digest_file
-from gen5pack.nodes import host, placing, previews, telling
+from gen5pack.nodes import host
 from gen5pack.nodes import save as save_module
-from gen5pack.nodes.capturing import Captured
-from gen5pack.nodes.recording import Recording, SamplingRecorder
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.saving import metadata, output_paths
+from gen5pack.nodes.saving.capture import Captured
+from gen5pack.nodes.tensors import images as tensor_images
 from PIL import Image
 from runs import hires, images, randn, run, txt2img
 
@@ -364,7 +367,7 @@ class TestImagesStored:
         def refuse(*_: Any, **__: Any) -> bytes:
             raise AssertionError("an image was encoded")
 
-        monkeypatch.setattr(previews, "encode_image", refuse)
+        monkeypatch.setattr(tensor_images, "encode_image", refuse)
         with pytest.raises(EncodeError, match=r"store fewer images \(images_stored first or none\)"):
             Gen5Save().save("deep/x", images=images(1200, 2, 2), format=format)
         assert [] == list((folder / "output").rglob("*"))
@@ -410,7 +413,7 @@ class TestMachineName:
     @pytest.mark.parametrize("setting", [None, "false", '"true"', "1"])
     def test_not_by_itself(self, folder: Path, setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the setting, or with something else in its place, the name is nowhere in the file."""
-        monkeypatch.setattr(telling.platform, "node", lambda: "anns-laptop")
+        monkeypatch.setattr(metadata.platform, "node", lambda: "anns-laptop")
         if setting is not None:
             choose(folder, setting)
         path, _ = save(images=images())
@@ -421,7 +424,7 @@ class TestMachineName:
     @pytest.mark.parametrize(("name", "expected"), [("anns-laptop", "anns-laptop"), ("a\udcffb", "a?b")])
     def test_chosen(self, folder: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """With the setting the name is in hardware_info, beside what else is known of the machine."""
-        monkeypatch.setattr(telling.platform, "node", lambda: name)
+        monkeypatch.setattr(metadata.platform, "node", lambda: name)
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:
@@ -429,7 +432,7 @@ class TestMachineName:
 
     def test_a_machine_without_a_name(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the system tells no name the file is as without the setting."""
-        monkeypatch.setattr(telling.platform, "node", lambda: "")
+        monkeypatch.setattr(metadata.platform, "node", lambda: "")
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:
@@ -576,7 +579,7 @@ class TestCounter:
             (folder / "output" / "x_00001_.png").write_bytes(b"kept")
             return written(path, **facts)
 
-        monkeypatch.setattr(placing.gen5core, "save", save_slowly)
+        monkeypatch.setattr(output_paths.gen5core, "save", save_slowly)
         save(images=images())
         assert b"kept" == (folder / "output" / "x_00001_.png").read_bytes()
         assert ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"] == files_in(folder)
@@ -620,7 +623,7 @@ class TestFailure:
         self, folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where a PNG fails after the .gen5 was written, file and PNGs are taken away again."""
-        real, seen = placing.write_all, []
+        real, seen = output_paths.write_all, []
 
         def write(fd: int, buffers: Any) -> None:
             seen.append(fd)
@@ -628,7 +631,7 @@ class TestFailure:
                 raise OSError(5, "Input/output error")
             real(fd, buffers)
 
-        monkeypatch.setattr(placing, "write_all", write)
+        monkeypatch.setattr(output_paths, "write_all", write)
         with pytest.raises(OSError, match="Input/output error"):
             Gen5Save().save("x", images=images(2))
         assert failing + 1 == len(seen)

@@ -10,10 +10,10 @@ import pytest
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes import host
-from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.settings import AnyType, Gen5Settings
+from gen5pack.nodes.stored.file import StoredFile, open_stored
 from runs import hires, images, txt2img
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gen5pack.nodes.hook import handle_prompt, register
-from gen5pack.nodes.splice import splice_replays, unsplice
-from gen5pack.nodes.splice_records import splice_records
+from gen5pack.nodes.prompt.edit import unsplice
+from gen5pack.nodes.prompt.insert_records import splice_records
+from gen5pack.nodes.prompt.insert_replays import splice_replays
+from gen5pack.nodes.prompt.on_prompt import handle_prompt, register
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import txt2img

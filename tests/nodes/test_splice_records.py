@@ -6,8 +6,9 @@ import copy
 import json
 from typing import Any
 
-from gen5pack.nodes.splice import splice_replays, unsplice
-from gen5pack.nodes.splice_records import splice_records
+from gen5pack.nodes.prompt.edit import unsplice
+from gen5pack.nodes.prompt.insert_records import splice_records
+from gen5pack.nodes.prompt.insert_replays import splice_replays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import txt2img

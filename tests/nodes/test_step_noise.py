@@ -13,11 +13,13 @@ import runs
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
-from gen5pack.nodes import host, step_noise
-from gen5pack.nodes.content import StoredFile, open_stored
-from gen5pack.nodes.recording import Recording, SamplingRecorder
-from gen5pack.nodes.replaying import SamplingReplayer
-from gen5pack.nodes.step_noise import GlobalDraws, StepPlayer, StepRecorder, standing_in
+from gen5pack.nodes import host
+from gen5pack.nodes.sampling import step_noise
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording
+from gen5pack.nodes.sampling.replayer import SamplingReplayer
+from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepPlayer, StepRecorder, standing_in
+from gen5pack.nodes.stored.file import StoredFile, open_stored
 from runs import randn, run
 
 X = torch.zeros(2, 4, 4, 8)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from gen5pack import gen5core
-from gen5pack.gen5core.scrub import find_private
-from gen5pack.nodes import telling
+from gen5pack.gen5core.rewrite.scrub import find_private
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.saving import metadata
 from PIL import Image
 from runs import images, randn, txt2img
 
@@ -22,7 +22,7 @@ WORKFLOW = {"nodes": [{"id": 1, "widgets_values": ["/home/anna/refs/cat.png", "C
 
 @pytest.fixture(autouse=True)
 def _named_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling.platform, "node", lambda: HOST)
+    monkeypatch.setattr(metadata.platform, "node", lambda: HOST)
 
 
 def choose(folder: Path, **values: bool) -> None:

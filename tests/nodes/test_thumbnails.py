@@ -12,8 +12,8 @@ import pytest
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import ChunkNotFoundError, LimitError, MalformedChunkError
-from gen5pack.nodes import thumbnails
-from gen5pack.nodes.thumbnails import image_thumbnail, noise_thumbnail, picture_type
+from gen5pack.nodes.server import thumbnails
+from gen5pack.nodes.server.thumbnails import image_thumbnail, noise_thumbnail, picture_type
 from PIL import Image
 from runs import randn
 

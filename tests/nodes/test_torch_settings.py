@@ -12,16 +12,17 @@ import forge
 import pytest
 import torch
 from gen5pack import gen5core
-from gen5pack.gen5core.environment import live_settings
+from gen5pack.gen5core.environment.components import live_settings
 from gen5pack.nodes import host
-from gen5pack.nodes.content import StoredFile, open_stored
 from gen5pack.nodes.determinism import sample_deterministically
 from gen5pack.nodes.record import Gen5Record
-from gen5pack.nodes.recording import Recording, SamplingRecorder
 from gen5pack.nodes.replay import Gen5Replay
-from gen5pack.nodes.replaying import SamplingReplayer
-from gen5pack.nodes.sampling import note_torch_settings
+from gen5pack.nodes.sampling.overrides import note_torch_settings
+from gen5pack.nodes.sampling.recorder import SamplingRecorder
+from gen5pack.nodes.sampling.recording import Recording
+from gen5pack.nodes.sampling.replayer import SamplingReplayer
 from gen5pack.nodes.save import Gen5Save
+from gen5pack.nodes.stored.file import StoredFile, open_stored
 from runs import Wrapper, randn, run, txt2img
 
 NOISE = randn(1, 4, 4, 8)

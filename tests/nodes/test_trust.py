@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError, SignatureError
-from gen5pack.gen5core.key_files import save_signing_key
-from gen5pack.gen5core.keys import PublicKey, SigningKey
-from gen5pack.gen5core.trusted_keys import add_trusted_key, remove_trusted_key
-from gen5pack.nodes.answers import Asked, answer_file, answer_parts
+from gen5pack.gen5core.signatures.key_files import save_signing_key
+from gen5pack.gen5core.signatures.keys import PublicKey, SigningKey
+from gen5pack.gen5core.signatures.trusted_keys import add_trusted_key, remove_trusted_key
 from gen5pack.nodes.load import Gen5Load
-from gen5pack.nodes.refusals import Refusal
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.trust import UNUSABLE_LIST
-from gen5pack.nodes.verifying import Check
+from gen5pack.nodes.server.errors import Refusal
+from gen5pack.nodes.server.handlers import Asked, answer_file, answer_parts
+from gen5pack.nodes.server.verify import Check
+from gen5pack.nodes.stored.signatures import UNUSABLE_LIST
 from library_files import scanned
 from runs import images, randn, txt2img
 
@@ -261,7 +261,7 @@ def test_unchecked_is_looked_at_again(key: PublicKey, folder: Path) -> None:
     """Without the means to check a signature it is unchecked; a later scan that has them tells more."""
     save()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gen5pack.gen5core.keys.load_cryptography", _missing)
+        patch.setattr("gen5pack.gen5core.signatures.keys.load_cryptography", _missing)
         library = scanned(folder)
     assert ["unchecked"] == [item["trust"] for item in library.page()["items"]]
     library.refresh()

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gen5pack.gen5core import windows
 from gen5pack.gen5core.errors import EncodeError
-from gen5pack.nodes.load import Gen5Load, resolve_file
-from gen5pack.nodes.placing import find_place
-from gen5pack.nodes.prefix import expand_prefix
-from gen5pack.nodes.queries import read_file_name
-from gen5pack.nodes.refusals import Refusal
+from gen5pack.gen5core.files import windows
+from gen5pack.nodes.load import Gen5Load
+from gen5pack.nodes.saving.filename_prefix import expand_prefix
+from gen5pack.nodes.saving.output_paths import find_place
+from gen5pack.nodes.server.errors import Refusal
+from gen5pack.nodes.server.params import read_file_name
+from gen5pack.nodes.stored.paths import resolve_file
 
 ELSEWHERE = [
     r"\\host\share\x.gen5",

@@ -20,8 +20,8 @@ import pytest
 
 import gen5core
 from gen5core import EncodeError, Gen5Error, NotGen5Error, TruncatedError
-from gen5core import atomic as atomic_module
-from gen5core.source import FileSource
+from gen5core.container.source import FileSource
+from gen5core.files import atomic as atomic_module
 
 ROOT = Path(gen5core.__file__).parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals, FIFOs, owners, links, writev are POSIX")

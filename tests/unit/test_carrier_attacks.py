@@ -19,8 +19,8 @@ from test_sign_carrier import KEY, small, with_record
 
 import gen5core
 from gen5core import ChecksumError, LimitError, Limits, MalformedChunkError, sign_file
-from gen5core.convert import import_file
-from gen5core.picture import ShownImage
+from gen5core.carrier.picture import ShownImage
+from gen5core.convert.importers import import_file
 
 GRAPHS: dict[str, Any] = {
     "prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}},

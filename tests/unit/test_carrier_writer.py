@@ -11,7 +11,7 @@ from png_chunks import joined, record, split
 
 import gen5core
 from gen5core import Limits
-from gen5core.carrier_convert import carry_file, uncarry_file
+from gen5core.rewrite.carry import carry_file, uncarry_file
 
 PIXELS = np.arange(105, dtype=np.uint8).reshape(5, 7, 3)
 FACTS: dict[str, Any] = {

@@ -20,10 +20,11 @@ from PIL import Image
 
 import gen5core
 from gen5core import cli as front_door
-from gen5core import cli_group, cli_verify, png_text
-from gen5core.cli_commands import cli
-from gen5core.cli_text import shown, shown_size, shown_value
-from gen5core.environment import Component, Environment
+from gen5core.cli import group, verify
+from gen5core.cli.commands import cli
+from gen5core.cli.text import shown, shown_size, shown_value
+from gen5core.environment.components import Component, Environment
+from gen5core.images import png_chunks
 
 ROOT = Path(gen5core.__file__).parents[1]
 PROMPT = {
@@ -195,14 +196,14 @@ def test_errors_from_below_are_told_alike(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("gen5core.reader.open", fail)
+    monkeypatch.setattr("gen5core.reader.file.open", fail)
     result = run("info", "a.gen5")
     assert (result.exit_code, result.stderr) == (2, f"gen5core: error: {message}\n")
 
 
 def test_a_fault_of_our_own_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that no command expects shows its traceback: it is a bug to be reported."""
-    monkeypatch.setattr("gen5core.reader.open", lambda *arguments: {}["no"])
+    monkeypatch.setattr("gen5core.reader.file.open", lambda *arguments: {}["no"])
     assert isinstance(run("info", "a.gen5").exception, KeyError)
 
 
@@ -211,7 +212,7 @@ def test_a_missing_dependency_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """Without click or rich the remedy is said, by code that needs neither."""
-    for module in [module for module in sys.modules if module.startswith("gen5core.cli_")]:
+    for module in [module for module in sys.modules if module.startswith("gen5core.cli.")]:
         monkeypatch.delitem(sys.modules, module)
     for module in [module for module in sys.modules if module.partition(".")[0] == name]:
         monkeypatch.delitem(sys.modules, module)
@@ -259,7 +260,7 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path, command: str, size: int) -> N
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:
         result = spawn(*command.split(), path, stdout=pipe)
-    assert (result.returncode, result.stderr) == (cli_group.BROKEN_PIPE, b"")
+    assert (result.returncode, result.stderr) == (group.BROKEN_PIPE, b"")
 
 
 FULL = (
@@ -306,7 +307,7 @@ def test_a_closed_stdout_takes_no_output_that_was_asked_for(tmp_path: Path) -> N
 def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     """SIGINT while files are checked: what was found is shown, exit code 130, no traceback."""
     script = (
-        "import os, signal, sys, gen5core.cli_verify as v\n"
+        "import os, signal, sys, gen5core.cli.verify as v\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
         "check, count = v._check, []\n"
         "def stop(path, *rest):\n"
@@ -319,7 +320,7 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     for name in ("a", "b"):
         damaged(tmp_path / f"{name}.gen5")
     result = spawn("verify", tmp_path, program=("-c", script), text=True)
-    assert result.returncode == cli_group.INTERRUPTED
+    assert result.returncode == group.INTERRUPTED
     assert result.stdout.splitlines()[-1] == "1 file checked, 0 intact (0 B), 1 damaged, interrupted"
     assert (
         result.stderr.strip() == "gen5core: error: interrupted; nothing that was being written is left behind"
@@ -549,7 +550,7 @@ def test_an_unreadable_file_is_not_called_damaged(tmp_path: Path, monkeypatch: p
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     path = make(tmp_path / "a.gen5")
-    monkeypatch.setattr(cli_verify.reader, "open", refuse)
+    monkeypatch.setattr(verify.reader, "open", refuse)
     result = run("verify", path)
     assert (result.exit_code, result.stdout.splitlines()) == (
         2,
@@ -569,7 +570,7 @@ def test_extract_gives_a_small_image(tmp_path: Path) -> None:
         for index, name in enumerate(("a.png", "b.png")):
             data = (tmp_path / name).read_bytes()
             assert len(data) < file.images[index].size_bytes / 5
-            assert png_text.read_texts(data) == png_text.read_texts(file.images[index].bytes)
+            assert png_chunks.read_texts(data) == png_chunks.read_texts(file.images[index].bytes)
     again = gen5core.save(tmp_path / "c.gen5", images=(tmp_path / "b.png").read_bytes())
     with gen5core.open(again) as file:
         np.testing.assert_array_equal(file.images[0].array(), PIXELS + 7)

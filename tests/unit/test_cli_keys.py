@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 import gen5core
 from gen5core import SigningKey, sign_file
-from gen5core.cli_commands import cli
-from gen5core.key_files import load_signing_key, save_signing_key
+from gen5core.cli.commands import cli
+from gen5core.signatures.key_files import load_signing_key, save_signing_key
 
 KEY = SigningKey.from_seed(signer.SEED, comment="anna")
 OTHER = SigningKey.from_seed(bytes(32), comment="ben")

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gen5core
-from gen5core import png_text
-from gen5core.convert import SD1_SCALE, export_file, import_file
-from gen5core.images import deflate_png
+from gen5core.convert.exporters import export_file
+from gen5core.convert.importers import SD1_SCALE, import_file
+from gen5core.images import png_chunks
+from gen5core.images.png_encode import deflate_png
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7.5}}}
 WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
@@ -327,7 +328,7 @@ def test_several_tensors_take_no_one_name(tmp_path: Path) -> None:
 
 def png_with(**texts: str) -> bytes:
     """Return a small PNG with texts, as ComfyUI writes them."""
-    return png_text.add_texts(gen5core.encode_image(PIXELS), texts)
+    return png_chunks.add_texts(gen5core.encode_image(PIXELS), texts)
 
 
 def test_a_png_is_kept_byte_for_byte_with_its_graphs(tmp_path: Path) -> None:
@@ -359,7 +360,7 @@ def test_a_png_goes_out_small_with_its_graphs(tmp_path: Path) -> None:
     )
     export_file(tmp_path / "a.gen5", tmp_path / "a.png", "png")
     data = (tmp_path / "a.png").read_bytes()
-    assert png_text.read_texts(data) == {"prompt": json.dumps(PROMPT), "workflow": json.dumps(WORKFLOW)}
+    assert png_chunks.read_texts(data) == {"prompt": json.dumps(PROMPT), "workflow": json.dumps(WORKFLOW)}
     assert len(data) < 1000
     gen5core.save(tmp_path / "b.gen5", images=data)
     with gen5core.open(tmp_path / "b.gen5") as file:
@@ -429,8 +430,8 @@ def test_a_text_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
     import zlib
 
     bomb = zlib.compress(bytes(65 * 2**20), 9)
-    header, *rest = png_text.iter_chunks(png_with())
-    data = png_text.join_chunks([header, (b"zTXt", b"prompt\0\0" + bomb), *rest])
+    header, *rest = png_chunks.iter_chunks(png_with())
+    data = png_chunks.join_chunks([header, (b"zTXt", b"prompt\0\0" + bomb), *rest])
     with pytest.raises(gen5core.LimitError, match=r"texts inflate to more than 67108864 bytes at 'prompt'"):
         imported(tmp_path, "x.png", data)
 
@@ -527,18 +528,18 @@ def test_texts_of_a_png_share_one_limit(tmp_path: Path) -> None:
     """Many texts that each stay below the limit do not add up beyond it."""
     text = zlib.compress(b"a" * (3 * 2**20), 9)
     chunks = [(b"zTXt", b"k%d\0\0" % number + text) for number in range(30)]
-    header, *rest = png_text.iter_chunks(gen5core.encode_image(np.zeros((1, 1, 3), np.uint8)))
-    bomb = png_text.join_chunks([header, *rest[:-1], *chunks, rest[-1]])
+    header, *rest = png_chunks.iter_chunks(gen5core.encode_image(np.zeros((1, 1, 3), np.uint8)))
+    bomb = png_chunks.join_chunks([header, *rest[:-1], *chunks, rest[-1]])
     with pytest.raises(gen5core.LimitError, match="the PNG's texts inflate to more than 67108864 bytes at"):
-        png_text.read_texts(bomb)
-    assert b"workflow" in png_text.add_texts(bomb, {"workflow": "{}"})
+        png_chunks.read_texts(bomb)
+    assert b"workflow" in png_chunks.add_texts(bomb, {"workflow": "{}"})
 
 
 def test_an_oversized_png_is_not_inflated(tmp_path: Path) -> None:
     """Extracting and exporting look at a PNG's size before its pixels."""
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(2**20), 9)
-    bomb = png_text.join_chunks([(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")])
+    bomb = png_chunks.join_chunks([(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")])
     path = gen5core.save(tmp_path / "a.gen5", images=bomb)
     assert bomb == deflate_png(bomb)
     with pytest.raises(gen5core.LimitError, match="image of 100000 x 100000 pixels, the limit is 268435456"):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gen5core
-from gen5core import deflate as deflate_module
-from gen5core.deflate import PIECE_BYTES, deflate, store
+from gen5core.images import deflate as deflate_module
+from gen5core.images.deflate import PIECE_BYTES, deflate, store
 
 FULL = 65535
 

@@ -10,8 +10,8 @@ import forge
 import pytest
 
 import gen5core
-from gen5core.compare import Comparison, compare_files
-from gen5core.scrub import scrub
+from gen5core.diff import Comparison, compare_files
+from gen5core.rewrite.scrub import scrub
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "valid"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gen5core import MalformedChunkError
-from gen5core.dsse import (
+from gen5core.signatures.dsse import (
     PAYLOAD_TYPE,
     Envelope,
     EnvelopeSignature,

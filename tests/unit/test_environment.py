@@ -20,8 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gen5core import environment
-from gen5core.environment import Component, Environment, check_environment, parse_environment
+import gen5core
+from gen5core.environment.components import Component, Environment, check_environment, parse_environment
+from gen5core.environment.hardware import Drift
+from gen5core.environment.probes import DEFAULT, Gpu, Probes
 from gen5core.errors import (
     ChecksumError,
     EncodeError,
@@ -29,10 +31,8 @@ from gen5core.errors import (
     MalformedChunkError,
     UnsupportedVersionError,
 )
-from gen5core.probes import DEFAULT, Gpu, Probes
-from gen5core.records import Drift
 
-ROOT = Path(environment.__file__).parents[1]
+ROOT = Path(gen5core.__file__).parents[1]
 RTX = Gpu("NVIDIA GeForce RTX 4090", 24564 * 2**20, "550.54.14", "12.4")
 L40 = Gpu("NVIDIA L40S", 46068 * 2**20, "550.54.14", "12.4")
 CUDA_VERSION_FILE = "__version__ = '2.5.1+cu124'\ncuda: Optional[str] = '12.4'\nhip: Optional[str] = None\n"
@@ -221,7 +221,7 @@ def test_capture_does_not_import_torch(tmp_path: Path) -> None:
     """A capture finds torch's version, imports no torch, prints nothing and warns of nothing."""
     pytest.importorskip("torch")
     script = (
-        "import sys; from gen5core.environment import Environment\n"
+        "import sys; from gen5core.environment.components import Environment\n"
         "found = Environment.capture()\n"
         "assert 'torch' not in sys.modules\n"
         "assert found.components[0].component_id == 'torch', found\n"

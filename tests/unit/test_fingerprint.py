@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gen5core import fingerprint
-from gen5core.fingerprint import DigestCache, digest_file, digest_name
+from gen5core.environment import model_digests
+from gen5core.environment.model_digests import DigestCache, digest_file, digest_name
 
 MANY = 5 * 2**20
 
@@ -53,7 +53,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(path)
         return real(path, *further)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fingerprint, "digest_file", digest)
+    monkeypatch.setattr(model_digests, "digest_file", digest)
     return seen
 
 
@@ -215,7 +215,7 @@ class TestCache:
         """A cache that another program holds is no error; the digest is computed."""
         cache = DigestCache(tmp_path / "cache")
         cache.digest(model, "sampled")
-        monkeypatch.setattr(fingerprint, "_LOCK_SECONDS", 0.05)
+        monkeypatch.setattr(model_digests, "_LOCK_SECONDS", 0.05)
         holder = sqlite3.connect(tmp_path / "cache", isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")
         try:

@@ -12,7 +12,7 @@ import forge
 import pytest
 
 import gen5core
-from gen5core import spec
+from gen5core.container import spec
 
 ROOT = Path(gen5core.__file__).parents[1]
 VALID = ROOT / "tests" / "corpus" / "valid"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import gen5core
-from gen5core import probes
-from gen5core.environment import live_settings
+from gen5core.environment import probes
+from gen5core.environment.components import live_settings
 
 torch = pytest.importorskip("torch")
 

@@ -21,16 +21,16 @@ from graph_prompts import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gen5core.graph import (
+from gen5core.graph.findings import SIGMA
+from gen5core.graph.passes import (
     noise_is_derivable,
     noise_obstacle,
     sampler_of_latent,
     sampler_passes,
     undecided_samplers,
 )
-from gen5core.graph_rules import SIGMA
-from gen5core.node_lookup import TABLE
-from gen5core.records import SamplerPass
+from gen5core.graph.sampler_pass import SamplerPass
+from gen5core.graph.tables.lookup import TABLE
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -25,7 +25,7 @@ from PIL import Image
 
 import gen5core
 from gen5core import Gen5FileHandler
-from gen5core.environment import Component, Environment
+from gen5core.environment.components import Component, Environment
 
 torch = pytest.importorskip("torch")
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from gen5core import hardware, probes, torch_facts
-from gen5core.hardware import hardware_drift, hardware_info, machine_name
-from gen5core.probes import DEFAULT, Gpu, Probes, key_folder
-from gen5core.torch_facts import TorchBuild, installed_build
+from gen5core.environment import hardware, probes, torch_state
+from gen5core.environment.hardware import hardware_drift, hardware_info, machine_name
+from gen5core.environment.probes import DEFAULT, Gpu, Probes
+from gen5core.environment.torch_state import TorchBuild, installed_build
+from gen5core.files.user_folder import key_folder
 
 ROOT = Path(hardware.__file__).parents[1]
 HOST = "annas-workstation"
@@ -321,7 +322,7 @@ def test_gpu_of_a_forked_process() -> None:
     torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
     torch.cuda.get_device_properties = refuse
 
-    assert () == torch_facts.torch_gpus(torch)
+    assert () == torch_state.torch_gpus(torch)
 
 
 def test_torch_imported_half_way_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,7 +462,7 @@ def test_many_threads_make_one_key(tmp_path: Path) -> None:
 def test_many_processes_make_one_key(tmp_path: Path) -> None:
     """Six processes that start at one moment agree on one name."""
     script = (
-        "import sys, time, pathlib; from gen5core.hardware import machine_name\n"
+        "import sys, time, pathlib; from gen5core.environment.hardware import machine_name\n"
         "start, folder = map(pathlib.Path, sys.argv[1:])\n"
         "print('ready', flush=True)\n"
         "while not start.exists(): time.sleep(0)\n"

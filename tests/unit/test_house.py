@@ -1,65 +1,62 @@
-"""The house rules of gen5core, read off its source: one way only, no network, no pickle, no noise."""
+"""The house rules, read off the sources: rooms that import one way only, no network, no pickle, nothing printed."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import gen5core
 
-PACKAGE = Path(gen5core.__file__).parent
-MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py"))}
+ROOT = Path(gen5core.__file__).parents[1]
+
+
+def _load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+rooms = _load_script("rooms")
+PACKAGES = tuple(rooms.ROOMS)
+CORE = rooms.find_modules(ROOT, "gen5core")
+MODULES = {**CORE, **rooms.find_modules(ROOT, "nodes")}
 TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in MODULES.items()}
-LAYERS = (
-    ("errors", "spec"),
-    ("records",),
-    ("chunks", "manifest", "tensors", "images", "environment"),
-    ("reader", "writer"),
-    ("handler", "cli", "__main__"),
-)
-"""Each knows only those above it, through whatever modules are between."""
+NODES = {
+    "compare",
+    "determinism",
+    "drift",
+    "load",
+    "noise",
+    "record",
+    "replay",
+    "save",
+    "settings",
+}
+"""The modules of nodes/ that are in no room: one node each."""
 FOREIGN = {"nodes", "comfy", "comfy_extras", "comfy_api", "folder_paths", "server", "execution"}
 NETWORK = {"socket", "ssl", "urllib", "urllib3", "requests", "http", "httpx", "aiohttp", "ftplib", "smtplib"}
 PICKLING = {"pickle", "cPickle", "marshal", "shelve", "dill", "joblib"}
 CALLS = {"eval", "exec", "compile", "__import__"}
-MAX_LINES = 330
 
 
 def imported(node: ast.AST) -> list[str]:
-    """Return the modules that an import statement names; ours as ``.name``."""
+    """Return the top-level packages that an absolute import statement names."""
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        if node.level == 0:
-            return [node.module or ""]
-        return (
-            [f".{node.module.split('.')[0]}"] if node.module else [f".{alias.name}" for alias in node.names]
-        )
+        return [alias.name.split(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [(node.module or "").split(".")[0]]
     return []
-
-
-def own_imports(name: str) -> set[str]:
-    """Return the modules of this package that a module imports, anywhere in it."""
-    found = {target for node in ast.walk(TREES[name]) for target in imported(node)}
-    absolute = {target.split(".")[1] for target in found if target.startswith("gen5core.")}
-    return {target[1:] for target in found if target.startswith(".")} & set(MODULES) | absolute
-
-
-def reachable(name: str) -> set[str]:
-    """Return every module that a module imports, directly or through others."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        for target in own_imports(waiting.pop()) - seen:
-            seen.add(target)
-            waiting.append(target)
-    return seen
 
 
 def executed_at_import(node: ast.AST) -> Iterator[ast.AST]:
@@ -73,43 +70,89 @@ def executed_at_import(node: ast.AST) -> Iterator[ast.AST]:
         yield from executed_at_import(child)
 
 
-def test_the_layers_exist() -> None:
-    """Every module that the layers name is there, so that the tests below look at something."""
-    named = {name for layer in LAYERS for name in layer}
-    assert set() == named - set(MODULES) - {"cli", "__main__"}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_has_a_room(package: str) -> None:
+    """The rooms are those of the list, each one there; what lies in none of them is a node."""
+    found = {rooms.room_of(name) for name in MODULES if name.startswith(f"{package}.")}
+    assert found - {rooms.NODE} == set(rooms.ROOMS[package])
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "__init__"])
-def test_imports_go_one_way(name: str) -> None:
-    """No module imports itself back, and none of a lower layer reaches one of a higher."""
-    assert name not in reachable(name)
-    rank = {module: index for index, layer in enumerate(LAYERS) for module in layer}
-    if name in rank:
-        above = {module for module in reachable(name) if rank.get(module, -1) > rank[name]}
-        assert set() == above
+def test_a_module_in_no_room_is_a_node() -> None:
+    """In nodes/ one module per node lies beside the rooms, and nothing else does."""
+    alone = {
+        name.removeprefix("nodes.")
+        for name in MODULES
+        if name != "nodes" and rooms.room_of(name) == rooms.NODE
+    }
+    assert alone == NODES
 
 
-def test_the_foundation_stands_alone() -> None:
-    """Errors and fixed facts import nothing of the package; records no more than those."""
-    assert (set(), set()) == (own_imports("errors"), own_imports("spec"))
-    assert {"errors", "spec"} >= own_imports("records")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_one_way(package: str) -> None:
+    """No room imports one above it, no node another node, no module itself through others."""
+    arrows = rooms.find_arrows(ROOT, package)
+    assert len(arrows) > 100
+    assert rooms.backward(arrows, package) == []
+    assert rooms.circles(arrows) == []
+
+
+def test_a_way_back_is_found() -> None:
+    """The check itself: an import of a room above, of another node, and a circle are each reported."""
+    up = {
+        ("gen5core.files.atomic", "gen5core.reader.file"),
+        ("gen5core.reader.file", "gen5core.files.atomic"),
+    }
+    assert rooms.backward(up, "gen5core") == [("gen5core.files.atomic", "gen5core.reader.file")]
+    assert rooms.circles(up) == ["gen5core.files.atomic", "gen5core.reader.file"]
+    other = {("nodes.save", "nodes.load"), ("nodes.stored.file", "nodes.save"), ("nodes.save", "nodes.host")}
+    assert rooms.backward(other, "nodes") == [
+        ("nodes.save", "nodes.load"),
+        ("nodes.stored.file", "nodes.save"),
+    ]
+
+
+def test_the_ground_floor_stands_alone() -> None:
+    """Errors import nothing of the package; the graph knows nothing of files."""
+    arrows = rooms.between_rooms(rooms.find_arrows(ROOT, "gen5core"))
+    assert [pair for pair in arrows if pair[0] in ("errors", "graph")] == []
+
+
+def test_only_the_pack_imports_the_core() -> None:
+    """nodes knows gen5core, never the other way."""
+    assert rooms.foreign_imports(ROOT, "gen5core", "nodes") == set()
+    assert rooms.foreign_imports(ROOT, "nodes", "gen5core") != set()
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_private_names_stay_at_home(name: str) -> None:
+    """What begins with an underscore is imported by no other module."""
+    imports = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.ImportFrom) and node.level]
+    private = [alias.name for node in imports for alias in node.names if alias.name.startswith("_")]
+    assert [found for found in private if not found.startswith("__")] == []
+
+
+@pytest.mark.parametrize("name", CORE)
 def test_imports_nothing_foreign(name: str) -> None:
     """No ComfyUI, no network and no pickle, wherever in the module."""
-    found = {target.split(".")[0] for node in ast.walk(TREES[name]) for target in imported(node)}
-    assert set() == found & (FOREIGN | NETWORK | PICKLING)
+    found = {target for node in ast.walk(TREES[name]) for target in imported(node)}
+    assert found & (FOREIGN | NETWORK | PICKLING) == set()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in CORE and name != "nodes.host"])
+def test_only_the_host_module_touches_comfyui(name: str) -> None:
+    """Every other module of nodes/ reaches ComfyUI through ``host``."""
+    found = {target for node in ast.walk(TREES[name]) for target in imported(node)}
+    assert found & (FOREIGN | PICKLING) == set()
+
+
+@pytest.mark.parametrize("name", CORE)
 def test_imports_torch_only_when_asked(name: str) -> None:
     """torch is imported inside the function that needs a tensor, never as a module loads."""
-    found = {target.split(".")[0] for node in executed_at_import(TREES[name]) for target in imported(node)}
-    assert set() == found & {"torch"}
+    found = {target for node in executed_at_import(TREES[name]) for target in imported(node)}
+    assert found & {"torch"} == set()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", CORE)
 def test_calls_nothing_dangerous(name: str) -> None:
     """No eval, exec or compile; nothing printed outside the command line."""
     called = {
@@ -117,20 +160,39 @@ def test_calls_nothing_dangerous(name: str) -> None:
         for node in ast.walk(TREES[name])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    forbidden = CALLS if name.startswith(("cli", "__main__")) else CALLS | {"print"}
-    assert set() == called & forbidden
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_module_is_short(name: str) -> None:
-    """A module has one responsibility, and fits on few screens."""
-    assert len(MODULES[name].read_text("utf-8").splitlines()) <= MAX_LINES
+    forbidden = CALLS if rooms.room_of(name) in ("cli", "__main__") else CALLS | {"print"}
+    assert called & forbidden == set()
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_says_what_it_is(name: str) -> None:
     """Every module begins with a sentence of what it is for."""
     assert (ast.get_docstring(TREES[name]) or "").strip()
+
+
+@pytest.mark.parametrize("name", [name for name, path in MODULES.items() if path.name == "__init__.py"])
+def test_a_room_maps_its_modules(name: str) -> None:
+    """The docstring of a room, or of a package, names every module and room in it."""
+    inside = [
+        other.rpartition(".")[2]
+        for other in MODULES
+        if other.rpartition(".")[0] == name and "__main__" not in other
+    ]
+    text = ast.get_docstring(TREES[name]) or ""
+    assert [other for other in inside if other not in text] == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, path in MODULES.items() if path.name == "__init__.py" and name.count(".")]
+)
+def test_a_room_itself_imports_nothing(name: str) -> None:
+    """A sub-package's ``__init__`` is a docstring: whoever imports one module loads no other."""
+    statements = [
+        node for node in executed_at_import(TREES[name]) if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    modules = {target for node in statements for target in imported(node)}
+    assert modules <= {"__future__", "sys", "collections"}
+    assert all(not node.level for node in statements if isinstance(node, ast.ImportFrom))
 
 
 def test_import_is_light() -> None:
@@ -142,5 +204,5 @@ def test_import_is_light() -> None:
         "print(json.dumps([first, 'torch' in sys.modules]))"
     )
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True)
-    assert [[], False] == json.loads(done.stdout)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == [[], False]

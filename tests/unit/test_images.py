@@ -18,9 +18,10 @@ from png_chunks import SIGNATURE
 from png_chunks import png_chunk as chunk
 
 import gen5core
+from gen5core.container.spec import Limits
 from gen5core.errors import EncodeError, Gen5Error, LimitError, MalformedChunkError, UnsupportedDtypeError
-from gen5core.images import decode_image, deflate_png, encode_image, image_info, split_batch
-from gen5core.spec import Limits
+from gen5core.images.codec import decode_image, image_info
+from gen5core.images.png_encode import deflate_png, encode_image, split_batch
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 SIZES = [(1, 1), (1, 7), (7, 1), (3, 5), (64, 63), (2, 300)]

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 import gen5core
-from gen5core.environment import Environment
+from gen5core.environment.components import Environment
 
 with warnings.catch_warnings():
     # The retired distribution of pynvml, which the peer needs, warns as it is imported.

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import gen5core
 from gen5core import InvalidKeyError, PublicKey, Signature, SigningKey
-from gen5core.key_files import (
+from gen5core.signatures.key_files import (
     configured_signing_key,
     default_key_path,
     load_public_key,
@@ -27,13 +27,13 @@ from gen5core.key_files import (
     public_key_path,
     save_signing_key,
 )
-from gen5core.keys import parse_public_key
-from gen5core.trusted_keys import (
+from gen5core.signatures.keys import parse_public_key
+from gen5core.signatures.trust import weigh
+from gen5core.signatures.trusted_keys import (
     add_trusted_key,
     load_trusted_keys,
     remove_trusted_key,
     trusted_keys_path,
-    weigh,
 )
 
 # RFC 8032, section 7.1: secret key, public key, message, signature.
@@ -216,7 +216,7 @@ def test_a_private_key_shows_nothing() -> None:
     with pytest.raises(TypeError):
         json.dumps(secret)
     with pytest.raises(gen5core.EncodeError):
-        gen5core.jsontext.dumps({"key": secret}, "workflow")
+        gen5core.container.strict_json.dumps({"key": secret}, "workflow")
     assert not hasattr(secret, "__dict__")
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen5core import MalformedChunkError
-from gen5core.manifest import Manifest
-from gen5core.spec import Limits
+from gen5core.container.meta import Manifest
+from gen5core.container.spec import Limits
 
 NAMES = ("comfyui", "capture", "resources", "environment")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import gen5core
 from gen5core.errors import EncodeError
-from gen5core.noise import MAX_SEED, comfy_noise, per_image_noise
+from gen5core.tensors.noise import MAX_SEED, comfy_noise, per_image_noise
 
 torch = pytest.importorskip("torch")
 

@@ -15,7 +15,7 @@ import pytest
 
 import gen5core
 from gen5core import ChunkNotFoundError, FormatError, Gen5Error, Limits
-from gen5core.source import CountingSource, FileSource
+from gen5core.container.source import CountingSource, FileSource
 
 CORPUS = Path(gen5core.__file__).parents[1] / "tests" / "corpus"
 GOLDEN = sorted(path.name for path in (CORPUS / "valid").glob("*.gen5"))

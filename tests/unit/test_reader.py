@@ -21,10 +21,10 @@ from PIL import Image
 
 import gen5core
 from gen5core import ChecksumError, ChunkNotFoundError, Limits
-from gen5core.environment import Component, Environment
+from gen5core.container.records import Trailer
+from gen5core.container.source import FileSource
+from gen5core.environment.components import Component, Environment
 from gen5core.errors import LimitError, MalformedChunkError
-from gen5core.records import Trailer
-from gen5core.source import FileSource
 
 HEADER = struct.Struct("<4sBBHIIIIQ")
 FRAME = struct.Struct("<4s4sI")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gen5core.cli_commands import cli
+from gen5core.cli.commands import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 SOURCES = [
     path
     for folder, kind in (("gen5core", "py"), ("nodes", "py"), ("web", "js"))
-    for path in (ROOT / folder).glob(f"*.{kind}")
+    for path in (ROOT / folder).rglob(f"*.{kind}")
 ]
 
 

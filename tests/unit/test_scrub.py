@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 import gen5core
-from gen5core import png_text
-from gen5core.environment import Environment
+from gen5core.environment.components import Environment
 from gen5core.errors import EncodeError
-from gen5core.private_paths import without_folders
-from gen5core.scrub import find_private, scrub, scrub_facts
+from gen5core.images import png_chunks
+from gen5core.rewrite.private_paths import without_folders
+from gen5core.rewrite.scrub import find_private, scrub, scrub_facts
 
 SECRETS = ("anna", "Users", "nas7", "GPU-123", "SN-42", "my-workflow")
 PROMPT = {
@@ -333,8 +333,8 @@ def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:
 
 def png_with(*chunks: tuple[bytes, bytes], tail: bytes = b"") -> bytes:
     """Return a small PNG with further chunks before its pixels."""
-    header, *rest = png_text.iter_chunks(gen5core.encode_image(PIXELS))
-    return png_text.join_chunks([header, *chunks, *rest]) + tail
+    header, *rest = png_chunks.iter_chunks(gen5core.encode_image(PIXELS))
+    return png_chunks.join_chunks([header, *chunks, *rest]) + tail
 
 
 def scrubbed_image(tmp_path: Path, data: bytes) -> tuple[bytes, list[str]]:
@@ -383,8 +383,8 @@ def test_bytes_after_a_png_go(tmp_path: Path) -> None:
 )
 def test_texts_of_a_png_lose_their_paths(tmp_path: Path, text: str, cleaned: str) -> None:
     """Prompt graph and A1111 parameters stay readable, without folders."""
-    data, _said = scrubbed_image(tmp_path, png_with(png_text.encode_text("parameters", text)))
-    assert png_text.read_texts(data) == {"parameters": cleaned}
+    data, _said = scrubbed_image(tmp_path, png_with(png_chunks.encode_text("parameters", text)))
+    assert png_chunks.read_texts(data) == {"parameters": cleaned}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -438,7 +438,7 @@ def test_a_progressive_jpeg_keeps_every_scan(tmp_path: Path) -> None:
 @given(cut=st.integers(1, 400), position=st.integers(0, 10**6), mask=st.integers(0, 255))
 def test_a_damaged_image_is_one_clear_error(kind: str, cut: int, position: int, mask: int) -> None:
     """Bytes that are no whole image give an error of this package, or an image; never another exception."""
-    from gen5core.image_privacy import scrub_image
+    from gen5core.rewrite.scrub_image import scrub_image
 
     stream = io.BytesIO()
     Image.fromarray(PIXELS).save(stream, kind)

@@ -36,9 +36,9 @@ from gen5core import (
     TruncatedError,
     sign_file,
 )
-from gen5core import reader as reader_module
-from gen5core.key_files import save_signing_key
-from gen5core.scrub import find_private, scrub
+from gen5core.reader import file as reader_module
+from gen5core.rewrite.scrub import find_private, scrub
+from gen5core.signatures.key_files import save_signing_key
 
 ROOT = Path(gen5core.__file__).parents[1]
 VALID = ROOT / "tests" / "corpus" / "valid"
@@ -102,7 +102,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def at_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every save happen at the same time, so that two of them are the same file."""
-    from gen5core import model_info
+    from gen5core.writer import model_info
 
     class Stopped(model_info.datetime):
         @classmethod
@@ -418,8 +418,8 @@ def test_signatures_are_bounded(path: Path) -> None:
 
 def test_signers_write_no_more_than_readers_take() -> None:
     """Where one signature more would make it too large, that is said."""
-    from gen5core.dsse import EnvelopeSignature
-    from gen5core.signatures import encode_signatures
+    from gen5core.signatures.dsse import EnvelopeSignature
+    from gen5core.signatures.trailer import encode_signatures
 
     others = [EnvelopeSignature(f"{number:057}", bytes(64)) for number in range(400)]
     with pytest.raises(gen5core.EncodeError, match=r"401 signatures take \d+ bytes, readers accept 65536"):

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 import gen5core
 from gen5core.errors import ChunkNotFoundError, EncodeError, UnsupportedDtypeError
-from gen5core.tensors import encode_tensor, payload_bytes
+from gen5core.tensors.codec import encode_tensor, payload_bytes
 
 torch = pytest.importorskip("torch")
 

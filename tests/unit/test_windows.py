@@ -24,9 +24,12 @@ import pytest
 import signer
 
 import gen5core
-from gen5core import NotGen5Error, atomic, key_files, source, windows
-from gen5core.key_files import save_signing_key
-from gen5core.trusted_keys import add_trusted_key
+from gen5core import NotGen5Error
+from gen5core.container import source
+from gen5core.files import atomic, windows
+from gen5core.signatures import key_files
+from gen5core.signatures.key_files import save_signing_key
+from gen5core.signatures.trusted_keys import add_trusted_key
 
 NOTHING: dict[str, Any] = {"environment": None, "hardware": None}
 SMALL = {"a": np.arange(16, dtype=np.float32)}

@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gen5core
-from gen5core import model_info, spec, writer
-from gen5core.environment import Component, Environment
+from gen5core.container import spec
+from gen5core.container.meta import decode_meta, encode_meta
+from gen5core.container.spec import Limits
+from gen5core.environment.components import Component, Environment
 from gen5core.errors import EncodeError
-from gen5core.manifest import decode_meta, encode_meta
-from gen5core.spec import Limits
+from gen5core.writer import model_info
+from gen5core.writer import save as writer
 
 ENVIRONMENT = Environment(
     (Component("python", "name=python;version=3.11.7"),),
@@ -663,7 +665,7 @@ class TestRefusals:
     def _encoders_must_not_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writer, "encode_tensor", lambda *_, **__: pytest.fail("a tensor was encoded"))
         monkeypatch.setattr(
-            writer.image_codec, "encode_image", lambda *_, **__: pytest.fail("an image was encoded")
+            writer.png_encode, "encode_image", lambda *_, **__: pytest.fail("an image was encoded")
         )
 
     @pytest.mark.parametrize(

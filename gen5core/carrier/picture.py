@@ -1,0 +1,197 @@
+"""The picture of a PNG that carries a GEN5 file: what META's ``carrier`` says of it, read and checked.
+
+Source: FORMAT.md, "PNG carrier".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..container import spec
+from ..container.payloads import ReadPayload
+from ..container.records import ChunkRow
+from ..container.source import Source
+from ..errors import ChecksumError, ChunkNotFoundError, EncodeError, MalformedChunkError, naming_file
+from ..images import png_chunks
+from ..images.codec import decode_image
+from ..images.deflate import store
+from ..images.png_chunks import replace_stream
+from ..images.stored import StoredImage
+from .edited import check_one_picture, read_chunks, rewritten_notes
+from .find import LENGTH_AND_TYPE, NAME, PNG, CarrierSource
+from .meta import Carrier, Original
+
+Encoded = bytes
+"""In a class whose ``bytes`` is a property."""
+_SHAPE: Final = struct.Struct("<III")
+
+
+class ShownImage(StoredImage):
+    """The picture of a PNG that carries a record.
+
+    Parameters
+    ----------
+    source : of the record; one that no PNG carries has no picture, and asking for it is one clear error
+    """
+
+    def __init__(
+        self, carrier: Carrier, source: Source, limits: spec.Limits, path: str, *, verify: bool
+    ) -> None:
+        self.carrier, self._limits, self._path, self._verify = carrier, limits, path, verify
+        self._png = source if isinstance(source, CarrierSource) else None
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the PNG without the chunk."""
+        return self.carrier.png_bytes if self._png is None else self._png.picture_bytes
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """index, width, height and format."""
+        return {} if self.carrier.original is None else self.carrier.original.extra
+
+    @property
+    def bytes(self) -> Encoded:
+        """The PNG without the chunk; its pixels are those that were saved, else it is an error."""
+        data = self._read_png()
+        if self._verify and not self._is_as_written(data):
+            with naming_file(self._path):
+                check_one_picture(read_chunks(data))
+                self._decode(data)
+        return data
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return the pixels: uint8, shape (H, W, C) with C 1, 3 or 4.
+
+        Raises
+        ------
+        ChecksumError
+            if they are not those that were saved.
+        FormatError
+            in another of its kinds, if the bytes are no image; LimitError before decoding.
+        """
+        data = self._read_png()
+        with naming_file(self._path):
+            return self._decode(data)
+
+    def original_bytes(self) -> tuple[Encoded, bool]:
+        """Return the image as it was before it became the PNG, and whether it is that to the byte.
+
+        It is not where another program wrote the PNG anew: then the PNG itself comes back, its pixels equal.
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, if META says what cannot be done with the PNG.
+        """
+        data, original = self.bytes, self.carrier.original
+        if original is None or not self._is_as_written(data):
+            return data, False
+        with naming_file(self._path):
+            restored = _restore(data, original)
+        if original.sha256 in (None, hashlib.sha256(restored).hexdigest()):
+            return restored, True
+        return data, False
+
+    @property
+    def check_bytes(self) -> int:
+        """How many bytes ``check`` reads."""
+        return 0 if self._png is None else self._png.place.png_end - LENGTH_AND_TYPE.size
+
+    def check(self, source: Source, graphs: Mapping[str, Any]) -> Iterator[str]:
+        """Check every chunk of the PNG and its pixels, and yield what cannot be vouched for.
+
+        Parameters
+        ----------
+        source : of the record, e.g. one that tells how far the check is
+        graphs : prompt and workflow as the record has them
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds.
+        """
+        if not isinstance(source, CarrierSource):
+            yield "the PNG that carried this record is not at hand: its picture is not checked"
+            return
+        source.check_crc()
+        data = source.read_picture(self._limits)
+        chunks, is_as_written = read_chunks(data), self._is_as_written(data)
+        if not is_as_written:
+            check_one_picture(chunks)
+        _check_pixels(decode_image(data, chunk=PNG, offset=0, limits=self._limits), self.carrier)
+        if not is_as_written:
+            yield from rewritten_notes(chunks, graphs, self._limits)
+        elif not source.is_in_place:
+            yield f"another program moved the {NAME} chunk within the PNG, whose other bytes are as they were saved"
+        if source.bytes_behind:
+            yield f"{source.bytes_behind} bytes follow the end of the PNG and are not checked"
+
+    def _read_png(self) -> Encoded:
+        if self._png is None:
+            raise ChunkNotFoundError(
+                f"image {self.carrier.index} is the PNG that carried this record, which is not at hand: "
+                "open the PNG"
+            )
+        with naming_file(self._path):
+            return self._png.read_picture(self._limits)
+
+    def _is_as_written(self, data: Encoded) -> bool:
+        carrier = self.carrier
+        return len(data) == carrier.png_bytes and hashlib.sha256(data).hexdigest() == carrier.png_sha256
+
+    def _decode(self, data: Encoded) -> npt.NDArray[np.uint8]:
+        pixels = decode_image(data, chunk=PNG, offset=0, limits=self._limits)
+        if self._verify:
+            _check_pixels(pixels, self.carrier)
+        return pixels
+
+
+def pixels_digest(pixels: npt.NDArray[np.uint8]) -> str:
+    """Return SHA-256 (hex) of height, width and channels (each a u32) and of the pixels in C order."""
+    digest = hashlib.sha256(_SHAPE.pack(*pixels.shape))
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def collect_images(
+    rows: Iterable[ChunkRow], read: ReadPayload, limits: spec.Limits, picture: ShownImage | None, path: str
+) -> tuple[StoredImage, ...]:
+    """Return the images of a file, the PNG among them where it is one and does not only show one."""
+    stored = [StoredImage(row, read, limits, path) for row in rows if row.type == spec.DATA]
+    if picture is not None and picture.carrier.original is not None:
+        stored.insert(picture.carrier.index, picture)
+    return tuple(stored)
+
+
+def _restore(png: bytes, original: Original) -> bytes:
+    chunks = read_chunks(png)
+    added = chunks[1 : 1 + original.added_texts]
+    if len(added) != original.added_texts or any(kind not in png_chunks.TEXT_CHUNKS for kind, _ in added):
+        raise MalformedChunkError(
+            f"carrier.original.added_texts is {original.added_texts}, and so many texts do not follow the IHDR",
+            chunk=PNG,
+        )
+    del chunks[1 : 1 + original.added_texts]
+    try:
+        return png_chunks.join_chunks(replace_stream(chunks, store) if original.deflated else chunks)
+    except EncodeError as error:
+        raise MalformedChunkError(str(error), chunk=PNG) from error
+
+
+def _check_pixels(pixels: npt.NDArray[np.uint8], carrier: Carrier) -> None:
+    if pixels.shape == carrier.shape and pixels_digest(pixels) == carrier.pixels_sha256:
+        return
+    told = "×".join(map(str, pixels.shape[1::-1]))
+    raise ChecksumError(
+        f"its picture ({told}) was changed after it was saved, and its {NAME} chunk was kept: the record tells of "
+        f"another picture of {carrier.shape[1]}×{carrier.shape[0]} pixels; take another copy, or use the record "
+        "without the picture",
+        chunk=PNG,
+    )

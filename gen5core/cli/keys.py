@@ -1,0 +1,192 @@
+"""The commands about keys: keygen, sign, trust; and what ``--signed-by`` takes for a key."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ..errors import InvalidKeyError
+from ..rewrite.sign import sign_file
+from ..signatures.key_files import (
+    SIGNING_KEY_VARIABLE,
+    default_key_path,
+    load_public_key,
+    load_signing_key,
+    save_signing_key,
+)
+from ..signatures.keys import ID_DIGITS, KIND, PublicKey, SigningKey, load_cryptography, parse_public_key
+from ..signatures.trusted_keys import (
+    add_trusted_key,
+    load_trusted_keys,
+    remove_trusted_key,
+    trusted_keys_path,
+)
+from . import tables
+from .group import Command, Failure
+from .output import check_target, refuse_stdout
+from .text import shown
+
+_KEY_ID: Final = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@click.command(cls=Command, short_help="Make a key to sign files with.")
+@click.option(
+    "-o", "--output", "out", metavar="FILE", help="The private key's file; else in your own folder."
+)
+@click.option("--comment", metavar="TEXT", default="", help="What to call the key, in FILE's .pub.")
+@_JSON
+def keygen(out: str | None, comment: str, as_json: bool) -> None:
+    """Make an Ed25519 key: a private one that only you can read, and beside it the public one to give away.
+
+    Neither replaces a file. Saves are signed where GEN5_SIGNING_KEY names the private one.
+    """
+    if out is not None:
+        refuse_stdout(out)
+    path = Path(out) if out is not None else _default_path()
+    key = SigningKey.generate(comment=comment)
+    try:
+        public = save_signing_key(path, key)
+    except FileExistsError as error:
+        raise Failure(
+            f"{error.filename}: is there already; name another file: a key replaced is lost"
+        ) from error
+    if as_json:
+        facts = {"private_key": str(path), "public_key": str(public), "key": key.public_key.text}
+        tables.print_json({**facts, "key_id": key.public_key.key_id})
+        return
+    click.echo(shown(f"private key  {path}  (keep it to yourself)"))
+    click.echo(shown(f"public key   {public}  (give it away)"))
+    click.echo(f"key id       {key.public_key.key_id}")
+    click.echo(shown(f"sign saves   export {SIGNING_KEY_VARIABLE}={shlex.quote(str(path.absolute()))}"))
+
+
+@click.command(cls=Command, short_help="Sign files.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--key",
+    metavar="KEY",
+    envvar=SIGNING_KEY_VARIABLE,
+    help=f"The private key's file; else {SIGNING_KEY_VARIABLE}.",
+)
+@click.option(
+    "-o", "--output", "out", metavar="OUT", help="Where the signed file goes; else FILE itself is replaced."
+)
+@click.option("--force", is_flag=True, help="Replace the output if it is there already.")
+@_JSON
+def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, as_json: bool) -> None:
+    """Sign each FILE, a .gen5 or a PNG that carries a record; every byte is checked before.
+
+    Its content, its picture and its root stay as they are, and so do signatures by other keys.
+    """
+    if key is None:
+        raise click.UsageError(
+            f"name the private key with --key or {SIGNING_KEY_VARIABLE}; `gen5core keygen` makes one"
+        )
+    if out is not None and len(files) > 1:
+        raise click.UsageError("-o names one file; without it each FILE is replaced")
+    if out is not None:
+        check_target(out, force=force)
+    signing_key = load_signing_key(key)
+    signed: list[str] = []
+    try:
+        for file in files:
+            signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
+            if not as_json:
+                click.echo(shown(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
+    finally:  # those before an error are signed
+        if as_json:
+            tables.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
+
+
+@click.command(cls=Command, short_help="Keep the list of keys that you trust.")
+@click.argument("key", metavar="[KEY]", required=False)
+@click.option("--comment", metavar="TEXT", help="What your list calls KEY; else what its file calls it.")
+@click.option("--remove", is_flag=True, help="Take KEY out of the list.")
+@click.option("--list", "wants_list", is_flag=True, help="Show the list (the default without KEY).")
+@_JSON
+def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, as_json: bool) -> None:
+    """Put KEY, a .pub file or its line, on your list of trusted keys, or take it off.
+
+    Before you do, compare its id with its owner by another way than the one the file came by.
+    """
+    if key is None and remove:
+        raise click.UsageError("name the key to remove: its id, its line, or its .pub file")
+    if key is not None and remove:
+        _remove(key_id(key))
+    elif key is not None:
+        found = find_key(key)
+        add_trusted_key(found if comment is None else replace(found, comment=comment))
+    if key is None or wants_list or as_json:
+        _show_list(as_json=as_json)
+    else:
+        _tell_change(key, remove=remove)
+
+
+KEY_COMMANDS: Final[tuple[click.Command, ...]] = (keygen, sign, trust)
+
+
+def required_key(given: str) -> str:
+    """Return the id of the key that files must be signed by; ImportError where signatures cannot be checked."""
+    load_cryptography()
+    return key_id(given)
+
+
+def key_id(given: str) -> str:
+    """Return the id of a key given as its id, its line of text, or its file.
+
+    An id comes before a file of that name, so that nobody who can put a file there chooses the key.
+
+    Raises
+    ------
+    Failure
+        if it is none of them.
+    """
+    return given.lower() if _KEY_ID.fullmatch(given.lower()) else find_key(given).key_id
+
+
+def find_key(given: str) -> PublicKey:
+    """Return the public key given as its line of text, or its file; raises as ``key_id``."""
+    if given.startswith(f"{KIND} "):
+        return parse_public_key(given)
+    try:
+        return load_public_key(given)
+    except FileNotFoundError as error:
+        raise Failure(
+            f"{given}: no such key file; give a .pub file, the line in it, or the key's id"
+        ) from error
+
+
+def _default_path() -> Path:
+    path = default_key_path()
+    if path is None:
+        raise InvalidKeyError("no home folder is known: name the key's file with -o")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _remove(removed: str) -> None:
+    if not remove_trusted_key(removed):
+        raise Failure(f"{removed} is not in your list, {trusted_keys_path()}")
+
+
+def _tell_change(given: str, *, remove: bool) -> None:
+    told = f"{key_id(given)} is no longer trusted" if remove else f"{key_id(given)} is trusted now"
+    click.echo(shown(f"{told}, in {trusted_keys_path()}"))
+
+
+def _show_list(*, as_json: bool) -> None:
+    keys = load_trusted_keys()
+    if as_json:
+        rows = [{"key_id": key.key_id, "public_key": key.text, "comment": key.comment} for key in keys]
+        tables.print_json({"path": str(trusted_keys_path()), "keys": rows})
+        return
+    for key in keys:
+        click.echo(shown(f"{key.key_id}  {key.comment}".rstrip()))
+    if not keys:
+        click.echo(shown(f"no key is trusted yet; the list would be {trusted_keys_path()}"))

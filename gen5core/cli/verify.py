@@ -1,0 +1,180 @@
+"""``verify``: many files, one after the other, with a progress bar on stderr where a person looks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ..carrier.find import is_carrier
+from ..errors import FormatError, NotGen5Error
+from ..reader import file as reader
+from ..reader.report import Report
+from ..signatures.keys import PublicKey
+from ..signatures.trust import Trust
+from . import tables
+from .group import Failure
+from .text import plural, shown, shown_size
+
+Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
+"""``not GEN5``: also a PNG without a record; ``not signed``: intact, but without a valid signature by the key that
+was asked for."""
+_TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of one file: a report, or why there is none."""
+
+    path: str
+    status: Status
+    report: Report | None = None
+    error: str | None = None
+    trust: Trust | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"path": self.path, "status": self.status}
+        if self.error is not None:
+            facts["error"] = self.error
+        if self.report is None or self.trust is None:
+            return facts
+        return {
+            **facts,
+            "version": str(self.report.version),
+            "sealed": self.report.sealed,
+            "root": self.report.root,
+            "chunk_count": self.report.chunk_count,
+            "checked_bytes": self.report.checked_bytes,
+            "notes": list(self.report.notes),
+            "trust": self.trust.word,
+            "signatures": described_signatures(self.trust),
+        }
+
+
+def described_signatures(trust: Trust) -> list[dict[str, Any]]:
+    """Return the signatures of a file as JSON has them; a name is what the reader's own list calls the key."""
+    return [
+        {
+            **asdict(signature),
+            "trusted": signature.key_id in trust.names,
+            "name": trust.names.get(signature.key_id),
+        }
+        for signature in trust.signatures
+    ]
+
+
+def find_files(paths: Iterable[str]) -> list[str]:
+    """Return the files that paths stand for, each once: files as named, folders by their .gen5 files and the
+    PNGs that carry a record.
+
+    Raises
+    ------
+    Failure
+        if a path does not exist, or there is no file at all.
+    """
+    named = list(paths)
+    found: dict[str, None] = {}
+    for path in named:
+        if not os.path.lexists(path):
+            raise Failure(f"{path}: no such file or folder; check the path")
+        found |= dict.fromkeys(_walk(path) if os.path.isdir(path) else [path])
+    if not found:
+        raise Failure(
+            f"{', '.join(named)}: no .gen5 file and no PNG with a record there; name files, or a folder that has some"
+        )
+    return list(found)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders.sort()
+        yield from filter(_holds_record, (os.path.join(parent, name) for name in sorted(names)))
+
+
+def _holds_record(path: str) -> bool:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix != ".png":
+        return suffix == ".gen5"
+    try:
+        return is_carrier(path)
+    except OSError:  # a picture like any other, as far as one can tell
+        return False
+
+
+def check_files(
+    paths: Sequence[str], *, trusted: Sequence[PublicKey], signed_by: str | None = None
+) -> Iterator[Checked]:
+    """Yield what became of each file, in order.
+
+    Parameters
+    ----------
+    trusted : the keys that the reader trusts
+    signed_by : id of the key that each file must be signed by; None for any or none
+    """
+    console = tables.open_console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=sum(map(_size_bytes, paths)))
+        for count, path in enumerate(paths, 1):
+            progress.update(task, description=f"{count}/{len(paths)} {shown(Path(path).name)[:40]}")
+            yield _check(path, trusted, signed_by)
+            progress.advance(task, _size_bytes(path))
+
+
+def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
+    """Print one line for each file that is damaged, signed, or has a note, and what was checked in all."""
+    console = tables.open_console()
+    for entry in checked:
+        if entry.error is not None:
+            console.print(
+                Text(entry.status, "bold red").append(f"  {shown(entry.error)}", ""), soft_wrap=True
+            )
+        elif entry.trust and entry.trust.word in _TRUST_STYLES:
+            told = f"  {shown(f'{entry.path}: intact, {entry.trust}')}"
+            line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(told, "")
+            console.print(line, soft_wrap=True)
+        for note in entry.report.notes if entry.report else ():
+            console.print(
+                Text("note", "yellow").append(f"  {shown(f'{entry.path}: {note}')}", ""), soft_wrap=True
+            )
+    whole = [entry.report for entry in checked if entry.report]
+    total = shown_size(sum(report.checked_bytes for report in whole))
+    summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} intact ({total})"]
+    for status in ("damaged", "not GEN5", "unreadable", "not signed"):
+        count = sum(entry.status == status for entry in checked)
+        summary += [f"{count} {status}{' by that key' * (status == 'not signed')}"] if count else []
+    fine = complete and all(entry.status == "whole" for entry in checked)
+    style = "green" if fine else "bold red"
+    console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
+
+
+def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> Checked:
+    try:
+        with reader.open(path) as file:
+            report, trust = file.verify(), file.trust(trusted)
+    except NotGen5Error as error:
+        return Checked(path, "not GEN5", error=str(error))
+    except FormatError as error:
+        return Checked(path, "damaged", error=str(error))
+    except OSError as error:
+        return Checked(path, "unreadable", error=f"{path}: {error.strerror or error}")
+    if signed_by is None or any(
+        signature.key_id == signed_by and signature.state == "valid" for signature in report.signatures
+    ):
+        return Checked(path, "whole", report, trust=trust)
+    return Checked(path, "not signed", report, f"{path}: {trust}; not signed by {signed_by}", trust)
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # it is told when its turn comes
+        return 0

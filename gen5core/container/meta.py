@@ -1,0 +1,238 @@
+"""META records <-> JSON text <-> one stored zstd frame.
+
+META is one JSON object: ``gen5_metadata`` first, as the 0.1.0 package reads it, then this version's own
+keys. A reader that wants a tensor needs only the first, so the rest is parsed when it is asked for.
+
+Source: FORMAT.md, "META".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import EncodeError, LimitError, MalformedChunkError
+from . import spec, strict_json
+from .chunk_table import encode_row
+from .chunks import compress_frame, encode_frame, inflate
+from .records import ChunkRow, Header
+from .source import Source
+
+_HEAD = '{"gen5_metadata":'
+_MAX_ATTEMPTS = 256
+_PADDING_STEP = 8
+_PADDING = "".join(random.Random(0).choices(" \n\t\r", k=_MAX_ATTEMPTS * _PADDING_STEP))
+"""JSON white space that does not compress away, as a run of spaces would: more of it is another size."""
+
+
+class Manifest:
+    """META, parsed as far as it was asked for."""
+
+    def __init__(self, text: str, offset: int, limits: spec.Limits, *, strict: bool = True) -> None:
+        self._decoder = strict_json.DECODER if strict else strict_json.LENIENT_DECODER
+        self._text = text
+        self._offset, self._limits = offset, limits
+        self._document: dict[str, Any] | None = None
+        self._tail: tuple[int, dict[str, Any]] = (len(text), {})
+        self.core: dict[str, Any] = self._parse_core()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole of META.
+
+        Raises
+        ------
+        MalformedChunkError
+            if the part that was not needed so far is not JSON.
+        """
+        if self._document is None:
+            document = strict_json.loads(
+                self._text, chunk=spec.META, offset=self._offset, decoder=self._decoder, limits=self._limits
+            )
+            document = self._expect_object(document, "the text")
+            self._expect_object(document.get("gen5_metadata"), "gen5_metadata")
+            if self.core and document["gen5_metadata"] != self.core:
+                raise MalformedChunkError("has gen5_metadata twice", chunk=spec.META, offset=self._offset)
+            self._document = document
+        return self._document
+
+    @property
+    def model_info(self) -> dict[str, Any]:
+        """``gen5_metadata.model_info``, empty where there is none."""
+        return self._expect_object(self.core.get("model_info", {}), "model_info")
+
+    def further(self, name: str) -> Any:
+        """Return one of this version's own keys, None where there is none.
+
+        The graph, which is nearly all of META, stays unparsed where the key stands behind it.
+
+        Raises
+        ------
+        MalformedChunkError
+            as ``document``, where that has to be parsed.
+        """
+        if self._document is None:
+            start = self._text.rfind(f',"{name}":')
+            if start >= 0 and name in (tail := self._parse_tail(start)):
+                return tail[name]
+            if f'"{name}"' not in self._text and not _may_spell_otherwise(self._text):
+                return None
+        return self.document.get(name)
+
+    def _parse_tail(self, start: int) -> dict[str, Any]:
+        """Return the keys from the comma at start to the end; empty if that is not at the top level.
+
+        In JSON a comma and a quoted key are nowhere within a string, and what is behind a key inside the
+        graph closes more than it opens. Of two equal keys the last one counts, as in the whole.
+        """
+        if start < self._tail[0]:
+            try:
+                tail = self._decoder.decode("{" + self._text[start + 1 :])
+            except (ValueError, RecursionError):
+                return {}
+            self._tail = (start, tail)
+        return self._tail[1]
+
+    def _parse_core(self) -> dict[str, Any]:
+        """Return ``gen5_metadata``, alone where it stands first as this package writes it."""
+        if self._text.startswith(_HEAD):
+            strict_json.check_values(self._text, self._limits, chunk=spec.META, offset=self._offset)
+            try:
+                core, end = self._decoder.raw_decode(self._text, len(_HEAD))
+            except (ValueError, RecursionError):
+                core, end = None, 0  # the whole text is parsed below and says what is wrong
+            if isinstance(core, dict) and self._text[end : end + 1] in (",", "}"):
+                return core
+        self.core = {}
+        return self._expect_object(self.document["gen5_metadata"], "gen5_metadata")
+
+    def _expect_object(self, value: Any, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = strict_json.expect(dict, value, name, chunk=spec.META, offset=self._offset)
+        return found
+
+
+def _may_spell_otherwise(text: str) -> bool:
+    """Tell whether text may hold a key of small letters that is spelled with escapes."""
+    return "\\u006" in text or "\\u007" in text
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMeta:
+    """META as stored: one zstd frame, its SHA-256 being the file's root."""
+
+    data: bytes
+
+    @property
+    def root(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def read_meta(source: Source, header: Header, limits: spec.Limits) -> StoredMeta:
+    """Return META as it is stored.
+
+    Raises
+    ------
+    LimitError, TruncatedError
+    """
+    size_bytes = header.chunk_table_size
+    if size_bytes > limits.meta_stored_bytes:
+        raise LimitError(
+            f"takes {size_bytes} bytes, the limit is {limits.meta_stored_bytes}; "
+            "if you trust the file, pass larger Limits",
+            chunk=spec.META,
+            offset=header.chunk_table_offset,
+        )
+    return StoredMeta(source.read(header.chunk_table_offset, size_bytes, chunk=spec.META))
+
+
+def decode_meta(stored: bytes, offset: int, limits: spec.Limits, *, strict: bool = True) -> Manifest:
+    """Return the manifest of a stored META.
+
+    Raises
+    ------
+    LimitError, MalformedChunkError
+    """
+    content = inflate(
+        stored, None, max_bytes=limits.meta_decoded_bytes, limits=limits, chunk=spec.META, offset=offset
+    )
+    frame, text = content[: spec.FRAME_SIZE], memoryview(content)[spec.FRAME_SIZE :]
+    expected = encode_frame(spec.META, spec.NO_FLAGS, text.nbytes)
+    if frame != expected:
+        raise MalformedChunkError(
+            f"its frame header is {frame!r}, not {expected!r}", chunk=spec.META, offset=offset
+        )
+    return Manifest(
+        strict_json.decode_utf8(text, chunk=spec.META, offset=offset), offset, limits, strict=strict
+    )
+
+
+def encode_meta(
+    *, model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any], offset: int
+) -> StoredMeta:
+    """Return META as it will lie at offset, the true file size in it.
+
+    The size of META depends on the digits of the file size, which depend on the size of META: sizes are
+    tried until one fits. Where they go in a circle, white space after the JSON leads out of it.
+
+    Raises
+    ------
+    EncodeError
+        if a value is not JSON, or META grows over what readers accept.
+    """
+    tail = _encode_tail(model_info, rows, further)
+    claimed, padding, tried = offset, 0, set[int]()
+    for _ in range(_MAX_ATTEMPTS):
+        file_info = _encode_file_info(claimed, len(rows))
+        stored = _compress_meta(f'{_HEAD}{{"file_info":{file_info}{tail}{_PADDING[:padding]}')
+        actual = offset + len(stored)
+        if actual == claimed:
+            return StoredMeta(stored)
+        if actual in tried:
+            padding += _PADDING_STEP
+            tried.clear()
+        tried.add(actual)
+        claimed = actual
+    raise EncodeError(f"no size for META was found in {_MAX_ATTEMPTS} attempts; please report this")
+
+
+def _encode_file_info(size_bytes: int, chunk_count: int) -> str:
+    info = {
+        "magic": spec.MAGIC.decode("ascii"),
+        "version_major": spec.VERSION.major,
+        "version_minor": spec.VERSION.minor,
+        "file_size": size_bytes,
+        "chunk_count": chunk_count,
+    }
+    return strict_json.dumps(info, "file_info")
+
+
+def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any]) -> str:
+    info = strict_json.dumps(model_info, "model_info")
+    table = strict_json.dumps([encode_row(row) for row in rows], "chunks")
+    parts = [f',"model_info":{info},"chunks":{table}}}']
+    parts += [
+        f",{strict_json.dumps(name, name)}:{strict_json.dumps(value, name)}"
+        for name, value in further.items()
+    ]
+    return "".join(parts) + "}"
+
+
+def _compress_meta(text: str) -> bytes:
+    limits = spec.Limits()
+    if (count := strict_json.count_values(text)) > limits.json_values:
+        raise EncodeError(
+            f"META may hold {count} JSON values, readers accept {limits.json_values}: store less in it"
+        )
+    data = text.encode("utf-8")
+    frame = encode_frame(spec.META, spec.NO_FLAGS, len(data))
+    stored = b"".join(compress_frame(frame, data, level=spec.LEVEL_TEXT))
+    if len(data) + spec.FRAME_SIZE > limits.meta_decoded_bytes or len(stored) > limits.meta_stored_bytes:
+        raise EncodeError(
+            f"META takes {len(data)} bytes, {len(stored)} stored; readers accept "
+            f"{limits.meta_decoded_bytes} and {limits.meta_stored_bytes}: "
+            "store less in it, e.g. no workflow"
+        )
+    return stored

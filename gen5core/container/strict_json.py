@@ -1,0 +1,158 @@
+"""Strict JSON text: what is written can be read by any JSON reader, what is read can do no harm.
+
+Source: RFC 8259; FORMAT.md, "META".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from ..errors import EncodeError, LimitError, MalformedChunkError
+from . import spec
+
+Kind = TypeVar("Kind")
+_SEPARATORS = (",", ":")
+_KIND_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "an integer",
+    bool: "true or false",
+}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+DEFAULT_LIMITS = spec.Limits()
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+"""Decodes JSON but not Python's additions to it: NaN, Infinity, -Infinity."""
+LENIENT_DECODER = json.JSONDecoder()
+"""Decodes those too: version 1.0 writes them, e.g. for a cfg_scale that is NaN."""
+
+
+def dumps(value: Any, what: str) -> str:
+    """Return value as compact JSON; NaN and infinities become null, as JSON.stringify has it.
+
+    Raises
+    ------
+    EncodeError
+        naming what, where value holds something that JSON does not (a set, bytes, a cycle).
+    """
+    try:
+        try:
+            return _dumps(value)
+        except ValueError:
+            return _dumps(without_nan(value))
+    except (TypeError, ValueError) as error:
+        raise EncodeError(f"{what} cannot be written as JSON: {error}") from error
+    except RecursionError as error:
+        raise EncodeError(
+            f"{what} cannot be written as JSON: it is nested too deeply, or contains itself"
+        ) from error
+
+
+def without_nan(value: Any) -> Any:
+    """Return a copy of value with null in place of every number that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    if isinstance(value, (float, np.floating)) and not math.isfinite(value):
+        return None
+    return value
+
+
+def loads(
+    text: str,
+    *,
+    chunk: str,
+    offset: int | None,
+    decoder: json.JSONDecoder = DECODER,
+    limits: spec.Limits = DEFAULT_LIMITS,
+) -> Any:
+    """Return the value of JSON text, strict unless another decoder is given.
+
+    Raises
+    ------
+    LimitError
+        before parsing, if it may hold more values than the limits allow.
+    MalformedChunkError
+        for anything else: NaN, endless numbers, endless nesting.
+    """
+    check_values(text, limits, chunk=chunk, offset=offset)
+    try:
+        return decoder.decode(text)
+    except RecursionError as error:
+        raise MalformedChunkError("its JSON is nested too deeply", chunk=chunk, offset=offset) from error
+    except ValueError as error:
+        raise MalformedChunkError(
+            f"its text is not strict JSON ({error})", chunk=chunk, offset=offset
+        ) from error
+
+
+def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | None) -> None:
+    """Check how many values text may hold: each is the first of a list or object, or behind a comma.
+
+    Raises
+    ------
+    LimitError
+    """
+    most = limits.json_values
+    if len(text) > most and (count := count_values(text)) > most:
+        raise LimitError(
+            f"its JSON may hold {count} values, the limit is {most}; if you trust it, pass larger Limits",
+            chunk=chunk,
+            offset=offset,
+        )
+
+
+def count_values(text: str) -> int:
+    """Return how many values JSON text may hold at most."""
+    return sum(map(text.count, "[{,"))
+
+
+def expect(kind: type[Kind], value: Any, name: str, *, chunk: str, offset: int | None) -> Kind:
+    """Return value if it is exactly of kind (a bool is no int).
+
+    Raises
+    ------
+    MalformedChunkError
+        otherwise, naming it.
+    """
+    if type(value) is kind:
+        return value
+    raise MalformedChunkError(f"{name} is {value!r:.80}, not {_KIND_NAMES[kind]}", chunk=chunk, offset=offset)
+
+
+def decode_utf8(data: bytes | memoryview, *, chunk: str, offset: int | None) -> str:
+    """Return data as text.
+
+    Raises
+    ------
+    MalformedChunkError
+        if it is not UTF-8.
+    """
+    try:
+        return str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedChunkError(f"its text is not UTF-8 ({error})", chunk=chunk, offset=offset) from error
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=_SEPARATORS, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a numpy scalar or another Mapping."""
+    if isinstance(value, np.generic):
+        return without_nan(value.item())
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r:.80} is a {type(value).__name__}")

@@ -1,0 +1,224 @@
+"""Safetensors files <-> raw tensors by name: bits and a dtype's name, no array library in between.
+
+numpy has no bfloat16 and no float8, and torch may be missing, so a tensor travels as its bytes.
+
+Source: the README of huggingface/safetensors, "Format".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..container import spec, strict_json
+from ..container.chunks import Payload
+from ..container.source import FileSource
+from ..errors import EncodeError, FormatError, UnsupportedDtypeError
+from ..tensors.codec import FLAGS_BY_DTYPE, encode_tensor
+from ..tensors.stored import StoredTensor
+
+DTYPES: Final[Mapping[str, str]] = {
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu",
+}
+"""Its word for a dtype -> ours, of those that a GEN5 file holds without loss."""
+_CODES: Final = {dtype: code for code, dtype in DTYPES.items()}
+_ITEM_BYTES: Final = dict.fromkeys(_CODES, 1) | {"float32": 4, "float16": 2, "bfloat16": 2}
+MAX_FILE_BYTES: Final = spec.MAX_FILE_BYTES
+"""More does not fit into one GEN5 file."""
+_LENGTH: Final = struct.Struct("<Q")
+_ALIGNMENT: Final = 8
+_METADATA: Final = "__metadata__"
+Buffer = bytes | bytearray | memoryview
+_UPPER_HALVES: Final = {"bfloat16": (np.uint16, np.uint32, 16), "float8_e5m2": (np.uint8, np.uint16, 8)}
+"""Narrow dtypes that are the upper half of the one they are stored as: bits, its bits, the shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTensor:
+    """A tensor as its little-endian bytes in C order."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    data: Buffer
+
+
+def load_tensors(path: str | os.PathLike[str]) -> tuple[list[RawTensor], dict[str, str]]:
+    """Return the tensors of a safetensors file, in the order of their names, and its metadata.
+
+    Raises
+    ------
+    EncodeError, UnsupportedDtypeError
+        if the file is not whole, or holds a tensor that a GEN5 file does not.
+    OSError
+        as the file system gives it.
+    """
+    import safetensors
+
+    data = _read_file(path)
+    deserialize: Any = safetensors.deserialize  # typed in some of its versions only
+    try:
+        found = deserialize(data)
+    except (safetensors.SafetensorError, ValueError, OverflowError) as error:
+        raise EncodeError(f"is not a whole safetensors file ({error}); take another copy") from error
+    tensors = [_raw_tensor(name, fields) for name, fields in sorted(found, key=lambda item: item[0])]
+    return tensors, _read_metadata(data)
+
+
+def encode_tensors(tensors: Iterable[RawTensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """Return a safetensors file in pieces: the widest dtypes first, so that every tensor is aligned.
+
+    Raises
+    ------
+    EncodeError
+        if a name is one that the format does not have.
+    """
+    ordered = sorted(tensors, key=lambda tensor: (-_ITEM_BYTES[tensor.dtype], tensor.name))
+    header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
+    offset = 0
+    for tensor in ordered:
+        _check_name(tensor.name, header)
+        end = offset + len(tensor.data)
+        header[tensor.name] = {
+            "dtype": _CODES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return [_LENGTH.pack(len(text)), text, *(memoryview(tensor.data) for tensor in ordered)]
+
+
+def _check_name(name: str, header: Mapping[str, Any]) -> None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EncodeError(f"latent {name!r} has half a surrogate pair in its name: rename it") from error
+    if name in header or name == _METADATA:
+        raise EncodeError(f"two latents would be named {name!r} in the safetensors file: export one of them")
+
+
+def _read_file(path: str | os.PathLike[str]) -> bytes:
+    source = FileSource(path)
+    try:
+        if source.size_bytes > MAX_FILE_BYTES:
+            raise EncodeError(
+                f"has {source.size_bytes} bytes, a GEN5 file ends below {MAX_FILE_BYTES + 1}: split it first"
+            )
+        return source.read(0, source.size_bytes, chunk="safetensors")
+    finally:
+        source.close()
+
+
+def _raw_tensor(name: str, fields: Mapping[str, Any]) -> RawTensor:
+    code, shape = str(fields["dtype"]), tuple(fields["shape"])
+    if code not in DTYPES:
+        raise UnsupportedDtypeError(
+            f"tensor {name!r} is {code}; a GEN5 file holds {', '.join(DTYPES)} without loss: convert it first"
+        )
+    # numpy multiplies the sizes even where one of them is zero
+    if len(shape) > spec.MAX_DIMENSIONS or math.prod(size for size in shape if size) > spec.U32_MAX:
+        raise EncodeError(f"tensor {name!r} has shape {shape!r:.200}, which no GEN5 file can describe")
+    return RawTensor(name, DTYPES[code], shape, fields["data"])
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    (size_bytes,) = _LENGTH.unpack_from(data)
+    try:
+        text = strict_json.decode_utf8(data[8 : 8 + size_bytes], chunk="header", offset=8)
+        header = strict_json.loads(text, chunk="header", offset=8)
+    except FormatError as error:
+        raise EncodeError(f"is not a whole safetensors file ({error}); take another copy") from error
+    metadata = header.get(_METADATA) or {}
+    return {str(name): str(value) for name, value in metadata.items()}
+
+
+def encode_raw(raw: RawTensor) -> Payload:
+    """Return a raw tensor as the payload of a latent.
+
+    Raises
+    ------
+    EncodeError
+        if no row of the format describes it.
+    UnsupportedDtypeError
+        if it is float8 and there is no torch that knows it.
+    """
+    if raw.dtype in FLAGS_BY_DTYPE:
+        values = np.frombuffer(raw.data, np.dtype(raw.dtype).newbyteorder("<"))
+        return encode_tensor(raw.name, values.reshape(raw.shape))
+    if raw.dtype not in _UPPER_HALVES:
+        return encode_tensor(raw.name, _as_torch(raw))
+    narrow, wide, shift = _UPPER_HALVES[raw.dtype]
+    bits = np.frombuffer(raw.data, np.dtype(narrow).newbyteorder("<")).astype(wide) << wide(shift)
+    stored = np.asarray(bits, wide).view(np.float32 if wide is np.uint32 else np.float16)
+    payload = encode_tensor(raw.name, stored.reshape(raw.shape))
+    return replace(payload, extra={**payload.extra, "orig_dtype": raw.dtype})
+
+
+def _as_torch(raw: RawTensor) -> Any:
+    try:
+        import torch
+
+        dtype = getattr(torch, raw.dtype)
+    except (ImportError, AttributeError) as error:
+        raise UnsupportedDtypeError(
+            f"tensor {raw.name!r} is {raw.dtype}, which takes a torch that knows it: pip install -U torch"
+        ) from error
+    data = torch.from_numpy(np.frombuffer(raw.data, np.uint8).copy())
+    return data.view(dtype).reshape(raw.shape)
+
+
+def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
+    """Return a stored latent as the bits that were handed in, in the dtype that was saved.
+
+    Raises
+    ------
+    FormatError
+        if the bytes do not match.
+    ChunkNotFoundError
+        if the latent is nested.
+    ImportError
+        if it is float8 and torch is not installed.
+    """
+    dtype = tensor.orig_dtype
+    if dtype in _UPPER_HALVES:
+        narrow, wide, shift = _UPPER_HALVES[dtype]
+        bits: npt.NDArray[Any] = (tensor.array().reshape(-1).view(wide) >> wide(shift)).astype(narrow)
+    elif dtype in FLAGS_BY_DTYPE:
+        bits = tensor.array().reshape(-1)
+    else:
+        import torch
+
+        bits = tensor.torch().reshape(-1).view(torch.uint8).numpy()
+    little = np.ascontiguousarray(bits, bits.dtype.newbyteorder("<"))
+    return RawTensor(name, dtype, tensor.shape, little.view(np.uint8).data)
+
+
+def raw_tensors(tensor: StoredTensor) -> list[RawTensor]:
+    """Return a latent under its name, a nested one as ``name.part0``, ``name.part1`` …
+
+    Raises
+    ------
+    FormatError, ImportError
+        as ``raw_tensor``.
+    """
+    parts = tensor.parts
+    if len(parts) == 1:
+        return [raw_tensor(tensor, tensor.name)]
+    return [raw_tensor(part, f"{tensor.name}.part{index}") for index, part in enumerate(parts)]

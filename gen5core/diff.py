@@ -1,0 +1,277 @@
+"""Two GEN5 files -> what differs between them: facts by name, arrays by their bits.
+
+Only what made the image counts. Not compared: when and under which name a file was saved, how its chunks
+are compressed, who signed it, the workflow (the prompt graph is what ran), and an image's encoding where its
+pixels are equal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .container import spec
+from .errors import MalformedChunkError
+from .images.stored import StoredImage
+from .reader.file import Gen5File
+from .tensors.stored import StoredTensor
+
+_BLOCK: Final = 2**20
+"""Elements compared at once: a latent may be as large as memory."""
+_PEAK: Final = 255
+_CLASS: Final = "class_type"
+_INPUTS: Final = "inputs"
+"""The parts of a node that are compared, as ComfyUI's prompt names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that two files do not agree on; a side that lacks it is None."""
+
+    section: str
+    name: str
+    left: str | None
+    right: str | None
+    max_difference: float | None = None
+    """L∞ of two arrays of one shape: the largest |left - right|; None where it is not a number."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was compared: the differences, and by name what is equal."""
+
+    differences: tuple[Difference, ...]
+    equal: tuple[tuple[str, str], ...]
+    """Section and name."""
+
+
+def compare_files(left: Gen5File, right: Gen5File) -> Comparison:
+    """Return what differs between two open files; every byte that is compared is checked.
+
+    Raises
+    ------
+    FormatError
+        in one of its kinds, if something that is compared is damaged.
+    """
+    differences: list[Difference] = []
+    equal: list[tuple[str, str]] = []
+    for section, compare in _SECTIONS.items():
+        for name, difference in compare(section, left, right):
+            if difference is None:
+                equal.append((section, name))
+            else:
+                differences.append(difference)
+    return Comparison(tuple(differences), tuple(equal))
+
+
+Compared = Iterator[tuple[str, Difference | None]]
+
+
+def _settings(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    return _facts(section, left.settings, right.settings)
+
+
+def _prompt(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    return _facts(section, {"text": left.prompt}, {"text": right.prompt})
+
+
+def _model(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    return _facts(
+        section,
+        {"name": left.model_name, "version": left.model_version},
+        {"name": right.model_name, "version": right.model_version},
+    )
+
+
+def _graph(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    before, now = _flat_graph(left), _flat_graph(right)
+    for path in dict.fromkeys([*before, *now]):
+        name = _shown_path(path)
+        sides = [{name: flat[path]} if path in flat else {} for flat in (before, now)]
+        yield from _facts(section, sides[0], sides[1])
+
+
+def _resources(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    return _facts(section, _by_name(left.resources), _by_name(right.resources))
+
+
+def _environment(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    before, now = left.environment, right.environment
+    if before is None or now is None:
+        if before is not now:
+            sides = ["stored" if side else None for side in (before, now)]
+            yield "all", Difference(section, "all", sides[0], sides[1])
+        return
+    drifts = {drift.component: drift for drift in before.diff(now)}
+    for name, drift in drifts.items():
+        yield name, Difference(section, name, drift.stored, drift.current)
+    for component in before.components:
+        if component.component_id not in drifts:
+            yield component.component_id, None
+
+
+def _latents(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    one_side, other_side = _named_parts(left, right), _named_parts(right, left)
+    for name in dict.fromkeys([*one_side, *other_side]):
+        before, now = one_side.get(name, ()), other_side.get(name, ())
+        for part, (one, other) in enumerate(zip_longest(before, now)):
+            shown = name if max(len(before), len(now)) == 1 else f"{name}.part{part}"
+            yield shown, _compare_tensors(section, shown, one, other)
+
+
+def _images(section: str, left: Gen5File, right: Gen5File) -> Compared:
+    for index, (one, other) in enumerate(zip_longest(left.images, right.images)):
+        yield str(index), _compare_images(section, str(index), one, other)
+
+
+_SECTIONS: Final = {
+    "settings": _settings,
+    "prompt": _prompt,
+    "model": _model,
+    "latents": _latents,
+    "images": _images,
+    "environment": _environment,
+    "resources": _resources,
+    "prompt graph": _graph,
+}
+
+
+def _facts(section: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Compared:
+    for name in dict.fromkeys([*left, *right]):
+        before, now = (_json(side[name]) if name in side else None for side in (left, right))
+        told = [_told(side[name]) if name in side else None for side in (left, right)]
+        if told[0] == told[1]:  # "7" and 7
+            told = [before, now]
+        yield name, None if before == now else Difference(section, name, told[0], told[1])
+
+
+def _told(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    """Return value as JSON text, equal for equal values; 7 and 7.0 are one number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
+
+
+def _flat_graph(file: Gen5File) -> dict[tuple[str, ...], Any]:
+    """Return class and inputs of every node by where they stand; whole, what is not of a graph's form."""
+    prompt = (file.comfyui or {}).get("prompt")
+    if not isinstance(prompt, Mapping):
+        return {} if prompt is None else {(): prompt}
+    flat: dict[tuple[str, ...], Any] = {}
+    for node_id, node in prompt.items():
+        if not isinstance(node, Mapping):
+            flat[node_id,] = node
+            continue
+        flat[node_id, _CLASS] = node.get(_CLASS)
+        inputs = node.get(_INPUTS, {})
+        if isinstance(inputs, Mapping):
+            flat |= {(node_id, _INPUTS, name): value for name, value in inputs.items()}
+        else:
+            flat[node_id, _INPUTS] = inputs
+    return flat
+
+
+def _shown_path(path: tuple[str, ...]) -> str:
+    """Return ``3.seed`` for that input of node 3; an input named as a part of a node is ``3.inputs.class_type``."""
+    if len(path) == 3 and path[2] not in (_CLASS, _INPUTS):
+        return f"{path[0]}.{path[2]}"
+    return ".".join(path) or "all"
+
+
+def _named_parts(file: Gen5File, other: Gen5File) -> dict[str, tuple[StoredTensor, ...]]:
+    """Return the latents of a file by name; an only one of version 1.0 as ``initial_noise`` where other has that."""
+    names = list(file.latents)
+    if spec.INITIAL_NOISE in file.latents and spec.INITIAL_NOISE in other.latents and len(names) == 1:
+        names = [spec.INITIAL_NOISE]
+    return {name: file.latents[name].parts for name in names}
+
+
+def _by_name(resources: list[Any]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for index, resource in enumerate(resources):
+        if not isinstance(resource, Mapping):
+            named[str(index)] = resource
+            continue
+        name = f"{resource.get('kind')} {resource.get('name')}"
+        while name in named:
+            name += " (again)"
+        named[name] = {key: value for key, value in resource.items() if key not in ("kind", "name")}
+    return named
+
+
+def _compare_tensors(
+    section: str, name: str, left: StoredTensor | None, right: StoredTensor | None
+) -> Difference | None:
+    described = [None if side is None else _described(side) for side in (left, right)]
+    if left is None or right is None or described[0] != described[1]:
+        return Difference(section, name, described[0], described[1])
+    before, now = left.array().reshape(-1), right.array().reshape(-1)
+    count, largest = _array_distance(before, now)
+    if not count:
+        return None
+    detail = f"{count} of {before.size} values differ"
+    return Difference(section, name, described[0], described[1], _finite(largest), detail)
+
+
+def _described(tensor: StoredTensor) -> str:
+    return f"{tensor.orig_dtype} {list(tensor.shape)}"
+
+
+def _array_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[int, float]:
+    """Return how many elements differ in a bit, and the largest difference; NaN where one is no number."""
+    bits = np.dtype(f"u{left.itemsize}")
+    count, largest = 0, 0.0
+    for start in range(0, left.size, _BLOCK):
+        one, other = left[start : start + _BLOCK], right[start : start + _BLOCK]
+        changed = one.view(bits) != other.view(bits)
+        if changed.any():
+            count += int(changed.sum())
+            with np.errstate(invalid="ignore"):
+                distance = np.abs(one[changed].astype(np.float64) - other[changed].astype(np.float64))
+            largest = float(np.maximum(largest, distance.max()))
+    return count, largest
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _compare_images(
+    section: str, name: str, left: StoredImage | None, right: StoredImage | None
+) -> Difference | None:
+    if left is None or right is None:
+        sides = [None if side is None else f"{side.size_bytes} bytes" for side in (left, right)]
+        return Difference(section, name, sides[0], sides[1])
+    if left.bytes == right.bytes:
+        return None
+    try:
+        before, now = left.array(), right.array()
+    except MalformedChunkError as error:
+        sides = [f"{side.size_bytes} bytes" for side in (left, right)]
+        return Difference(section, name, sides[0], sides[1], detail=f"pixels not compared: {error}")
+    shapes = [f"{side.shape[1]} x {side.shape[0]} x {side.shape[2]}" for side in (before, now)]
+    if before.shape != now.shape:
+        return Difference(section, name, shapes[0], shapes[1])
+    distance = np.abs(before.astype(np.int16) - now)
+    if not distance.any():
+        return None
+    count = np.count_nonzero(distance.any(axis=2))
+    detail = f"{count} of {distance[..., 0].size} pixels differ, PSNR {_psnr(distance):.2f} dB"
+    return Difference(section, name, shapes[0], shapes[1], float(distance.max()), detail)
+
+
+def _psnr(distance: npt.NDArray[np.int16]) -> float:
+    """Return the peak signal-to-noise ratio of a difference that is not all zero, in dB."""
+    return 10 * math.log10(_PEAK**2 / float(np.mean(np.square(distance.astype(np.float64)))))

@@ -1,0 +1,298 @@
+"""What decides, beside the inputs, which bits a sampler gives: captured, stored and compared.
+
+Six components are the format's own and go into the ENVC chunk. Everything else goes into META's
+``environment``, since a component that the 0.1.0 reader does not know makes it warn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..container import strict_json
+from ..container.spec import ENVC, META
+from ..errors import (
+    ChecksumError,
+    EncodeError,
+    FormatError,
+    LimitError,
+    MalformedChunkError,
+    UnsupportedVersionError,
+)
+from .hardware import Drift, DriftKind, Machine, hardware_drift, hardware_info, survey
+from .probes import DEFAULT, Gpu, Probes
+from .torch_state import TorchBuild, torch_settings
+
+ENV_VERSION: Final = 1
+COMPONENT_IDS: Final = ("torch", "numpy", "python", "cuda", "os", "gpu")
+"""The components that the format documents, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One documented fact of the environment, e.g. ``name=numpy;version=2.1.0``."""
+
+    component_id: str
+    canonical: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical string in UTF-8, hex."""
+        return hashlib.sha256(self.canonical.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything known of the environment that a file was made in.
+
+    Attributes
+    ----------
+    components : the documented ones that apply, in their documented order
+    further : canonical strings by id, of everything else that decides reproducibility
+    hardware : META's ``hardware_info``
+
+    Source: FORMAT.md, "ENVC" and "environment".
+    """
+
+    components: tuple[Component, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def capture(
+        cls, *, host: str | None = None, attention: str | None = None, probes: Probes = DEFAULT
+    ) -> Environment:
+        """Return the environment of this process, without importing torch.
+
+        A torch that is not loaded has no live settings (tf32 and the like): they are left out.
+
+        Parameters
+        ----------
+        host : program that asks and its version, e.g. ``ComfyUI 0.3.64``
+        attention : the attention backend in use, e.g. ``pytorch``
+        """
+        machine = survey(probes)
+        further = _further_gpus(machine) | _build_facts(machine.torch) | live_settings(probes)
+        if attention is not None:
+            further["attention"] = _canonical("attention", backend=attention)
+        if host is not None:
+            further["host"] = _canonical("host", version=host)
+        return cls(_components(machine, probes), further, hardware_info(probes))
+
+    def encode(self) -> bytes:
+        """Return the ENVC payload: UTF-8 JSON of the components alone.
+
+        Source: FORMAT.md, "ENVC"; the spelling of the second key is the format's.
+        """
+        rows = [
+            {
+                "component_id": component.component_id,
+                "cononical_str": component.canonical,
+                "component_sha256_digest": component.digest,
+            }
+            for component in self.components
+        ]
+        return json.dumps({"env_version": ENV_VERSION, "components": rows}, indent=2).encode()
+
+    def diff(self, current: Environment) -> list[Drift]:
+        """Return what differs between this stored environment and the current one.
+
+        A fact that one side lacks is told only for the documented components. The system and the GPU are
+        compared as hardware only where a side lacks that component, so that nothing is told twice.
+        """
+        before, now = _by_id(self), _by_id(current)
+        drifts = list(_compare(before, now, COMPONENT_IDS))
+        shared = [name for name in self.further if name in current.further]
+        drifts += _compare(self.further, current.further, shared)
+        told = before.keys() & now.keys()
+        return drifts + hardware_drift(self.hardware, current.hardware, skip=told)
+
+
+def _by_id(environment: Environment) -> dict[str, str]:
+    return {component.component_id: component.canonical for component in environment.components}
+
+
+def _compare(stored: Mapping[str, str], current: Mapping[str, str], names: Iterable[str]) -> Iterator[Drift]:
+    for name in names:
+        before, now = stored.get(name), current.get(name)
+        if before != now:
+            kind: DriftKind = "differs"
+            if now is None:
+                kind = "missing here"
+            elif before is None:
+                kind = "missing in file"
+            yield Drift(name, before, now, kind)
+
+
+def _canonical(name: str, **facts: object) -> str:
+    """Return the canonical string of a fact; what UTF-8 cannot carry becomes a question mark."""
+    text = ";".join(f"{key}={value}" for key, value in {"name": name, **facts}.items())
+    return text.encode("utf-8", "replace").decode()
+
+
+def _components(machine: Machine, probes: Probes) -> tuple[Component, ...]:
+    build = machine.torch
+    strings = {
+        "numpy": _canonical("numpy", version=probes.numpy_version()),
+        "python": _canonical("python", version=probes.python_version()),
+        "os": _canonical("os", version=machine.os),
+    }
+    if build is not None:
+        # The two spell the absence of CUDA differently, as gen5 0.1.0 does.
+        strings["torch"] = _canonical("torch", version=build.release, cuda=build.cuda)
+        strings["cuda"] = _canonical("cuda", version=build.cuda or "none")
+    if machine.gpus:
+        strings["gpu"] = _gpu_string(machine.gpus[0])
+    return tuple(Component(name, strings[name]) for name in COMPONENT_IDS if name in strings)
+
+
+def _gpu_string(gpu: Gpu) -> str:
+    return _canonical("gpu", model=gpu.name, driver=gpu.driver or "unknown")
+
+
+def _further_gpus(machine: Machine) -> dict[str, str]:
+    return {f"gpu{index}": _gpu_string(gpu) for index, gpu in enumerate(machine.gpus) if index}
+
+
+def _build_facts(build: TorchBuild | None) -> dict[str, str]:
+    if build is None:
+        return {}
+    versions = {"torch_build": build.version, "hip": build.hip, "rocm": build.rocm, "xpu": build.xpu}
+    return {name: _canonical(name, version=version) for name, version in versions.items() if version}
+
+
+def live_settings(probes: Probes = DEFAULT) -> dict[str, str]:
+    """Return the canonical strings, by name, of how a loaded torch is set now; none where it is not loaded."""
+    torch = probes.loaded_torch()
+    if torch is None:
+        return {}
+    settings = torch_settings(torch, probes.getenv("CUBLAS_WORKSPACE_CONFIG"))
+    return {name: _canonical(name, **facts) for name, facts in settings.items()}
+
+
+def check_environment(environment: Environment) -> None:
+    """Raise EncodeError, naming the fact at fault, unless what is written of environment can be read again."""
+    try:
+        for component in environment.components:
+            if not isinstance(component, Component):
+                raise MalformedChunkError(f"a component is {_short(component)}, not a Component")
+            _text(component.component_id, "component_id")
+            _text(component.canonical, f"canonical of {_short(component.component_id)}")
+        if not isinstance(environment.further, Mapping):
+            raise MalformedChunkError(f"further is {_short(environment.further)}, not a mapping")
+        for name in environment.further:
+            _text(name, "the name of an environment entry")
+        parse_environment(environment.encode(), chunk=ENVC, offset=None, further=environment.further)
+    except LimitError as error:
+        raise EncodeError(f"environment is more than readers accept: store less in it ({error})") from error
+    except FormatError as error:
+        raise EncodeError(
+            f"environment cannot be stored: {error.args[0]}; give each fact as a string that UTF-8 can carry, "
+            "under an id of its own"
+        ) from error
+
+
+def parse_environment(
+    payload: bytes,
+    *,
+    chunk: str,
+    offset: int | None,
+    further: Mapping[str, str] | None = None,
+    hardware: Mapping[str, Any] | None = None,
+) -> Environment:
+    """Return the environment that an ENVC payload holds, every digest recomputed.
+
+    gen5 0.1.0 writes every GPU as a component ``gpu``: the first stays one, the next become ``gpu1``,
+    ``gpu2`` … of ``further``, and so does a component that the format does not document, under its own id.
+
+    Parameters
+    ----------
+    chunk, offset : what an error names
+    further, hardware : META's ``environment`` and ``hardware_info``; ``further`` wins over the payload
+
+    Raises
+    ------
+    MalformedChunkError
+        if the payload is not strict JSON of the documented shape, or an id stands twice.
+    ChecksumError
+        if a component does not match its own digest.
+    UnsupportedVersionError
+        if ``env_version`` is not 1.
+
+    Source: FORMAT.md, "ENVC".
+    """
+    text = strict_json.decode_utf8(payload, chunk=chunk, offset=offset)
+    document = strict_json.loads(text, chunk=chunk, offset=offset)
+    try:
+        found = _read_components(document)
+    except FormatError as error:
+        error.chunk, error.offset = chunk, offset
+        raise
+    components = tuple(Component(name, found.pop(name)) for name in COMPONENT_IDS if name in found)
+    return Environment(components, found | read_further(further or {}), dict(hardware or {}))
+
+
+def _read_components(document: object) -> dict[str, str]:
+    """Return the canonical strings by id, of all components, in the order they are stored in."""
+    if not isinstance(document, dict) or not isinstance(document.get("components"), list):
+        raise MalformedChunkError("expected a JSON object with a list 'components'")
+    version = document.get("env_version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise MalformedChunkError(f"env_version is {_short(version)}, not an integer")
+    if version != ENV_VERSION:
+        raise UnsupportedVersionError(f"env_version is {version}; this reader knows {ENV_VERSION}")
+    found: dict[str, str] = {}
+    gpus = 0
+    for row in document["components"]:
+        component = _read_component(row)
+        name = component.component_id
+        if name == "gpu":
+            name, gpus = (f"gpu{gpus}" if gpus else "gpu"), gpus + 1
+        if name in found:
+            raise MalformedChunkError(f"component {_short(name)} stands twice")
+        found[name] = component.canonical
+    return found
+
+
+def _read_component(row: object) -> Component:
+    if not isinstance(row, dict):
+        raise MalformedChunkError(f"a component is {_short(row)}, not an object")
+    name = _text(row.get("component_id"), "component_id")
+    component = Component(name, _text(row.get("cononical_str"), f"cononical_str of {_short(name)}"))
+    digest = _text(row.get("component_sha256_digest"), f"component_sha256_digest of {_short(name)}")
+    if digest.lower() != component.digest:
+        raise ChecksumError(
+            f"component {_short(name)} is {_short(component.canonical)}, whose SHA-256 is "
+            f"{component.digest}, but the file says {_short(digest)}: it was damaged or edited"
+        )
+    return component
+
+
+def read_further(further: Mapping[str, Any]) -> dict[str, str]:
+    """Return META's ``environment``, every value checked to be a string; MalformedChunkError where one is not."""
+    try:
+        return {name: _text(value, f"environment entry {_short(name)}") for name, value in further.items()}
+    except MalformedChunkError as error:
+        error.chunk = META
+        raise
+
+
+def _text(value: object, subject: str) -> str:
+    """Return value if it is a string that UTF-8 can carry; JSON also spells ones that it cannot."""
+    if not isinstance(value, str):
+        raise MalformedChunkError(f"{subject} is {_short(value)}, not a string")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedChunkError(f"{subject} holds half a surrogate pair") from error
+    return value
+
+
+def _short(value: object) -> str:
+    """Return a value as an error may show it, whatever its size."""
+    if isinstance(value, str):
+        return ascii(value if len(value) <= 200 else f"{value[:200]}…")
+    return f"a {type(value).__name__}" if isinstance(value, (dict, list)) else str(value)

@@ -1,0 +1,30 @@
+"""The same work on several things side by side; hashing and inflating release the interpreter's lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+MAX_THREADS = 4
+"""Disks and memory give out before more of them help."""
+
+
+def run_each(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
+) -> list[Result]:
+    """Return work(item) for each item, in order; the first error in that order is raised.
+
+    Parameters
+    ----------
+    threads : None for one per processor, at most 4; 1 for none
+    """
+    listed = list(items)
+    count = min(threads or min(os.cpu_count() or 1, MAX_THREADS), len(listed))
+    if count <= 1:
+        return [work(item) for item in listed]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, listed))

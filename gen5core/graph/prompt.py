@@ -1,0 +1,111 @@
+"""The prompt graph as nodes and links: what is well-formed in it, and nothing else.
+
+Source: ComfyUI's prompt in API form, ``{node_id: {"class_type": …, "inputs": {name: value or
+[node_id, slot]}}}``. A link is a list of two, a string that is a key of the prompt and an int; any other list
+is a value. What is not of that form is left aside, so nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from .tables.lookup import class_of
+from .tables.schema import NodeClass
+
+GET_NODE: Final = "GetNode"
+SET_NODE: Final = "SetNode"
+NAME_INPUTS: Final = ("Constant", "name", "key")
+"""Where Set and Get nodes keep the name that joins them."""
+
+
+class Link(NamedTuple):
+    """An output slot of a node in the prompt."""
+
+    node_id: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One node: its inputs are Links or plain values."""
+
+    node_id: str
+    class_type: str
+    inputs: Mapping[str, Any]
+    known: NodeClass
+
+    def named(self, name: str) -> Iterator[str]:
+        """Names of inputs: the name itself, or for ``abc*`` those that begin so."""
+        if not name.endswith("*"):
+            return iter((name,) if name in self.inputs else ())
+        return (key for key in self.inputs if key.startswith(name[:-1]))
+
+    def links(self) -> Iterator[Link]:
+        return (value for value in self.inputs.values() if isinstance(value, Link))
+
+
+class Graph:
+    """A prompt read once, node by node, as it is asked for."""
+
+    def __init__(self, prompt: Mapping[str, Any]) -> None:
+        self._prompt = prompt
+        self._nodes: dict[str, Node | None] = {}
+        self._setters: dict[str, str] | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return (node_id for node_id in self._prompt if isinstance(node_id, str))
+
+    def node(self, node_id: str) -> Node | None:
+        """The node of that id; None where there is none, or where its entry is no node."""
+        if node_id not in self._nodes:
+            self._nodes[node_id] = self._read(node_id) if node_id in self._prompt else None
+        return self._nodes[node_id]
+
+    def _read(self, node_id: str) -> Node | None:
+        entry = self._prompt[node_id]
+        if not isinstance(entry, Mapping):
+            return None
+        class_type = entry.get("class_type")
+        raw = entry.get("inputs")
+        if not isinstance(class_type, str):
+            return None
+        pairs = raw.items() if isinstance(raw, Mapping) else ()
+        inputs = {name: self._value(value) for name, value in pairs if isinstance(name, str)}
+        if class_type == GET_NODE:
+            inputs |= self._set_under(inputs)
+        return Node(node_id, class_type, inputs, class_of(class_type, _linked(inputs), inputs))
+
+    def _value(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            return value
+        node_id, slot = value
+        if isinstance(node_id, str) and type(slot) is int and node_id in self._prompt:
+            return Link(node_id, slot)
+        return value
+
+    def _set_under(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The Set node that a Get node names, as if they were connected."""
+        if self._setters is None:
+            named = ((_name_of(self._prompt[node_id]), node_id) for node_id in self)
+            self._setters = {name: node_id for name, node_id in named if name}
+        setter = self._setters.get(_name_in(inputs))
+        return {} if setter is None else {"": Link(setter, 0)}
+
+
+def _linked(inputs: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, value in inputs.items() if isinstance(value, Link))
+
+
+def _name_in(inputs: Mapping[str, Any]) -> str:
+    names = (inputs.get(name) for name in NAME_INPUTS)
+    return next((name for name in names if isinstance(name, str)), "")
+
+
+def _name_of(entry: Any) -> str:
+    """The name that a Set node gives, empty for any other entry."""
+    if not isinstance(entry, Mapping) or entry.get("class_type") != SET_NODE:
+        return ""
+    inputs = entry.get("inputs")
+    return _name_in(inputs) if isinstance(inputs, Mapping) else ""

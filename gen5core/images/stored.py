@@ -1,0 +1,49 @@
+"""An image of an open file: its header is known from META, its bytes and pixels are read when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..container import spec
+from ..container.payloads import ReadPayload
+from ..container.records import ChunkRow
+from ..errors import naming_file
+from .codec import decode_image
+
+
+class StoredImage:
+    """One encoded image; its bytes are read and checked on ``bytes`` and ``array()``."""
+
+    def __init__(self, row: ChunkRow, read: ReadPayload, limits: spec.Limits, path: str) -> None:
+        self._row, self._read, self._limits, self._path = row, read, limits, path
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the encoded image."""
+        return self._row.uncompressed_size
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """index, width, height and format as saved; version 1.0 has none."""
+        return self._row.extra
+
+    @property
+    def bytes(self) -> bytes:
+        """The encoded image (PNG, JPEG or WebP), as it was saved."""
+        return self._read(self._row).tobytes()
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Return the pixels: uint8, shape (H, W, C) with C 1, 3 or 4.
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, if the bytes do not match or are no image; LimitError before decoding.
+        """
+        data, row = self.bytes, self._row
+        with naming_file(self._path):
+            return decode_image(data, chunk=str(row), offset=row.offset, limits=self._limits)

@@ -1,0 +1,335 @@
+"""Bytes -> Gen5File: bounds first, then META, tensors and images only when they are asked for.
+
+Source: FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..carrier.find import CarrierSource, counted, open_source
+from ..carrier.meta import KEY, Carrier, parse_carrier
+from ..carrier.picture import ShownImage, collect_images
+from ..container import spec, strict_json
+from ..container.chunk_table import parse_rows
+from ..container.header import check_seal, parse_header
+from ..container.meta import StoredMeta, decode_meta, read_meta
+from ..container.payloads import check_payload, check_text_size, read_payload
+from ..container.records import ChunkRow, Header, Trailer
+from ..container.source import Source
+from ..container.trailers import read_trailers
+from ..environment.components import Environment, parse_environment, read_further
+from ..errors import ChecksumError, naming_file
+from ..files.threads import run_each
+from ..images.stored import StoredImage
+from ..signatures.keys import PublicKey
+from ..signatures.trailer import check_signatures, read_envelope, refuse_invalid
+from ..signatures.trust import Signature, Trust, weigh
+from ..signatures.trusted_keys import load_trusted_keys
+from ..tensors.stored import Latents, collect_latents
+from . import report
+from .report import Report
+
+Kind = TypeVar("Kind")
+DEFAULT_LIMITS = spec.Limits()
+
+
+def open(
+    path: str | os.PathLike[str], *, verify: bool = True, limits: spec.Limits = DEFAULT_LIMITS
+) -> Gen5File:
+    """Open a GEN5 file; header and META are read, the rest waits until it is asked for.
+
+    Parameters
+    ----------
+    path : a regular file, of version 1.0 or 1.1, or a PNG that carries a record
+    verify : check seal and signatures now, and every digest as something is read
+    limits : what reading may cost
+
+    Raises
+    ------
+    FormatError
+        in one of its kinds, if the bytes are not what they claim to be.
+    OSError
+        as the file system gives it.
+
+    Source: FORMAT.md.
+    """
+    with naming_file(path):
+        source = open_source(path, limits)
+        try:
+            return Gen5File(source, verify=verify, limits=limits)
+        except BaseException:
+            source.close()
+            raise
+
+
+class Gen5File:
+    """An open GEN5 file. Use it as a context manager, or call ``close()``.
+
+    Attributes
+    ----------
+    header : Header
+    rows : tuple of ChunkRow, the chunk table
+    latents : Mapping of name -> StoredTensor, in the order they were saved
+    images : tuple of StoredImage; the PNG that carries a record is among them
+    carrier : Carrier, what the record says of that PNG; None in a file on its own
+    trailers : tuple of Trailer, what follows META
+    root : str, SHA-256 (hex) of META, which stands for the whole content
+    """
+
+    def __init__(self, source: Source, *, verify: bool, limits: spec.Limits) -> None:
+        self._source, self._verify, self._limits = source, verify, limits
+        data = source.read(0, min(spec.HEADER_SIZE, source.size_bytes), chunk="header")
+        self.header: Header = parse_header(data, source.size_bytes)
+        stored_meta = read_meta(source, self.header, limits)
+        if verify:
+            check_seal(data, self.header, stored_meta.data)
+        self.root: str = stored_meta.root
+        self.trailers: tuple[Trailer, ...] = tuple(read_trailers(source, self.header, limits))
+        self._signatures = self._check_signatures(source) if verify else None
+        self._manifest = decode_meta(
+            stored_meta.data,
+            self.header.chunk_table_offset,
+            limits,
+            strict=self.header.version_minor > 0,
+        )
+        self.rows: tuple[ChunkRow, ...] = parse_rows(self._manifest.core, self.header, limits)
+        self.latents: Latents = collect_latents(
+            self.rows, self._read, alias_single=self.header.version_minor == 0
+        )
+        _ = isinstance(source, CarrierSource) and self._picture
+
+    def __enter__(self) -> Gen5File:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.latents) or "none"
+        return f"<Gen5File {self.path} version {self.version}, latents {names}, {len(self.images)} images>"
+
+    def close(self) -> None:
+        """Close the file; what was read stays usable."""
+        self._source.close()
+
+    @property
+    def path(self) -> str:
+        """The file, as it was named to ``open``."""
+        return str(self._source.path)
+
+    @property
+    def carrier(self) -> Carrier | None:
+        return None if self._picture is None else self._picture.carrier
+
+    @cached_property
+    def images(self) -> tuple[StoredImage, ...]:
+        return collect_images(self.rows, self._read, self._limits, self._picture, self.path)
+
+    @cached_property
+    def _picture(self) -> ShownImage | None:
+        """The PNG that carries this record; None for a file on its own."""
+        value = self._further(KEY, dict)
+        if value is None and not isinstance(self._source, CarrierSource):
+            return None
+        with naming_file(self.path):
+            carrier = parse_carrier(value, rows=self.rows, header=self.header)
+            return ShownImage(carrier, self._source, self._limits, self.path, verify=self._verify)
+
+    @property
+    def version(self) -> spec.Version:
+        """Version of the format, e.g. ``(1, 1)``."""
+        return self.header.version
+
+    @property
+    def sealed(self) -> bool:
+        """Whether damage to header and META shows; true from version 1.1 on."""
+        return self.header.sealed
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Signatures over the root, in the order they are stored; none in a file that is not signed.
+
+        One that does not fit was an error when the file was opened; with ``verify=False`` it is ``invalid``.
+        """
+        if self._signatures is None:
+            with naming_file(self.path):
+                envelope = read_envelope(self._source, self.trailers, self._limits)
+                self._signatures = check_signatures(envelope, self.root)
+        return self._signatures
+
+    def trust(self, trusted: Iterable[PublicKey] | None = None) -> Trust:
+        """Return what the signatures are worth: by whom, and whether those keys are trusted.
+
+        Parameters
+        ----------
+        trusted : None for the keys in your own list, see ``load_trusted_keys``
+
+        Raises
+        ------
+        InvalidKeyError
+            if the file is signed and your list cannot be used.
+        """
+        if trusted is None:
+            trusted = load_trusted_keys() if self.signatures else ()
+        return weigh(self.signatures, trusted)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The whole of META: ``gen5_metadata`` as the 0.1.0 package has it, and this version's keys."""
+        with naming_file(self.path):
+            return self._manifest.document
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """``generation_settings``: seed, steps, sampler …; empty where none were saved."""
+        return self._info("generation_settings", dict, {})
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """``hardware_info``: os, cpu, gpu …; empty where none was saved."""
+        return self._info("hardware_info", dict, {})
+
+    @property
+    def prompt(self) -> str:
+        return self._info("prompt", str, "")
+
+    @property
+    def model_name(self) -> str:
+        return self._info("model_name", str, "")
+
+    @property
+    def model_version(self) -> str:
+        return self._info("version", str, "")
+
+    @property
+    def date(self) -> str:
+        """When the file was saved, ISO 8601."""
+        return self._info("date", str, "")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        tags = self._info("tags", list, [])
+        return tuple(self._expect(str, tag, "tags") for tag in tags)
+
+    @property
+    def comfyui(self) -> Mapping[str, Any] | None:
+        """``prompt``, ``workflow`` and ``version`` of the ComfyUI that made it; None where it did not."""
+        return self._further("comfyui", dict)
+
+    @property
+    def capture(self) -> Mapping[str, Any] | None:
+        """Where the noise is from and what each sampler pass received; None where nothing was captured."""
+        return self._further("capture", dict)
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """Models by kind, name and digest."""
+        return self._further("resources", list) or []
+
+    @property
+    def environment(self) -> Environment | None:
+        """The environment that the file was made in; None where it was not saved.
+
+        Raises
+        ------
+        ChecksumError
+            if a component's text does not match its digest.
+        """
+        row = next((row for row in self.rows if row.type == spec.ENVC), None)
+        if row is None:
+            return None
+        with naming_file(self.path):
+            check_text_size(row, self._limits)
+            payload, further = self._read(row).tobytes(), self._further("environment", dict) or {}
+            return parse_environment(
+                payload, chunk=str(row), offset=row.offset, further=further, hardware=self.hardware
+            )
+
+    def verify(
+        self, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Report:
+        """Check every byte and return what was looked at.
+
+        Parameters
+        ----------
+        threads : how many chunks are checked side by side; None for one per processor, at most 4
+        progress : called with the bytes read so far and with all there are, one call at a time, from
+            whatever thread reads; what it raises ends the check
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, at the first thing that does not match.
+        """
+        checked_bytes = report.checked_bytes(self.header, self.rows, self.trailers)
+        source, picture = self._source, self._picture
+        if progress is not None:
+            total_bytes = checked_bytes + (picture.check_bytes if picture else 0)
+            source = counted(source, lambda done_bytes: progress(done_bytes, total_bytes))
+        with naming_file(self.path):
+            self._check_seal(source)
+            signatures = self._check_signatures(source)
+            self._check_document()
+            run_each(lambda row: check_payload(source, row, limits=self._limits), self.rows, threads)
+            _ = self.environment
+            notes = list(report.unchecked(self.header, self.rows, self.trailers, signatures))
+            if picture is not None:
+                notes += picture.check(source, self.comfyui or {})
+                checked_bytes += picture.size_bytes
+            return Report(
+                version=self.version,
+                sealed=self.sealed,
+                root=self.root,
+                chunk_count=len(self.rows),
+                checked_bytes=checked_bytes,
+                notes=tuple(notes),
+                signatures=signatures,
+            )
+
+    def _read(self, row: ChunkRow) -> npt.NDArray[np.uint8]:
+        with naming_file(self.path):
+            return read_payload(self._source, row, limits=self._limits, verify=self._verify)
+
+    def _info(self, name: str, kind: type[Kind], default: Kind) -> Kind:
+        return self._expect(kind, self._manifest.model_info.get(name, default), name)
+
+    def _further(self, name: str, kind: type[Kind]) -> Kind | None:
+        with naming_file(self.path):
+            value = self._manifest.further(name)
+        return None if value is None else self._expect(kind, value, name)
+
+    def _expect(self, kind: type[Kind], value: Any, name: str) -> Kind:
+        with naming_file(self.path):
+            return strict_json.expect(
+                kind, value, name, chunk=spec.META, offset=self.header.chunk_table_offset
+            )
+
+    def _check_seal(self, source: Source) -> None:
+        """Check the seal over what is in the file now; it may have changed since it was opened."""
+        data = source.read(0, spec.HEADER_SIZE, chunk="header")
+        stored = source.read(self.header.chunk_table_offset, self.header.chunk_table_size, chunk=spec.META)
+        check_seal(data, parse_header(data, source.size_bytes), stored)
+        if StoredMeta(stored).root != self.root:
+            raise ChecksumError("changed after the file was opened; open it again", chunk=spec.META)
+
+    def _check_signatures(self, source: Source) -> tuple[Signature, ...]:
+        """Check every signature over the stored META; SignatureError if one does not fit."""
+        signatures = check_signatures(read_envelope(source, self.trailers, self._limits), self.root)
+        refuse_invalid(signatures, offset=self.header.meta_end)
+        return signatures
+
+    def _check_document(self) -> None:
+        """Read every field of META once, so that each is of its kind."""
+        _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
+        _ = self.date, self.tags, self.comfyui, self.capture, self.resources
+        read_further(self._further("environment", dict) or {})

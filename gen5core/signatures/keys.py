@@ -1,0 +1,199 @@
+"""Ed25519 keys: one that signs, one that checks, and the one line of text that a public key is.
+
+The package ``cryptography`` is imported when a key is first used; without it a signed file is read, and
+its signatures are said to be unchecked.
+
+Source: RFC 8032; FORMAT.md, "SIGN".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from ..errors import InvalidKeyError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+KIND: Final = "gen5-ed25519"
+KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+ID_DIGITS: Final = 32
+"""128 bits: nobody finds a second key of the same id, so an id can stand for its key."""
+MAX_COMMENT: Final = 200
+MISSING: Final = "the package cryptography is not installed: pip install cryptography"
+_PRIME: Final = 2**255 - 19
+_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER_Y: Final = frozenset((0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8))
+"""The points of order 1, 2, 4 and 8: under such a key one signature fits many messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that checks signatures; two are equal if their 32 bytes are, whatever they are called."""
+
+    raw: bytes
+    """RFC 8032's encoding of the point, 32 bytes."""
+    comment: str = field(default="", compare=False)
+    """What somebody calls it; says nothing of who owns it."""
+
+    def __post_init__(self) -> None:
+        _check_point(self.raw)
+        if len(self.comment) > MAX_COMMENT or not self.comment.isprintable():
+            raise InvalidKeyError(
+                f"a key's comment is {self.comment!r:.80}; it is one line of at most {MAX_COMMENT} characters"
+            )
+
+    @property
+    def key_id(self) -> str:
+        """The first 32 hex digits of the SHA-256 of the key's bytes: short enough to compare by eye."""
+        return hashlib.sha256(self.raw).hexdigest()[:ID_DIGITS]
+
+    @property
+    def text(self) -> str:
+        """``gen5-ed25519 <base64>``, without the comment."""
+        return f"{KIND} {base64.b64encode(self.raw).decode('ascii')}"
+
+    def __str__(self) -> str:
+        """The line that a key file holds."""
+        return f"{self.text} {self.comment}".rstrip()
+
+    def fits(self, signature: bytes, message: bytes) -> bool:
+        """Return whether signature is this key's over message.
+
+        Raises
+        ------
+        ImportError
+            if the package cryptography is not installed, or built without Ed25519.
+        """
+        public, _ = load_cryptography()
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+        try:
+            public.from_public_bytes(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        except UnsupportedAlgorithm as error:
+            raise ImportError(
+                "the OpenSSL of this machine does not do Ed25519", name="cryptography"
+            ) from error
+        return True
+
+
+class SigningKey:
+    """A private key. It never shows its bytes: not printed, not pickled, not copied.
+
+    Attributes
+    ----------
+    public_key : PublicKey, what others check its signatures with
+    """
+
+    __slots__ = ("_private", "public_key")
+
+    def __init__(self, private: Ed25519PrivateKey, *, comment: str = "") -> None:
+        self._private = private
+        self.public_key = PublicKey(private.public_key().public_bytes_raw(), comment)
+
+    @classmethod
+    def generate(cls, *, comment: str = "") -> SigningKey:
+        """Return a new key from the system's random numbers; ImportError without cryptography."""
+        _, private = load_cryptography()
+        return cls(private.generate(), comment=comment)
+
+    @classmethod
+    def from_seed(cls, seed: bytes, *, comment: str = "") -> SigningKey:
+        """Return the key of RFC 8032's 32 secret bytes."""
+        _, private = load_cryptography()
+        if len(seed) != KEY_BYTES:
+            raise InvalidKeyError(f"a private key takes {KEY_BYTES} bytes, {len(seed)} are given")
+        return cls(private.from_private_bytes(seed), comment=comment)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> SigningKey:
+        """Return the key of an unencrypted PKCS #8 PEM text.
+
+        Raises
+        ------
+        InvalidKeyError
+            if it is none, is encrypted, or holds a key of another kind.
+        """
+        _, kind = load_cryptography()
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            private = load_pem_private_key(pem, password=None)
+        except TypeError as error:
+            raise InvalidKeyError("is encrypted with a passphrase; give a key without one") from error
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise InvalidKeyError("holds no private key; make one with `gen5core keygen`") from error
+        if not isinstance(private, kind):
+            raise InvalidKeyError(
+                "holds a private key of another kind than Ed25519; make one with `gen5core keygen`"
+            )
+        return cls(private)
+
+    def to_pem(self) -> bytes:
+        """Return the key as an unencrypted PKCS #8 PEM text."""
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        return self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of this key's signature over message."""
+        return self._private.sign(message)
+
+    def __repr__(self) -> str:
+        return f"<SigningKey {self.public_key.key_id}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key is not copied or written; pass the path of its file")
+
+
+def parse_public_key(text: str) -> PublicKey:
+    """Return the key that one line of text is: ``gen5-ed25519 <base64> comment``.
+
+    Raises
+    ------
+    InvalidKeyError
+        naming what is wrong with it.
+    """
+    kind, encoded, comment = (*text.split(None, 2), "", "", "")[:3]
+    if "PRIVATE KEY-----" in text:
+        raise InvalidKeyError("is a private key; give the public one, its file ends in .pub")
+    if kind != KIND:
+        raise InvalidKeyError(f"starts with {kind!r:.40}; a public key is a line `{KIND} <base64> comment`")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidKeyError(f"its key {encoded!r:.80} is not base64") from error
+    key = PublicKey(raw, comment.strip())
+    if key.text != f"{KIND} {encoded}":
+        raise InvalidKeyError(f"its key {encoded!r:.80} is not in the one base64 form of those bytes")
+    return key
+
+
+def _check_point(raw: bytes) -> None:
+    """Check that raw may be a key: OpenSSL by itself takes points under which anything is signed."""
+    if len(raw) != KEY_BYTES:
+        raise InvalidKeyError(f"a public key takes {KEY_BYTES} bytes, {len(raw)} are given")
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if y >= _PRIME or y in _SMALL_ORDER_Y:
+        raise InvalidKeyError(f"{raw.hex()} is no public key that proves anything (a point of small order)")
+
+
+def load_cryptography() -> tuple[Any, Any]:
+    """Return the classes of a public and a private Ed25519 key; ImportError with the remedy where there are none."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ModuleNotFoundError as error:
+        raise ImportError(MISSING, name="cryptography") from error
+    except ImportError as error:
+        raise ImportError(
+            f"the package cryptography cannot be loaded ({error})", name="cryptography"
+        ) from error
+    return ed25519.Ed25519PublicKey, ed25519.Ed25519PrivateKey

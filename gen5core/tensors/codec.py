@@ -1,0 +1,242 @@
+"""ndarray or torch tensor <-> payload, by a table of dtypes; torch is never imported here unless asked for.
+
+float32 and float16 are stored as they are, in C order of the logical array. bfloat16 and float8 are
+widened to the smallest of the two that holds every one of their values, and narrowed back on reading.
+
+Source: FORMAT.md, "Tensors".
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..container import spec
+from ..container.chunks import Payload
+from ..container.records import ChunkRow
+from ..errors import EncodeError, MalformedChunkError, UnsupportedDtypeError
+
+if TYPE_CHECKING:
+    import torch
+
+FLAGS_BY_DTYPE = {"float32": "F32\0", "float16": "F16\0"}
+DTYPE_BY_FLAGS = {flags.rstrip("\0"): dtype for dtype, flags in FLAGS_BY_DTYPE.items()}
+WIDENED = {
+    "bfloat16": "float32",
+    "float8_e4m3fn": "float16",
+    "float8_e4m3fnuz": "float16",
+    "float8_e5m2": "float16",
+    "float8_e5m2fnuz": "float16",
+    "float8_e8m0fnu": "float32",
+}
+"""dtype -> the stored dtype that holds all of its values exactly."""
+_BITS = {"bfloat16": "u2", "float8_e5m2": "u1"}
+"""Upper halves of the dtype they are widened to: moved as bits, a conversion replaces NaN payloads."""
+_MAX_DIMENSION = spec.U32_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What a stored tensor is, known without reading it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """As stored: ``float32`` or ``float16``."""
+    orig_dtype: str
+    """As it was handed in, e.g. ``bfloat16``; equals dtype when nothing was widened."""
+    part: int | None = None
+    """Position inside a nested latent (audio + video); None for a plain one."""
+
+
+def payload_bytes(name: str, tensor: Any, *, half: bool = False) -> int:
+    """Return the size of the payload that ``encode_tensor`` gives, in bytes; nothing is converted.
+
+    Raises
+    ------
+    UnsupportedDtypeError, EncodeError
+        for what can be refused without looking at a value.
+    """
+    dtype, shape = _describe(name, tensor)
+    stored = "float16" if half and dtype == "float32" else WIDENED.get(dtype, dtype)
+    return math.prod(shape) * np.dtype(stored).itemsize
+
+
+def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool = False) -> Payload:
+    """Return a latent as a payload; a C-contiguous little-endian float array is not copied.
+
+    Parameters
+    ----------
+    tensor : ndarray or torch tensor of any shape; float32, float16, bfloat16 or a float8
+    part : position inside a nested latent
+    half : store float32 as float16; the others stay lossless
+
+    Raises
+    ------
+    UnsupportedDtypeError
+        if the dtype, or the mask of a masked array, has no lossless place in the format.
+    EncodeError
+        if half would turn a finite value into infinity, or no row can describe the shape.
+    """
+    orig_dtype, _ = _describe(name, tensor)
+    array = _widened(tensor, orig_dtype)
+    if half and orig_dtype == "float32":
+        array = _halved(name, array)
+    dtype = array.dtype.name
+    extra: dict[str, Any] = {"shape": list(array.shape), "dtype": dtype, "key": name}
+    if orig_dtype in WIDENED:
+        extra["orig_dtype"] = orig_dtype
+    if part is not None:
+        extra["part"] = part
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1)
+    return Payload(spec.LATN, FLAGS_BY_DTYPE[dtype], little.view(np.uint8).data, extra)
+
+
+def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
+    """Return what a LATN row says of its tensor, checked against its size.
+
+    Raises
+    ------
+    MalformedChunkError
+    """
+    dtype = DTYPE_BY_FLAGS.get(row.flags.rstrip("\0"))
+    if dtype is None:
+        raise _malformed(row, f"its flags are {row.flags!r}, a latent has F32 or F16")
+    shape = _parse_shape(row)
+    expected = math.prod(shape) * np.dtype(dtype).itemsize
+    if expected != row.uncompressed_size:
+        raise _malformed(
+            row,
+            f"{dtype} of shape {list(shape)} takes {expected} bytes, the table says {row.uncompressed_size}",
+        )
+    name, part = row.extra.get("key", fallback_name), row.extra.get("part")
+    orig_dtype = row.extra.get("orig_dtype", dtype)
+    if not isinstance(name, str):
+        raise _malformed(row, f"its key is {name!r}, not a string")
+    if part is not None and type(part) is not int:
+        raise _malformed(row, f"its part is {part!r}, not an integer")
+    if orig_dtype != dtype and WIDENED.get(str(orig_dtype)) != dtype:
+        raise _malformed(row, f"orig_dtype {orig_dtype!r} is not one that is stored as {dtype}")
+    return TensorSpec(name, shape, dtype, str(orig_dtype), part)
+
+
+def decode_array(spec_: TensorSpec, payload: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    """Return payload as an array of the stored dtype and shape, sharing its memory."""
+    return payload.view(np.dtype(spec_.dtype).newbyteorder("<")).reshape(spec_.shape).view(spec_.dtype)
+
+
+def decode_torch(spec_: TensorSpec, array: npt.NDArray[Any]) -> torch.Tensor:
+    """Return array as a torch tensor of the dtype that was saved, on the CPU, bit for bit."""
+    import torch
+
+    if spec_.orig_dtype == "bfloat16":
+        high = (array.reshape(-1).view(np.uint32) >> 16).astype(np.uint16)
+        return torch.from_numpy(high.view(np.int16)).view(torch.bfloat16).reshape(spec_.shape)
+    if spec_.orig_dtype == "float8_e5m2":
+        high8 = (array.reshape(-1).view(np.uint16) >> 8).astype(np.uint8)
+        return torch.from_numpy(high8).view(torch.float8_e5m2).reshape(spec_.shape)
+    tensor = torch.from_numpy(array)
+    if spec_.orig_dtype == spec_.dtype:
+        return tensor
+    return tensor.to(getattr(torch, spec_.orig_dtype))
+
+
+def is_torch_tensor(value: Any) -> bool:
+    """Tell whether value is a torch tensor, without importing torch."""
+    torch_module = sys.modules.get("torch")
+    return torch_module is not None and isinstance(value, torch_module.Tensor)
+
+
+def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
+    """Return dtype and shape of tensor, refusing what no row of the format describes."""
+    if is_torch_tensor(tensor):
+        if str(tensor.layout) != "torch.strided" or tensor.is_meta:
+            raise UnsupportedDtypeError(
+                f"latent {name!r} is a tensor without plain values ({tensor.layout} on {tensor.device}): "
+                "convert it with .to_dense() first"
+            )
+        dtype = str(tensor.dtype).removeprefix("torch.")
+    elif isinstance(tensor, np.ma.MaskedArray):
+        raise UnsupportedDtypeError(
+            f"latent {name!r} is a masked array, whose mask has no place in the format: "
+            "give .filled(0) of it, or .data to keep what lies under the mask"
+        )
+    elif isinstance(tensor, (np.ndarray, np.generic)):
+        dtype = tensor.dtype.name
+    else:
+        raise UnsupportedDtypeError(
+            f"latent {name!r} is a {type(tensor).__name__}; give a numpy array or a torch tensor"
+        )
+    if dtype not in FLAGS_BY_DTYPE and dtype not in WIDENED:
+        known = ", ".join((*FLAGS_BY_DTYPE, *WIDENED))
+        raise UnsupportedDtypeError(
+            f"latent {name!r} is {dtype}; the format holds {known} without loss: convert it first"
+        )
+    if tensor.ndim > spec.MAX_DIMENSIONS:
+        raise EncodeError(
+            f"latent {name!r} has {tensor.ndim} dimensions, the format holds {spec.MAX_DIMENSIONS}"
+        )
+    return dtype, tuple(tensor.shape)
+
+
+def _widened(tensor: Any, dtype: str) -> npt.NDArray[Any]:
+    """Return tensor as a float32 or float16 array, exact to the bit."""
+    if is_torch_tensor(tensor):
+        return _widened_torch(tensor, dtype)
+    array = np.asarray(tensor)
+    if dtype in _BITS:  # numpy knows these through ml_dtypes
+        return _shifted(array.view(_BITS[dtype]), dtype)
+    return array.astype(WIDENED[dtype]) if dtype in WIDENED else array
+
+
+def _widened_torch(tensor: torch.Tensor, dtype: str) -> npt.NDArray[Any]:
+    import torch
+
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if dtype in _BITS:
+        signed = torch.int16 if dtype == "bfloat16" else torch.uint8
+        return _shifted(plain.contiguous().view(signed).numpy().view(_BITS[dtype]), dtype)
+    return (plain.to(getattr(torch, WIDENED[dtype])) if dtype in WIDENED else plain).numpy()
+
+
+def _shifted(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
+    """Return the bits of a dtype that is the upper half of a wider one as that wider one."""
+    width = bits.dtype.itemsize
+    wide = bits.astype(f"u{2 * width}") << np.array(8 * width, f"u{2 * width}")
+    return np.asarray(wide).view(WIDENED[dtype])
+
+
+def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    lost = np.isinf(half) & np.isfinite(array)
+    if lost.any():
+        worst = float(np.abs(array[lost]).max())
+        raise EncodeError(
+            f"latent {name!r} holds {worst:g}, float16 ends at 65504: save it without half precision"
+        )
+    return half
+
+
+def _parse_shape(row: ChunkRow) -> tuple[int, ...]:
+    shape = row.extra.get("shape")
+    if not isinstance(shape, list) or len(shape) > spec.MAX_DIMENSIONS:
+        raise _malformed(
+            row, f"its shape is {shape!r:.80}, not a list of at most {spec.MAX_DIMENSIONS} sizes"
+        )
+    for size in shape:
+        if type(size) is not int or not 0 <= size <= _MAX_DIMENSION:
+            raise _malformed(row, f"its shape holds {size!r:.80}, not a size from 0 to {_MAX_DIMENSION}")
+    # numpy multiplies the sizes even where one of them is zero
+    if math.prod(size for size in shape if size) > spec.U32_MAX:
+        raise _malformed(row, f"its shape {shape} has more elements than a file can hold")
+    return tuple(shape)
+
+
+def _malformed(row: ChunkRow, message: str) -> MalformedChunkError:
+    return MalformedChunkError(message, chunk=str(row), offset=row.offset)

@@ -1,0 +1,160 @@
+"""What an open file holds, known from META and read when asked: tensors by name, images by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..container import spec
+from ..container.payloads import ReadPayload
+from ..container.records import ChunkRow
+from ..errors import ChunkNotFoundError, MalformedChunkError
+from ..files.threads import run_each
+from .codec import TensorSpec, decode_array, decode_torch, parse_tensor_spec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class StoredTensor:
+    """One latent: its shape and dtype are known, its values are read and checked on ``array()``.
+
+    A nested latent (audio + video) has several ``parts``; a plain one is its own only part.
+    """
+
+    def __init__(self, name: str, pieces: Sequence[tuple[TensorSpec, ChunkRow]], read: ReadPayload) -> None:
+        self.name = name
+        self._pieces = tuple(pieces)
+        self._read = read
+
+    def __repr__(self) -> str:
+        shapes = " + ".join(f"{spec_.orig_dtype} {list(spec_.shape)}" for spec_, _ in self._pieces)
+        return f"<StoredTensor {self.name!r} {shapes}>"
+
+    @property
+    def parts(self) -> tuple[StoredTensor, ...]:
+        """The tensors of a nested latent, in order."""
+        if len(self._pieces) == 1:
+            return (self,)
+        return tuple(StoredTensor(self.name, (piece,), self._read) for piece in self._pieces)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._single()[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """dtype of ``array()``: float32 or float16."""
+        return np.dtype(self._single()[0].dtype)
+
+    @property
+    def orig_dtype(self) -> str:
+        """Name of the dtype that was saved and that ``torch()`` gives back, e.g. ``bfloat16``."""
+        return self._single()[0].orig_dtype
+
+    def array(self) -> npt.NDArray[Any]:
+        """Return the values in new writable memory, checked as they are read.
+
+        Raises
+        ------
+        FormatError
+            in one of its kinds, if the bytes do not match.
+        ChunkNotFoundError
+            if the latent is nested.
+        """
+        spec_, row = self._single()
+        return decode_array(spec_, self._read(row))
+
+    def torch(self) -> torch.Tensor:
+        """Return the values as a CPU tensor of the dtype that was saved, bit for bit.
+
+        Raises
+        ------
+        FormatError, ChunkNotFoundError
+            as ``array()``.
+        ImportError
+            where torch is not installed.
+        """
+        return decode_torch(self._single()[0], self.array())
+
+    def _single(self) -> tuple[TensorSpec, ChunkRow]:
+        if len(self._pieces) > 1:
+            raise ChunkNotFoundError(
+                f"latent {self.name!r} is nested, of {len(self._pieces)} parts: take .parts[0] and so on"
+            )
+        return self._pieces[0]
+
+
+class Latents(Mapping[str, StoredTensor]):
+    """The latents of a file by name.
+
+    ``initial_noise`` is also found in a file of version 1.0 whose only latent bears another name.
+    """
+
+    def __init__(self, tensors: Mapping[str, StoredTensor], alias: str | None) -> None:
+        self._tensors = dict(tensors)
+        self._alias = alias
+
+    def __getitem__(self, name: str) -> StoredTensor:
+        key = self._alias if name == spec.INITIAL_NOISE and self._alias else name
+        if key not in self._tensors:
+            raise ChunkNotFoundError(f"there is no latent {name!r}; the file has {', '.join(self) or 'none'}")
+        return self._tensors[key]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors or bool(name == spec.INITIAL_NOISE and self._alias)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def arrays(self, names: Iterable[str] | None = None, *, threads: int | None = None) -> dict[str, Any]:
+        """Return several latents at once, read side by side: name -> array, a list of them for a nested one.
+
+        Parameters
+        ----------
+        names : None for all
+        threads : None for one per processor, at most 4
+        """
+        found = {name: self[name].parts for name in (self if names is None else names)}
+        read = iter(
+            run_each(StoredTensor.array, [part for parts in found.values() for part in parts], threads)
+        )
+        arrays = {name: [next(read) for _ in parts] for name, parts in found.items()}
+        return {name: values if len(values) > 1 else values[0] for name, values in arrays.items()}
+
+
+def collect_latents(rows: Iterable[ChunkRow], read: ReadPayload, *, alias_single: bool) -> Latents:
+    """Return the latents that rows describe, the parts of a nested one together.
+
+    Raises
+    ------
+    MalformedChunkError
+        if a row does not describe a tensor, or two bear one name.
+    """
+    pieces: dict[str, list[tuple[TensorSpec, ChunkRow]]] = {}
+    for row in rows:
+        if row.type == spec.LATN:
+            parsed = parse_tensor_spec(row, fallback_name=f"latent_{row.index}")
+            pieces.setdefault(parsed.name, []).append((parsed, row))
+    for name, found in pieces.items():
+        _check_parts(name, found)
+    tensors = {name: StoredTensor(name, found, read) for name, found in pieces.items()}
+    alias = next(iter(tensors)) if alias_single and len(tensors) == 1 else None
+    return Latents(tensors, alias)
+
+
+def _check_parts(name: str, pieces: Sequence[tuple[TensorSpec, ChunkRow]]) -> None:
+    parts = [spec_.part for spec_, _ in pieces]
+    if parts not in ([None], list(range(len(parts)))):
+        row = pieces[-1][1]
+        raise MalformedChunkError(
+            f"{len(pieces)} latents are named {name!r:.80} and their parts are {parts}",
+            chunk=str(row),
+            offset=row.offset,
+        )

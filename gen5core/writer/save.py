@@ -1,0 +1,272 @@
+"""What a caller has -> payloads and META, for one atomic file.
+
+Tensors are written from the memory that they are in. Nothing is encoded before everything that could
+be refused was looked at.
+
+Source: FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..carrier.meta import Original
+from ..container import spec, strict_json
+from ..container.chunks import Compression, Payload, check_compression
+from ..environment.components import Environment, check_environment
+from ..errors import EncodeError
+from ..images import codec as image_codec
+from ..images import png_encode
+from ..signatures.key_files import load_signing_key
+from ..signatures.keys import SigningKey
+from ..tensors.codec import encode_tensor, payload_bytes
+from .assemble import check_size, check_suffix, write_payloads
+from .carrier_png import Shown, can_show, show_encoded, show_pixels, write_carrier
+from .model_info import as_mapping, build_model_info, check_json
+
+
+class _Captured:
+    def __repr__(self) -> str:
+        return "<captured>"
+
+
+CAPTURED: Final = _Captured()
+"""Default of ``environment`` and ``hardware``: what this process finds out by itself."""
+_META_RESERVE_BYTES = 2**20
+_IMAGE_RESERVE_BYTES = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A chunk before it is encoded: what it may take at most, and how to get it."""
+
+    most_bytes: int
+    encode: Callable[[], Payload]
+
+
+def save(
+    path: str | os.PathLike[str],
+    *,
+    latents: Mapping[str, Any] | None = None,
+    images: Any = (),
+    settings: Mapping[str, Any] | None = None,
+    prompt: str = "",
+    model_name: str = "",
+    model_version: str = "",
+    tags: Iterable[str] = (),
+    comfyui: Mapping[str, Any] | None = None,
+    capture: Mapping[str, Any] | None = None,
+    resources: Iterable[Mapping[str, Any]] | None = (),
+    environment: Environment | _Captured | None = CAPTURED,
+    hardware: Mapping[str, Any] | _Captured | None = CAPTURED,
+    compression: Compression = "auto",
+    half: bool = False,
+    overwrite: bool = True,
+    signing_key: SigningKey | str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write one GEN5 file of version 1.1, on its own or in a PNG, whole or not at all.
+
+    Parameters
+    ----------
+    path : ends in ``.gen5``, or in ``.png`` for a PNG that shows the first image and carries all the rest;
+        its folder exists
+    latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8,
+        e.g. ``{"initial_noise": noise}``; a list or tuple of them is a nested latent
+    images : encoded bytes (PNG, JPEG, WebP; kept as they are), or uint8 pixels of shape (H, W),
+        (H, W, C) or (B, H, W, C), C 1, 3 or 4; or a sequence of those
+    settings : ``generation_settings``: seed, steps, sampler, cfg_scale, scheduler, eta, guidance …
+    comfyui : prompt, workflow and version of the ComfyUI that ran; images given as pixels carry
+        prompt and workflow as ComfyUI's own PNGs do
+    capture, resources : where the noise is from; models by name and digest
+    environment : None to leave it out; every fact a string, under an id of its own
+    hardware : None to leave it out
+    compression : ``auto`` compresses what shrinks by a tenth; ``none``; ``zstd``
+    half : store float32 latents as float16
+    overwrite : replace a file at path; else FileExistsError
+    signing_key : the key, or the file of one, that signs the root; nothing of it goes into the file but its
+        public half
+
+    Returns
+    -------
+    path, as a Path
+
+    Raises
+    ------
+    EncodeError
+        before anything is written, naming what cannot be stored, or the key that cannot be used.
+    ImportError
+        if signing_key is given and the package cryptography is not installed.
+    OSError
+        as the file system gives it; what stood at path is still there then.
+
+    Source: FORMAT.md.
+    """
+    target = Path(path)
+    key = signing_key if isinstance(signing_key, (SigningKey, type(None))) else load_signing_key(signing_key)
+    check_compression(compression)
+    is_carrier = target.suffix.lower() == ".png"
+    if not is_carrier:
+        check_suffix(target)
+    captured = Environment.capture() if CAPTURED in (environment, hardware) else None
+    if not isinstance(environment, (Environment, _Captured, type(None))):
+        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
+    kept = captured if isinstance(environment, _Captured) else environment
+    if kept is not None:
+        check_environment(kept)
+    told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
+    model_info = build_model_info(
+        model_name=model_name,
+        model_version=model_version,
+        prompt=prompt,
+        tags=tags,
+        settings=settings,
+        hardware=told,
+    )
+    further = _collect_further(comfyui, capture, resources, kept)
+    pictures, texts = png_encode.split_batch(images), _graph_texts(further.get("comfyui", {}))
+    planned = [*_plan_latents({} if latents is None else latents, half), *_plan_images(pictures, texts)]
+    if is_carrier and not pictures:
+        raise _nothing_to_show(target)
+    row = len(planned) - len(pictures)
+    if kept is not None:
+        planned.append(_plan_environment(kept))
+    if not is_carrier:
+        _check_sizes(planned)
+        write: Callable[..., Path] = write_payloads
+    else:
+        if not isinstance(pictures[0], bytes) or can_show(pictures[0]):
+            del planned[row]
+        _check_sizes(planned, spec.MAX_CARRIED_BYTES)
+        write = partial(write_carrier, shown=_show(pictures[0], texts, row, compression))
+    return write(
+        target,
+        payloads=[chunk.encode for chunk in planned],
+        model_info=model_info,
+        further=further,
+        compression=compression,
+        overwrite=overwrite,
+        signing_key=key,
+    )
+
+
+def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
+    if not isinstance(latents, Mapping):
+        raise EncodeError(
+            f"latents is a {type(latents).__name__}, not a mapping of names to tensors; "
+            'give latents={"initial_noise": noise}'
+        )
+    for name, value in latents.items():
+        if not isinstance(name, str) or not name:
+            raise EncodeError(f"a latent is named {name!r}; a name is a string that is not empty")
+        nested = isinstance(value, (list, tuple))
+        if nested and not value:
+            raise EncodeError(
+                f"latent {name!r} is an empty list; give a tensor, or a list of the parts of a nested one"
+            )
+        for part, tensor in enumerate(value if nested else [value]):
+            encode = partial(encode_tensor, name, tensor, part=part if nested else None, half=half)
+            yield _Planned(payload_bytes(name, tensor, half=half), encode)
+
+
+def _graph_texts(comfyui: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: strict_json.dumps(comfyui[name], name)
+        for name in ("prompt", "workflow")
+        if comfyui.get(name) is not None
+    }
+
+
+def _plan_images(images: Iterable[Any], texts: Mapping[str, str]) -> Iterator[_Planned]:
+    for index, image in enumerate(images):
+        most_bytes = (
+            len(image) if isinstance(image, bytes) else image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
+        )
+        if isinstance(image, bytes):
+            image_codec.image_info(image)
+        yield _Planned(most_bytes, partial(_encode_image, image, index, texts))
+
+
+def _nothing_to_show(target: Path) -> EncodeError:
+    return EncodeError(
+        f"{target.name!r} is to be a PNG that carries a record, and there is no image for it to show: "
+        f"give one, or name the file {target.stem}.gen5"
+    )
+
+
+def _show(
+    picture: bytes | np.ndarray[Any, Any], texts: Mapping[str, str], row: int, compression: Compression
+) -> Shown:
+    """Return the first image as the PNG that it will be; of one handed in as pixels, facts as of its chunk."""
+    if isinstance(picture, bytes):
+        info = image_codec.image_info(picture)
+        facts: dict[str, Any] = {"width": info.width, "height": info.height, "format": info.format}
+        return show_encoded(picture, texts, Original(row, {"index": 0, **facts}, compression))
+    facts = {"width": picture.shape[1], "height": picture.shape[0], "format": "PNG"}
+    return show_pixels(picture, texts, Original(row, {"index": 0, **facts}, compression))
+
+
+def _encode_image(image: bytes | np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
+    data = image if isinstance(image, bytes) else png_encode.encode_image(image, text=text)
+    info = image_codec.image_info(data)
+    extra = {"index": index, "width": info.width, "height": info.height, "format": info.format}
+    return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
+
+
+def _plan_environment(environment: Environment) -> _Planned:
+    payload = Payload(spec.ENVC, spec.NO_FLAGS, memoryview(environment.encode()), level=spec.LEVEL_TEXT)
+    return _Planned(payload.data.nbytes, lambda: payload)
+
+
+def _collect_further(
+    comfyui: Mapping[str, Any] | None,
+    capture: Mapping[str, Any] | None,
+    resources: Iterable[Mapping[str, Any]] | None,
+    environment: Environment | None,
+) -> dict[str, Any]:
+    """Return META's top-level keys beside ``gen5_metadata``, those that hold something."""
+    further = {
+        "comfyui": _without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
+        "capture": as_mapping(capture, "capture") if capture else None,
+        "resources": _listed(resources),
+        "environment": dict(environment.further) if environment else None,
+    }
+    for name in ("capture", "resources"):
+        check_json(further[name], name)
+    return {name: value for name, value in further.items() if value}
+
+
+def _listed(resources: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+    if isinstance(resources, (str, Mapping)) or not isinstance(resources, (Iterable, type(None))):
+        raise EncodeError(f"resources is a {type(resources).__name__}; give a list of mappings, or None")
+    return [as_mapping(resource, "a resource") for resource in (() if resources is None else resources)]
+
+
+def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:
+    """Return comfyui without the cache keys that ComfyUI leaves in its prompt; they may be NaN."""
+    prompt = comfyui.get("prompt")
+    if not isinstance(prompt, Mapping):
+        return dict(comfyui)
+    nodes = {
+        node_id: {name: value for name, value in node.items() if name != "is_changed"}
+        if isinstance(node, Mapping)
+        else node
+        for node_id, node in prompt.items()
+    }
+    return {**comfyui, "prompt": nodes}
+
+
+def _check_sizes(chunks: Sequence[_Planned], most_bytes: int = spec.MAX_FILE_BYTES) -> None:
+    if len(chunks) > spec.MAX_CHUNKS:
+        raise EncodeError(
+            f"{len(chunks)} latents and images are more than the {spec.MAX_CHUNKS} chunks of a file: "
+            "store fewer images (images_stored first or none)"
+        )
+    needed_bytes = sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks)
+    check_size(needed_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES, most_bytes)

@@ -1,0 +1,144 @@
+"""The library: pages of the .gen5 files, and the PNGs that carry a record, under output/ and input/, and their scan."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from .. import host
+from ..stored.drift import stored_drifts
+from ..stored.signatures import trust_words
+from .entry import MadeIn, signatures_of
+from .index import Index, Listed
+from .scan import library_roots, scan
+
+MAX_LIMIT = 200
+"""Files of one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanState:
+    """How far the scan is: files read so far, and all that are to be read, being new or changed."""
+
+    running: bool = False
+    done: int = 0
+    total: int = 0
+
+
+class Library:
+    """An index, and a scan in the background that brings it up to date; threads may share one."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._state = ScanState()
+        self._is_due = False
+        self._drift_counts: dict[str, int | None] = {}
+        """By encoded MadeIn; this machine is looked at again after a refresh."""
+
+    def page(
+        self, query: str = "", offset: int = 0, limit: int = 60, refresh: bool = False
+    ) -> dict[str, Any]:
+        """Return a page, the newest files first, out of what is indexed so far.
+
+        Where the index had to be made anew, a scan is started too.
+
+        Parameters
+        ----------
+        query : words; each must be part of a file's name, prompts, models, samplers, seeds or tags
+        limit : at most MAX_LIMIT
+        refresh : start a scan too
+        """
+        if refresh:
+            self.refresh()
+        offset, limit = max(offset, 0), min(max(limit, 0), MAX_LIMIT)
+        state, roots = self._state, library_roots()  # the state first: a page after the end has everything
+        generation = self._index.generation
+        total, listed = self._index.page(roots, query, offset, limit)
+        files = self._index.count(roots) if query else total
+        if self._index.generation != generation and not state.running:  # a scan sees to it by itself
+            self.refresh()
+            state = self._state
+        return {
+            "total": total,
+            "files": files,
+            "offset": offset,
+            "items": self._items(listed),
+            "scan": asdict(state),
+        }
+
+    def _items(self, listed: Sequence[Listed]) -> list[dict[str, Any]]:
+        """Return what a page tells of files: what they say of themselves, and what this machine makes of it."""
+        words = trust_words(signatures_of(one.item) for one in listed)
+        return [
+            {
+                **{name: value for name, value in one.item.items() if name != "signatures"},
+                "trust": word,
+                "drift_count": self._drift_count(one.made_in),
+            }
+            for one, word in zip(listed, words, strict=True)
+        ]
+
+    def refresh(self) -> None:
+        """Start a scan; if one is running, another follows it."""
+        with self._lock:
+            self._drift_counts.clear()
+            self._is_due = True
+            if not self._state.running:
+                self._thread = threading.Thread(target=self._scan_while_due, name="gen5-library", daemon=True)
+                self._thread.start()
+                self._state = ScanState(running=True)
+
+    def wait(self) -> None:
+        """Return when no scan is running."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _scan_while_due(self) -> None:
+        try:
+            while self._goes_on():
+                scan(self._index, library_roots(), self._note)
+        except BaseException:
+            self._state = replace(self._state, running=False)
+            raise
+
+    def _goes_on(self) -> bool:
+        """Tell whether a scan is due; if not, none is running from now on."""
+        with self._lock:
+            due, self._is_due = self._is_due, False
+            self._state = replace(self._state, running=due)
+            return due
+
+    def _note(self, done: int, total: int) -> None:
+        self._state = ScanState(True, done, total)
+
+    def _drift_count(self, made_in: str | None) -> int | None:
+        if made_in is None:
+            return None
+        if made_in not in self._drift_counts:
+            self._drift_counts[made_in] = _count_drifts(MadeIn.decode(made_in))
+        return self._drift_counts.get(made_in)
+
+
+def page(query: str = "", offset: int = 0, limit: int = 60, refresh: bool = False) -> dict[str, Any]:
+    """Return a page of this ComfyUI's library, as ``Library.page``."""
+    return library().page(query, offset, limit, refresh)
+
+
+def library() -> Library:
+    """Return the library beside ComfyUI's user data."""
+    path = host.user_folder() / "gen5" / "library.sqlite3"
+    return _libraries.setdefault(str(path), Library(Index(path)))
+
+
+def _count_drifts(made_in: MadeIn) -> int | None:
+    try:
+        return len(stored_drifts(made_in, quick=True))
+    except (OSError, RecursionError):  # a model went away while it was looked at; values nested without end
+        return None
+
+
+_libraries: dict[str, Library] = {}

@@ -1,0 +1,122 @@
+"""The files of the library on the disk, and an index brought up to date with them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ... import gen5core
+from ...gen5core.errors import EncodeError
+from .. import host
+from ..stored.folders import PNG_SUFFIX, SUFFIX, Stamp, is_folder, is_png, list_folder
+from ..stored.paths import resolve_file
+from .entry import Entry, failed_entry, read_entry
+from .index import Index, Row
+
+BATCH_FILES = 512
+"""Files in one transaction: a fraction of a second, after which pages show them."""
+_ATTEMPTS = 3
+_LAST_NS = 2**63 - 1
+"""In the year 2262; SQLite holds no larger integer."""
+Progress = Callable[[int, int], None]
+Roots = Mapping[str, str]
+"""Real path of a folder -> what Load Gen5 puts behind the names of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file as the file system lists it."""
+
+    path: str
+    name: str
+    """As Load Gen5 names it; bytes that are not UTF-8 are spelled out."""
+    stamp: Stamp
+    is_openable: bool
+    """Whether its name can be told at all: a browser cannot ask for one that is not UTF-8."""
+
+
+def library_roots() -> Roots:
+    """Return the folders of the library; one that serves as both is listed once."""
+    annotations = {"output": " [output]", "input": ""}
+    return {os.path.realpath(host.folder(kind)): suffix for kind, suffix in annotations.items()}
+
+
+def scan(index: Index, roots: Roots, progress: Progress = lambda done, total: None) -> None:
+    """Bring the index up to date: drop what is gone, read what is new or changed, the newest first.
+
+    Parameters
+    ----------
+    progress : called with the files read so far, and all that are to be read
+    """
+    for _ in range(_ATTEMPTS):
+        if _scan_once(index, roots, progress):
+            return
+
+
+def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
+    """Do what ``scan`` does; return False if the index lost meanwhile what it held before."""
+    known = index.stamps(roots)  # before the walk, so that what another process adds meanwhile is not dropped
+    generation = index.generation
+    found = {(root, file.name): file for root in roots for file in walk(root, roots[root])}
+    index.drop([key for key in known if key not in found])
+    changed = [(root, file) for (root, name), file in found.items() if known.get((root, name)) != file.stamp]
+    changed.sort(key=lambda one: one[1].stamp.mtime_ns, reverse=True)
+    progress(0, len(changed))
+    for start in range(0, len(changed), BATCH_FILES):
+        batch = changed[start : start + BATCH_FILES]
+        rows = [_read_row(root, file) for root, file in batch]
+        index.put([row for row in rows if row is not None])
+        unread = [(root, file.name) for (root, file), row in zip(batch, rows, strict=True) if row is None]
+        index.drop([key for key in unread if key in known])  # what was known is of another content
+        progress(start + len(batch), len(changed))
+    return index.generation == generation
+
+
+def _read_row(root: str, file: Found) -> Row | None:
+    """Return what the index is to keep of a file; None for one that is gone, or a PNG that cannot be opened."""
+    try:
+        if is_png(file.path) and not gen5core.is_carrier(file.path):
+            return Row(root, file.name, file.stamp, None)
+    except OSError:
+        return None
+    entry = _read_entry(file)
+    return None if entry is None else Row(root, file.name, file.stamp, entry)
+
+
+def _read_entry(file: Found) -> Entry | None:
+    if file.is_openable:
+        return read_entry(file.path, file.name, file.stamp)
+    told = "its name is not UTF-8: rename it"
+    return failed_entry(file.name, file.stamp, told, carrier=is_png(file.path))
+
+
+def walk(root: str, annotation: str) -> Iterator[Found]:
+    """Yield every .gen5 file and every PNG under root; links that lead out are left out.
+
+    What vanishes meanwhile, or may not be listed, is left out too.
+    """
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        for entry in list_folder(os.path.join(root, folder)):
+            if is_folder(entry):
+                waiting.append(f"{folder}{entry.name}/")
+            elif entry.name.lower().endswith((SUFFIX, PNG_SUFFIX)):
+                raw = f"{folder}{entry.name}{annotation}"
+                name = raw.encode("utf-8", "backslashreplace").decode()
+                if status := _status(entry, name):
+                    mtime_ns = min(status.st_mtime_ns, _LAST_NS)
+                    yield Found(entry.path, name, Stamp(status.st_size, mtime_ns), is_openable=name == raw)
+
+
+def _status(entry: os.DirEntry[str], name: str) -> os.stat_result | None:
+    """Return the status of a regular file inside its folder; None for anything else."""
+    try:
+        if entry.is_symlink():
+            resolve_file(name)
+        status = entry.stat()
+    except (OSError, EncodeError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None

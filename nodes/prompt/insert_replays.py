@@ -1,0 +1,145 @@
+"""A prompt changed before it runs, and changed back before it is stored: pure, in terms of the API graph.
+
+Load Gen5's `noise` wired into a sampler's latent_image means: start from this noise. A sampler that adds
+noise would add its own, so a Replay Sampling for that file is put between the sampler, its MODEL and its
+latent. Every change is worked out first and applied to a copy: the server swallows an exception of a
+handler, and a half-changed prompt would run.
+
+Ids are made from the sampler's, so that caching works from one prompt to the next.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...gen5core.graph.prompt import Graph
+from .edit import (
+    ORIGIN,
+    Link,
+    Prompt,
+    _is_reroute,
+    _through_reroutes,
+    class_of,
+    free_id,
+    inputs_of,
+    is_link,
+    model_owner,
+    put_in_id,
+)
+
+NOISE_SLOT, GEN5_SLOT = 0, 4
+"""Outputs of Load Gen5."""
+MODEL_SLOT, LATENT_SLOT = 0, 1
+"""Outputs of Replay Sampling."""
+_LATENT_INPUT = "latent_image"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A sampler to be started from a file."""
+
+    sampler: str
+    owner: str
+    """The node whose `model` it samples with: itself, or its guider."""
+    loader: str
+
+
+def splice_replays(prompt: Prompt) -> Prompt:
+    """Return prompt with a Replay Sampling wherever a sampler starts from Load Gen5's noise.
+
+    The prompt itself is returned, untouched, where there is none.
+    """
+    changes = sorted(_find_changes(prompt), key=lambda change: change.sampler)
+    if not changes:
+        return prompt
+    spliced = copy.deepcopy(prompt)
+    for change in changes:
+        _put_replay(spliced, change)
+    return spliced
+
+
+def _find_changes(prompt: Prompt) -> Iterator[_Change]:
+    graph = Graph(prompt)
+    for node_id, node in prompt.items():
+        source = _through_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
+        if source is None or source[1] != NOISE_SLOT or class_of(prompt[source[0]]) != "Gen5Load":
+            continue
+        owner = model_owner(prompt, node_id)
+        if owner is None or not _may_sample(graph, node_id):
+            continue
+        if _adds_noise(prompt, node) and not _is_replayed(prompt, owner):
+            yield _Change(node_id, owner, source[0])
+
+
+def _may_sample(graph: Graph, node_id: str) -> bool:
+    """Tell whether a node samples, or is of a class that nothing is known of; AddNoise does not."""
+    node = graph.node(node_id)
+    return node is not None and (node.known.kind == "sampler" or node.known.guessed)
+
+
+def _put_replay(prompt: Prompt, change: _Change) -> None:
+    sampler = prompt[change.sampler]["inputs"]
+    replay_id = put_in_id(prompt, "replay", change.sampler)
+    origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
+    if change.owner == change.sampler:
+        owner = sampler
+        origin.append((change.sampler, "model", list(sampler["model"])))
+    else:
+        origin.append((change.sampler, "guider", list(sampler["guider"])))
+        owner = _copy_guider(prompt, change, replay_id)
+    loader = prompt[change.loader]["inputs"]
+    prompt[replay_id] = {
+        "class_type": "Gen5Replay",
+        "inputs": {
+            "model": owner["model"],
+            "gen5": [change.loader, GEN5_SLOT],
+            "pass_index": -1,
+            "batch_index": copy.deepcopy(loader.get("batch_index", -1)),
+        },
+        "_meta": {"title": "Replay Sampling", ORIGIN: origin},
+    }
+    owner["model"] = [replay_id, MODEL_SLOT]
+    sampler[_LATENT_INPUT] = [replay_id, LATENT_SLOT]
+
+
+def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, Any]:
+    """Give a sampler a guider of its own, so that others of that guider are left alone; return its inputs."""
+    link = _through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
+    assert link is not None  # _model_owner came this way
+    copied = copy.deepcopy(prompt[change.owner])
+    copied["_meta"] = {**(copied.get("_meta") or {}), ORIGIN: []}
+    copied_id = free_id(prompt, f"{replay_id}_guider")
+    prompt[copied_id] = copied
+    prompt[change.sampler]["inputs"]["guider"] = [copied_id, link[1]]
+    inputs: dict[str, Any] = copied["inputs"]
+    return inputs
+
+
+def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
+    """Tell whether a sampler adds noise; one whose switch is a link is left alone, as nobody knows."""
+    inputs = inputs_of(node)
+    if inputs.get("add_noise", True) not in (True, "enable"):
+        return False
+    noise = _through_reroutes(prompt, inputs.get("noise"))
+    return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
+
+
+def _is_replayed(prompt: Prompt, owner: str) -> bool:
+    """Tell whether a Replay Sampling already stands above a node's model."""
+    pending = [inputs_of(prompt[owner])["model"]]
+    seen: set[str] = set()
+    while pending:
+        link = pending.pop()
+        if not is_link(link, prompt) or link[0] in seen:
+            continue
+        seen.add(link[0])
+        if class_of(prompt[link[0]]) == "Gen5Replay":
+            return True
+        inputs = inputs_of(prompt[link[0]])
+        pending += [
+            value for name, value in inputs.items() if "model" in name.lower() or _is_reroute(prompt[link[0]])
+        ]
+    return False

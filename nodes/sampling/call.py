@@ -1,0 +1,96 @@
+"""What a sampling run is given and gives back, read and changed whatever ComfyUI's version passes around it.
+
+A wrapper around ``CFGGuider.outer_sample`` gets an executor and that method's arguments. Later versions
+append arguments, so only the first ones are named here and all are passed on.
+
+Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import torch
+
+_NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback", "disable_pbar", "seed")
+
+
+@dataclass(slots=True)
+class SamplingCall:
+    """The arguments of one sampling run, by name.
+
+    noise and latent_image are tensors as the sampler gets them (a nested latent packed), sigmas float32.
+    """
+
+    arguments: dict[str, Any]
+    further: Sequence[Any] = ()
+    guider: Any = None
+
+    @classmethod
+    def parse(cls, executor: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> SamplingCall:
+        """Return the call that a wrapper received."""
+        named = dict(zip(_NAMES, args, strict=False))
+        return cls({**named, **kwargs}, tuple(args[len(_NAMES) :]), getattr(executor, "class_obj", None))
+
+    def run(self, executor: Any) -> torch.Tensor:
+        """Go on with the run."""
+        in_place = list(takewhile(self.arguments.__contains__, _NAMES))
+        rest = {name: value for name, value in self.arguments.items() if name not in in_place}
+        output: torch.Tensor = executor(*[self.arguments[name] for name in in_place], *self.further, **rest)
+        return output
+
+    @property
+    def noise(self) -> torch.Tensor:
+        noise: torch.Tensor = self.arguments["noise"]
+        return noise
+
+    @property
+    def latent_image(self) -> torch.Tensor:
+        latent_image: torch.Tensor = self.arguments["latent_image"]
+        return latent_image
+
+    @property
+    def sigmas(self) -> torch.Tensor:
+        sigmas: torch.Tensor = self.arguments["sigmas"]
+        return sigmas
+
+    @property
+    def shapes(self) -> list[list[int]]:
+        """Shapes of the latent's parts; one for a plain latent."""
+        shapes = self.arguments.get("latent_shapes")
+        if shapes and len(shapes) > 1:
+            return [list(shape) for shape in shapes]
+        return [list(self.noise.shape)]
+
+    @property
+    def may_add_noise(self) -> bool:
+        """Whether the sampler's function takes a noise sampler, as those that add noise at each step do."""
+        function = getattr(self.arguments.get("sampler"), "sampler_function", None)
+        try:
+            return "noise_sampler" in inspect.signature(function).parameters  # type: ignore[arg-type]
+        except (TypeError, ValueError):  # no function, or one that does not tell
+            return False
+
+    @property
+    def reseeds_globally(self) -> bool:
+        """Whether the sampler seeds torch's global generator with the run's own seed, as ddim does for a mask."""
+        options = getattr(self.arguments.get("sampler"), "inpaint_options", None)
+        return bool(isinstance(options, dict) and options.get("random"))
+
+    @property
+    def sampler_name(self) -> str | None:
+        """Name of the sampler as KSampler lists it, where its function tells."""
+        sampler = self.arguments.get("sampler")
+        function = getattr(sampler, "sampler_function", None)
+        name = getattr(function, "__name__", None)
+        plain = name.removeprefix("sample_") if isinstance(name, str) else None
+        return "ddim" if plain == "euler" and self.reseeds_globally else plain
+
+
+def float32_sigmas(sigmas: torch.Tensor) -> tuple[float, ...]:
+    """Return a sampler's sigmas as numbers that JSON keeps exactly."""
+    return tuple(sigmas.detach().to("cpu", torch.float32).tolist())

@@ -1,0 +1,11 @@
+"""What Save Gen5 writes, and where.
+
+===============  =======================================================================
+match_runs       which recorded run belongs to which sampler pass of the graph
+capture          the noise to store: recorded, provided, derived or none
+metadata         graph, machine and settings to store; private parts left out on request
+filename_prefix  the %tokens% of a file name prefix
+output_paths     the folder and the next free number; writes all files of a save
+output_formats   .gen5, PNGs beside it, or PNGs that carry the record
+===============  =======================================================================
+"""

@@ -1,0 +1,69 @@
+"""The query of a route: names, numbers and switches, each checked before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from ...gen5core.errors import EncodeError
+from ..stored.paths import resolve_file
+from .errors import Refusal
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file as Load Gen5's widget names it, and where that is."""
+
+    name: str
+    path: Path
+
+
+def read_file_name(query: Query) -> NamedFile:
+    """Return the file that ``name`` stands for, confined to its folder; it need not be there.
+
+    Raises
+    ------
+    Refusal
+    """
+    name = query.get("name", "")
+    if not name or "\0" in name:
+        raise _malformed("name", name, "the name of a file, e.g. cat.gen5 or cat.gen5 [output]")
+    try:
+        return NamedFile(name, resolve_file(name))
+    except EncodeError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+
+def read_integer(query: Query, key: str, default: int, lowest: int, highest: int) -> int:
+    """Return an integer from lowest to highest, default where it is left out.
+
+    Raises
+    ------
+    Refusal
+    """
+    text = query.get(key, str(default))
+    is_plain = text.isascii() and text.isdigit() and len(text) < 20
+    if not is_plain or not lowest <= int(text) <= highest:
+        raise _malformed(key, text, f"an integer from {lowest} to {highest}")
+    return int(text)
+
+
+def read_switch(query: Query, key: str) -> bool:
+    """Return whether a switch is 1; 0, or left out, it is not.
+
+    Raises
+    ------
+    Refusal
+    """
+    text = query.get(key, "0")
+    if text not in ("0", "1"):
+        raise _malformed(key, text, "0 or 1")
+    return text == "1"
+
+
+def _malformed(key: str, text: str, expected: str) -> Refusal:
+    return Refusal(HTTPStatus.BAD_REQUEST, f"{key} is {text!r:.80}; give {expected}")

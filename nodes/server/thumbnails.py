@@ -1,0 +1,135 @@
+"""Small pictures of what a file holds: its images, and latents as a person can look at them."""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, features
+
+from ...gen5core.errors import ChunkNotFoundError, EncodeError, LimitError, MalformedChunkError
+from ...gen5core.images.codec import image_info
+from ...gen5core.images.png_encode import encode_image
+from ...gen5core.images.stored import StoredImage
+from ...gen5core.tensors.stored import StoredTensor
+
+NOISE_RANGE = 3.0
+"""What becomes black and white: three standard deviations of a sampler's noise."""
+MAX_LATENT_BYTES = 2**30
+"""A latent is read whole to show a part of it."""
+LARGE_PIXELS = 2**24
+"""Of images with more, one is decoded at a time: it takes some fourteen bytes a pixel."""
+_LARGE = threading.Lock()
+_WEBP_QUALITY = 80
+_CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+
+
+def picture_type(data: bytes) -> str:
+    """Return the content type of a stored image, by its bytes.
+
+    Raises
+    ------
+    MalformedChunkError
+        if it is not a PNG, JPEG or WebP.
+    """
+    try:
+        return _CONTENT_TYPES[image_info(data).format]
+    except (EncodeError, LimitError) as error:
+        raise MalformedChunkError(str(error)) from error
+
+
+def image_thumbnail(image: StoredImage, size: int) -> tuple[bytes, str]:
+    """Return an image whose longer side is at most size, and its content type: WebP where Pillow has it, else PNG.
+
+    Raises
+    ------
+    FormatError
+        in one of its kinds, if the stored bytes do not match or are no image.
+    """
+    with _LARGE if _is_large(image.bytes) else nullcontext():
+        pixels = image.array()
+        small = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    kind, options = ("WEBP", {"quality": _WEBP_QUALITY}) if features.check("webp") else ("PNG", {})
+    small.save(buffer, kind, **options)
+    return buffer.getvalue(), _CONTENT_TYPES[kind]
+
+
+def _is_large(data: bytes) -> bool:
+    """Tell whether an image is large, by its bytes: META may claim any size."""
+    try:
+        info = image_info(data)
+    except (EncodeError, LimitError):  # decoding it says what is wrong
+        return False
+    return info.width * info.height > LARGE_PIXELS
+
+
+def noise_thumbnail(latent: StoredTensor, index: int, size: int) -> bytes:
+    """Return one image of a latent as a PNG whose longer side is size: three channels as colours, −3..3.
+
+    Of a nested latent the first part is shown, of a video the first frame, of step noise the first draw.
+
+    Raises
+    ------
+    ChunkNotFoundError
+        if the latent has no such image.
+    FormatError
+        in one of its kinds, if the stored bytes do not match, or are too many.
+    """
+    part = latent.parts[0]
+    size_bytes = math.prod(part.shape) * part.dtype.itemsize
+    if size_bytes > MAX_LATENT_BYTES:
+        raise LimitError(
+            f"latent {latent.name!r:.80} takes {size_bytes} bytes, the limit is {MAX_LATENT_BYTES}"
+        )
+    planes = _sampled(_planes(part.array(), latent.name, index), size)
+    grey = np.nan_to_num(planes.astype(np.float32), nan=0.0) / NOISE_RANGE
+    pixels = ((grey.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8)
+    return encode_image(pixels, level=1)
+
+
+def _planes(array: npt.NDArray[Any], name: str, index: int) -> npt.NDArray[Any]:
+    """Return one image of a latent: shape (H, W, C), C 1 or 3.
+
+    A mask is (B, H, W), audio (B, C, L): what has three axes or fewer is shown as one grey plane.
+    """
+    if name.split(".")[0] == "step_noise" and array.ndim > 1:
+        array = _at(array, 0, name)
+    if array.ndim > 2 or index:
+        array = _at(np.atleast_1d(array), index, name)
+    while array.ndim > 3:  # (C, T, H, W): the first frame
+        array = _at(array.swapaxes(0, 1), 0, name)
+    if array.ndim < 3:
+        array = np.atleast_2d(array)[None]
+    channels = array[:3] if array.shape[0] >= 3 else array[:1]
+    if not channels.size:
+        raise ChunkNotFoundError(f"latent {name!r:.80} has no values to show")
+    return np.moveaxis(channels, 0, -1)
+
+
+def _at(array: npt.NDArray[Any], index: int, name: str) -> npt.NDArray[Any]:
+    if index >= array.shape[0]:
+        raise ChunkNotFoundError(f"latent {name!r:.80} holds {array.shape[0]}, there is no number {index}")
+    taken: npt.NDArray[Any] = array[index]
+    return taken
+
+
+def _sampled(planes: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Return planes with a longer side of size, no value mixed with its neighbours.
+
+    Before anything is computed, for a large latent takes several times its memory otherwise.
+    """
+    height, width = planes.shape[:2]
+    rows, columns = (
+        np.arange(target) * side // target
+        for side in (height, width)
+        for target in [max(round(side * size / max(height, width)), 1)]
+    )
+    sampled: npt.NDArray[Any] = planes[rows[:, None], columns]
+    return sampled

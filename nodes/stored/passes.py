@@ -1,0 +1,190 @@
+"""The sampler passes of a stored file, each with the latents that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any
+
+from ... import gen5core
+from ...gen5core.container.spec import META
+from ...gen5core.errors import MalformedChunkError, naming_file
+from ...gen5core.tensors.noise import MAX_SEED
+
+FINAL_MASK = "final_noise_mask"
+"""Name of the mask that the result bears, where it is not known to be the last pass's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPass:
+    """One sampler pass of a file, as the replaying node needs it."""
+
+    index: int
+    seed: int | None
+    sigmas: tuple[float, ...] | None
+    """As the sampler got them, float32; None where they were not recorded."""
+    shapes: tuple[tuple[int, ...], ...] | None
+    adds_noise: bool
+    noise: str | None
+    """Name of the latent that holds the starting noise."""
+    start_latent: str | None
+    """Name of the latent that sampling started from; None where it was empty or is not known."""
+    starts_unknown: bool
+    """Whether sampling started from a latent that the file does not hold."""
+    noise_mask: str | None
+    step_noise: str | None = None
+    """Name of the latent that holds what the sampler added later."""
+    torch_settings: Mapping[str, str] = field(default_factory=dict)
+    """Canonical strings, by name, of how torch was set while it sampled, where the file's environment differs."""
+    node_id: str | None = None
+    """The node that sampled it; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Which image of a batch a file holds, the others having files of their own."""
+
+    index: int
+    count: int
+    """Images of the batch."""
+
+
+def image_of_batch(file: gen5core.Gen5File) -> BatchPlace | None:
+    """Return which image of its batch a file holds; None where it holds all that were saved.
+
+    Raises
+    ------
+    MalformedChunkError
+        if what META's ``capture`` tells of it makes no sense.
+    """
+    told = (file.capture or {}).get("image_of_batch")
+    if told is None:
+        return None
+    index, count = (told.get("index"), told.get("count")) if isinstance(told, dict) else (None, None)
+    if type(index) is int and type(count) is int and 0 <= index < count:
+        return BatchPlace(index, count)
+    with naming_file(file.path):
+        raise MalformedChunkError(
+            f"capture's image_of_batch is {told!r:.80}, not an index and a greater count", chunk=META
+        )
+
+
+def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
+    """Return what META's ``capture`` tells of each pass; empty where nothing was captured.
+
+    Raises
+    ------
+    MalformedChunkError
+        if that is no list of objects.
+    """
+    passes = (file.capture or {}).get("passes") or []
+    if isinstance(passes, list) and all(isinstance(entry, dict) for entry in passes):
+        return passes
+    with naming_file(file.path):
+        raise MalformedChunkError(f"capture's passes are {passes!r:.80}, not a list of objects", chunk=META)
+
+
+def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
+    """Return the sampler passes of an open file; where none were captured, one made of the noise.
+
+    Raises
+    ------
+    MalformedChunkError
+        naming the value that makes no sense.
+    """
+    captured = captured_passes(file)
+    if not captured:
+        return _pass_without_capture(file)
+    with naming_file(file.path):
+        return [_parse_pass(index, entry, file) for index, entry in enumerate(captured)]
+
+
+def latent_name(base: str, pass_index: int) -> str:
+    """Return the name of a latent of a pass: ``initial_noise``, ``initial_noise.1`` …"""
+    return base if pass_index == 0 else f"{base}.{pass_index}"
+
+
+def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -> StoredPass:
+    def name(key: str) -> str | None:
+        value = entry.get(key)
+        return value if isinstance(value, str) and value in file.latents else None
+
+    def checked(key: str, is_valid: Callable[[Any], bool]) -> Any:
+        value = entry.get(key)
+        if value is None or is_valid(value):
+            return value
+        raise MalformedChunkError(f"capture's pass {index}: {key} is {value!r:.80}", chunk=META)
+
+    seed = checked("seed", lambda value: type(value) is int and 0 <= value <= MAX_SEED)
+    sigmas, shapes = checked("sigmas", _are_numbers), checked("shapes", _are_shapes)
+    return StoredPass(
+        index=index,
+        seed=seed,
+        sigmas=tuple(sigmas) if sigmas and None not in sigmas else None,
+        shapes=tuple(tuple(shape) for shape in shapes) if shapes else None,
+        adds_noise=bool(entry.get("add_noise", True)),
+        noise=name("noise"),
+        start_latent=name("start_latent"),
+        starts_unknown=name("start_latent") is None
+        and not entry.get("recorded")
+        and _has_start(entry, index),
+        noise_mask=name("noise_mask"),
+        step_noise=name("step_noise"),
+        torch_settings=checked("torch_settings", _are_texts) or {},
+        node_id=node_id if isinstance(node_id := entry.get("node_id"), str) else None,
+    )
+
+
+def _has_start(entry: Mapping[str, Any], index: int) -> bool:
+    """Tell whether a pass, as the graph has it, starts from another's result or from an image."""
+    denoise, start_step = entry.get("denoise"), entry.get("start_step")
+    is_partial = isinstance(denoise, (int, float)) and denoise < 1
+    return index > 0 or is_partial or (isinstance(start_step, int) and start_step > 0)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Tell whether value is a list of numbers, null standing for those that JSON does not have."""
+    return isinstance(value, list) and all(type(item) in (int, float, NoneType) for item in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _are_shapes(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape) for shape in value
+    )
+
+
+def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
+    if "initial_noise" not in file.latents:
+        return []
+    stored = file.latents["initial_noise"]
+    return [
+        StoredPass(
+            index=0,
+            seed=_plain_seed(file.settings.get("seed")),
+            sigmas=None,
+            shapes=tuple(part.shape for part in stored.parts),
+            adds_noise=True,
+            noise=stored.name,
+            start_latent="start_latent" if "start_latent" in file.latents else None,
+            starts_unknown=False,
+            noise_mask="noise_mask" if "noise_mask" in file.latents else None,
+        )
+    ]
+
+
+def _plain_seed(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_SEED else None
+
+
+def last_noise_mask(file: gen5core.Gen5File) -> str | None:
+    """Return the name of the mask that the result bears; None where it bears none."""
+    if FINAL_MASK in file.latents:
+        return FINAL_MASK
+    passes = captured_passes(file)
+    name = passes[-1].get("noise_mask") if passes else "noise_mask"
+    return name if isinstance(name, str) and name in file.latents else None

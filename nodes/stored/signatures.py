@@ -1,0 +1,71 @@
+"""Signatures at this machine: the key that saves are signed with, and what a file's signatures are worth here.
+
+Private keys stay on this side: what the browser gets are key ids and words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ... import gen5core
+from ...gen5core.errors import EncodeError, InvalidKeyError
+from ...gen5core.signatures.key_files import SIGNING_KEY_VARIABLE
+from ...gen5core.signatures.keys import PublicKey, SigningKey
+from ...gen5core.signatures.trust import Signature, TrustWord, weigh
+from ...gen5core.signatures.trusted_keys import load_trusted_keys
+
+logger = logging.getLogger(__name__)
+UNUSABLE_LIST = "your list of trusted keys cannot be used: `gen5core trust` says why"
+
+
+def signing_key() -> SigningKey | None:
+    """Return the key that saves are signed with; None where none is configured.
+
+    Raises
+    ------
+    EncodeError
+        if one is configured that cannot be used.
+    """
+    try:
+        return gen5core.configured_signing_key()
+    except (InvalidKeyError, ImportError, OSError) as error:
+        raise EncodeError(
+            f"nothing was saved, since it cannot be signed: {error}. Mend that, or unset {SIGNING_KEY_VARIABLE} and "
+            "start ComfyUI again to save without a signature"
+        ) from error
+
+
+def describe_trust(signatures: Sequence[Signature]) -> dict[str, Any]:
+    """Return the word for a file with these signatures, and of each what the browser shows."""
+    trusted, problem = _read_list() if signatures else ((), "")
+    trust = weigh(tuple(signatures), trusted)
+    return {
+        "word": trust.word,
+        "signatures": [
+            {
+                "key_id": one.key_id,
+                "state": one.state,
+                "reason": one.reason or problem,
+                "comment": trust.names.get(one.key_id),
+            }
+            for one in signatures
+        ],
+    }
+
+
+def trust_words(files: Iterable[Sequence[Signature] | None]) -> list[TrustWord | None]:
+    """Return the word for each file, None for one whose signatures are not known; the list is read once at most."""
+    known = list(files)
+    trusted = _read_list()[0] if any(known) else ()
+    return [None if signatures is None else weigh(tuple(signatures), trusted).word for signatures in known]
+
+
+def _read_list() -> tuple[tuple[PublicKey, ...], str]:
+    """Return the keys in the person's list; none, and why, where it cannot be used: a doubt is never trust."""
+    try:
+        return load_trusted_keys(), ""
+    except (InvalidKeyError, OSError) as error:
+        logger.warning("%s (%s)", UNUSABLE_LIST, error)
+        return (), UNUSABLE_LIST
