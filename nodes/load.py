@@ -140,7 +140,7 @@ class Gen5Load:
         status = stored.path.stat()  # before the check: a file that is written meanwhile has another
         with stored.open() as opened:
             opened.verify()
-            told = {"drift": tell_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
+            told = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
             noise = _unless_refused(_noise, opened, batch_index)
             result = (
                 noise,
@@ -155,7 +155,7 @@ class Gen5Load:
         return {"ui": {"gen5": [{**checked, **told}]}, "result": result}
 
 
-def tell_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
+def report_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
     """Warn of, ignore, or refuse what differs from where the file was made, models included; return it in words.
 
     Raises

@@ -13,7 +13,7 @@ from ..gen5core.errors import EncodeError
 from ..gen5core.graph.passes import sampler_passes
 from ..gen5core.graph.sampler_pass import SamplerPass
 from . import host
-from .prompt.edit import unsplice
+from .prompt.edit import remove_inserted
 from .sampling.recording import Recording
 from .saving.capture import Captured, capture_noise
 from .saving.match_runs import SaveInputs
@@ -25,7 +25,7 @@ from .saving.metadata import (
     without_private,
 )
 from .saving.output_formats import BOTH, FORMATS, PNG, plan_files
-from .saving.output_paths import Place, find_place, write_numbered
+from .saving.output_paths import OutputPath, find_output_path, write_numbered
 from .stored.file import StoredFile, open_stored
 from .stored.models import describe_resources
 from .stored.signatures import signing_key
@@ -139,12 +139,12 @@ class Gen5Save:
             captured.keep_result(inputs.latent or [], latent.get("noise_mask"))
         stored_count = 1 if format == PNG else {"all": len(pixels), "first": 1, "none": 0}[images_stored]
         _check_count(captured.latents, len(pixels[:stored_count]))
-        place = find_place(filename_prefix, *_size(pixels, passes), executed)
+        place = find_output_path(filename_prefix, *_size(pixels, passes), executed)
         is_embedded = embed_workflow and not host.metadata_disabled()
         facts, scrubbed = without_private(
             {
                 "latents": captured.latents,
-                "comfyui": describe_graph(unsplice(executed), extra_pnginfo) if is_embedded else None,
+                "comfyui": describe_graph(remove_inserted(executed), extra_pnginfo) if is_embedded else None,
                 "capture": describe_capture(captured, inputs.batch_index),
                 "resources": describe_resources(passes, fingerprint_models),
                 "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
@@ -194,13 +194,13 @@ def _save_inputs(
     return SaveInputs(executed, unique_id, passes, parts, latent.get("batch_index"))
 
 
-def _shown(paths: Sequence[Path], place: Place) -> list[dict[str, str]]:
+def _shown(paths: Sequence[Path], place: OutputPath) -> list[dict[str, str]]:
     """Return the PNGs among paths as ComfyUI shows them."""
     names = [path.name for path in paths if path.suffix == ".png"]
     return [{"filename": name, "subfolder": place.subfolder, "type": "output"} for name in names]
 
 
-def _told(stored: StoredFile, place: Place, captured: Captured) -> dict[str, Any]:
+def _told(stored: StoredFile, place: OutputPath, captured: Captured) -> dict[str, Any]:
     """Return what the node shows of a saved file."""
     return {
         "filename": stored.path.name,

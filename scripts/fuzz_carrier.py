@@ -94,7 +94,7 @@ def _sign() -> None:
         if file.carrier is None:
             return
     sign_file(fuzz_reader.PATH, _KEY, _png, overwrite=True, limits=fuzz_reader.LIMITS)
-    assert "trusted" == _must_be_whole(_png)
+    assert _must_be_whole(_png) == "trusted"
 
 
 def _must_be_whole(path: Path) -> str:

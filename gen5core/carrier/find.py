@@ -44,7 +44,7 @@ class Span(NamedTuple):
         return self.offset + _FRAME_SIZE + self.size_bytes
 
 
-class Place(NamedTuple):
+class RecordLocation(NamedTuple):
     """Where in a PNG the carried file lies, and where the PNG ends."""
 
     span: Span
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 class CarrierSource(Source):
     """A file that a PNG carries; ``outer`` is the PNG."""
 
-    def __init__(self, outer: Source, place: Place) -> None:
+    def __init__(self, outer: Source, place: RecordLocation) -> None:
         self.path, self.size_bytes = outer.path, place.span.size_bytes
         self.outer, self.place = outer, place
 
@@ -155,7 +155,7 @@ def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMI
 
 def find_record(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Source:
     """Return the GEN5 file that source carries where it is a PNG, else source itself; raises as ``find_place``."""
-    return CarrierSource(source, find_place(source, limits)) if _is_png(source) else source
+    return CarrierSource(source, locate_record(source, limits)) if _is_png(source) else source
 
 
 def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> bool:
@@ -178,7 +178,7 @@ def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMIT
         source.close()
 
 
-def find_place(source: Source, limits: spec.Limits) -> Place:
+def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
     """Return where a PNG has the carried file.
 
     Raises
@@ -205,7 +205,7 @@ def find_place(source: Source, limits: spec.Limits) -> Place:
             chunk=NAME,
             offset=found[1].offset,
         )
-    return Place(found[0], png_end)
+    return RecordLocation(found[0], png_end)
 
 
 def iter_spans(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Iterator[Span]:

@@ -25,7 +25,7 @@ from ..rewrite.scrub import find_private, scrub
 from . import tables
 from .group import Command, Failure
 from .output import STDOUT, Buffer, check_target, write_output
-from .text import plural, shown
+from .text import plural, printable
 
 _SUFFIXES: Final = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "WEBP": (".webp",)}
 _NPY: Final = ".npy"
@@ -158,7 +158,7 @@ def scrub_command(file: str, out: str | None, dry_run: bool, force: bool, as_jso
         tables.print_json({"output": out, "dropped": dropped})
         return
     for line in dropped:
-        click.echo(shown(f"dropped  {line}"))
+        click.echo(printable(f"dropped  {line}"))
     verb = "would be dropped" if dry_run else "dropped"
     click.echo(f"{plural(len(dropped), 'thing')} {verb}" if dropped else "nothing to drop was found")
 
@@ -168,7 +168,7 @@ TRANSFERS: Final[tuple[click.Command, ...]] = (extract, import_command, export_c
 
 def _told_notes(file: str, notes: Sequence[str]) -> list[str]:
     for note in notes:
-        click.echo(shown(f"gen5core: note: {file} {note}"), err=True)
+        click.echo(printable(f"gen5core: note: {file} {note}"), err=True)
     return list(notes)
 
 

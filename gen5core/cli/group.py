@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from ..errors import Gen5Error
-from .text import shown
+from .text import printable
 
 FOUND: Final = 1
 """Damage, drift or a difference."""
@@ -85,7 +85,7 @@ def is_closed(stream: Any) -> bool:
 def print_error(message: str) -> None:
     """Print one line on stderr."""
     try:
-        click.echo(f"gen5core: error: {shown(message)}", err=True)
+        click.echo(f"gen5core: error: {printable(message)}", err=True)
     except OSError:  # nobody listens on stderr; the exit code still tells
         return
 

@@ -29,7 +29,7 @@ from ..signatures.trusted_keys import (
 from . import tables
 from .group import Command, Failure
 from .output import check_target, refuse_stdout
-from .text import shown
+from .text import printable
 
 _KEY_ID: Final = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -60,10 +60,10 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
         facts = {"private_key": str(path), "public_key": str(public), "key": key.public_key.text}
         tables.print_json({**facts, "key_id": key.public_key.key_id})
         return
-    click.echo(shown(f"private key  {path}  (keep it to yourself)"))
-    click.echo(shown(f"public key   {public}  (give it away)"))
+    click.echo(printable(f"private key  {path}  (keep it to yourself)"))
+    click.echo(printable(f"public key   {public}  (give it away)"))
     click.echo(f"key id       {key.public_key.key_id}")
-    click.echo(shown(f"sign saves   export {SIGNING_KEY_VARIABLE}={shlex.quote(str(path.absolute()))}"))
+    click.echo(printable(f"sign saves   export {SIGNING_KEY_VARIABLE}={shlex.quote(str(path.absolute()))}"))
 
 
 @click.command(cls=Command, short_help="Sign files.")
@@ -98,7 +98,7 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
         for file in files:
             signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
             if not as_json:
-                click.echo(shown(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
+                click.echo(printable(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
     finally:  # those before an error are signed
         if as_json:
             tables.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
@@ -177,7 +177,7 @@ def _remove(removed: str) -> None:
 
 def _tell_change(given: str, *, remove: bool) -> None:
     told = f"{key_id(given)} is no longer trusted" if remove else f"{key_id(given)} is trusted now"
-    click.echo(shown(f"{told}, in {trusted_keys_path()}"))
+    click.echo(printable(f"{told}, in {trusted_keys_path()}"))
 
 
 def _show_list(*, as_json: bool) -> None:
@@ -187,6 +187,6 @@ def _show_list(*, as_json: bool) -> None:
         tables.print_json({"path": str(trusted_keys_path()), "keys": rows})
         return
     for key in keys:
-        click.echo(shown(f"{key.key_id}  {key.comment}".rstrip()))
+        click.echo(printable(f"{key.key_id}  {key.comment}".rstrip()))
     if not keys:
-        click.echo(shown(f"no key is trusted yet; the list would be {trusted_keys_path()}"))
+        click.echo(printable(f"no key is trusted yet; the list would be {trusted_keys_path()}"))

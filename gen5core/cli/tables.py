@@ -24,7 +24,7 @@ from ..diff import Comparison, Difference
 from ..environment.hardware import Drift
 from ..reader.file import Gen5File
 from ..tensors.codec import parse_tensor_spec
-from .text import plural, shown, shown_shape, shown_size, shown_value
+from .text import format_shape, format_size, plural, printable, printable_value
 
 PIPE_WIDTH: Final = 160
 """Columns where nobody looks at a terminal; longer values go on in the next line, whole."""
@@ -91,14 +91,14 @@ def show_info(file: Gen5File) -> None:
     _print_signatures(console, file)
     for trailer in file.trailers:
         if trailer.type != SIGN:
-            console.print(Text(f"trailer {shown(trailer.type)}, {shown_size(trailer.size_bytes)}", _DIM))
+            console.print(Text(f"trailer {printable(trailer.type)}, {format_size(trailer.size_bytes)}", _DIM))
 
 
 def show_drifts(drifts: Sequence[Drift], path: str) -> None:
     """Print how the environment of a file and this machine differ."""
     console = open_console()
     if not drifts:
-        console.print(Text(f"{shown(path)}: this machine matches", _GOOD), soft_wrap=True)
+        console.print(Text(f"{printable(path)}: this machine matches", _GOOD), soft_wrap=True)
         return
     table = _table("", "in the file", "here")
     for drift in drifts:
@@ -114,7 +114,7 @@ def show_comparison(comparison: Comparison, left: str, right: str) -> None:
     sections = dict.fromkeys(difference.section for difference in comparison.differences)
     for section in sections:
         found = [difference for difference in comparison.differences if difference.section == section]
-        table = _table("", shown(left), shown(right), "")
+        table = _table("", printable(left), printable(right), "")
         for difference in found[:MAX_ROWS]:
             table.add_row(
                 _name(difference.name),
@@ -138,23 +138,23 @@ def _print_equal(console: _Console, comparison: Comparison) -> None:
         names = [name for where, name in comparison.equal if where == section]
         text = Text("equal  ", _GOOD).append(f"{section}: ", _DIM)
         listed = ", ".join(names) if len(names) <= MAX_NAMES else plural(len(names), "value")
-        console.print(text.append(shown(listed), _DIM))
+        console.print(text.append(printable(listed), _DIM))
 
 
 def _distance(difference: Difference) -> str:
     largest = difference.max_difference
     parts = [f"L∞ {largest:.6g}"] if largest is not None else []
-    return ", ".join([*parts, *([shown(difference.detail)] if difference.detail else [])])
+    return ", ".join([*parts, *([printable(difference.detail)] if difference.detail else [])])
 
 
 def _title(file: Gen5File) -> Text:
     facts = [f"GEN5 {file.version}", "sealed" if file.sealed else "not sealed"]
-    facts.append(shown_size(file.header.file_size))
+    facts.append(format_size(file.header.file_size))
     if file.carrier is not None:
-        facts.append(f"carried by a PNG of {shown_size(file.carrier.png_bytes)}")
+        facts.append(f"carried by a PNG of {format_size(file.carrier.png_bytes)}")
     if file.date:
-        facts.append(f"saved {shown(file.date[:19].replace('T', ' '))}")
-    return Text(shown(file.path), _HEADING).append("  " + " · ".join(facts), _DIM)
+        facts.append(f"saved {printable(file.date[:19].replace('T', ' '))}")
+    return Text(printable(file.path), _HEADING).append("  " + " · ".join(facts), _DIM)
 
 
 def _summary(file: Gen5File) -> dict[str, Any]:
@@ -189,9 +189,9 @@ def _hardware(hardware: Mapping[str, Any]) -> dict[str, Any]:
 
 def _gpu(gpu: Any) -> str:
     if not isinstance(gpu, Mapping):
-        return shown_value(gpu)
+        return printable_value(gpu)
     units = {"memory_gb": "{} GiB", "driver": "driver {}", "cuda_version": "CUDA {}"}
-    return ", ".join(units.get(key, "{}").format(shown_value(value)) for key, value in gpu.items())
+    return ", ".join(units.get(key, "{}").format(printable_value(value)) for key, value in gpu.items())
 
 
 def _without_name(canonical: str) -> str:
@@ -208,7 +208,7 @@ def _print_facts(console: _Console, heading: str, facts: Mapping[str, Any]) -> N
     table.add_column(style=_NAME, no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(Text(shown(name)), Text(shown_value(value, lines=True)))
+        table.add_row(Text(printable(name)), Text(printable_value(value, lines=True)))
     console.block(table, heading)
 
 
@@ -220,7 +220,7 @@ def _print_latents(console: _Console, rows: Sequence[ChunkRow]) -> None:
         dtype = found.orig_dtype
         if dtype != found.dtype:
             dtype += f" as {found.dtype}"
-        table.add_row(_name(found.name + part), dtype, shown_shape(found.shape), *_sizes(row))
+        table.add_row(_name(found.name + part), dtype, format_shape(found.shape), *_sizes(row))
     if rows:
         console.block(table, "Latents")
 
@@ -230,10 +230,10 @@ def _print_images(console: _Console, file: Gen5File) -> None:
     rows = iter([row for row in file.rows if row.type == DATA])
     for index, image in enumerate(file.images):
         extra = image.facts
-        facts = [shown_value(extra[key]) if key in extra else "?" for key in ("width", "height")]
+        facts = [printable_value(extra[key]) if key in extra else "?" for key in ("width", "height")]
         is_png = isinstance(image, ShownImage)
-        sizes = (shown_size(image.size_bytes), "the PNG itself") if is_png else _sizes(next(rows))
-        table.add_row(str(index), shown_value(extra.get("format", "?")), " × ".join(facts), *sizes)
+        sizes = (format_size(image.size_bytes), "the PNG itself") if is_png else _sizes(next(rows))
+        table.add_row(str(index), printable_value(extra.get("format", "?")), " × ".join(facts), *sizes)
     if file.images:
         console.block(table, "Images")
 
@@ -242,10 +242,10 @@ def _print_resources(console: _Console, resources: Iterable[Any]) -> None:
     table = _table("kind", "name", "digest")
     for resource in resources:
         if not isinstance(resource, Mapping):
-            table.add_row("", Text(shown_value(resource)))
+            table.add_row("", Text(printable_value(resource)))
             continue
-        digest = [shown_value(resource[key]) for key in ("digest_kind", "digest") if key in resource]
-        cells = [shown_value(resource.get(key, "")) for key in ("kind", "name")]
+        digest = [printable_value(resource[key]) for key in ("digest_kind", "digest") if key in resource]
+        cells = [printable_value(resource.get(key, "")) for key in ("kind", "name")]
         table.add_row(*map(Text, (*cells, " ".join(digest))))
     if table.rows:
         console.block(table, "Resources")
@@ -258,12 +258,12 @@ def _print_signatures(console: _Console, file: Gen5File) -> None:
         return
     console.print()
     for line in trust.lines():
-        console.print(Text(shown(line), _GOOD if line.endswith(", trusted") else ""), soft_wrap=True)
+        console.print(Text(printable(line), _GOOD if line.endswith(", trusted") else ""), soft_wrap=True)
 
 
 def _sizes(row: ChunkRow) -> tuple[str, str]:
-    size = shown_size(row.uncompressed_size)
-    return size, f"zstd {shown_size(row.compressed_size)}" if row.compressed else "raw"
+    size = format_size(row.uncompressed_size)
+    return size, f"zstd {format_size(row.compressed_size)}" if row.compressed else "raw"
 
 
 def _table(*headings: str) -> Table:
@@ -274,8 +274,8 @@ def _table(*headings: str) -> Table:
 
 
 def _name(text: str) -> Text:
-    return Text(shown(text), _NAME)
+    return Text(printable(text), _NAME)
 
 
 def _side(text: str | None) -> Text:
-    return Text("—", _DIM) if text is None else Text(shown_value(text))
+    return Text("—", _DIM) if text is None else Text(printable_value(text))

@@ -10,11 +10,11 @@ from typing import Any, Final
 _UNITS: Final = ("kB", "MB", "GB")
 _ROUNDS_UP: Final = 1 / 0.99995
 """999.95 kB would be shown as 1000.0 kB."""
-MAX_SHOWN: Final = 2000
+MAX_PRINTED: Final = 2000
 """Characters of one value; `extract --metadata` has all of them."""
 
 
-def shown(text: str, *, lines: bool = False) -> str:
+def printable(text: str, *, lines: bool = False) -> str:
     """Return text with every character that is not printable as its escape.
 
     That covers terminal escapes, carriage returns, text direction overrides and lone surrogates.
@@ -31,15 +31,15 @@ def shown(text: str, *, lines: bool = False) -> str:
     )
 
 
-def shown_value(value: Any, *, lines: bool = False) -> str:
+def printable_value(value: Any, *, lines: bool = False) -> str:
     """Return a JSON value as short text: a string as it is, the rest as JSON."""
     text = value if isinstance(value, str) else json.dumps(value)
-    if len(text) > MAX_SHOWN:
-        text = f"{text[:MAX_SHOWN]}… ({len(text)} characters, `extract --metadata` has all)"
-    return shown(text, lines=lines)
+    if len(text) > MAX_PRINTED:
+        text = f"{text[:MAX_PRINTED]}… ({len(text)} characters, `extract --metadata` has all)"
+    return printable(text, lines=lines)
 
 
-def shown_size(size_bytes: int) -> str:
+def format_size(size_bytes: int) -> str:
     """Return a size in decimal units, e.g. ``65.7 kB``."""
     if size_bytes < 1000:
         return f"{size_bytes} B"
@@ -47,7 +47,7 @@ def shown_size(size_bytes: int) -> str:
     return f"{size_bytes / 1000**power:.1f} {_UNITS[power - 1]}"
 
 
-def shown_shape(shape: Iterable[int]) -> str:
+def format_shape(shape: Iterable[int]) -> str:
     """Return a shape, e.g. ``1 × 4 × 64 × 64``; one without axes is a ``scalar``."""
     return " × ".join(map(str, shape)) or "scalar"
 

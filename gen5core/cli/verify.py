@@ -19,7 +19,7 @@ from ..signatures.keys import PublicKey
 from ..signatures.trust import Trust
 from . import tables
 from .group import Failure
-from .text import plural, shown, shown_size
+from .text import format_size, plural, printable
 
 Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
 """``not GEN5``: also a PNG without a record; ``not signed``: intact, but without a valid signature by the key that
@@ -124,7 +124,7 @@ def check_files(
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=sum(map(_size_bytes, paths)))
         for count, path in enumerate(paths, 1):
-            progress.update(task, description=f"{count}/{len(paths)} {shown(Path(path).name)[:40]}")
+            progress.update(task, description=f"{count}/{len(paths)} {printable(Path(path).name)[:40]}")
             yield _check(path, trusted, signed_by)
             progress.advance(task, _size_bytes(path))
 
@@ -135,18 +135,18 @@ def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
     for entry in checked:
         if entry.error is not None:
             console.print(
-                Text(entry.status, "bold red").append(f"  {shown(entry.error)}", ""), soft_wrap=True
+                Text(entry.status, "bold red").append(f"  {printable(entry.error)}", ""), soft_wrap=True
             )
         elif entry.trust and entry.trust.word in _TRUST_STYLES:
-            told = f"  {shown(f'{entry.path}: intact, {entry.trust}')}"
+            told = f"  {printable(f'{entry.path}: intact, {entry.trust}')}"
             line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(told, "")
             console.print(line, soft_wrap=True)
         for note in entry.report.notes if entry.report else ():
             console.print(
-                Text("note", "yellow").append(f"  {shown(f'{entry.path}: {note}')}", ""), soft_wrap=True
+                Text("note", "yellow").append(f"  {printable(f'{entry.path}: {note}')}", ""), soft_wrap=True
             )
     whole = [entry.report for entry in checked if entry.report]
-    total = shown_size(sum(report.checked_bytes for report in whole))
+    total = format_size(sum(report.checked_bytes for report in whole))
     summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} intact ({total})"]
     for status in ("damaged", "not GEN5", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)

@@ -127,7 +127,9 @@ def _drawn_elsewise(walker: Walker, node: Node, sampler_pass: SamplerPass) -> st
     """Why the class that draws the noise, or something wired to it, makes it another one."""
     if node.known.noise:
         return f"{node.class_type} {node.known.noise}"
-    if spoiler := next((name for name in node.known.spoilers if node.inputs.get(name) is not None), None):
+    if spoiler := next(
+        (name for name in node.known.noise_changing_inputs if node.inputs.get(name) is not None), None
+    ):
         return f"what is connected to {spoiler} of {node.class_type} may change how it samples"
     drawer = walker.graph.node(sampler_pass.noise_from or node.node_id)
     if drawer is not None and drawer.known.noise:

@@ -31,7 +31,7 @@ from ..files.threads import run_each
 from ..images.stored import StoredImage
 from ..signatures.keys import PublicKey
 from ..signatures.trailer import check_signatures, read_envelope, refuse_invalid
-from ..signatures.trust import Signature, Trust, weigh
+from ..signatures.trust import Signature, Trust, evaluate_trust
 from ..signatures.trusted_keys import load_trusted_keys
 from ..tensors.stored import Latents, collect_latents
 from . import report
@@ -181,7 +181,7 @@ class Gen5File:
         """
         if trusted is None:
             trusted = load_trusted_keys() if self.signatures else ()
-        return weigh(self.signatures, trusted)
+        return evaluate_trust(self.signatures, trusted)
 
     @property
     def metadata(self) -> dict[str, Any]:

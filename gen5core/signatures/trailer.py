@@ -92,11 +92,11 @@ def refuse_invalid(signatures: Iterable[Signature], *, offset: int) -> None:
 
 def _check_entry(entry: EnvelopeSignature, envelope: Envelope, root: str) -> Signature:
     key = parse_public_key(entry.keyid)
-    state, reason = _weigh_entry(key, entry, envelope, root)
+    state, reason = _evaluate_entry(key, entry, envelope, root)
     return Signature(key.key_id, key.text, state, reason)
 
 
-def _weigh_entry(
+def _evaluate_entry(
     key: PublicKey, entry: EnvelopeSignature, envelope: Envelope, root: str
 ) -> tuple[SignatureState, str]:
     unchecked = ""

@@ -57,7 +57,7 @@ class Trust:
         return f"{signature}{f' ({name})' if name else ''}, trusted"
 
 
-def weigh(signatures: tuple[Signature, ...], trusted: Iterable[PublicKey]) -> Trust:
+def evaluate_trust(signatures: tuple[Signature, ...], trusted: Iterable[PublicKey]) -> Trust:
     """Return what signatures are worth to somebody who trusts those keys; one that is invalid spoils all."""
     names = {key.text: key.comment for key in trusted}
     known = {

@@ -15,19 +15,19 @@ ORIGIN = "gen5_replaces"
 """In the ``_meta`` of a node that was put in: (node, input, former link or None) for each input changed for it."""
 
 
-def unsplice(prompt: Mapping[str, Any]) -> Prompt:
+def remove_inserted(prompt: Mapping[str, Any]) -> Prompt:
     """Return prompt as the person drew it: what was put in taken out, links as they were."""
     restored = {
-        node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not _is_put_in(node_id, node)
+        node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not is_inserted(node_id, node)
     }
     for node_id, node in reversed(list(prompt.items())):  # what was put in last is undone first
-        if _is_put_in(node_id, node):
+        if is_inserted(node_id, node):
             for owner, name, link in node["_meta"][ORIGIN]:
-                _restore(inputs_of(restored.get(owner)), name, link)
+                restore(inputs_of(restored.get(owner)), name, link)
     return restored
 
 
-def _restore(inputs: dict[str, Any], name: str, link: Link | None) -> None:
+def restore(inputs: dict[str, Any], name: str, link: Link | None) -> None:
     if link is None:
         inputs.pop(name, None)
     else:
@@ -39,7 +39,7 @@ def is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and value[0] in prompt
 
 
-def put_in_id(prompt: Prompt, what: str, *owners: str) -> str:
+def inserted_id(prompt: Prompt, what: str, *owners: str) -> str:
     """Return the id of a node that is put in for these nodes; the same from one prompt to the next."""
     return free_id(prompt, "_".join([f"{PREFIX}{what}", *(owner.replace(":", "_") for owner in owners)]))
 
@@ -55,18 +55,18 @@ def model_owner(prompt: Prompt, sampler_id: str) -> str | None:
     inputs = inputs_of(prompt[sampler_id])
     if is_link(inputs.get("model"), prompt):
         return sampler_id
-    guider = _through_reroutes(prompt, inputs.get("guider"))
+    guider = through_reroutes(prompt, inputs.get("guider"))
     if guider is not None and is_link(inputs_of(prompt[guider[0]]).get("model"), prompt):
         return str(guider[0])
     return None
 
 
-def _through_reroutes(prompt: Prompt, link: Any) -> Link | None:
+def through_reroutes(prompt: Prompt, link: Any) -> Link | None:
     """Return the link that a link comes from, reroutes passed; None where it ends or goes in a circle."""
     seen: set[str] = set()
     while is_link(link, prompt):
         node = prompt[link[0]]
-        if not _is_reroute(node):
+        if not is_reroute(node):
             return list(link)
         if link[0] in seen:
             return None
@@ -75,19 +75,19 @@ def _through_reroutes(prompt: Prompt, link: Any) -> Link | None:
     return None
 
 
-def _is_reroute(node: Any) -> bool:
+def is_reroute(node: Any) -> bool:
     return "reroute" in class_of(node).lower()
 
 
-def _is_put_in(node_id: str, node: Any) -> bool:
+def is_inserted(node_id: str, node: Any) -> bool:
     meta = node.get("_meta") if isinstance(node, Mapping) else None
     if not node_id.startswith(PREFIX) or not isinstance(meta, Mapping):
         return False
     origin = meta.get(ORIGIN)
-    return isinstance(origin, list) and all(map(_is_origin, origin))
+    return isinstance(origin, list) and all(map(is_origin, origin))
 
 
-def _is_origin(entry: Any) -> bool:
+def is_origin(entry: Any) -> bool:
     """Tell whether entry says which input of which node was which link."""
     if not isinstance(entry, (list, tuple)) or len(entry) != 3:
         return False

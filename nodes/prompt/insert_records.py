@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...gen5core.graph.passes import sampler_passes
-from .edit import ORIGIN, Prompt, class_of, inputs_of, is_link, model_owner, put_in_id
+from .edit import ORIGIN, Prompt, class_of, inputs_of, inserted_id, is_link, model_owner
 
 MODEL_SLOT, RECORDING_SLOT = 0, 1
 """Outputs of Record Sampling."""
 
 
-def splice_records(prompt: Prompt) -> Prompt:
+def insert_records(prompt: Prompt) -> Prompt:
     """Return prompt with a Record Sampling before every model whose samples reach a Save Gen5.
 
     A save that has a recording is left alone. The prompt itself is returned, untouched, where there is
@@ -27,10 +27,10 @@ def splice_records(prompt: Prompt) -> Prompt:
     chains = {save: owners for save in _bare_saves(prompt) if (owners := _owners(prompt, save))}
     if not chains:
         return prompt
-    spliced = copy.deepcopy(prompt)
+    changed = copy.deepcopy(prompt)
     for save, owners in chains.items():
-        _put_chain(spliced, save, owners)
-    return spliced
+        _put_chain(changed, save, owners)
+    return changed
 
 
 def _bare_saves(prompt: Prompt) -> Iterator[str]:
@@ -50,7 +50,7 @@ def _put_chain(prompt: Prompt, save: str, owners: list[str]) -> None:
     recording: list[Any] | None = None
     for owner in owners:
         inputs = prompt[owner]["inputs"]
-        record_id = put_in_id(prompt, "record", save, owner)
+        record_id = inserted_id(prompt, "record", save, owner)
         chained = {} if recording is None else {"recording": recording}
         prompt[record_id] = {
             "class_type": "Gen5Record",

@@ -20,14 +20,14 @@ from .edit import (
     ORIGIN,
     Link,
     Prompt,
-    _is_reroute,
-    _through_reroutes,
     class_of,
     free_id,
     inputs_of,
+    inserted_id,
     is_link,
+    is_reroute,
     model_owner,
-    put_in_id,
+    through_reroutes,
 )
 
 NOISE_SLOT, GEN5_SLOT = 0, 4
@@ -47,7 +47,7 @@ class _Change:
     loader: str
 
 
-def splice_replays(prompt: Prompt) -> Prompt:
+def insert_replays(prompt: Prompt) -> Prompt:
     """Return prompt with a Replay Sampling wherever a sampler starts from Load Gen5's noise.
 
     The prompt itself is returned, untouched, where there is none.
@@ -55,16 +55,16 @@ def splice_replays(prompt: Prompt) -> Prompt:
     changes = sorted(_find_changes(prompt), key=lambda change: change.sampler)
     if not changes:
         return prompt
-    spliced = copy.deepcopy(prompt)
+    changed = copy.deepcopy(prompt)
     for change in changes:
-        _put_replay(spliced, change)
-    return spliced
+        _put_replay(changed, change)
+    return changed
 
 
 def _find_changes(prompt: Prompt) -> Iterator[_Change]:
     graph = Graph(prompt)
     for node_id, node in prompt.items():
-        source = _through_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
+        source = through_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
         if source is None or source[1] != NOISE_SLOT or class_of(prompt[source[0]]) != "Gen5Load":
             continue
         owner = model_owner(prompt, node_id)
@@ -82,7 +82,7 @@ def _may_sample(graph: Graph, node_id: str) -> bool:
 
 def _put_replay(prompt: Prompt, change: _Change) -> None:
     sampler = prompt[change.sampler]["inputs"]
-    replay_id = put_in_id(prompt, "replay", change.sampler)
+    replay_id = inserted_id(prompt, "replay", change.sampler)
     origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
     if change.owner == change.sampler:
         owner = sampler
@@ -107,7 +107,7 @@ def _put_replay(prompt: Prompt, change: _Change) -> None:
 
 def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, Any]:
     """Give a sampler a guider of its own, so that others of that guider are left alone; return its inputs."""
-    link = _through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
+    link = through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
     assert link is not None  # _model_owner came this way
     copied = copy.deepcopy(prompt[change.owner])
     copied["_meta"] = {**(copied.get("_meta") or {}), ORIGIN: []}
@@ -123,7 +123,7 @@ def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
     inputs = inputs_of(node)
     if inputs.get("add_noise", True) not in (True, "enable"):
         return False
-    noise = _through_reroutes(prompt, inputs.get("noise"))
+    noise = through_reroutes(prompt, inputs.get("noise"))
     return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
 
 
@@ -140,6 +140,6 @@ def _is_replayed(prompt: Prompt, owner: str) -> bool:
             return True
         inputs = inputs_of(prompt[link[0]])
         pending += [
-            value for name, value in inputs.items() if "model" in name.lower() or _is_reroute(prompt[link[0]])
+            value for name, value in inputs.items() if "model" in name.lower() or is_reroute(prompt[link[0]])
         ]
     return False

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from .. import host
-from .insert_records import splice_records
-from .insert_replays import splice_replays
+from .insert_records import insert_records
+from .insert_replays import insert_replays
 
 AUTO_RECORD_VARIABLE = "GEN5_AUTO_RECORD"
 """Set to 0 before ComfyUI is started, saves record only what is wired to them."""
@@ -28,9 +28,9 @@ def handle_prompt(json_data: Any) -> Any:
     prompt = json_data.get("prompt") if isinstance(json_data, dict) else None
     if not isinstance(prompt, dict):
         return json_data
-    changed = splice_replays(prompt)
+    changed = insert_replays(prompt)
     if _records_by_itself(json_data):
-        changed = splice_records(changed)
+        changed = insert_records(changed)
     return {**json_data, "prompt": changed}
 
 

@@ -89,7 +89,7 @@ class SamplingReplayer:
         note_change(call.guider, **changes)
         with noting_changes(call.guider) as received:
             output = self._run(call, executor, self._draws(stored_pass, call))
-        self._tell_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
+        self._report_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
         return output
 
     def _run(self, call: SamplingCall, executor: Any, draws: torch.Tensor | None) -> torch.Tensor:
@@ -104,7 +104,7 @@ class SamplingReplayer:
             note_change(call.guider, step_noise=draws, step_noise_reason=None)
         return output
 
-    def _tell_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
+    def _report_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
         """Log which torch settings were others when the stored pass was sampled."""
         stored = {**self._settings_at_rest, **stored_pass.torch_settings}
         for name in sorted(in_force.keys() & stored.keys()):

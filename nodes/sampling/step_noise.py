@@ -183,7 +183,7 @@ class _Patch:
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
-                    self._restore(factories)
+                    self.restore(factories)
 
     def _replace(self, factories: Any) -> None:
         originals = {name: getattr(factories, name, None) for name in host.NOISE_FACTORIES}
@@ -194,10 +194,10 @@ class _Patch:
                     self._replaced[name] = original, partial(_dispatch, original)
                     setattr(factories, name, self._replaced[name][1])
         except BaseException:
-            self._restore(factories)
+            self.restore(factories)
             raise
 
-    def _restore(self, factories: Any) -> None:
+    def restore(self, factories: Any) -> None:
         for name, (original, ours) in self._replaced.items():
             if getattr(factories, name, None) is ours:  # another pack's own replacement is left alone
                 setattr(factories, name, original)

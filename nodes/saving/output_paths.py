@@ -20,7 +20,7 @@ _MAX_IMAGE = 9999
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OutputPath:
     """Where a save goes: folder, file name, number, and the subfolder as ComfyUI shows it."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Planned:
     """Which picture of a batch it is, in its name; None where there is one alone."""
 
 
-def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) -> Place:
+def find_output_path(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) -> OutputPath:
     """Return where to save, before anything is encoded.
 
     Raises
@@ -54,7 +54,7 @@ def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) 
         if the prefix gives no name that the file system takes.
     """
     try:
-        place = Place(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
+        place = OutputPath(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
         with suppress(FileNotFoundError):
             (place.folder / f"{place.stem(place.counter, _MAX_IMAGE)}.gen5").stat()  # names the one too long
         return place
@@ -64,7 +64,7 @@ def find_place(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) 
         ) from error
 
 
-def write_numbered(place: Place, files: Sequence[Planned]) -> list[Path]:
+def write_numbered(place: OutputPath, files: Sequence[Planned]) -> list[Path]:
     """Write files together under the next free number, and return where they are."""
     for counter in range(place.counter, place.counter + _MAX_COLLISIONS):
         paths = [place.folder / f"{place.stem(counter, file.image)}{file.suffix}" for file in files]

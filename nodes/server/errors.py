@@ -16,7 +16,7 @@ MAX_MESSAGE = 2000
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Refusal(Exception):
+class HttpError(Exception):
     """An answer that says why there is no other; ``message`` is shown to the person."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -36,16 +36,16 @@ def check_origin(headers: Mapping[str, str]) -> None:
 
     Raises
     ------
-    Refusal
+    HttpError
 
     Source: RFC 6454, section 7; Fetch Metadata Request Headers, section 2.3.
     """
     site = headers.get("Sec-Fetch-Site")  # which no page can set
     if site == "cross-site":
-        raise Refusal(HTTPStatus.FORBIDDEN, "another site may not ask this")
+        raise HttpError(HTTPStatus.FORBIDDEN, "another site may not ask this")
     origin = headers.get("Origin")
     if site != "same-origin" and origin is not None and not _is_same(origin, headers.get("Host", "")):
-        raise Refusal(HTTPStatus.FORBIDDEN, f"a page of {origin:.200} may not ask this")
+        raise HttpError(HTTPStatus.FORBIDDEN, f"a page of {origin:.200} may not ask this")
 
 
 def _is_same(origin: str, host: str) -> bool:
@@ -61,7 +61,7 @@ def _is_same(origin: str, host: str) -> bool:
         return False
 
 
-def refusal_of(error: Exception, name: str = "", path: Path | None = None) -> Refusal:
+def http_error_of(error: Exception, name: str = "", path: Path | None = None) -> HttpError:
     """Return the refusal that an error means.
 
     Parameters
@@ -75,13 +75,13 @@ def refusal_of(error: Exception, name: str = "", path: Path | None = None) -> Re
         error.path = name or None
     message = str(error) if path is None else str(error).replace(str(path), name)
     if isinstance(error, ChunkNotFoundError):
-        return Refusal(HTTPStatus.NOT_FOUND, f"{name}: {message}" if name else message)
-    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+        return HttpError(HTTPStatus.NOT_FOUND, f"{name}: {message}" if name else message)
+    return HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
 
 
-def _of_file_system(error: OSError, name: str) -> Refusal:
+def _of_file_system(error: OSError, name: str) -> HttpError:
     if isinstance(error, PermissionError):
-        return Refusal(HTTPStatus.FORBIDDEN, f"{name} may not be read")
+        return HttpError(HTTPStatus.FORBIDDEN, f"{name} may not be read")
     if error.errno in _NOT_THERE:
-        return Refusal(HTTPStatus.NOT_FOUND, f"{name} is not there")
-    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} cannot be read: {error.strerror}")
+        return HttpError(HTTPStatus.NOT_FOUND, f"{name} is not there")
+    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} cannot be read: {error.strerror}")

@@ -18,7 +18,7 @@ from ..stored.drift import stored_drifts
 from ..stored.passes import captured_passes, image_of_batch
 from ..stored.settings import as_integer, as_number, as_seed_text, as_string, as_text, describe_settings
 from ..stored.signatures import describe_trust
-from .truncate import MAX_PROMPT, MAX_ROWS, MAX_TEXT, Room, first_rows, shorten
+from .truncate import MAX_PROMPT, MAX_ROWS, MAX_TEXT, Budget, first_rows, shorten
 
 _PNG_CHUNK_BYTES = 12
 """Length, type and CRC around a PNG chunk's data."""
@@ -50,7 +50,7 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
     capture, comfyui = file.capture or {}, file.comfyui or {}
     place, passes, tags = image_of_batch(file), captured_passes(file), file.tags
     resources = [stored for stored in file.resources if isinstance(stored, dict)]
-    room = Room()
+    budget = Budget()
     facts = {
         "size_bytes": _size_bytes(file),
         "root": file.root,
@@ -68,8 +68,8 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         "images": [_image(image) for image in file.images],
         "image_of_batch": None if place is None else asdict(place),
         "environment": _components(file.metadata.get("environment")),
-        "hardware": Room().fit(file.hardware),
-        "resources": [room.fit(stored) for stored in first_rows(resources)],
+        "hardware": Budget().take(file.hardware),
+        "resources": [budget.take(stored) for stored in first_rows(resources)],
         "counts": {"tags": len(tags), "passes": len(passes), "resources": len(resources)},
         "comfyui_version": as_text(comfyui.get("version")),
         "has_workflow": isinstance(comfyui.get("workflow"), dict),
@@ -117,10 +117,11 @@ def _shortened(facts: Mapping[str, Any], most: int = MAX_TEXT) -> dict[str, Any]
 
 
 def _passes(entries: Sequence[Mapping[str, Any]], file: gen5core.Gen5File) -> list[dict[str, Any]]:
-    room, most = Room(), min(_PASSES_TEXT // max(len(entries), 1), MAX_PROMPT)
+    budget, most = Budget(), min(_PASSES_TEXT // max(len(entries), 1), MAX_PROMPT)
     rows = [_shortened(_pass(index, entry, file), most) for index, entry in enumerate(entries)]
     return [
-        {**row, **{name: room.fit(row[name]) for name in (*_PASS_LISTS, "loras", "options")}} for row in rows
+        {**row, **{name: budget.take(row[name]) for name in (*_PASS_LISTS, "loras", "options")}}
+        for row in rows
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...gen5core.errors import EncodeError
 from ..stored.paths import resolve_file
-from .errors import Refusal
+from .errors import HttpError
 
 Query = Mapping[str, str]
 
@@ -27,7 +27,7 @@ def read_file_name(query: Query) -> NamedFile:
 
     Raises
     ------
-    Refusal
+    HttpError
     """
     name = query.get("name", "")
     if not name or "\0" in name:
@@ -35,7 +35,7 @@ def read_file_name(query: Query) -> NamedFile:
     try:
         return NamedFile(name, resolve_file(name))
     except EncodeError as error:
-        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+        raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
 def read_integer(query: Query, key: str, default: int, lowest: int, highest: int) -> int:
@@ -43,7 +43,7 @@ def read_integer(query: Query, key: str, default: int, lowest: int, highest: int
 
     Raises
     ------
-    Refusal
+    HttpError
     """
     text = query.get(key, str(default))
     is_plain = text.isascii() and text.isdigit() and len(text) < 20
@@ -57,7 +57,7 @@ def read_switch(query: Query, key: str) -> bool:
 
     Raises
     ------
-    Refusal
+    HttpError
     """
     text = query.get(key, "0")
     if text not in ("0", "1"):
@@ -65,5 +65,5 @@ def read_switch(query: Query, key: str) -> bool:
     return text == "1"
 
 
-def _malformed(key: str, text: str, expected: str) -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, f"{key} is {text!r:.80}; give {expected}")
+def _malformed(key: str, text: str, expected: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, f"{key} is {text!r:.80}; give {expected}")

@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 from ...gen5core.container.spec import Limits
 from .. import host
-from .errors import Refusal, check_origin
+from .errors import HttpError, check_origin
 from .handlers import (
-    Answer,
-    Asked,
-    answer_file,
-    answer_image,
-    answer_library,
-    answer_noise,
-    answer_parts,
-    answer_workflow,
-    refused,
+    Request,
+    Response,
+    error_response,
+    handle_file,
+    handle_image,
+    handle_library,
+    handle_noise,
+    handle_parts,
+    handle_workflow,
 )
 from .verify import Check
 
@@ -36,12 +36,12 @@ MAX_BODY_BYTES = Limits().meta_stored_bytes + 2**20
 BODY_TYPE = "application/octet-stream"
 LINES_TYPE = "application/x-ndjson"
 _READ_BYTES = 2**16
-_GET: dict[str, Callable[[Asked], Answer]] = {
-    "file": answer_file,
-    "workflow": answer_workflow,
-    "image": answer_image,
-    "noise": answer_noise,
-    "library": answer_library,
+_GET: dict[str, Callable[[Request], Response]] = {
+    "file": handle_file,
+    "workflow": handle_workflow,
+    "image": handle_image,
+    "noise": handle_noise,
+    "library": handle_library,
 }
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="gen5-routes")
 """No more at once: each may hold a picture or a latent in memory."""
@@ -69,9 +69,9 @@ def _served(web: Any, handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any]
         try:
             check_origin(request.headers)
             answer = await handle(request)
-        except Refusal as refusal:
-            answer = refused(refusal)
-        if not isinstance(answer, Answer):
+        except HttpError as refusal:
+            answer = error_response(refusal)
+        if not isinstance(answer, Response):
             return answer
         return web.Response(
             body=answer.body,
@@ -82,13 +82,13 @@ def _served(web: Any, handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any]
     return serve
 
 
-async def _answer(answer: Callable[[Asked], Answer], request: Any) -> Answer:
+async def _answer(answer: Callable[[Request], Response], request: Any) -> Response:
     tags = frozenset(tag.value for tag in request.if_none_match or ())
-    return await _in_thread(answer, Asked(request.query, tags))
+    return await _in_thread(answer, Request(request.query, tags))
 
 
-async def _read(request: Any) -> Answer:
-    return await _in_thread(answer_parts, await _body(request))
+async def _read(request: Any) -> Response:
+    return await _in_thread(handle_parts, await _body(request))
 
 
 async def _body(request: Any) -> bytes:
@@ -96,11 +96,11 @@ async def _body(request: Any) -> bytes:
 
     Raises
     ------
-    Refusal
+    HttpError
     """
     sent_type = request.headers.get("Content-Type", "")  # aiohttp's own property takes none for this type
     if sent_type.split(";")[0].strip().lower() != BODY_TYPE or "Content-Encoding" in request.headers:
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {BODY_TYPE}, not encoded")
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {BODY_TYPE}, not encoded")
     body = bytearray()
     if (request.content_length or 0) <= MAX_BODY_BYTES:
         async for piece in request.content.iter_chunked(_READ_BYTES):
@@ -109,7 +109,7 @@ async def _body(request: Any) -> bytes:
                 break
         else:
             return bytes(body)
-    raise Refusal(
+    raise HttpError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file, and META to its end",
     )
@@ -120,10 +120,10 @@ async def _verify(web: Any, request: Any) -> Any:
 
     Raises
     ------
-    Refusal
+    HttpError
     """
     if request.method == "HEAD":  # which aiohttp takes with GET, and lines would be sent as its body
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "a check is asked for with GET")
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a check is asked for with GET")
     check = await _in_thread(Check.begin, request.query)
     response = web.StreamResponse(headers={"Content-Type": LINES_TYPE, "Cache-Control": "no-store"})
     lines: asyncio.Queue[bytes | None] = asyncio.Queue()

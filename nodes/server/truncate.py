@@ -29,13 +29,13 @@ def shorten(text: str, most: int = MAX_TEXT) -> str:
 
 
 @dataclass(slots=True)
-class Room:
+class Budget:
     """What is left for values of any shape, out of JSON, that are shown together."""
 
     values: int = 5000
     characters: int = 200_000
 
-    def fit(self, value: Any, depth: int = 0) -> Any:
+    def take(self, value: Any, depth: int = 0) -> Any:
         """Return a value; what is too much of it is left out, or stands as ``…``."""
         self.values -= 1
         if isinstance(value, str):
@@ -45,12 +45,12 @@ class Room:
         if depth >= MAX_DEPTH:
             return "…"
         if isinstance(value, list):
-            fitting = [self.fit(item, depth + 1) for item in islice(value, MAX_ROWS) if self.values > 0]
+            fitting = [self.take(item, depth + 1) for item in islice(value, MAX_ROWS) if self.values > 0]
             return (
                 fitting if len(fitting) == len(value) else [*fitting, f"… {len(value) - len(fitting)} more"]
             )
         fitted = {
-            self._text(name): self.fit(item, depth + 1)
+            self._text(name): self.take(item, depth + 1)
             for name, item in islice(value.items(), MAX_ROWS)
             if self.values > 0
         }

@@ -12,7 +12,7 @@ from ...gen5core.container import strict_json
 from ...gen5core.errors import Gen5Error
 from ...gen5core.reader.report import Report
 from ..stored.signatures import describe_trust
-from .errors import refusal_of
+from .errors import http_error_of
 from .params import NamedFile, Query, read_file_name
 
 SECONDS_BETWEEN = 0.1
@@ -43,7 +43,7 @@ class Check:
         try:
             return cls(named, gen5core.open(named.path))
         except (Gen5Error, OSError) as error:
-            raise refusal_of(error, named.name, named.path) from error
+            raise http_error_of(error, named.name, named.path) from error
 
     def run(self, put: Callable[[bytes | None], Any]) -> None:
         """Check the file, and put a line of JSON for each word of progress, one for the end, and None."""
@@ -51,7 +51,7 @@ class Check:
             with self._file as file:
                 put(_line({"report": _facts(file.verify(progress=self._tell(put)))}))
         except (Gen5Error, OSError) as error:
-            put(_line({"error": refusal_of(error, self._named.name, self._named.path).message}))
+            put(_line({"error": http_error_of(error, self._named.name, self._named.path).message}))
         except _Stopped:
             pass
         finally:

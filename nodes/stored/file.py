@@ -11,7 +11,7 @@ from pathlib import Path
 from ... import gen5core
 from ...gen5core.errors import ChecksumError, EncodeError
 from ..tensors.latents import Parts
-from .passes import BatchPlace, StoredPass, image_of_batch, read_passes
+from .passes import BatchPosition, StoredPass, image_of_batch, read_passes
 
 _CHOOSE_ANEW = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
 """Queueing again is not enough behind a Save Gen5, which is cached."""
@@ -54,7 +54,7 @@ class StoredFile:
         with self.open() as file:
             return [part.torch() for part in file.latents[name].parts]
 
-    def image_of_batch(self) -> BatchPlace | None:
+    def image_of_batch(self) -> BatchPosition | None:
         """Return which image of its batch the file holds; None where it holds all that were saved."""
         with self.open() as file:
             return image_of_batch(file)

@@ -42,7 +42,7 @@ class StoredPass:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchPlace:
+class BatchPosition:
     """Which image of a batch a file holds, the others having files of their own."""
 
     index: int
@@ -50,7 +50,7 @@ class BatchPlace:
     """Images of the batch."""
 
 
-def image_of_batch(file: gen5core.Gen5File) -> BatchPlace | None:
+def image_of_batch(file: gen5core.Gen5File) -> BatchPosition | None:
     """Return which image of its batch a file holds; None where it holds all that were saved.
 
     Raises
@@ -63,7 +63,7 @@ def image_of_batch(file: gen5core.Gen5File) -> BatchPlace | None:
         return None
     index, count = (told.get("index"), told.get("count")) if isinstance(told, dict) else (None, None)
     if type(index) is int and type(count) is int and 0 <= index < count:
-        return BatchPlace(index, count)
+        return BatchPosition(index, count)
     with naming_file(file.path):
         raise MalformedChunkError(
             f"capture's image_of_batch is {told!r:.80}, not an index and a greater count", chunk=META

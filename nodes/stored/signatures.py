@@ -13,7 +13,7 @@ from ... import gen5core
 from ...gen5core.errors import EncodeError, InvalidKeyError
 from ...gen5core.signatures.key_files import SIGNING_KEY_VARIABLE
 from ...gen5core.signatures.keys import PublicKey, SigningKey
-from ...gen5core.signatures.trust import Signature, TrustWord, weigh
+from ...gen5core.signatures.trust import Signature, TrustWord, evaluate_trust
 from ...gen5core.signatures.trusted_keys import load_trusted_keys
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def signing_key() -> SigningKey | None:
 def describe_trust(signatures: Sequence[Signature]) -> dict[str, Any]:
     """Return the word for a file with these signatures, and of each what the browser shows."""
     trusted, problem = _read_list() if signatures else ((), "")
-    trust = weigh(tuple(signatures), trusted)
+    trust = evaluate_trust(tuple(signatures), trusted)
     return {
         "word": trust.word,
         "signatures": [
@@ -59,7 +59,10 @@ def trust_words(files: Iterable[Sequence[Signature] | None]) -> list[TrustWord |
     """Return the word for each file, None for one whose signatures are not known; the list is read once at most."""
     known = list(files)
     trusted = _read_list()[0] if any(known) else ()
-    return [None if signatures is None else weigh(tuple(signatures), trusted).word for signatures in known]
+    return [
+        None if signatures is None else evaluate_trust(tuple(signatures), trusted).word
+        for signatures in known
+    ]
 
 
 def _read_list() -> tuple[tuple[PublicKey, ...], str]:

@@ -132,11 +132,11 @@ def test_a_drop_opens_the_workflow(page, workflow, sent, tmp_path, shot):
     wait_until(lambda: is_open(page, "cat v1.5", workflow), "the dropped PNG", page)
     reads = page.evaluate("() => window.gen5Reads")
     assert sum(reads) < 2**20, reads
-    assert 1 == len(sent)
+    assert len(sent) == 1
     shot("carrier-dropped")
     open_by_menu(page, gen5core.save(tmp_path / "menu.png", images=PIXELS, comfyui={"workflow": workflow}))
     wait_until(lambda: is_open(page, "menu", workflow), "the PNG that was chosen in the menu", page)
-    assert [] == toasts(page)
+    assert toasts(page) == []
 
 
 def test_ordinary_pngs_open_as_they_did(page, workflow, sent):
@@ -146,7 +146,7 @@ def test_ordinary_pngs_open_as_they_did(page, workflow, sent):
     wait_until(lambda: is_open(page, "ordinary", workflow), "the PNG's workflow", page)
     drop_bytes(page, "plain.png", plain_png(), mime="image/png")
     wait_for_node(page, "LoadImage")
-    assert [] == sent
+    assert sent == []
     ours = [size for size in page.evaluate("() => window.gen5Reads") if size == 8]
     assert len(ours) <= 12
 
@@ -240,7 +240,7 @@ def test_load_refuses_ordinary_pngs(page, server, loader):
     drop_bytes(page, "ordinary.png", plain_png(), mime="image/png", at=point_on_node(page, loader, 60, -10))
     assert "ordinary.png carries no GEN5 record" in wait_for_toast(page, "ordinary.png was not uploaded")
     assert not (server.input / "ordinary.png").exists()
-    assert ["Gen5Load"] == [node["type"] for node in nodes(page)]
+    assert [node["type"] for node in nodes(page)] == ["Gen5Load"]
 
 
 def test_other_nodes_take_pngs_as_they_did(page, server, workflow, tmp_path):
@@ -315,7 +315,7 @@ def test_a_check_that_a_removed_node_began_is_given_up(page, server, loader):
     page.route("**/gen5/verify*", hold)
     with page.expect_request("**/gen5/verify*"):
         stored_file(page).get_by_role("button", name="Verify").click()
-    assert [] == given_up
+    assert given_up == []
     page.evaluate("id => app.graph.remove(app.graph.getNodeById(id))", loader)
     wait_until(lambda: [url for url in given_up if "/gen5/verify" in url], "the check to be given up", page)
 
@@ -345,7 +345,7 @@ def test_the_command_shows_its_progress(page, server, loader, shot):
     shot("verify-progress")
     box.get_by_role("button", name="Stop").click()
     expect(box).to_have_count(0)
-    assert [] == toasts(page)
+    assert toasts(page) == []
     page.unroute("**/gen5/verify*")
     page.keyboard.press("Shift+V")
     wait_for_toast(page, "checked.gen5 is intact")

@@ -141,7 +141,7 @@ def test_files_are_listed_newest_first(page, server, shot):
         server.output / "oldest.gen5", settings={"seed": LARGEST_SEED, "sampler": "heun", "steps": 4}, age=1e6
     )
     panel = open_library(page)
-    assert ["newest.gen5", "middle.gen5", "oldest.gen5"] == names(panel)
+    assert names(panel) == ["newest.gen5", "middle.gen5", "oldest.gen5"]
     rows = panel.locator("[role=option]")
     expect(rows.nth(0)).to_contain_text("a lighthouse at dusk")
     expect(rows.nth(0)).to_contain_text("1 minute ago")
@@ -268,7 +268,7 @@ def test_a_click_opens_the_row_that_was_pressed(page, server):
     expect(row).to_be_visible()
     row.hover()
     page.mouse.down()
-    assert 150 == page.evaluate("() => document.querySelector('.gen5-library-scroller').scrollTop")
+    assert page.evaluate("() => document.querySelector('.gen5-library-scroller').scrollTop") == 150
     page.mouse.up()
     expect(panel.get_by_role("article")).to_have_attribute("aria-label", "file00004.gen5")
 
@@ -448,7 +448,7 @@ def test_changes_against_the_open_graph_are_told(page, server, shot):
     change = details.locator(".gen5-library-change")
     expect(change).to_contain_text("steps")
     expect(details).to_contain_text("My sampler")
-    assert ["4", "31"] == [change.locator(tag).inner_text() for tag in ("del", "ins")]
+    assert [change.locator(tag).inner_text() for tag in ("del", "ins")] == ["4", "31"]
     expect(details).to_contain_text("Only in the file (1)")
     change.scroll_into_view_if_needed()
     shot("library-changes")
@@ -491,7 +491,7 @@ def test_the_keys_reach_everything(page, server):
     expect(panel.get_by_role("toolbar").get_by_role("button", name="Open workflow")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert "file10.gen5 [output]" == wait_for_node(page, "Gen5Load")["widgets"]["file"]
+    assert wait_for_node(page, "Gen5Load")["widgets"]["file"] == "file10.gen5 [output]"
     page.keyboard.press("Escape")
     expect(panel.get_by_role("listbox")).to_be_focused()
     page.keyboard.press("Enter")

@@ -66,7 +66,7 @@ def test_upload_by_button(page, server, renderer, loader, tmp_path, shot):
     path = write_file(tmp_path, "by button.gen5")
     with page.expect_file_chooser() as chooser:
         press_widget(page, renderer, loader, "upload_gen5", UPLOAD)
-    assert ".gen5,.png" == chooser.value.element.get_attribute("accept")
+    assert chooser.value.element.get_attribute("accept") == ".gen5,.png"
     chooser.value.set_files(path)
     wait_until(lambda: chosen(page) == "by button.gen5", "the file to be chosen", page)
     assert path.read_bytes() == (server.input / "by button.gen5").read_bytes()
@@ -269,11 +269,11 @@ def test_reload_keeps_file_and_panel(page, server, loader, shot):
     expect_text(stored_file(page), "Seed 77")
     graph = page.evaluate("() => app.graph.serialize()")
     [node] = graph["nodes"]
-    assert ["kept.gen5", "ignore", 1] == node["widgets_values"]
+    assert node["widgets_values"] == ["kept.gen5", "ignore", 1]
     empty_graph(page)
     page.evaluate("graph => app.loadGraphData(graph)", graph)
     values = nodes(page, "Gen5Load")[0]["widgets"]
-    assert ("kept.gen5", "ignore", 1) == tuple(values[name] for name in ("file", "on_drift", "batch_index"))
+    assert tuple(values[name] for name in ("file", "on_drift", "batch_index")) == ("kept.gen5", "ignore", 1)
     show_node(page, loader)
     expect(stored_file(page).get_by_alt_text("Stored picture 2 of 2, 128 × 96")).to_be_visible()
     [again] = page.evaluate("() => app.graph.serialize()")["nodes"]
@@ -357,11 +357,11 @@ class TestDriftSetting:
         empty_graph(page)
         add_node(page, "Gen5Load")
         [node] = nodes(page)
-        assert "error" == node["widgets"]["on_drift"]
+        assert node["widgets"]["on_drift"] == "error"
         graph = page.evaluate("() => app.graph.serialize()")
         graph["nodes"][0]["widgets_values"][1] = "warn"
         page.evaluate("graph => app.loadGraphData(graph)", graph)
-        assert "warn" == nodes(page)[0]["widgets"]["on_drift"]
+        assert nodes(page)[0]["widgets"]["on_drift"] == "warn"
 
 
 def test_running_verifies(page, server, shot):
@@ -382,7 +382,7 @@ def test_running_verifies(page, server, shot):
         node,
     )
     history = run_page(page)
-    assert {"file", "on_drift", "batch_index"} == set(history["prompt"][2][str(node)]["inputs"])
+    assert set(history["prompt"][2][str(node)]["inputs"]) == {"file", "on_drift", "batch_index"}
     expect(stored_file(page).get_by_text("Intact", exact=True)).to_be_visible()
     expect(stored_file(page).get_by_role("button", name="Verify")).to_have_count(0)
     shot("load-run")

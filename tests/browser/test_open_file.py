@@ -117,7 +117,7 @@ def test_good_files_open_by_drop_and_by_menu(page, server, tmp_path, shot):
     menu = shutil.copyfile(path, tmp_path / "chosen.gen5")
     open_by_menu(page, menu)
     wait_until(lambda: is_open(page, "chosen", count), "the file that was chosen in the menu", page)
-    assert [] == toasts(page)
+    assert toasts(page) == []
     seeds = [node["widgets"]["seed"] for node in nodes(page, "KSampler")]
     assert [Settings().seed] == seeds
 
@@ -145,7 +145,7 @@ def test_a_file_with_the_api_form_alone_opens(page, tmp_path):
     gen5core.save(path, comfyui={"prompt": txt2img(Settings(seed=7)).nodes})
     drop_file(page, path)
     wait_until(lambda: nodes(page, "KSampler") and tab_name(page) == path.stem, "the graph", page)
-    assert 7 == wait_for_node(page, "KSampler")["widgets"]["seed"]
+    assert wait_for_node(page, "KSampler")["widgets"]["seed"] == 7
 
 
 def test_damaged_files_are_told_and_change_nothing(page, server, shot):

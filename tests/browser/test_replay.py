@@ -91,15 +91,15 @@ def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
     choose(page, chosen)
     [loader], [replay] = inner_nodes(page, "Gen5Load"), inner_nodes(page, "Gen5Replay")
     assert saved.annotated == loader["widgets"]["file"]
-    assert "Gen5Load.gen5" == replay["inputs"]["gen5"]
-    assert "TestModel.MODEL" == replay["inputs"]["model"]
-    assert "Gen5Replay.latent" == sampler_of(page, node_type)["inputs"]["latent_image"]
+    assert replay["inputs"]["gen5"] == "Gen5Load.gen5"
+    assert replay["inputs"]["model"] == "TestModel.MODEL"
+    assert sampler_of(page, node_type)["inputs"]["latent_image"] == "Gen5Replay.latent"
     fit_view(page)
     shot(f"replay-started-{node_type}")
-    assert [] == overlapping(page, renderer)
+    assert overlapping(page, renderer) == []
     page.mouse.click(*CANVAS_POINT)  # a click notes what has changed by itself, if anything, for undo
     undo(page)
-    assert "" == "\n".join(differences(before, serialized(page)))
+    assert "\n".join(differences(before, serialized(page))) == ""
     choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
     assert saved.digests == result_of(page, digest)
 
@@ -113,12 +113,12 @@ def test_inside_a_subgraph(server, saved, page, shot):
     sampler = sampler_of(page)["id"]
     choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
     [replay] = inner_nodes(page, "Gen5Replay")
-    assert "outside." == replay["inputs"]["model"]
+    assert replay["inputs"]["model"] == "outside."
     fit_view(page)
     shot("replay-subgraph")
     assert saved.digests == result_of(page, digest)
     undo(page)
-    assert "" == "\n".join(differences(before, serialized(page)))
+    assert "\n".join(differences(before, serialized(page))) == ""
 
 
 def test_a_file_dropped_on_a_sampler(server, saved, page, renderer, shot):
@@ -132,10 +132,10 @@ def test_a_file_dropped_on_a_sampler(server, saved, page, renderer, shot):
     assert saved.path.read_bytes() == (server.input / loader["widgets"]["file"]).read_bytes()
     fit_view(page)
     shot("replay-dropped")
-    assert [] == overlapping(page, renderer)
+    assert overlapping(page, renderer) == []
     assert saved.digests == result_of(page, digest)
     undo(page)
-    assert "" == "\n".join(differences(before, serialized(page)))
+    assert "\n".join(differences(before, serialized(page))) == ""
 
 
 def test_other_files_dropped_on_a_sampler_go_on(server, saved, page):
@@ -145,8 +145,8 @@ def test_other_files_dropped_on_a_sampler_go_on(server, saved, page):
     workflow = {"nodes": [], "links": [], "groups": [], "version": 0.4}
     at = point_on_node(page, sampler_of(page)["id"])
     drop_bytes(page, "another.json", json.dumps(workflow).encode(), mime="application/json", at=at)
-    wait_until(lambda: "another" == tab_name(page), "the dropped workflow", page)
-    assert [] == nodes(page)
+    wait_until(lambda: tab_name(page) == "another", "the dropped workflow", page)
+    assert nodes(page) == []
 
 
 def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
@@ -164,7 +164,7 @@ def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
     fit_view(page)
     shot("replay-own-workflow")
     undo(page)
-    assert [] == inner_nodes(page, "Gen5Replay")
+    assert inner_nodes(page, "Gen5Replay") == []
     assert sampler["id"] == sampler_of(page)["id"]
 
 
@@ -177,7 +177,7 @@ def test_a_file_that_is_asked_for(server, saved, page):
         page.get_by_text("Gen5: Start from stored noise", exact=True).last.click()
     asked.value.set_files(saved.path)
     wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
-    assert "Gen5Replay.model" == sampler_of(page)["inputs"]["model"]
+    assert sampler_of(page)["inputs"]["model"] == "Gen5Replay.model"
 
 
 def test_another_file_for_the_same_sampler(server, saved, page):
@@ -193,9 +193,9 @@ def test_another_file_for_the_same_sampler(server, saved, page):
     before = serialized(page)
     choose(page, open_node_menu(page, sampler, ENTRY, other.annotated))
     assert [other.annotated] == [node["widgets"]["file"] for node in inner_nodes(page, "Gen5Load")]
-    assert 1 == len(inner_nodes(page, "Gen5Replay"))
+    assert len(inner_nodes(page, "Gen5Replay")) == 1
     undo(page)
-    assert "" == "\n".join(differences(before, serialized(page)))
+    assert "\n".join(differences(before, serialized(page))) == ""
 
 
 def test_a_shared_guider(server, page, shot):
@@ -217,7 +217,7 @@ def test_a_shared_guider(server, page, shot):
     assert saved.digests == digests(outputs[digest]["digest"])
     assert unchanged == digests(outputs[other]["digest"])
     undo(page)
-    assert "" == "\n".join(differences(before, serialized(page)))
+    assert "\n".join(differences(before, serialized(page))) == ""
 
 
 def test_both_samplers_of_a_refined_image(server, page):
@@ -231,8 +231,8 @@ def test_both_samplers_of_a_refined_image(server, page):
     for sampler in (second, first):
         choose(page, open_node_menu(page, int(sampler), ENTRY, saved.annotated))
         fit_view(page)
-    assert 1 == len(inner_nodes(page, "Gen5Load"))
-    assert 2 == len(inner_nodes(page, "Gen5Replay"))
+    assert len(inner_nodes(page, "Gen5Load")) == 1
+    assert len(inner_nodes(page, "Gen5Replay")) == 2
     assert saved.digests == result_of(page, digest)
 
 
@@ -245,4 +245,4 @@ def test_a_file_that_is_none(server, saved, page, tmp_path):
     drop_file(page, damaged, at=point_on_node(page, sampler_of(page)["id"]))
     wait_until(lambda: inner_nodes(page, "Gen5Replay"), "Replay Sampling", page)
     history = run_page(page)
-    assert "error" == history["status"]["status_str"]
+    assert history["status"]["status_str"] == "error"

@@ -48,7 +48,7 @@ def test_settings_are_there(page, shot):
         """() => ['Drift.Default', 'Privacy.MachineName', 'Privacy.Scrub', 'Recording.Automatic',
             'Library.Enabled'].map(name => app.extensionManager.setting.get(`Gen5.${name}`))"""
     )
-    assert ["warn", False, False, True, True] == defaults
+    assert defaults == ["warn", False, False, True, True]
 
 
 def test_about_badge(page, shot):
@@ -63,7 +63,7 @@ def test_new_loaders_take_the_drift_setting(page):
     page.evaluate("() => app.extensionManager.setting.set('Gen5.Drift.Default', 'error')")
     empty_graph(page)
     add_node(page, "Gen5Load")
-    assert "error" == nodes(page, "Gen5Load")[0]["widgets"]["on_drift"]
+    assert nodes(page, "Gen5Load")[0]["widgets"]["on_drift"] == "error"
 
 
 def test_library_by_key(page, shot):
@@ -144,11 +144,11 @@ def test_words_are_served(page, server):
     """ComfyUI hands the words of locales/ to the browser, and the browser shows them."""
     words = server.get("/i18n")["en"]
     assert set(NODE_IDS) == set(words["nodeDefs"])
-    assert "Gen5: Open library" == words["commands"]["Gen5_OpenLibrary"]["label"]
-    assert "Record automatically" == words["settings"]["Gen5_Recording_Automatic"]["name"]
+    assert words["commands"]["Gen5_OpenLibrary"]["label"] == "Gen5: Open library"
+    assert words["settings"]["Gen5_Recording_Automatic"]["name"] == "Record automatically"
     empty_graph(page)
     add_node(page, "Gen5Replay")
-    assert "Replay Sampling" == nodes(page)[0]["title"]
+    assert nodes(page)[0]["title"] == "Replay Sampling"
 
 
 def test_templates(page, shot):

@@ -30,7 +30,7 @@ class Reply:
 
     def json(self) -> Any:
         """Return the body, which must be JSON without NaN and infinity."""
-        assert "application/json" == self.headers.get_content_type(), self.body[:200]
+        assert self.headers.get_content_type() == "application/json", self.body[:200]
         return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
 
     def error(self) -> tuple[int, str]:
@@ -77,11 +77,11 @@ def head_and_tail(data: bytes) -> bytes:
 @contextmanager
 def chosen(server: Server, name: str, value: bool) -> Iterator[None]:
     """A switch as a person sets it in the page, for a block; the other way after it."""
-    assert (200, None) == server.post("/settings", {name: value})
+    assert server.post("/settings", {name: value}) == (200, None)
     try:
         yield
     finally:
-        assert (200, None) == server.post("/settings", {name: not value})
+        assert server.post("/settings", {name: not value}) == (200, None)
 
 
 def refreshed(server: Server, query: str = "") -> list[dict[str, Any]]:

@@ -63,8 +63,8 @@ def test_several_saves_of_one_sampler(server: Server) -> None:
     expected = prepared_noise(server, (1, 4, 8, 8), 3)
     for node in nodes:
         path = path_of(server, outputs, node)
-        assert [("recorded", True, 3)] == seeds(captured(path))
-        assert expected == noise_of(path)
+        assert seeds(captured(path)) == [("recorded", True, 3)]
+        assert noise_of(path) == expected
 
 
 def test_saves_of_both_passes(server: Server) -> None:
@@ -74,8 +74,8 @@ def test_saves_of_both_passes(server: Server) -> None:
     first, second = add_save(graph, [graph.samplers[0], 0]), add_save(graph, graph.result)
     outputs = server.run(graph.nodes)
     small, large = path_of(server, outputs, first), path_of(server, outputs, second)
-    assert [("recorded", True, 3)] == seeds(captured(small))
-    assert [("recorded", True, 3), ("recorded", True, 4)] == seeds(captured(large))
+    assert seeds(captured(small)) == [("recorded", True, 3)]
+    assert seeds(captured(large)) == [("recorded", True, 3), ("recorded", True, 4)]
     assert noise_of(small) == noise_of(large)
     assert prepared_noise(server, (1, 4, 12, 12), 4) == noise_of(large, "initial_noise.1")
 
@@ -112,8 +112,8 @@ def test_sampler_in_a_subgraph(server: Server) -> None:
     graph = within_subgraph(txt2img(Settings(sampler_name="euler_ancestral", seed=3)), "12:3")
     [saved] = save(server, graph, record=None)
     capture = captured(saved.path)
-    assert [("recorded", True, 3)] == seeds(capture)
-    assert ["12:3"] == [entry["node_id"] for entry in capture["passes"]]
+    assert seeds(capture) == [("recorded", True, 3)]
+    assert [entry["node_id"] for entry in capture["passes"]] == ["12:3"]
     assert "step_noise" in capture["passes"][0]
     assert saved.digests == digests(sample(server, replay_straight(saved)))
     assert saved.digests == digests(sample(server, replay_wired(saved)))
@@ -138,7 +138,7 @@ def test_packs_sampler(server: Server) -> None:
     graph.nodes[graph.samplers[0]] = {"class_type": "TestOwnNoise", "inputs": inputs}
     [saved] = save(server, graph, record=None)
     capture = captured(saved.path)
-    assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+    assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
     assert prepared_noise(server, (1, 4, 8, 8), graph.settings.seed) != noise_of(saved.path)
     assert saved.digests == digests(sample(server, replay_straight(saved)))
     assert saved.digests == digests(sample(server, replay_wired(saved)))
@@ -154,11 +154,11 @@ def test_recording_wired_by_hand_is_left_alone(server: Server, step_noise: str) 
     entry = server.wait(server.queue(graph.nodes))
     by_hand, by_itself = (path_of(server, entry["outputs"], node) for node in (wired, bare))
     expected = None if step_noise == "always" else "step_noise of Record Sampling is never"
-    assert expected == captured(by_hand)["passes"][0].get("step_noise_reason")
+    assert captured(by_hand)["passes"][0].get("step_noise_reason") == expected
     assert "step_noise" in captured(by_itself)["passes"][0]
     assert noise_of(by_hand) == noise_of(by_itself)
     ran = entry["prompt"][2]
-    assert 2 == sum(node["class_type"] == "Gen5Record" for node in ran.values())
+    assert sum(node["class_type"] == "Gen5Record" for node in ran.values()) == 2
     assert [record, 1] == ran[wired]["inputs"]["recording"]
 
 
@@ -205,9 +205,9 @@ def test_sampling_that_fails_midway(server: Server, how: str) -> None:
         with pytest.raises(GraphError):
             server.run(graph.nodes)
     again = txt2img(plain.settings)
-    assert expected == digests(sample(server, again))
+    assert digests(sample(server, again)) == expected
     [recorded] = save(server, txt2img(plain.settings), record=None)
-    assert expected == recorded.digests
+    assert recorded.digests == expected
     assert noise_of(saved.path, "step_noise") == noise_of(recorded.path, "step_noise")
 
 
@@ -222,4 +222,4 @@ def test_what_reaches_the_sampler_is_what_is_stored(server: Server, sampler_name
     assert plain == probe(server, recorded, notes)
     [saved] = save(server, graph, record=None)
     assert plain == probe(server, replay_wired(saved), notes)
-    assert ("euler" != sampler_name) == bool(plain["steps"])
+    assert (sampler_name != "euler") == bool(plain["steps"])

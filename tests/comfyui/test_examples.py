@@ -155,13 +155,13 @@ def test_save_writes_the_file_that_the_others_load(server: Server, saved: tuple[
     assert server.output / STORED == path
     with gen5core.open(path) as file:
         file.verify()
-        assert 4 == len(file.images)
-        assert "recorded" == (file.capture or {})["noise_source"]
+        assert len(file.images) == 4
+        assert (file.capture or {})["noise_source"] == "recorded"
         assert read_workflow(SAVE) == (file.comfyui or {})["workflow"]
     infos = server.object_info()
     for name in (*LOADERS, REFINE):
         prompt = to_prompt(read_workflow(name), infos)
-        assert f"{STORED} [output]" == prompt[find_node(prompt, "Gen5Load")]["inputs"]["file"]
+        assert prompt[find_node(prompt, "Gen5Load")]["inputs"]["file"] == f"{STORED} [output]"
 
 
 @pytest.mark.parametrize("name", LOADERS)
@@ -169,7 +169,7 @@ def test_loading_gives_the_saved_result(server: Server, saved: tuple[str, Path],
     """Both loading examples sample to the saved latent, bit for bit, and show four pictures twice."""
     digest, shown = run_example(server, name, LOADERS[name])
     assert saved[0] == digest
-    assert 4 == len(shown["PreviewImage"]["images"])
+    assert len(shown["PreviewImage"]["images"]) == 4
 
 
 def test_refining_starts_from_the_picked_noise(server: Server, saved: tuple[str, Path]) -> None:
@@ -195,8 +195,8 @@ def test_nodes_lie_apart_within_groups(name: str) -> None:
     workflow = read_workflow(name)
     nodes = [_node_box(node) for node in workflow["nodes"]]
     groups = [_box(*group["bounding"]) for group in workflow["groups"]]
-    assert [] == list(_overlaps(nodes))
-    assert [] == list(_overlaps(groups))
+    assert list(_overlaps(nodes)) == []
+    assert list(_overlaps(groups)) == []
     assert all(any(_holds(group, node) for group in groups) for node in nodes)
 
 
@@ -205,7 +205,7 @@ def test_thumbnail_is_there(name: str) -> None:
     """Beside each workflow lies a JPEG of its name, 768 pixels wide and small."""
     path = FOLDER / f"{name}.jpg"
     with Image.open(path) as image:
-        assert ("JPEG", 768) == (image.format, image.width)
+        assert (image.format, image.width) == ("JPEG", 768)
     assert path.stat().st_size < THUMBNAIL_BYTES
 
 

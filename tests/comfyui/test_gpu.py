@@ -104,8 +104,8 @@ def test_file_of_the_cpu_starts_from_the_same_noise_at_every_step(
             node["inputs"]["on_drift"] = "ignore"
     told = probe(target, again, notes)
     assert ("cpu", device) == (expected.pop("device"), told.pop("device"))
-    assert expected == told
-    assert ("euler" != sampler_name) == bool(told["steps"])
+    assert told == expected
+    assert (sampler_name != "euler") == bool(told["steps"])
 
 
 def test_derived_noise(target: Server) -> None:
@@ -113,9 +113,9 @@ def test_derived_noise(target: Server) -> None:
     graph = sampler_custom_advanced(Settings(kind="flow", batch_size=2))
     [recorded], [derived] = save(target, graph), save(target, graph, record=False)
     with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
-        assert "derived" == (other.capture or {})["noise_source"]
+        assert (other.capture or {})["noise_source"] == "derived"
         expected = one.latents["initial_noise"].array().tobytes()
-        assert expected == other.latents["initial_noise"].array().tobytes()
+        assert other.latents["initial_noise"].array().tobytes() == expected
 
 
 def test_deterministic_sampling(target: Server) -> None:

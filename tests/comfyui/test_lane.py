@@ -20,7 +20,7 @@ def test_server_starts_with_both_packs(server: Server) -> None:
     """Every node of the test pack is served, and the log tells of no failed import, of either pack."""
     assert set() == TEST_NODES - server.object_info().keys()
     failed = [line for line in server.log().splitlines() if "IMPORT FAILED" in line]
-    assert [] == [line for line in failed if any(pack in line for pack in PACKS)]
+    assert [line for line in failed if any(pack in line for pack in PACKS)] == []
 
 
 def test_server_tells_the_version_of_its_install(server: Server) -> None:
@@ -47,7 +47,7 @@ def test_result_has_the_shape_of_its_settings(server: Server, kind: str) -> None
     settings = Settings(kind=kind, batch_size=4)
     [record] = sample(server, txt2img(settings))
     assert list(settings.shape()) == record["samples"]["shape"]
-    assert "float32" == record["samples"]["dtype"]
+    assert record["samples"]["dtype"] == "float32"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_ddim_with_a_mask_keeps_the_rest(server: Server, kind: str) -> None:
     build = BUILDERS["inpaint"]
     first, again = (sample(server, build(settings)) for _ in range(2))
     assert digests(first) == digests(again)
-    assert [1, 1, 8, 8] == first[0]["noise_mask"]["shape"]
+    assert first[0]["noise_mask"]["shape"] == [1, 1, 8, 8]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,8 +72,8 @@ def test_another_bit_in_the_weights_gives_another_latent(server: Server, kind: s
 def test_each_image_of_a_list_is_sampled_with_its_seed(server: Server) -> None:
     """A list-mapped KSampler gives one record a latent, each of its own size and seed."""
     records = sample(server, BUILDERS["list_mapped"](Settings()))
-    assert [[1, 4, 8, 8], [1, 4, 8, 8], [1, 4, 8, 16]] == [record["samples"]["shape"] for record in records]
-    assert 3 == len(set(digests(records)))
+    assert [record["samples"]["shape"] for record in records] == [[1, 4, 8, 8], [1, 4, 8, 8], [1, 4, 8, 16]]
+    assert len(set(digests(records))) == 3
 
 
 def test_an_image_does_not_depend_on_its_batch(server: Server) -> None:
@@ -91,7 +91,7 @@ def test_nested_latents_are_sampled_part_by_part(server: Server) -> None:
     if "TestNested" not in server.object_info():
         pytest.skip(f"ComfyUI {server.version} has no nested latents")
     first, again = (sample(server, txt2img(Settings(kind="nested"))) for _ in range(2))
-    assert [[1, 16, 2, 4, 4], [1, 8, 4, 16]] == [part["shape"] for part in first[0]["samples"]["parts"]]
+    assert [part["shape"] for part in first[0]["samples"]["parts"]] == [[1, 16, 2, 4, 4], [1, 8, 4, 16]]
     assert digests(first) == digests(again)
 
 
@@ -117,8 +117,8 @@ def test_stock_vae_and_image_outputs_work_with_the_stand_ins(server: Server) -> 
     outputs = server.run(graph.nodes)
     [first], [second] = outputs[ours]["digest"], outputs[theirs]["digest"]
     assert first["image"] == second["image"]
-    assert [1, 64, 64, 3] == first["image"]["shape"]
-    assert [1, 4, 8, 8] == second["samples"]["shape"]
+    assert first["image"]["shape"] == [1, 64, 64, 3]
+    assert second["samples"]["shape"] == [1, 4, 8, 8]
 
 
 def test_a_repeated_graph_comes_from_the_cache(server: Server) -> None:
@@ -149,12 +149,12 @@ def test_a_restart_keeps_the_folders_and_ends_with_the_former_arguments(server: 
     name = server.upload("kept.bin", b"kept")
     former = server.arguments
     with server.restarted("--disable-metadata"):
-        assert ("--disable-metadata",) == server.arguments
+        assert server.arguments == ("--disable-metadata",)
         assert set() == TEST_NODES - server.object_info().keys()
     assert former == server.arguments
-    assert b"kept" == (server.input / name).read_bytes()
+    assert (server.input / name).read_bytes() == b"kept"
     [record] = sample(server, txt2img(Settings()))
-    assert [1, 4, 8, 8] == record["samples"]["shape"]
+    assert record["samples"]["shape"] == [1, 4, 8, 8]
 
 
 def test_a_refused_graph_says_why(server: Server) -> None:
@@ -174,12 +174,12 @@ def test_a_failing_node_says_why(server: Server) -> None:
         GraphError, match=r"TestLatent(?s:.*)Traceback|TestLatent(?s:.*)latents\.py"
     ) as caught:
         server.run(graph.nodes)
-    assert "invalid literal for int() with base 10: 'not a shape'" == caught.value.node_message.strip()
+    assert caught.value.node_message.strip() == "invalid literal for int() with base 10: 'not a shape'"
 
 
 def test_upload_lands_in_the_input_folder(server: Server) -> None:
     """An uploaded file is stored byte for byte, under a new name where the old one is taken."""
     first = server.upload("lane.bin", b"\x00one")
     second = server.upload("lane.bin", b"\x00two")
-    assert [b"\x00one", b"\x00two"] == [(server.input / name).read_bytes() for name in (first, second)]
-    assert ["lane.bin", "lane (1).bin"] == [first, second]
+    assert [(server.input / name).read_bytes() for name in (first, second)] == [b"\x00one", b"\x00two"]
+    assert [first, second] == ["lane.bin", "lane (1).bin"]

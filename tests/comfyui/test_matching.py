@@ -53,10 +53,10 @@ def test_a_switch_that_a_run_decides(server: Server, order: tuple[bool, bool], w
         graph.set(node, filename_prefix=f"matching/switch{is_true}")
         [told] = server.run(graph.nodes)[node]["gen5"]
         capture, settings = capture_of(server, told)
-        assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+        assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
         [entry] = capture["passes"]
         expected = (samplers[1], 22, "heun") if is_true else (samplers[0], 11, "euler")
-        assert expected == (entry["node_id"], entry["seed"], entry["sampler_name"])
+        assert (entry["node_id"], entry["seed"], entry["sampler_name"]) == expected
         assert expected[1:] == (settings["seed"], settings["sampler"])
 
 
@@ -98,7 +98,7 @@ def test_a_list_of_settings_without_the_latent(server: Server, name: str, items:
     for told in files:
         capture, settings = capture_of(server, told)
         [entry] = capture["passes"]
-        assert "recorded" == capture["noise_source"]
+        assert capture["noise_source"] == "recorded"
         assert {"cfg": "cfg_scale", "sampler_name": "sampler"}[name] not in settings
         assert "step_noise" not in entry
         assert "noise" in entry
@@ -110,8 +110,8 @@ def test_a_list_of_settings_with_the_latent(server: Server) -> None:
     graph = txt2img(Settings())
     graph.set(graph.samplers[0], cfg=[graph.add("TestItems", items="2,4,8"), 0])
     found = [capture_of(server, saved.told) for saved in save(server, graph)]
-    assert [2.0, 4.0, 8.0] == [settings["cfg_scale"] for _, settings in found]
-    assert [None] * 3 == [capture.get("reason") for capture, _ in found]
+    assert [settings["cfg_scale"] for _, settings in found] == [2.0, 4.0, 8.0]
+    assert [capture.get("reason") for capture, _ in found] == [None] * 3
 
 
 def test_settings_of_a_cache(server: Server) -> None:
@@ -148,7 +148,7 @@ def test_a_node_that_samples_twice(server: Server, noise_again: bool) -> None:
     """Both runs are passes, the first one's noise is the file's, and a replay starts each from its own."""
     [saved] = save(server, twice(Settings(seed=9), noise_again=noise_again))
     capture, _ = capture_of(server, saved.told)
-    assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+    assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
     first, second = capture["passes"]
     assert (9, 10 if noise_again else 9) == (first["seed"], second["seed"])
     assert ("initial_noise", noise_again) == (first["noise"], "noise" in second)
@@ -163,7 +163,7 @@ def test_a_node_that_samples_twice_without_the_latent(server: Server) -> None:
     [told] = server.run(graph.nodes)[node]["gen5"]
     capture, _ = capture_of(server, told)
     sampler = graph.samplers[0]
-    assert f"node {sampler} sampled 2 times, 1 of them stored" == capture["reason"]
+    assert capture["reason"] == f"node {sampler} sampled 2 times, 1 of them stored"
 
 
 def expanded(settings: Settings) -> Graph:
@@ -188,20 +188,20 @@ def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
     [told] = server.run(recorded.nodes)[node]["gen5"]
     capture, settings = capture_of(server, told)
     first, second = capture["passes"]
-    assert ("recorded", None) == (capture["noise_source"], capture.get("reason"))
+    assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
     assert (recorded.samplers[0], 1, 4, "euler") == (
         first["node_id"],
         first["seed"],
         first["steps"],
         first["recorded_sampler"],
     )
-    assert (77, 2.0, 4, "heun") == (
+    assert (
         second["seed"],
         second["cfg"],
         len(second["sigmas"]),
         second["recorded_sampler"],
-    )
-    assert (77, "heun", 2.0) == (settings["seed"], settings["sampler"], settings["cfg_scale"])
+    ) == (77, 2.0, 4, "heun")
+    assert (settings["seed"], settings["sampler"], settings["cfg_scale"]) == (77, "heun", 2.0)
     assert "steps" not in settings
 
 
@@ -210,7 +210,7 @@ def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
     graph = expanded(Settings())
     [saved] = save(server, graph, record=None)
     capture, _ = capture_of(server, saved.told)
-    assert "recorded" == capture["noise_source"]
+    assert capture["noise_source"] == "recorded"
     assert (
         f"the saved latent is not what node {graph.samplers[0]} returned: it was changed" in capture["reason"]
     )
@@ -228,7 +228,7 @@ def test_a_sampler_with_nothing_to_do(server: Server) -> None:
         [told] = server.run(graph.nodes)[node]["gen5"]
     capture, _ = capture_of(server, told)
     [entry] = capture["passes"]
-    assert "none" == capture["noise_source"]
+    assert capture["noise_source"] == "none"
     assert "samples nothing: its denoise is 0" in capture["reason"]
     assert "sigmas" not in entry
     assert not entry["add_noise"]
@@ -242,7 +242,7 @@ def test_a_latent_that_is_changed_after_sampling(server: Server) -> None:
     graph.result = [upscaled, 0]
     [saved] = save(server, graph)
     capture, _ = capture_of(server, saved.told)
-    assert "recorded" == capture["noise_source"]
+    assert capture["noise_source"] == "recorded"
     assert f"the saved latent is not what node {sampler} returned: it was changed" in capture["reason"]
     assert saved.digests == digests(sample(server, replay_wired(saved)))
 

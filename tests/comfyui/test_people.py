@@ -101,7 +101,7 @@ def test_file_without_picture_stops_only_what_needs_it(server: Server) -> None:
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file=saved.annotated, on_drift="error")
     [record] = sample(server, graph, [node, 0])
-    assert [1, 4, 8, 8] == record["samples"]["shape"]
+    assert record["samples"]["shape"] == [1, 4, 8, 8]
     whole, blocked = graph.digest([node, 0]), graph.digest([node, 0], image=[node, 2])
     outputs = server.run(graph.nodes)
     assert whole in outputs
@@ -124,7 +124,7 @@ def test_drift_is_an_error_where_asked_for(server: Server) -> None:
     )
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file="drifted.gen5", on_drift="warn")
-    assert 1 == len(sample(server, graph, [node, 0]))
+    assert len(sample(server, graph, [node, 0])) == 1
     graph.set(node, on_drift="error")
     with pytest.raises(GraphError) as caught:
         sample(server, graph, [node, 0])
@@ -196,7 +196,7 @@ def test_models_are_fingerprinted(server: Server, kind: str) -> None:
         [saved] = save(server, graph, record=False, fingerprint_models=kind)
         with gen5core.open(saved.path) as file:
             told.append(next(entry for entry in file.resources if entry["kind"] == "lora"))
-    assert {"tiny.safetensors"} == {entry["name"] for entry in told}
+    assert {entry["name"] for entry in told} == {"tiny.safetensors"}
     assert {path.stat().st_size} == {entry["size_bytes"] for entry in told}
     if kind == "off":
         assert all("digest" not in entry for entry in told)
@@ -213,7 +213,7 @@ def test_disable_metadata_leaves_no_workflow(server: Server) -> None:
         assert file.comfyui is None
         assert "initial_noise" in file.latents
         with Image.open(io.BytesIO(file.images[0].bytes)) as image:
-            assert {} == image.text
+            assert image.text == {}
 
 
 def _noise() -> object:

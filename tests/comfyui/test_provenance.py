@@ -75,7 +75,7 @@ class TestCarriers:
         """A PNG read back by a new process gives the saved result under another seed, bit for bit, in both ways."""
         graph = txt2img(Settings(seed=7, sampler_name=sampler_name))
         [saved] = save(server, graph, record=None, format="png")
-        assert (".png", "recorded") == (saved.path.suffix, saved.told["noise_source"])
+        assert (saved.path.suffix, saved.told["noise_source"]) == (".png", "recorded")
         assert [saved.path] == pngs_of(saved)
         assert not saved.path.with_suffix(".gen5").exists()
         server.restart(*server.arguments)
@@ -102,14 +102,14 @@ class TestCarriers:
             assert workflow == json.loads(two.text["workflow"]) == json.loads(one.text["workflow"])
             assert json.loads(two.text["prompt"]).keys() == json.loads(one.text["prompt"]).keys()
         listed = server.object_info("Gen5Load")["Gen5Load"]["input"]["required"]["file"][0]
-        assert [True, False] == [annotated(server, path) in listed for path in paths]
+        assert [annotated(server, path) in listed for path in paths] == [True, False]
 
     def test_batch_of_two(self, server: Server) -> None:
         """A batch is two PNGs: both list, each replays the whole batch, and is compared with its own image."""
         graph = txt2img(Settings(seed=3, batch_size=2))
         [saved] = save(server, graph, record=None, format="png")
         paths = pngs_of(saved)
-        assert ["_0.png", "_1.png"] == [path.name[-6:] for path in paths]
+        assert [path.name[-6:] for path in paths] == ["_0.png", "_1.png"]
         pictures = [Image.open(path).tobytes() for path in paths]
         assert pictures[0] != pictures[1]
         listed = server.object_info("Gen5Load")["Gen5Load"]["input"]["required"]["file"][0]
@@ -125,7 +125,7 @@ class TestCarriers:
             outputs = server.run(replayed.nodes)
             assert saved.digests == digests(outputs[digest]["digest"])
             [told] = outputs[node]["gen5"]
-            assert f"latent: bit-exact\nimage {index} of the batch of 2: bit-exact" == told["report"]
+            assert told["report"] == f"latent: bit-exact\nimage {index} of the batch of 2: bit-exact"
 
     def test_one_of_the_batch(self, server: Server) -> None:
         """batch_index gives one image's noise from either PNG, its picture from its own; another's is blocked."""
@@ -156,7 +156,7 @@ class TestCarriers:
         whole = server.upload("whole.png", saved.path.read_bytes())
         assert saved.told["root"] == told_by_load(server, whole)["root"]
         *chunks, record, end = png_chunks.iter_chunks(saved.path.read_bytes())
-        assert b"gfVE" == record[0]
+        assert record[0] == b"gfVE"
         with Image.open(saved.path) as picture:
             changed, buffer = picture.point(lambda value: value ^ 1), io.BytesIO()
             changed.save(buffer, "PNG")
@@ -188,17 +188,17 @@ class TestCarriers:
         whole = get(server, "image", name=saved.annotated)
         kept = [chunk for chunk in png_chunks.iter_chunks(png) if chunk[0] != b"gfVE"]
         assert png_chunks.join_chunks(kept) == whole.body
-        assert 16 == max(
-            Image.open(io.BytesIO(get(server, "image", name=saved.annotated, size=16).body)).size
+        assert (
+            max(Image.open(io.BytesIO(get(server, "image", name=saved.annotated, size=16).body)).size) == 16
         )
         report = json.loads(get(server, "verify", name=saved.annotated).body.splitlines()[-1])["report"]
-        assert ([], UNSIGNED) == (report["notes"], report["trust"])
+        assert (report["notes"], report["trust"]) == ([], UNSIGNED)
         (server.input / "plain.png").write_bytes(whole.body)
         status, message = get(server, "file", name="plain.png").error()
-        assert (422, True) == (
+        assert (
             status,
             message.startswith("plain.png: is a plain PNG, without the gfVE chunk"),
-        )
+        ) == (422, True)
 
     def test_library(self, server: Server) -> None:
         """The library has the PNGs that carry a record, and no ordinary one, not those beside a .gen5 either."""
@@ -251,7 +251,7 @@ class TestSignatures:
         last = get(server, "verify", name=saved.annotated).body.splitlines()[-1]
         assert trusted == json.loads(last)["report"]["trust"]
         listed = {item["name"]: item["trust"] for item in refreshed(server, key.key_id)}
-        assert "trusted" == listed[saved.annotated]
+        assert listed[saved.annotated] == "trusted"
         copy.write_bytes(with_flipped_bit(copy))
         message = f"the signature by {key.key_id} does not fit"
         with pytest.raises(GraphError) as caught:
@@ -259,7 +259,7 @@ class TestSignatures:
         assert message in caught.value.node_message
         assert message in get(server, "file", name=annotated(server, copy)).error()[1]
         listed = {item["name"]: item["trust"] for item in refreshed(server, key.key_id)}
-        assert ("trusted", "invalid") == (listed[saved.annotated], listed[annotated(server, copy)])
+        assert (listed[saved.annotated], listed[annotated(server, copy)]) == ("trusted", "invalid")
         copy.unlink()
 
     def test_signed_replay(self, server: Server, key: PublicKey) -> None:
@@ -309,19 +309,19 @@ class TestScrub:
         path = server.output / told["subfolder"] / told["filename"]
         with gen5core.open(path) as file:
             texts = [json.dumps(file.metadata), png_texts(file.images[0].bytes)]
-            assert {"nodes": [{"id": 1, "widgets_values": ["light.png", 5]}]} == (file.comfyui or {})[
-                "workflow"
-            ]
+            assert (file.comfyui or {})["workflow"] == {
+                "nodes": [{"id": 1, "widgets_values": ["light.png", 5]}]
+            }
         if (beside := path.with_suffix(".png")).exists():
             texts.append(png_texts(beside.read_bytes()))
         private = (platform.node(), "/home/", "anna", str(server.folder))
-        assert [] == [word for told_text in texts for word in private if word in told_text]
+        assert [word for told_text in texts for word in private if word in told_text] == []
         assert all("light.png" in told_text for told_text in texts)
 
     def test_turned_off(self, server: Server) -> None:
         """Without the setting nothing is left out."""
         [saved] = save(server, txt2img(Settings()), record=None)
-        assert [] == saved.told["scrubbed"]
+        assert saved.told["scrubbed"] == []
 
 
 def _key_folder() -> Path:

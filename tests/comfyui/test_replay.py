@@ -44,7 +44,7 @@ def test_recorded_file_is_whole(saves: Saves, case: str, kind: str) -> None:
         with gen5core.open(saved.path) as file:
             file.verify()
             assert file.capture is not None
-            assert "recorded" == file.capture["noise_source"]
+            assert file.capture["noise_source"] == "recorded"
             assert "reason" not in file.capture
             assert "final_latent" in file.latents
 
@@ -74,7 +74,7 @@ def test_derived_noise_equals_recorded_noise(server: Server, builder: str, kind:
     graph = BUILDERS[builder](Settings(kind=kind, batch_size=2))
     [recorded], [derived] = save(server, graph), save(server, graph, record=False)
     with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
-        assert "derived" == (other.capture or {})["noise_source"]
+        assert (other.capture or {})["noise_source"] == "derived"
         expected = one.latents["initial_noise"].array()
         actual = other.latents["initial_noise"].array()
         assert expected.dtype == actual.dtype
@@ -123,7 +123,7 @@ def test_samplers_alike_start_from_their_own_noise(
     replayed = replay_wired(save_images(server, graph))
     seed_each(replayed, *seeds)
     offset = server.log_size()
-    assert expected == [digests(sample(server, replayed, [sampler, 0])) for sampler in graph.samplers]
+    assert [digests(sample(server, replayed, [sampler, 0])) for sampler in graph.samplers] == expected
     assert "fit this run alike" not in server.log(offset)
 
 
@@ -137,6 +137,6 @@ def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:
     offset = server.log_size()
     of_99 = digests(sample(server, graph))
     told = f"{saved.path.name}: no stored pass is known to have this run's sigmas and shape; "
-    assert 1 == server.log(offset).count(told)
+    assert server.log(offset).count(told) == 1
     graph.set(graph.samplers[-1], seed=100)
     assert of_99 == digests(sample(server, graph))

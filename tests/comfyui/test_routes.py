@@ -79,7 +79,7 @@ class TestFile:
             **{"noise_source": "recorded", "reason": None, "has_workflow": False, "drifts": []},
             "comfyui_version": f"ComfyUI {server.version}",
         }
-        assert expected == {name: facts[name] for name in expected}
+        assert {name: facts[name] for name in expected} == expected
         assert pytest.approx(saved.path.stat().st_mtime) == facts["mtime"]
         [one] = facts["passes"]
         assert (0, "KSampler", str(MOST_SEED), True, True, False, None) == tuple(
@@ -89,8 +89,8 @@ class TestFile:
                 "step_noise_reason",
             )
         )
-        assert ["initial_noise", "final_latent"] == [row["name"] for row in facts["latents"]]
-        assert [[64, 64]] * 2 == [[image["width"], image["height"]] for image in facts["images"]]
+        assert [row["name"] for row in facts["latents"]] == ["initial_noise", "final_latent"]
+        assert [[image["width"], image["height"]] for image in facts["images"]] == [[64, 64]] * 2
         assert {"torch", "host", "attention"} <= {row["component"] for row in facts["environment"]}
 
     @pytest.mark.parametrize("name", GOLDEN)
@@ -111,7 +111,7 @@ class TestFile:
     def test_workflow(self, server: Server, golden: str, saved: Saved) -> None:
         """Workflow and prompt are answered; null where a file has none."""
         expected = {"nodes": [], "version": 0.4}
-        assert expected == get(server, "workflow", name=golden).json()["workflow"]
+        assert get(server, "workflow", name=golden).json()["workflow"] == expected
         answer = get(server, "workflow", name=saved.annotated).json()
         assert answer["workflow"] is None
         assert "KSampler" in {node["class_type"] for node in answer["prompt"].values()}
@@ -119,12 +119,12 @@ class TestFile:
     def test_drift(self, server: Server, golden: str) -> None:
         """What differs here is told, models first, as Environment Drift tells it."""
         drifts = get(server, "file", name=golden).json()["drifts"]
-        assert {
+        assert drifts[0] == {
             "component": "checkpoint sd_xl.safetensors",
             "stored": "6938078334",
             "current": None,
             "kind": "missing here",
-        } == drifts[0]
+        }
         assert {"differs", "missing in file", "missing here"} >= {drift["kind"] for drift in drifts}
 
     def test_not_a_number(self, server: Server) -> None:
@@ -142,26 +142,26 @@ class TestFile:
             get(server, "file", name="nan.gen5").json(),
             post(server, head_and_tail(data)).json()["facts"],
         ):
-            assert (None, None, "1.0") == (facts["cfg"], facts["hardware"]["ram_gb"], facts["version"])
+            assert (facts["cfg"], facts["hardware"]["ram_gb"], facts["version"]) == (None, None, "1.0")
 
     @pytest.mark.parametrize("prefix", PREFIXES)
     @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
     def test_served_twice(self, server: Server, golden: str, route: str, prefix: str) -> None:
         """Each route is served with and without /api, and asks for no origin."""
         name = urllib.parse.quote(golden)
-        assert 200 == ask(server, f"{prefix}/{route}?name={name}").status
+        assert ask(server, f"{prefix}/{route}?name={name}").status == 200
 
     @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
     def test_only_get(self, server: Server, route: str) -> None:
         """Nothing is to be posted, put or deleted there, and nothing is to be got from read."""
         for method in ("POST", "PUT", "DELETE", "PATCH"):
-            assert 405 == ask(server, f"/gen5/{route}?name=x", method=method, body=b"").status
-        assert 404 == ask(server, "/gen5/read").status  # as any path without a file
+            assert ask(server, f"/gen5/{route}?name=x", method=method, body=b"").status == 405
+        assert ask(server, "/gen5/read").status == 404  # as any path without a file
 
     def test_uploaded_file(self, server: Server) -> None:
         """A file that was uploaded is told at once, and Load Gen5 takes it though its list was read before."""
         name = server.upload("uploaded.gen5", (CORPUS / "valid" / EVERYTHING).read_bytes(), subfolder="up")
-        assert f"up/{name}" == get(server, "file", name=f"up/{name}").json()["name"]
+        assert get(server, "file", name=f"up/{name}").json()["name"] == f"up/{name}"
         graph = txt2img(Settings())
         loader = graph.add("Gen5Load", file=f"up/{name}", on_drift="ignore")
         shown = graph.add("PreviewAny", source=[graph.add("Gen5Settings", gen5=[loader, 4]), 0])
@@ -176,18 +176,18 @@ class TestPictures:
         with gen5core.open(saved.path) as file:
             expected = [image.bytes for image in file.images]
         replies = [get(server, "image", name=saved.annotated, index=index) for index in (0, 1)]
-        assert expected == [reply.body for reply in replies]
-        assert ["image/png", "nosniff", "private, no-cache"] == [
+        assert [reply.body for reply in replies] == expected
+        assert [
             replies[0].headers[name] for name in ("Content-Type", "X-Content-Type-Options", "Cache-Control")
-        ]
+        ] == ["image/png", "nosniff", "private, no-cache"]
 
     def test_thumbnail(self, server: Server, saved: Saved) -> None:
         """A size gives a smaller picture."""
         reply = get(server, "image", name=saved.annotated, size=16)
-        assert ("image/webp", (16, 16)) == (
+        assert (
             reply.headers["Content-Type"],
             Image.open(io.BytesIO(reply.body)).size,
-        )
+        ) == ("image/webp", (16, 16))
 
     def test_noise(self, server: Server, saved: Saved) -> None:
         """The noise that was stored is shown: three channels of each value, −3..3 as 0..255."""
@@ -196,10 +196,10 @@ class TestPictures:
         reply = get(server, "noise", name=saved.annotated, index=1, size=8)
         expected = ((noise[1, :3] / 3).clip(-1, 1) + 1) * 127.5
         pixels = np.asarray(Image.open(io.BytesIO(reply.body))).transpose(2, 0, 1)
-        assert "image/png" == reply.headers["Content-Type"]
+        assert reply.headers["Content-Type"] == "image/png"
         assert np.abs(expected - pixels).max() <= 0.51
         whole = get(server, "noise", name=saved.annotated)
-        assert (128, 128) == Image.open(io.BytesIO(whole.body)).size
+        assert Image.open(io.BytesIO(whole.body)).size == (128, 128)
 
     @pytest.mark.parametrize("route", ["image", "noise"])
     def test_not_modified(self, server: Server, saved: Saved, route: str) -> None:
@@ -249,8 +249,8 @@ class TestPictures:
             thread.start()
         for thread in threads:
             thread.join()
-        assert [200] * 64 == [reply.status for reply in replies]
-        assert 1 == len({reply.body for reply in replies})
+        assert [reply.status for reply in replies] == [200] * 64
+        assert len({reply.body for reply in replies}) == 1
 
 
 class TestVerify:
@@ -261,7 +261,7 @@ class TestVerify:
         reply = get(server, "verify", name=saved.annotated)
         lines = [json.loads(line) for line in reply.body.splitlines()]
         size = saved.path.stat().st_size
-        assert "application/x-ndjson" == reply.headers["Content-Type"]
+        assert reply.headers["Content-Type"] == "application/x-ndjson"
         assert [{"done": size, "total": size}] == lines[-2:-1]
         trust = {"word": "unsigned", "signatures": []}
         report = {"checked_bytes": size, "chunk_count": 5, "notes": [], "sealed": True, "trust": trust}
@@ -270,7 +270,7 @@ class TestVerify:
     def test_no_head(self, server: Server, saved: Saved) -> None:
         """A HEAD, which must have no body, is not taken: the check would be its body."""
         target = f"/gen5/verify?{urllib.parse.urlencode({'name': saved.annotated})}"
-        assert 405 == ask(server, target, method="HEAD").status
+        assert ask(server, target, method="HEAD").status == 405
 
     def test_damaged(self, server: Server, saved: Saved) -> None:
         """A damaged chunk is the last line's error, without the folder."""
@@ -310,7 +310,7 @@ class TestVerify:
         answered = 0
         while check.is_alive():
             start = time.monotonic()
-            assert 200 == get(server, "file", name=saved.annotated).status
+            assert get(server, "file", name=saved.annotated).status == 200
             assert time.monotonic() - start < 2
             answered += 1
         path.unlink()
@@ -328,23 +328,23 @@ class TestLibrary:
         while page["scan"]["running"] and time.monotonic() < end:
             time.sleep(0.1)
             page = get(server, "library").json()
-        assert {"total", "files", "offset", "items", "scan"} == page.keys()
+        assert page.keys() == {"total", "files", "offset", "items", "scan"}
         found = get(server, "library", query=f"lighthouse {MOST_SEED}", limit=200).json()
         listed = {item["name"]: item for item in found["items"]}
         assert str(MOST_SEED) == listed[saved.annotated]["seed"]
-        assert 0 == get(server, "library", query="nosuchword").json()["total"]
+        assert get(server, "library", query="nosuchword").json()["total"] == 0
 
     @pytest.mark.parametrize("query", ["%ED%A0%80", "%FF%FE", "%00", "%22%27;--", "%25%5F", "x" * 5000])
     def test_odd_words(self, server: Server, query: str) -> None:
         """Words that no file has give an empty page, whatever they are made of."""
-        assert 200 == ask(server, f"/gen5/library?query={query}").status
+        assert ask(server, f"/gen5/library?query={query}").status == 200
 
     def test_turned_off(self, server: Server) -> None:
         """The setting turns it off and on again, without a restart."""
         with chosen(server, "Gen5.Library.Enabled", False):
             expected = (404, "the library is turned off: turn it on in ComfyUI's settings, under Gen5")
-            assert expected == get(server, "library").error()
-        assert 200 == get(server, "library").status
+            assert get(server, "library").error() == expected
+        assert get(server, "library").status == 200
 
 
 class TestSettings:
@@ -355,7 +355,7 @@ class TestSettings:
         with chosen(server, "Gen5.Recording.Automatic", False):
             [unrecorded] = save(server, txt2img(Settings()), record=None)
         [recorded] = save(server, txt2img(Settings()), record=None)
-        assert ["derived", "recorded"] == [one.told["noise_source"] for one in (unrecorded, recorded)]
+        assert [one.told["noise_source"] for one in (unrecorded, recorded)] == ["derived", "recorded"]
 
     def test_machine_name(self, server: Server, saved: Saved) -> None:
         """Turned on, the file bears the machine's own name; else a digest stands for it, or nothing."""
@@ -370,17 +370,17 @@ class TestSettings:
     def test_told_by_the_nodes(self, server: Server, saved: Saved) -> None:
         """Save tells root and step noise; Compare the verdict, with the difference as a picture in temp/."""
         [stepped] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
-        assert [{"pass": 0, "stored": True, "reason": None}] == stepped.told["step_noise"]
-        assert [{"pass": 0, "stored": False, "reason": None}] == saved.told["step_noise"]
+        assert stepped.told["step_noise"] == [{"pass": 0, "stored": True, "reason": None}]
+        assert saved.told["step_noise"] == [{"pass": 0, "stored": False, "reason": None}]
         graph = saved.graph.copy()
         loader = graph.add("Gen5Load", file=saved.annotated, on_drift="ignore")
         node = graph.add("Gen5Compare", gen5=[loader, 4], images=graph.decode(), tolerance=0.5)
         outputs = server.run(graph.nodes)[node]
         [told] = outputs["gen5"]
-        assert ("bit-exact", 0.5) == (told["verdict"], told["tolerance"])
-        assert [("temp", True)] * 2 == [
+        assert (told["verdict"], told["tolerance"]) == ("bit-exact", 0.5)
+        assert [
             (one["type"], (server.folder / "temp" / one["filename"]).is_file()) for one in outputs["images"]
-        ]
+        ] == [("temp", True)] * 2
 
 
 class TestRead:
@@ -391,7 +391,7 @@ class TestRead:
         """Header and META give the facts and the graphs, the seed as text."""
         data = head_and_tail(saved.path.read_bytes())
         answer = post(server, data, prefix=prefix).json()
-        assert {"root", "version", "sealed", "facts", "workflow", "prompt"} == answer.keys()
+        assert answer.keys() == {"root", "version", "sealed", "facts", "workflow", "prompt"}
         assert (saved.told["root"], str(MOST_SEED)) == (answer["root"], answer["facts"]["seed"])
         assert "drifts" not in answer["facts"]
         assert answer["workflow"] is None
@@ -417,7 +417,7 @@ class TestRead:
         """A body that was cut is refused."""
         data = head_and_tail((CORPUS / "valid" / EVERYTHING).read_bytes())
         status, message = post(server, data[:size]).error()
-        assert 422 == status
+        assert status == 422
         assert re.search(r"starts with b''|the header takes 32 bytes|the header says \d+ bytes", message)
 
     def test_garbage(self, server: Server) -> None:
@@ -425,7 +425,7 @@ class TestRead:
         random = np.random.default_rng(0)
         for start in (b"", b"GEN5", b"GEN5\x01\x01", b"GEN5\x01\x01\x01\x00"):
             status, _ = post(server, start + random.bytes(5000)).error()
-            assert 422 == status
+            assert status == 422
 
     @pytest.mark.parametrize(
         "headers",
@@ -443,7 +443,7 @@ class TestRead:
         """A body of another type, such as a form of another site may send, is refused."""
         expected = (415, "send application/octet-stream, not encoded")
         body = gzip.compress(b"GEN5") if headers.get("Content-Encoding") == "gzip" else b"GEN5"
-        assert expected == post(server, body, headers).error()
+        assert post(server, body, headers).error() == expected
 
     def test_size_that_is_said(self, server: Server) -> None:
         """A body that says it is too large is refused before it is sent."""
@@ -456,7 +456,7 @@ class TestRead:
             response = http.client.HTTPResponse(client)
             response.begin()
             told = json.loads(response.read())["error"]
-        assert 413 == response.status
+        assert response.status == 413
         assert told.startswith(f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file")
 
     def test_size_that_is_not_said(self, server: Server) -> None:
@@ -481,7 +481,7 @@ class TestRead:
     def test_largest_that_is_taken(self, server: Server) -> None:
         """A body of exactly the limit is read, and refused for what it is."""
         status, message = post(server, b"GEN5" + bytes(MAX_BODY_BYTES - 4)).error()
-        assert (422, True) == (status, message.startswith("header at offset 4: is of version 0.0"))
+        assert (status, message.startswith("header at offset 4: is of version 0.0")) == (422, True)
 
 
 def _send_some(client: socket.socket, piece: bytes) -> int:
@@ -523,7 +523,7 @@ class TestConfined:
         """Names that lead out, spelled in whatever way, are refused."""
         target = f"/gen5/{route}?name={name.format(folder=server.folder)}"
         status, message = ask(server, target).error()
-        assert 400 == status
+        assert status == 400
         assert re.search(r"leads out of the (in|out|tem)put|leads out of the temp folder", message)
         assert "secret'" not in message
 
@@ -561,7 +561,7 @@ class TestConfined:
     def test_no_name(self, server: Server, route: str) -> None:
         """A request without a name is told what to give."""
         expected = (400, "name is ''; give the name of a file, e.g. cat.gen5 or cat.gen5 [output]")
-        assert expected == ask(server, f"/gen5/{route}").error()
+        assert ask(server, f"/gen5/{route}").error() == expected
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_damaged(self, server: Server, saved: Saved, route: str) -> None:
@@ -577,7 +577,7 @@ class TestConfined:
             (server.output / name).write_bytes(content)
             status, told = get(server, route, name=f"{name} [output]").error()
             (server.output / name).unlink()
-            assert 422 == status
+            assert status == 422
             assert told.startswith(f"{name} [output]: ")
             assert message in told
 
@@ -607,20 +607,20 @@ class TestOrigin:
                 **{name: value.format(host=host) for name, value in headers.items()},
             }
             reply = ask(server, f"{target}?name={golden}", method=method, body=body, headers=sent)
-            assert 403 == reply.status
+            assert reply.status == 403
             if reply.body:  # ComfyUI's own refusal says nothing
                 assert re.search("(a page of .*|another site) may not ask this", reply.error()[1])
 
     def test_own_page(self, server: Server, golden: str, saved: Saved) -> None:
         """The server's own page may ask everything."""
         own = {"Origin": f"http://127.0.0.1:{server.port}", "Sec-Fetch-Site": "same-origin"}
-        assert 200 == get(server, "file", own, name=golden).status
+        assert get(server, "file", own, name=golden).status == 200
         data = head_and_tail(saved.path.read_bytes())
-        assert 200 == post(server, data, {**OCTETS, **own}).status
+        assert post(server, data, {**OCTETS, **own}).status == 200
 
     def test_behind_a_proxy(self, server: Server, saved: Saved) -> None:
         """It may behind a proxy that passes another Host too; without the browser's word for it, it may not."""
         data = head_and_tail(saved.path.read_bytes())
         sent = {**OCTETS, "Host": "comfyui:8188", "Origin": "https://comfy.example.org"}
-        assert 200 == post(server, data, {**sent, "Sec-Fetch-Site": "same-origin"}).status
-        assert 403 == post(server, data, sent).status
+        assert post(server, data, {**sent, "Sec-Fetch-Site": "same-origin"}).status == 200
+        assert post(server, data, sent).status == 403

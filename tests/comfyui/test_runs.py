@@ -70,7 +70,7 @@ def test_each_file_has_its_own_runs_noise(server: Server, arguments: tuple[str, 
             for position, seed in enumerate((1, 2, 1)):
                 graph.set(node, tags=str(position))
                 source, noise = stored_noise(server, save_with_seed(server, graph, node, seed))
-                assert "recorded" == source
+                assert source == "recorded"
                 assert comfy_noise_of(server, settings, seed).tobytes() == noise.tobytes()
 
 
@@ -99,7 +99,7 @@ def test_two_recordings_on_one_model_stay_apart(server: Server) -> None:
     outputs = server.run(graph.nodes)
     for seed, node in zip((1, 2), saves, strict=True):
         source, noise = stored_noise(server, outputs[node]["gen5"][0])
-        assert "recorded" == source
+        assert source == "recorded"
         assert comfy_noise_of(server, settings, seed).tobytes() == noise.tobytes()
 
 
@@ -124,7 +124,7 @@ def test_half_precision_between_nodes(server: Server, builder: Callable[[Setting
         noises = [stored_noise(server, save_with_seed(server, graph, node, seed)) for seed in (1, 2)]
         graph.set(node, tags="again")
         again = stored_noise(server, save_with_seed(server, graph, node, 1))
-    assert ["recorded"] * 3 == [source for source, _ in (*noises, again)]
+    assert [source for source, _ in (*noises, again)] == ["recorded"] * 3
     assert noises[0][1].tobytes() == again[1].tobytes() != noises[1][1].tobytes()
 
 
@@ -143,7 +143,7 @@ def test_nested_latents_of_a_cache_have_their_own_noise(server: Server) -> None:
             with gen5core.open(server.output / entry["subfolder"] / entry["filename"]) as file:
                 noise = file.latents["initial_noise"].parts[0].array().tobytes()
                 told.append(((file.capture or {})["noise_source"], noise))
-    assert {"recorded"} == {source for source, _ in told}
+    assert {source for source, _ in told} == {"recorded"}
     assert told[0] == told[2] != told[1]
 
 
@@ -155,17 +155,17 @@ def test_list_items_have_their_own_noise(server: Server) -> None:
         with gen5core.open(saved.path) as file:
             noises.append(file.latents["initial_noise"].array())
             assert 5 + saved.item == file.settings["seed"]
-    assert 3 == len({noise.tobytes() for noise in noises})
+    assert len({noise.tobytes() for noise in noises}) == 3
 
 
 def test_hires_passes_are_both_recorded(server: Server) -> None:
     """Two samplers with an upscale between are two passes, each with its own noise and start."""
     [saved] = save(server, hires(Settings()))
     with gen5core.open(saved.path) as file:
-        assert {"initial_noise", "initial_noise.1", "start_latent.1", "final_latent"} == set(file.latents)
-        assert (1, 4, 8, 8) == file.latents["initial_noise"].shape
-        assert (1, 4, 12, 12) == file.latents["initial_noise.1"].shape
-        assert [4, 4] == [entry["steps"] for entry in (file.capture or {})["passes"]]
+        assert set(file.latents) == {"initial_noise", "initial_noise.1", "start_latent.1", "final_latent"}
+        assert file.latents["initial_noise"].shape == (1, 4, 8, 8)
+        assert file.latents["initial_noise.1"].shape == (1, 4, 12, 12)
+        assert [entry["steps"] for entry in (file.capture or {})["passes"]] == [4, 4]
 
 
 def test_own_noise_is_recorded_not_derived(server: Server) -> None:
@@ -178,10 +178,10 @@ def test_own_noise_is_recorded_not_derived(server: Server) -> None:
     [recorded] = save(server, graph)
     [bare] = save(server, graph, record=False)
     with gen5core.open(recorded.path) as file:
-        assert "recorded" == (file.capture or {})["noise_source"]
+        assert (file.capture or {})["noise_source"] == "recorded"
     with gen5core.open(bare.path) as file:
         capture = file.capture or {}
-        assert "none" == capture["noise_source"]
+        assert capture["noise_source"] == "none"
         assert "TestOwnNoise" in capture["reason"]
         assert "initial_noise" not in file.latents
     assert recorded.digests == digests(sample(server, replay_straight(recorded)))
@@ -209,10 +209,10 @@ def test_batch_index_of_the_latent_is_kept(server: Server) -> None:
     [recorded] = save(server, graph)
     [derived] = save(server, graph, record=False)
     with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
-        assert "derived" == (other.capture or {})["noise_source"]
-        assert [3, 1] == (other.capture or {})["batch_index"]
+        assert (other.capture or {})["noise_source"] == "derived"
+        assert (other.capture or {})["batch_index"] == [3, 1]
         expected = one.latents["initial_noise"].array().tobytes()
-        assert expected == other.latents["initial_noise"].array().tobytes()
+        assert other.latents["initial_noise"].array().tobytes() == expected
 
 
 def test_changed_latent_still_finds_its_run(server: Server) -> None:
@@ -222,7 +222,7 @@ def test_changed_latent_still_finds_its_run(server: Server) -> None:
     changed = graph.add("LatentMultiply", samples=graph.result, multiplier=0.5)
     node = graph.add("Gen5Save", filename_prefix="runs/x", latent=[changed, 0], recording=recording)
     source, noise = stored_noise(server, server.run(graph.nodes)[node]["gen5"][0])
-    assert "recorded" == source
+    assert source == "recorded"
     assert comfy_noise_of(server, graph.settings, 3).tobytes() == noise.tobytes()
 
 
@@ -232,8 +232,9 @@ def test_nested_latent_round_trips(server: Server) -> None:
         pytest.skip(f"ComfyUI {server.version} has no nested latents")
     [saved] = save(server, txt2img(Settings(kind="nested")))
     with gen5core.open(saved.path) as file:
-        assert [(1, 16, 2, 4, 4), (1, 8, 4, 16)] == [
-            part.shape for part in file.latents["initial_noise"].parts
+        assert [part.shape for part in file.latents["initial_noise"].parts] == [
+            (1, 16, 2, 4, 4),
+            (1, 8, 4, 16),
         ]
     assert saved.digests == digests(sample(server, replay_wired(saved)))
 
@@ -258,8 +259,8 @@ def test_fewer_masks_than_images_are_used_in_turns(server: Server) -> None:
     loaded = Graph(Settings())
     node = loaded.add("Gen5Load", file=saved.annotated, on_drift="error", batch_index=3)
     [record] = sample(server, loaded, [node, 1])
-    assert [1, 4, 8, 8] == record["samples"]["shape"]
-    assert [1, 1, 8, 8] == record["noise_mask"]["shape"]
+    assert record["samples"]["shape"] == [1, 4, 8, 8]
+    assert record["noise_mask"]["shape"] == [1, 1, 8, 8]
 
 
 def test_replayed_file_without_recording_tells_no_seed(server: Server) -> None:
@@ -268,7 +269,7 @@ def test_replayed_file_without_recording_tells_no_seed(server: Server) -> None:
     [again] = save(server, replay_straight(saved), record=False)
     with gen5core.open(again.path) as file:
         assert "seed" not in file.settings
-        assert "none" == (file.capture or {})["noise_source"]
+        assert (file.capture or {})["noise_source"] == "none"
         assert "seed" in (file.capture or {})["passes"][0]["unresolved"]
 
 
@@ -289,7 +290,7 @@ def test_stored_prompt_is_the_persons_own(server: Server) -> None:
     [told] = server.run(graph.nodes)[node]["gen5"]
     with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
         assert graph.nodes == (file.comfyui or {})["prompt"]
-        assert "recorded" == (file.capture or {})["noise_source"]
+        assert (file.capture or {})["noise_source"] == "recorded"
 
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
@@ -299,7 +300,7 @@ def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, chang
     node = graph.add("Gen5Save", filename_prefix=f"runs/{change}", latent=graph.result)
     compare = graph.add("Gen5Compare", gen5=[node, 1], latent=graph.result)
     told = server.run(graph.nodes)
-    assert "bit-exact" == told[compare]["gen5"][0]["verdict"]
+    assert told[compare]["gen5"][0]["verdict"] == "bit-exact"
     [entry] = told[node]["gen5"]
     path = server.output / entry["subfolder"] / entry["filename"]
     path.unlink()
@@ -317,7 +318,7 @@ def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, chang
             in message
         )
     graph.set(node, filename_prefix=f"runs/{change} again")
-    assert "bit-exact" == server.run(graph.nodes)[compare]["gen5"][0]["verdict"]
+    assert server.run(graph.nodes)[compare]["gen5"][0]["verdict"] == "bit-exact"
 
 
 @pytest.mark.parametrize("value", [None, 5])
@@ -343,7 +344,7 @@ def test_image_that_the_result_lacks_stops_only_the_result(server: Server) -> No
     node = graph.add("Gen5Load", file="one_result.gen5", on_drift="ignore", batch_index=2)
     whole, blocked = graph.digest([node, NOISE]), graph.digest([node, 1])
     outputs = server.run(graph.nodes)
-    assert [1, 4, 8, 8] == outputs[whole]["digest"][0]["samples"]["shape"]
+    assert outputs[whole]["digest"][0]["samples"]["shape"] == [1, 4, 8, 8]
     assert blocked not in outputs
 
 
@@ -353,4 +354,4 @@ def test_seeded_noise_says_what_to_connect(server: Server) -> None:
     seeded = graph.add("Gen5Noise", latent=graph.start, seeds="3", convention="comfyui")
     graph.set(graph.samplers[0], noise=[seeded, 1])
     [saved] = save(server, graph, record=False)
-    assert "Gen5Noise draws its noise by itself: connect Record Sampling" == saved.told["reason"]
+    assert saved.told["reason"] == "Gen5Noise draws its noise by itself: connect Record Sampling"

@@ -52,7 +52,7 @@ def test_every_sampler_replays_bit_exactly(
     how = "wired" if record else "by itself"
     sets = map(frozenset, (names, failed, stochastic))
     matrix.append(Row(server.version, kind, builder, how, *sets))
-    assert [] == failed
+    assert failed == []
 
 
 def test_step_noise_off_draws_anew(server: Server) -> None:
@@ -82,7 +82,7 @@ def test_left_out_step_noise_is_said(server: Server, mode: str) -> None:
         [entry] = (file.capture or {})["passes"]
         assert (mode == "auto") == ("step_noise" in file.latents)
         expected = None if mode == "auto" else "step_noise of Record Sampling is never"
-        assert expected == entry.get("step_noise_reason")
+        assert entry.get("step_noise_reason") == expected
 
 
 def test_one_of_a_batch_replays_its_own_steps(server: Server) -> None:
@@ -110,4 +110,4 @@ def test_other_count_of_draws_is_an_error(server: Server, stored: str, used: str
     with pytest.raises(GraphError, match=message):
         sample(server, graph)
     graph.set(graph.samplers[0], steps=6)
-    assert 1 == len(sample(server, graph))
+    assert len(sample(server, graph)) == 1

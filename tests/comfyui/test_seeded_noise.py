@@ -35,7 +35,7 @@ def with_small_latent(graph: Graph) -> Graph:
 def test_empty_latent_of_other_channels(server: Server, seeds: str, convention: str) -> None:
     """An empty latent of 4 channels before a model of 16 gets noise of 16, as with RandomNoise."""
     settings = Settings(kind="flow", batch_size=2, seed=9)
-    assert ("EmptySD3LatentImage", 16) == (EMPTY_LATENTS["flow"], CHANNELS["flow"])
+    assert (EMPTY_LATENTS["flow"], CHANNELS["flow"]) == ("EmptySD3LatentImage", 16)
     fitting = seeded(settings, seeds, convention)
     small = with_small_latent(seeded(settings, seeds, convention))
     assert digests(sample(server, fitting)) == digests(sample(server, small))
@@ -51,7 +51,7 @@ def test_recorded_with_the_channels_that_were_sampled(server: Server) -> None:
     [saved] = save(server, graph, record=None)
     expected = gen5core.per_image_noise((2, 16, 8, 8), [9, 3], dtype=torch.float32).numpy().tobytes()
     with gen5core.open(saved.path) as file:
-        assert expected == file.latents["initial_noise"].array().tobytes()
+        assert file.latents["initial_noise"].array().tobytes() == expected
 
 
 @pytest.mark.parametrize("batch_index", [None, "3,1"])

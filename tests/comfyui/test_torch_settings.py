@@ -52,7 +52,7 @@ def test_each_pass_has_its_own(server: Server) -> None:
     put_before(graph, 1, "Gen5Determinism")
     [saved] = save(server, graph, record=None)
     base, refiner = settings_of(saved)
-    assert {} == base
+    assert base == {}
     assert refiner["deterministic_algorithms"].startswith(ENABLED)
 
 
@@ -62,7 +62,7 @@ def test_what_a_model_sets_as_it_is_run(server: Server) -> None:
     put_before(graph, 0, "TestSetting")
     [saved] = save(server, graph, record=None)
     [told] = settings_of(saved)
-    assert ["cudnn_flags"] == list(told)
+    assert list(told) == ["cudnn_flags"]
     assert told["cudnn_flags"].endswith(";benchmark=True")
 
 
@@ -84,10 +84,10 @@ def test_replay_tells_other_settings(server: Server, then: bool) -> None:
     else:
         put_before(other, 0, "Gen5Determinism")
     offset = server.log_size()
-    assert 1 == len(sample(server, other))
+    assert len(sample(server, other)) == 1
     log = server.log(offset)
     stored, current = (ENABLED, DISABLED) if then else (DISABLED, ENABLED)
     told = log.partition("pass 0: Environment component 'deterministic_algorithms' differs:")[2].split()
-    assert ["File:", "Current:"] == told[:3:2]
+    assert told[:3:2] == ["File:", "Current:"]
     assert told[1].startswith(stored)
     assert told[3].startswith(current)

@@ -33,14 +33,14 @@ def compare(server: Server, saved: Saved, graph: Graph, **inputs: Any) -> dict[s
 def test_unchanged_replay_is_bit_exact(server: Server, sampler_name: str) -> None:
     """A replay under another seed with nothing changed is bit-exact, latent and picture."""
     [saved] = save(server, txt2img(Settings(sampler_name=sampler_name)))
-    assert {
+    assert compare(server, saved, replay_wired(saved)) == {
         "identical": True,
         "max_difference": 0.0,
         "psnr": None,
         "report": "latent: bit-exact\nimages: bit-exact",
         "tolerance": 0.0,
         "verdict": "bit-exact",
-    } == compare(server, saved, replay_wired(saved))
+    }
 
 
 def test_one_step_fewer(server: Server) -> None:
@@ -98,8 +98,8 @@ def test_difference_picture(server: Server) -> None:
     digest = graph.digest(image=[node, 4])
     [record] = server.run(graph.nodes)[digest]["digest"]
     picture = load(server.output, record["image"])
-    assert (1, 64, 64, 3) == picture.shape
-    assert (0.0, 1.0) == (picture.min(), picture.max())
+    assert picture.shape == (1, 64, 64, 3)
+    assert (picture.min(), picture.max()) == (0.0, 1.0)
 
 
 def test_lora_of_other_bytes(server: Server) -> None:
@@ -110,21 +110,21 @@ def test_lora_of_other_bytes(server: Server) -> None:
     lora = graph.add("LoraLoaderModelOnly", model=graph.model, lora_name=path.name, strength_model=0.0)
     graph.set(graph.samplers[0], model=[lora, 0])
     [saved] = save(server, graph, record=False)
-    assert [] == _drifts(server, saved)
+    assert _drifts(server, saved) == []
     stored = digest_file(path, "sampled")
     _write_lora(path, 2.0)
     size = path.stat().st_size
-    assert [
+    assert _drifts(server, saved) == [
         {
             "component": "lora drifting.safetensors",
             "kind": "differs",
             "stored": f"{stored} {size}",
             "current": f"{digest_file(path, 'sampled')} {size}",
         }
-    ] == _drifts(server, saved)
+    ]
     path.unlink()
     [gone] = _drifts(server, saved)
-    assert ("missing here", None) == (gone["kind"], gone["current"])
+    assert (gone["kind"], gone["current"]) == ("missing here", None)
 
 
 def _write_lora(path: Path, value: float) -> None:
@@ -185,7 +185,7 @@ def test_seeded_noise_is_what_is_sampled_and_stored(server: Server) -> None:
         (server.output / told["subfolder"] / told["filename"], "provided"),
     ):
         with gen5core.open(path) as file:
-            assert expected == file.latents["initial_noise"].array().tobytes()
+            assert file.latents["initial_noise"].array().tobytes() == expected
             assert source == (file.capture or {})["noise_source"]
 
 
@@ -207,7 +207,7 @@ def test_comfyui_convention_is_random_noise(server: Server) -> None:
     expected = digests(sample(server, graph))
     noise = graph.add("Gen5Noise", latent=graph.start, seeds=str(2**64 - 1), convention="comfyui")
     graph.set(graph.samplers[0], noise=[noise, 1])
-    assert expected == digests(sample(server, graph))
+    assert digests(sample(server, graph)) == expected
 
 
 def test_other_count_of_seeds_says_what_fits(server: Server) -> None:

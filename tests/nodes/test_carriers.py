@@ -22,8 +22,8 @@ from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.saving import output_paths
-from gen5pack.nodes.server.errors import Refusal
-from gen5pack.nodes.server.handlers import Asked, answer_file, answer_image, answer_parts
+from gen5pack.nodes.server.errors import HttpError
+from gen5pack.nodes.server.handlers import Request, handle_file, handle_image, handle_parts
 from gen5pack.nodes.stored import choices
 from gen5pack.nodes.stored.choices import Carriers, list_files
 from gen5pack.nodes.stored.file import open_stored
@@ -87,7 +87,7 @@ class TestSave:
         """One PNG and nothing else: Save Image's pixels and texts, and the whole record."""
         workflow = {"nodes": [], "version": 0.4}
         [path], ui = save(extra_pnginfo={"workflow": workflow})
-        assert ["x_00001_.png"] == files_in(folder)
+        assert files_in(folder) == ["x_00001_.png"]
         with Image.open(path) as picture:
             assert (images()[0] * 255).to(torch.uint8).numpy().tobytes() == picture.tobytes()
             assert (txt2img(3), workflow) == tuple(
@@ -97,9 +97,9 @@ class TestSave:
             assert file.verify().root == ui["gen5"][0]["root"]
             assert noise(1).equal(file.latents["initial_noise"].torch())
             assert workflow == (file.comfyui or {})["workflow"]
-            assert (3, "a cat, 猫", 1) == (file.settings["seed"], file.prompt, len(file.images))
+            assert (file.settings["seed"], file.prompt, len(file.images)) == (3, "a cat, 猫", 1)
             assert "image_of_batch" not in (file.capture or {})
-        assert [{"filename": "x_00001_.png", "subfolder": "", "type": "output"}] == ui["images"]
+        assert ui["images"] == [{"filename": "x_00001_.png", "subfolder": "", "type": "output"}]
         [told] = ui["gen5"]
         assert ("x_00001_.png", path.stat().st_size, "derived") == tuple(
             told[name] for name in ("filename", "size_bytes", "noise_source")
@@ -108,7 +108,7 @@ class TestSave:
     def test_batch(self, folder: Path) -> None:
         """Each image has its PNG, numbered as ever, with its own picture and the noise of the whole batch."""
         paths, ui = save(3)
-        assert ["x_00001_0.png", "x_00001_1.png", "x_00001_2.png"] == files_in(folder)
+        assert files_in(folder) == ["x_00001_0.png", "x_00001_1.png", "x_00001_2.png"]
         for index, path in enumerate(paths):
             with gen5core.open(path) as file:
                 file.verify()
@@ -117,7 +117,7 @@ class TestSave:
                     image.array().tolist() for image in file.images
                 ]
                 assert noise(3).equal(file.latents["initial_noise"].torch())
-        assert ["x_00001_0.png"] == [told["filename"] for told in ui["gen5"]]
+        assert [told["filename"] for told in ui["gen5"]] == ["x_00001_0.png"]
 
     @pytest.mark.parametrize("given", [None, torch.zeros(0, 4, 6, 3)])
     def test_no_image(self, folder: Path, given: torch.Tensor | None) -> None:
@@ -125,7 +125,7 @@ class TestSave:
         message = "there is no image for one to show: connect images, or set format to gen5"
         with pytest.raises(EncodeError, match=message):
             Gen5Save().save("sub/x", format="png", images=given, latent={"samples": randn(1, 4, 4, 4)})
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     @pytest.mark.parametrize("stored", ["all", "first", "none"])
     def test_images_stored(self, stored: str) -> None:
@@ -135,13 +135,13 @@ class TestSave:
         for path in paths:
             with gen5core.open(path) as file:
                 counts.append(len(file.images))
-        assert [1, 1] == counts
+        assert counts == [1, 1]
 
     def test_embed_workflow_off(self) -> None:
         """With embed_workflow off neither the record nor the PNG's texts tell the graph."""
         [path], _ = save(embed_workflow=False, extra_pnginfo={"workflow": {"secret": 1}})
         with Image.open(path) as picture:
-            assert {} == picture.text
+            assert picture.text == {}
         with gen5core.open(path) as file:
             assert file.comfyui is None
 
@@ -158,16 +158,16 @@ class TestSave:
         monkeypatch.setattr(output_paths.gen5core, "save", failing)
         with pytest.raises(OSError, match="No space left"):
             save(3)
-        assert (2, []) == (len(seen), files_in(folder))
+        assert (len(seen), files_in(folder)) == (2, [])
 
     def test_a_number_that_is_taken(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where one PNG of the batch is there already, all take the next number, and that one is kept."""
-        place = save_module.Place(folder / "output", "x", 1, "")
-        monkeypatch.setattr(save_module, "find_place", lambda *_: place)
+        place = save_module.OutputPath(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "find_output_path", lambda *_: place)
         (folder / "output" / "x_00001_1.png").write_bytes(b"kept")
         save(2)
-        assert ["x_00001_1.png", "x_00002_0.png", "x_00002_1.png"] == files_in(folder)
-        assert b"kept" == (folder / "output" / "x_00001_1.png").read_bytes()
+        assert files_in(folder) == ["x_00001_1.png", "x_00002_0.png", "x_00002_1.png"]
+        assert (folder / "output" / "x_00001_1.png").read_bytes() == b"kept"
 
 
 class TestLoad:
@@ -263,12 +263,12 @@ class TestLoad:
         """What the browser keeps of a PNG is not taken for the picture of one that was edited since."""
         [path], _ = save()
         query = {"name": f"{path.name} [output]"}
-        tag = answer_image(Asked(query)).headers["ETag"].strip('"')
-        known = Asked(query, frozenset({tag}))
-        assert 304 == answer_image(known).status
+        tag = handle_image(Request(query)).headers["ETag"].strip('"')
+        known = Request(query, frozenset({tag}))
+        assert handle_image(known).status == 304
         edited(path)
-        with pytest.raises(Refusal, match="was changed after it was saved"):
-            answer_image(known)
+        with pytest.raises(HttpError, match="was changed after it was saved"):
+            handle_image(known)
 
 
 class TestCompare:
@@ -279,22 +279,22 @@ class TestCompare:
         paths, _ = save(3)
         for index, path in enumerate(paths):
             told = compare(path, images=images(3), latent={"samples": randn(3, 4, 4, 8, seed=1)})
-            assert "bit-exact" == told["verdict"]
-            assert f"latent: bit-exact\nimage {index} of the batch of 3: bit-exact" == told["report"]
+            assert told["verdict"] == "bit-exact"
+            assert told["report"] == f"latent: bit-exact\nimage {index} of the batch of 3: bit-exact"
 
     def test_another_is_different(self) -> None:
         """Where another image of the batch is the one that changed, this one is still the same."""
         paths, _ = save(2)
         changed = images(2)
         changed[1] = 1 - changed[1]
-        assert ["bit-exact", "differs"] == [compare(path, images=changed)["verdict"] for path in paths]
+        assert [compare(path, images=changed)["verdict"] for path in paths] == ["bit-exact", "differs"]
 
     def test_one_image_alone(self) -> None:
         """An image that was sampled alone is compared with the PNG's, and its latent with its part."""
         paths, _ = save(2)
         latent = {"samples": randn(2, 4, 4, 8, seed=1)[1:]}
         verdicts = [compare(path, images=images(2)[1:], latent=latent)["verdict"] for path in paths]
-        assert ["differs", "bit-exact"] == verdicts
+        assert verdicts == ["differs", "bit-exact"]
 
     def test_another_count(self) -> None:
         """A batch of another size is no match, and said."""
@@ -321,8 +321,8 @@ class TestListing:
         (folder / "input" / "photo.png").write_bytes(PLAIN)
         (folder / "input" / "no.png").touch()
         expected = ["x_00001_0.png [output]", "x_00001_1.png [output]", "y_00001_.gen5 [output]"]
-        assert expected == list_files()
-        assert [True] * 3 == [Gen5Load.VALIDATE_INPUTS(name) for name in expected]
+        assert list_files() == expected
+        assert [Gen5Load.VALIDATE_INPUTS(name) for name in expected] == [True] * 3
 
     def test_opened_once(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A PNG is opened again only when its stamp changes, and forgotten when it is gone."""
@@ -332,15 +332,15 @@ class TestListing:
         [path], _ = save()
         (folder / "output" / "plain.png").write_bytes(PLAIN)
         for _ in range(3):
-            assert ["x_00001_.png [output]"] == list_files()
-        assert 2 == len(opened)
+            assert list_files() == ["x_00001_.png [output]"]
+        assert len(opened) == 2
         whole = path.read_bytes()
         path.write_bytes(PLAIN)
-        assert ([], 3) == (list_files(), len(opened))
+        assert (list_files(), len(opened)) == ([], 3)
         path.unlink()
-        assert [] == list_files()
+        assert list_files() == []
         path.write_bytes(whole)
-        assert (["x_00001_.png [output]"], 4) == (list_files(), len(opened))
+        assert (list_files(), len(opened)) == (["x_00001_.png [output]"], 4)
 
     def test_many(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of many the newest are opened at once; the others are in the list as soon as they were looked at."""
@@ -362,7 +362,7 @@ class TestListing:
 
         monkeypatch.setattr(gen5core, "is_carrier", waiting)
         carriers = Carriers()
-        assert ["4.png", "5.png"] == sorted(Path(path).name for path in carriers.among(pngs))
+        assert sorted(Path(path).name for path in carriers.among(pngs)) == ["4.png", "5.png"]
         go_on.set()
         carriers.wait()
         assert set(pngs) == carriers.among(pngs)
@@ -381,7 +381,7 @@ class TestListing:
             return opening(path, *arguments, **options)
 
         monkeypatch.setattr(os, "open", refusing)
-        assert ["x_00001_.png [output]"] == list_files()
+        assert list_files() == ["x_00001_.png [output]"]
 
 
 class TestRoutes:
@@ -390,14 +390,14 @@ class TestRoutes:
     def test_facts(self) -> None:
         """Facts say that it is a carrier, and its own size; so do its parts, without the file."""
         [path], ui = save()
-        facts = json.loads(answer_file(Asked({"name": f"{path.name} [output]"})).body)
+        facts = json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body)
         assert (True, ui["gen5"][0]["root"], path.stat().st_size) == tuple(
             facts[name] for name in ("carrier", "root", "size_bytes")
         )
-        assert [(6, 4)] == [(image["width"], image["height"]) for image in facts["images"]]
+        assert [(image["width"], image["height"]) for image in facts["images"]] == [(6, 4)]
         record = dict(png_chunks.iter_chunks(path.read_bytes()))[b"gfVE"]
         parts = record[:32] + record[int.from_bytes(record[8:12], "little") :]
-        told = json.loads(answer_parts(parts).body)
+        told = json.loads(handle_parts(parts).body)
         shared = told["facts"].keys() - {"environment", "counts"}
         assert {name: facts[name] for name in shared} == {name: told["facts"][name] for name in shared}
         assert told["facts"]["counts"].items() <= facts["counts"].items()
@@ -406,31 +406,31 @@ class TestRoutes:
     def test_one_of_a_batch(self) -> None:
         """Which image of its batch a PNG shows is told; of a picture alone there is nothing to tell."""
         paths = [*save(2)[0], *save()[0]]
-        facts = [json.loads(answer_file(Asked({"name": f"{path.name} [output]"})).body) for path in paths]
+        facts = [json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body) for path in paths]
         expected = [{"index": 0, "count": 2}, {"index": 1, "count": 2}, None]
-        assert expected == [told["image_of_batch"] for told in facts]
+        assert [told["image_of_batch"] for told in facts] == expected
 
     def test_ordinary_file(self) -> None:
         """A .gen5 is no carrier."""
         path = Gen5Save().save("y", images=images())["result"][1].path
-        assert not json.loads(answer_file(Asked({"name": f"{path.name} [output]"})).body)["carrier"]
+        assert not json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body)["carrier"]
 
     def test_picture(self) -> None:
         """Its image is the PNG without the record, and a thumbnail of it."""
         [path], _ = save()
         name = f"{path.name} [output]"
-        answer = answer_image(Asked({"name": name}))
+        answer = handle_image(Request({"name": name}))
         chunks = [kind for kind, _ in png_chunks.iter_chunks(answer.body)]
-        assert ("image/png", False) == (answer.content_type, b"gfVE" in chunks)
+        assert (answer.content_type, b"gfVE" in chunks) == ("image/png", False)
         with Image.open(path) as whole, Image.open(io.BytesIO(answer.body)) as shown:
             assert whole.tobytes() == shown.tobytes()
-        with Image.open(io.BytesIO(answer_image(Asked({"name": name, "size": "3"})).body)) as small:
-            assert (3, 2) == small.size
+        with Image.open(io.BytesIO(handle_image(Request({"name": name, "size": "3"})).body)) as small:
+            assert small.size == (3, 2)
 
     def test_written_anew(self) -> None:
         """A PNG that another program wrote anew, its pixels kept, is told with the size that it has now."""
         [path], _ = save()
         chunks = list(png_chunks.iter_chunks(path.read_bytes()))
         path.write_bytes(png_chunks.join_chunks([chunks[0], (b"tEXt", b"a\0b"), *chunks[1:]]))
-        facts = json.loads(answer_file(Asked({"name": f"{path.name} [output]"})).body)
+        facts = json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body)
         assert path.stat().st_size == facts["size_bytes"]

@@ -52,13 +52,13 @@ class TestTensors:
         """Equal bits are identical, whatever the layout in memory."""
         one = torch.arange(12).reshape(3, 4).to(dtype)
         found = compare_tensors("x", one, one.t().contiguous().t(), peak=1.0)
-        assert (True, 0.0, INF, 0, 12) == (
+        assert (
             found.identical,
             found.max_difference,
             found.psnr,
             found.differing,
             found.total,
-        )
+        ) == (True, 0.0, INF, 0, 12)
 
     def test_one_bit(self) -> None:
         """One bit of one value is enough; L∞ is its distance."""
@@ -66,7 +66,7 @@ class TestTensors:
         other = one.clone()
         other.view(torch.int32)[3] ^= 1
         found = compare_tensors("x", one, other, peak=1.0)
-        assert (False, 2.0**-23, 1) == (found.identical, found.max_difference, found.differing)
+        assert (found.identical, found.max_difference, found.differing) == (False, 2.0**-23, 1)
 
     def test_psnr_by_hand(self) -> None:
         """Differences 0.1 and 0.3 of four values at peak 1: mean square 0.025, so 16.0206 dB."""
@@ -82,36 +82,36 @@ class TestTensors:
         """NaN, and infinity, in the same places of both sides are no difference."""
         one = torch.tensor([odd, 1.0])
         found = compare_tensors("x", one, one.clone(), peak=1.0)
-        assert (True, 0.0, INF, 0) == (found.identical, found.max_difference, found.psnr, found.differing)
+        assert (found.identical, found.max_difference, found.psnr, found.differing) == (True, 0.0, INF, 0)
 
     @pytest.mark.parametrize(("one", "other"), [(NAN, 1.0), (1.0, NAN), (INF, 1.0), (INF, -INF), (NAN, INF)])
     def test_odd_value_on_one_side(self, one: float, other: float) -> None:
         """NaN or infinity on one side alone is the largest difference there is."""
         found = compare_tensors("x", torch.tensor([one, 0.0]), torch.tensor([other, 0.0]), peak=1.0)
-        assert (False, INF, -INF, 1) == (found.identical, found.max_difference, found.psnr, found.differing)
+        assert (found.identical, found.max_difference, found.psnr, found.differing) == (False, INF, -INF, 1)
 
     def test_equal_values_in_other_bits(self) -> None:
         """−0 and 0, or another dtype, are not identical though no value differs."""
         zeros = torch.zeros(3)
         for other in (-zeros, zeros.half()):
             found = compare_tensors("x", zeros, other, peak=1.0)
-            assert (False, 0.0, 0) == (found.identical, found.max_difference, found.differing)
+            assert (found.identical, found.max_difference, found.differing) == (False, 0.0, 0)
 
     def test_empty(self) -> None:
         """Nothing equals nothing."""
         found = compare_tensors("x", torch.zeros(0, 4), torch.zeros(0, 4), peak=1.0)
-        assert (True, 0.0, INF, 0, 0) == (
+        assert (
             found.identical,
             found.max_difference,
             found.psnr,
             found.differing,
             found.total,
-        )
+        ) == (True, 0.0, INF, 0, 0)
 
     def test_large_integers(self) -> None:
         """Integers that float32 cannot part are parted."""
         found = compare_tensors("x", torch.tensor([2**24]), torch.tensor([2**24 + 1]), peak=1.0)
-        assert (False, 1.0) == (found.identical, found.max_difference)
+        assert (found.identical, found.max_difference) == (False, 1.0)
 
 
 class TestPicture:
@@ -134,11 +134,11 @@ class TestPicture:
     def test_grey_and_alpha(self) -> None:
         """A grey image gives three channels; of a fourth, alpha, nothing is shown."""
         grey = difference_picture(torch.zeros(1, 1, 2, 1), torch.tensor([0.5, 0.0]).reshape(1, 1, 2, 1))
-        assert [[1.0] * 3, [0.0] * 3] == grey[0, 0].tolist()
+        assert grey[0, 0].tolist() == [[1.0] * 3, [0.0] * 3]
         alpha = difference_picture(
             torch.zeros(1, 1, 1, 4), torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(1, 1, 1, 4)
         )
-        assert [0.0] * 3 == alpha[0, 0, 0].tolist()
+        assert alpha[0, 0, 0].tolist() == [0.0] * 3
 
 
 class TestImages:
@@ -148,7 +148,7 @@ class TestImages:
         """Images between two of 256 steps are compared as Save Gen5 rounds them."""
         pictures = (images(2) + 0.7 / 255).clamp(0, 1)
         found = compare(saved(pictures), images=pictures)
-        assert (True, 0.0, INF, "images: bit-exact") == tuple(found.values())[:4]
+        assert tuple(found.values())[:4] == (True, 0.0, INF, "images: bit-exact")
         assert torch.zeros(2, 4, 6, 3).equal(found["difference"])
 
     def test_half_precision(self, folder: Path) -> None:
@@ -170,8 +170,8 @@ class TestImages:
         assert not found["identical"]
         assert pytest.approx(0.2, abs=1e-6) == found["max_difference"]
         assert pytest.approx(10 * math.log10(72 / 0.04), abs=1e-4) == found["psnr"]
-        assert "images: DIFFERENT, L∞ 0.2, PSNR 32.55 dB, 1 of 72 values differ" == found["report"]
-        assert (1.0, 1.0) == (float(found["difference"].sum()), float(found["difference"][0, 1, 2, 0]))
+        assert found["report"] == "images: DIFFERENT, L∞ 0.2, PSNR 32.55 dB, 1 of 72 values differ"
+        assert (float(found["difference"].sum()), float(found["difference"][0, 1, 2, 0])) == (1.0, 1.0)
 
     def test_other_shape(self, folder: Path) -> None:
         """Another size or count is an error that tells both."""
@@ -204,7 +204,7 @@ class TestLatent:
     def test_identical(self, file: StoredFile) -> None:
         """The same bits are bit-exact; without images the picture is blocked."""
         found = compare(file, latent={"samples": LATENT.clone()})
-        assert (True, 0.0, INF, "latent: bit-exact") == tuple(found.values())[:4]
+        assert tuple(found.values())[:4] == (True, 0.0, INF, "latent: bit-exact")
         assert Blocked("Compare With Stored was given no images") == found["difference"]
 
     def test_psnr_is_of_the_stored_range(self, file: StoredFile) -> None:
@@ -236,7 +236,7 @@ class TestLatent:
         current[0, 0, 0, 0] = 0.0
         file = stored(folder, latents={"final_latent": values})
         report = compare(file, latent={"samples": current})["report"]
-        assert "latent: DIFFERENT, L∞ 0: equal values in other bits (dtype, −0 or NaN)" == report
+        assert report == "latent: DIFFERENT, L∞ 0: equal values in other bits (dtype, −0 or NaN)"
 
     def test_nested(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Each part of a nested latent has its line; the figures are those of the part that differs most."""
@@ -251,7 +251,7 @@ class TestLatent:
 
         found = compare(file, latent={"samples": Nested()})
         first, second = found["report"].splitlines()
-        assert "latent part 0: bit-exact" == first
+        assert first == "latent part 0: bit-exact"
         assert second.startswith("latent part 1: DIFFERENT, L∞ 2")
         assert (False, pytest.approx(2.0, abs=1e-6)) == (found["identical"], found["max_difference"])
         assert math.isfinite(found["psnr"])
@@ -284,7 +284,7 @@ class TestNode:
         found = compare(file, images=images(), latent={"samples": LATENT + 0.5})
         latent, pictures = found["report"].splitlines()
         assert latent.startswith("latent: DIFFERENT")
-        assert "images: bit-exact" == pictures
+        assert pictures == "images: bit-exact"
         assert (False, pytest.approx(0.5, abs=1e-6)) == (found["identical"], found["max_difference"])
         assert math.isfinite(found["psnr"])
 
@@ -296,7 +296,7 @@ class TestNode:
             **{"identical": True, "max_difference": 0.0, "psnr": None, "report": "latent: bit-exact"},
             **{"tolerance": 0.0, "verdict": "bit-exact"},
         }
-        assert [expected] == told
+        assert told == [expected]
 
     @pytest.mark.parametrize(
         ("tolerance", "verdict"), [(0.0, "differs"), (0.4, "differs"), (0.6, "within tolerance")]
@@ -321,15 +321,15 @@ class TestNode:
         current[1, 0, 0, 0] = 1.0
         told = Gen5Compare().compare(file, images=current)
         shown = [picture["filename"] for picture in told["ui"]["images"]]
-        assert [("temp", "")] * 2 == [(one["type"], one["subfolder"]) for one in told["ui"]["images"]]
+        assert [(one["type"], one["subfolder"]) for one in told["ui"]["images"]] == [("temp", "")] * 2
         arrays = [np.asarray(Image.open(folder / "temp" / name)) for name in shown]
-        assert [0, 255] == [int(array.max()) for array in arrays]
+        assert [int(array.max()) for array in arrays] == [0, 255]
         assert arrays[1].tolist() == (told["result"][4][1] * 255).byte().tolist()
 
     def test_no_pictures_without_images(self, folder: Path) -> None:
         """Where only latents are compared nothing is written and nothing shown."""
         file = stored(folder, latents={"final_latent": LATENT})
-        assert {"gen5"} == Gen5Compare().compare(file, latent={"samples": LATENT})["ui"].keys()
+        assert Gen5Compare().compare(file, latent={"samples": LATENT})["ui"].keys() == {"gen5"}
         assert not (folder / "temp").exists()
 
     def test_nothing_connected(self, folder: Path) -> None:

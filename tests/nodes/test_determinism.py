@@ -89,7 +89,7 @@ class TestInside:
         with deterministic():
             assert torch.are_deterministic_algorithms_enabled()
             assert not torch.is_deterministic_algorithms_warn_only_enabled()
-            assert [True, *[False] * 5] == [getattr(owner, name) for owner, name in PLAIN]
+            assert [getattr(owner, name) for owner, name in PLAIN] == [True, *[False] * 5]
 
     @needs_precisions
     def test_tf32_of_the_later_switches(self) -> None:
@@ -97,8 +97,8 @@ class TestInside:
         for owner, name in PRECISIONS:
             setattr(owner, name, "tf32")
         with deterministic():
-            assert ["ieee"] * 3 == [getattr(owner, name) for owner, name in PRECISIONS]
-        assert ["tf32"] * 3 == [getattr(owner, name) for owner, name in PRECISIONS]
+            assert [getattr(owner, name) for owner, name in PRECISIONS] == ["ieee"] * 3
+        assert [getattr(owner, name) for owner, name in PRECISIONS] == ["tf32"] * 3
 
     def test_operation_without_a_deterministic_way_stops(self) -> None:
         """An operation that torch has no deterministic way for is an error inside, and runs outside."""
@@ -151,24 +151,24 @@ class TestPutBack:
         expected = settings()
 
         def sampler(*args: Any, **kwargs: Any) -> Any:
-            assert expected != settings()
+            assert settings() != expected
             if error is not None:
                 raise error("stopped")
             return args, kwargs
 
         if error is None:
-            assert ((1, 2), {"seed": 3}) == sample_deterministically(sampler, 1, 2, seed=3)
+            assert sample_deterministically(sampler, 1, 2, seed=3) == ((1, 2), {"seed": 3})
         else:
             with pytest.raises(error, match="stopped"):
                 sample_deterministically(sampler, 1, 2, seed=3)
-        assert expected == settings()
+        assert settings() == expected
 
     def test_settings_of_a_fresh_torch(self) -> None:
         """What torch starts with comes back, the precisions that are inherited included."""
         expected = settings()
         with deterministic():
-            assert expected != settings()
-        assert expected == settings()
+            assert settings() != expected
+        assert settings() == expected
 
     @needs_precisions
     @pytest.mark.parametrize(("owner", "name"), PRECISIONS)
@@ -178,8 +178,8 @@ class TestPutBack:
         expected = settings()
         assert None in expected
         with deterministic():
-            assert expected != settings()
-        assert expected == settings()
+            assert settings() != expected
+        assert settings() == expected
 
     @pytest.mark.skipif(not hasattr(MATMUL, f"{SPLIT_K[0][1]}_split_k"), reason="this torch has no split-k")
     @pytest.mark.parametrize(("owner", "name"), SPLIT_K)
@@ -189,7 +189,7 @@ class TestPutBack:
         expected = settings()
         with deterministic():
             assert getattr(owner, name) is False
-        assert expected == settings()
+        assert settings() == expected
         assert getattr(owner, f"{name}_split_k") is False
 
     def test_nested(self) -> None:
@@ -200,7 +200,7 @@ class TestPutBack:
             with deterministic():
                 pass
             assert inside == settings()
-        assert expected == settings()
+        assert settings() == expected
 
 
 class TestNode:
@@ -220,24 +220,24 @@ class TestNode:
 
     def test_enabled(self, wrapped: list[Any]) -> None:
         """The MODEL is a clone whose sampling goes through the wrapper."""
-        assert ("clone of m",) == Gen5Determinism().apply("m")
+        assert Gen5Determinism().apply("m") == ("clone of m",)
         assert [("m", "gen5_determinism", sample_deterministically)] == wrapped
 
     def test_off_passes_the_model_through(self, wrapped: list[Any], cuda: pytest.MonkeyPatch) -> None:
         """Off is the MODEL itself, without a wrapper."""
-        assert ("m",) == Gen5Determinism().apply("m", enabled=False)
-        assert [] == wrapped
+        assert Gen5Determinism().apply("m", enabled=False) == ("m",)
+        assert wrapped == []
 
     def test_advice(
         self, wrapped: list[Any], cuda: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """On CUDA without CUBLAS_WORKSPACE_CONFIG the log says what to set, and when."""
         Gen5Determinism().apply("m")
-        assert [
+        assert caplog.messages == [
             "CUBLAS_WORKSPACE_CONFIG is not set: cuBLAS may give other bits from run to run. Set "
             "CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before ComfyUI is started; until then torch "
             "warns instead of stopping"
-        ] == caplog.messages
+        ]
 
     @pytest.mark.parametrize(
         ("value", "advised"), [(":4096:8", False), (":16:8", False), (":8:8", True), ("", True)]

@@ -34,15 +34,15 @@ def test_page_is_whole(node_id: str) -> None:
     """A page has the node's name, its sections in order, and one picture that is there and small."""
     page = _page(node_id)
     assert page.startswith(f"# {NODE_DISPLAY_NAME_MAPPINGS[node_id]}\n")
-    assert HEADINGS == re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
     [picture] = re.findall(r"!\[.+\]\((.+)\)", page)
-    assert MAX_PICTURE_BYTES >= (DOCS / picture).stat().st_size
+    assert (DOCS / picture).stat().st_size <= MAX_PICTURE_BYTES
 
 
 def test_inputs_are_the_nodes_own(node_id: str) -> None:
     """Names, types and defaults stand in the order of INPUT_TYPES."""
     expected = [(f"`{name}`", _type(declared), _default(declared)) for name, declared in _inputs(node_id)]
-    assert expected == _entries(_page(node_id), "Inputs", INPUT)
+    assert _entries(_page(node_id), "Inputs", INPUT) == expected
 
 
 def test_outputs_are_the_nodes_own(node_id: str) -> None:
@@ -50,7 +50,7 @@ def test_outputs_are_the_nodes_own(node_id: str) -> None:
     node = NODE_CLASS_MAPPINGS[node_id]
     pairs = zip(node.RETURN_NAMES, node.RETURN_TYPES, strict=True)
     expected = [(f"`{name}`", str.__str__(kind)) for name, kind in pairs]
-    assert expected == _entries(_page(node_id), "Outputs", OUTPUT)
+    assert _entries(_page(node_id), "Outputs", OUTPUT) == expected
 
 
 def test_messages_are_the_codes_own(node_id: str) -> None:

@@ -44,7 +44,7 @@ class TestSetting:
 
     def test_no_file(self) -> None:
         """Where nothing was ever set the default counts."""
-        assert "warn" == host.setting("Gen5.X", "warn")
+        assert host.setting("Gen5.X", "warn") == "warn"
 
     def test_a_later_choice_counts(self, folder: Path) -> None:
         """The file is read each time, so that a choice needs no restart."""
@@ -86,7 +86,7 @@ class TestRoutes:
         web = SimpleNamespace(Response=SimpleNamespace)
         serve = routes._served(web, partial(routes._verify, web))
         answer = asyncio.run(serve(SimpleNamespace(method="HEAD", headers={}, query={"name": "a.gen5"})))
-        assert (405, b'{"error":"a check is asked for with GET"}') == (answer.status, answer.body)
+        assert (answer.status, answer.body) == (405, b'{"error":"a check is asked for with GET"}')
 
     def test_registered_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second copy of the pack leaves the first one's routes alone: a server does not start with two."""
@@ -95,4 +95,4 @@ class TestRoutes:
         monkeypatch.setitem(sys.modules, "server", server)
         assert table is host.routes()
         assert routes.register() is False
-        assert 2 == len(table)
+        assert len(table) == 2

@@ -31,15 +31,16 @@ class TestPage:
         write(folder / "output" / "b.gen5", settings={"seed": 2**64 - 1}, prompt="a cat", mtime=1000.5)
         (folder / "input" / "a.gen5").write_bytes(b"GEN5 but damaged")
         page = scanned(folder).page()
-        assert ["total", "files", "offset", "items", "scan"] == list(page)
-        assert (2, 2, 0, IDLE) == (page["total"], page["files"], page["offset"], page["scan"])
+        assert list(page) == ["total", "files", "offset", "items", "scan"]
+        assert (page["total"], page["files"], page["offset"], page["scan"]) == (2, 2, 0, IDLE)
         damaged, whole = page["items"]
         assert FIELDS.split() == list(whole) == list(damaged)
-        assert ("18446744073709551615", 1000.5, None) == (whole["seed"], whole["mtime"], whole["error"])
-        assert [(False, "unsigned"), (False, None)] == [
-            (item["carrier"], item["trust"]) for item in (whole, damaged)
+        assert (whole["seed"], whole["mtime"], whole["error"]) == ("18446744073709551615", 1000.5, None)
+        assert [(item["carrier"], item["trust"]) for item in (whole, damaged)] == [
+            (False, "unsigned"),
+            (False, None),
         ]
-        assert ("a.gen5", 16, None) == (damaged["name"], damaged["size_bytes"], damaged["drift_count"])
+        assert (damaged["name"], damaged["size_bytes"], damaged["drift_count"]) == ("a.gen5", 16, None)
         assert "header" in damaged["error"]
         json.dumps(page, allow_nan=False)
 
@@ -49,12 +50,12 @@ class TestPage:
             write(folder / "input" / f"{number}.gen5", prompt=f"cat {number % 2}", mtime=1000 + number)
         library = scanned(folder)
         page = library.page("cat 0", offset=1, limit=1)
-        assert (3, 5, 1, ["2.gen5"]) == (
+        assert (
             page["total"],
             page["files"],
             page["offset"],
             [item["name"] for item in page["items"]],
-        )
+        ) == (3, 5, 1, ["2.gen5"])
 
     @pytest.mark.parametrize(
         ("offset", "limit", "expected"), [(-5, 1, 1), (0, -1, 0), (0, 0, 0), (9**9, 5, 0)]
@@ -71,14 +72,14 @@ class TestPage:
         data = write(folder / "one.gen5").read_bytes()
         for number in range(MAX_LIMIT + 1):
             (folder / "input" / f"{number}.gen5").write_bytes(data)
-        assert MAX_LIMIT == len(scanned(folder).page(limit=10**6)["items"])
+        assert len(scanned(folder).page(limit=10**6)["items"]) == MAX_LIMIT
 
     def test_nothing_scanned(self, folder: Path) -> None:
         """Without a scan the answer is what is indexed: nothing."""
         library = scanned(folder)
         write(folder / "input" / "a.gen5")
         expected = {"total": 0, "files": 0, "offset": 0, "items": [], "scan": IDLE}
-        assert expected == library.page()
+        assert library.page() == expected
 
     @pytest.mark.parametrize("query", ["", "a.gen5"])
     def test_index_made_anew(self, folder: Path, query: str) -> None:
@@ -87,10 +88,10 @@ class TestPage:
         library = scanned(folder)
         (folder / "user" / "gen5" / "library.sqlite3").write_bytes(b"not a database" * 999)
         page = library.page(query)
-        assert (0, True) == (page["total"], page["scan"]["running"])
+        assert (page["total"], page["scan"]["running"]) == (0, True)
         library.wait()
         page = library.page(query)
-        assert (1, False) == (page["total"], page["scan"]["running"])
+        assert (page["total"], page["scan"]["running"]) == (1, False)
 
     def test_index_moved_to_memory(self, folder: Path) -> None:
         """So does a page that cannot use the index any more, and keeps it in memory."""
@@ -101,7 +102,7 @@ class TestPage:
         path.mkdir()
         assert library.page()["scan"]["running"]
         library.wait()
-        assert ["a.gen5"] == names(library)
+        assert names(library) == ["a.gen5"]
 
 
 class TestDrift:
@@ -129,8 +130,8 @@ class TestDrift:
         items = scanned(folder).page()["items"]
         with gen5core.open(folder / "input" / "other.gen5") as file:
             expected = len(drift.stored_drifts(file))
-        assert 2 == expected
-        assert [None, 0, expected] == [item["drift_count"] for item in items]
+        assert expected == 2
+        assert [item["drift_count"] for item in items] == [None, 0, expected]
 
     def test_alike_files_are_compared_once(self, folder: Path, compared: list[Any]) -> None:
         """Of files made alike one is compared, again only after a refresh."""
@@ -139,12 +140,12 @@ class TestDrift:
             write(folder / "input" / f"{number}.gen5", environment=now, resources=[{"name": str(number % 2)}])
         library = scanned(folder)
         for _ in range(3):
-            assert [0] * 6 == [item["drift_count"] for item in library.page()["items"]]
-        assert 2 == len(compared)
+            assert [item["drift_count"] for item in library.page()["items"]] == [0] * 6
+        assert len(compared) == 2
         library.refresh()
         library.wait()
         library.page()
-        assert 4 == len(compared)
+        assert len(compared) == 4
 
     def test_models(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A model that is missing here counts, in a file without an environment too; none is read whole."""
@@ -156,7 +157,7 @@ class TestDrift:
 
         monkeypatch.setattr(drift, "describe_resource", describe)
         write(folder / "input" / "a.gen5", resources=[{"name": "m", "size_bytes": 5}, {"name": "n"}])
-        assert ([1], [True, True]) == (counts(scanned(folder)), asked)
+        assert (counts(scanned(folder)), asked) == ([1], [True, True])
 
     @pytest.mark.parametrize("error", [FileNotFoundError, RecursionError])
     def test_model_that_goes_away(
@@ -169,7 +170,7 @@ class TestDrift:
 
         monkeypatch.setattr(library_module, "stored_drifts", vanish)
         write(folder / "input" / "a.gen5", resources=[{"name": "m"}])
-        assert [None] == counts(scanned(folder))
+        assert counts(scanned(folder)) == [None]
 
 
 def counts(library: Library) -> list[Any]:
@@ -204,11 +205,11 @@ class TestRefresh:
         library.page(refresh=True)
         assert gate.started.acquire(timeout=30)
         page = library.page()
-        assert (0, True) == (page["total"], page["scan"]["running"])
+        assert (page["total"], page["scan"]["running"]) == (0, True)
         gate.go_on.release()
         library.wait()
         page = library.page()
-        assert (1, {"running": False, "done": 1, "total": 1}) == (page["total"], page["scan"])
+        assert (page["total"], page["scan"]) == (1, {"running": False, "done": 1, "total": 1})
 
     def test_one_at_a_time(self, folder: Path, gate: Gate) -> None:
         """Any number of refreshes during a scan are one more scan after it, which sees what came meanwhile."""
@@ -217,13 +218,13 @@ class TestRefresh:
         assert gate.started.acquire(timeout=30)
         for _ in range(5):
             library.refresh()
-        assert 1 == gate.count
+        assert gate.count == 1
         gate.go_on.release()
         assert gate.started.acquire(timeout=30)
         write(folder / "input" / "late.gen5")
         gate.go_on.release()
         library.wait()
-        assert (2, ["late.gen5"]) == (gate.count, names(library))
+        assert (gate.count, names(library)) == (2, ["late.gen5"])
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_after_a_failure(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,10 +240,10 @@ class TestRefresh:
             patch.setattr(library_module, "scan", fail)
             library.refresh()
             library.wait()
-        assert IDLE == library.page()["scan"]
+        assert library.page()["scan"] == IDLE
         library.refresh()
         library.wait()
-        assert {"a.gen5", "b.gen5"} == set(names(library))
+        assert set(names(library)) == {"a.gen5", "b.gen5"}
 
     def test_pages_during_scans(self, folder: Path) -> None:
         """Pages from several threads while scans add, change and remove files are whole pages, without an error."""
@@ -270,9 +271,9 @@ class TestRefresh:
             thread.join()
         library.refresh()
         library.wait()
-        assert [] == errors
+        assert errors == []
         expected = sorted(path.name for path in (folder / "input").iterdir())
-        assert expected == sorted(names(library))
+        assert sorted(names(library)) == expected
 
 
 class TestModule:
@@ -283,7 +284,7 @@ class TestModule:
         library_module.library().wait()
         assert (folder / "user" / "gen5" / "library.sqlite3").is_file()
         page = library_module.page(query="cat", offset=0, limit=60, refresh=False)
-        assert ["a.gen5"] == [item["name"] for item in page["items"]]
+        assert [item["name"] for item in page["items"]] == ["a.gen5"]
         assert library_module.library() is library_module.library()
 
     def test_nothing_is_read_by_pages(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,4 +293,4 @@ class TestModule:
         library = scanned(folder)
         monkeypatch.setattr(gen5core, "open", None)
         (folder / "input" / "a.gen5").unlink()
-        assert ["a.gen5"] == names(library)
+        assert names(library) == ["a.gen5"]

@@ -88,7 +88,7 @@ class TestItem:
             "sealed": True,
             "signatures": (),
         }
-        assert BLANK | expected == read(path).item.as_json()
+        assert read(path).item.as_json() == BLANK | expected
 
     def test_no_facts(self, folder: Path) -> None:
         """A file without any gives the same fields, without values."""
@@ -105,8 +105,8 @@ class TestItem:
             tags=["t" * 501] * 101,
         )
         item = read(path).item
-        assert ("p" * 200, "m" * 500, "s" * 500) == (item.prompt, item.model_name, item.sampler)
-        assert ("t" * 500,) * 100 == item.tags
+        assert (item.prompt, item.model_name, item.sampler) == ("p" * 200, "m" * 500, "s" * 500)
+        assert item.tags == ("t" * 500,) * 100
 
     def test_nan_of_an_old_file(self, folder: Path) -> None:
         """A cfg that is NaN, as 0.1.0 writes it, is none; the file is no damaged one."""
@@ -119,7 +119,7 @@ class TestItem:
         path = folder / "a.gen5"
         path.write_bytes(forge.build([forge.float32("x", [1.0])], minor=0, edit=edit))
         item = read(path).item
-        assert (None, "7", 20, "ddim", None) == (item.error, item.seed, item.steps, item.sampler, item.cfg)
+        assert (item.error, item.seed, item.steps, item.sampler, item.cfg) == (None, "7", 20, "ddim", None)
         assert "NaN" not in json.dumps(item.as_json())
 
     @pytest.mark.parametrize("path", sorted((CORPUS / "valid").glob("*.gen5")), ids=lambda path: path.stem)
@@ -146,12 +146,12 @@ class TestErrors:
         told = entry.item.error or ""
         assert told.startswith("at offset 0: starts with b'no f', a GEN5 file starts with b'GEN5'")
         assert BLANK | {"name": "Sub/A.gen5", "error": told} == entry.item.as_json()
-        assert "sub/a.gen5" == entry.text
+        assert entry.text == "sub/a.gen5"
 
     def test_folder_in_place_of_a_file(self, folder: Path) -> None:
         """Whatever took the file's place is named as the person knows it."""
         (folder / "x").mkdir()
-        assert "is a folder, not a regular file" == read(folder / "x").item.error
+        assert read(folder / "x").item.error == "is a folder, not a regular file"
 
     def test_gone(self, folder: Path) -> None:
         """A file that vanished since it was listed has no entry."""
@@ -165,7 +165,7 @@ class TestErrors:
 
         monkeypatch.setattr(os, "open", refuse)
         entry = read(folder / "a.gen5")
-        assert ("Permission denied", False) == (entry.item.error, entry.is_settled)
+        assert (entry.item.error, entry.is_settled) == ("Permission denied", False)
 
     @pytest.mark.parametrize("error", [MemoryError, RecursionError])
     def test_too_much(self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
@@ -176,7 +176,7 @@ class TestErrors:
 
         monkeypatch.setattr(MadeIn, "of", fail)
         entry = read(write(folder / "a.gen5"))
-        assert ("reading it takes too much memory", False) == (entry.item.error, entry.is_settled)
+        assert (entry.item.error, entry.is_settled) == ("reading it takes too much memory", False)
 
 
 class TestText:
@@ -203,7 +203,7 @@ class TestText:
 
     def test_half_a_surrogate_pair(self) -> None:
         """What JSON can spell and SQLite cannot hold becomes a question mark."""
-        assert "a?b" == searchable("a\ud800b")
+        assert searchable("a\ud800b") == "a?b"
 
 
 class TestMadeIn:
@@ -228,7 +228,7 @@ class TestMadeIn:
         """Of more models than anyone uses none is kept: each page would look for all of them."""
         models = [{"name": str(number), "digest": "0" * 64} for number in range(5000)]
         entry = read(write(folder / "a.gen5", resources=models))
-        assert (None, None) == (entry.made_in, entry.item.error)
+        assert (entry.made_in, entry.item.error) == (None, None)
 
     def test_models_alone(self, folder: Path) -> None:
         """Models without an environment are kept too."""

@@ -50,21 +50,21 @@ class TestOrder:
     def test_newest_first(self, index: Index) -> None:
         """The newest come first, those of one time by name."""
         index.put([row("b", mtime_ns=5), row("c", mtime_ns=9), row("a", mtime_ns=5), row("d", mtime_ns=-1)])
-        assert ["c", "a", "b", "d"] == found(index)
+        assert found(index) == ["c", "a", "b", "d"]
 
     def test_pages(self, index: Index) -> None:
         """Pages laid end to end are the whole, each file once; beyond the end there is nothing."""
         index.put([row(f"{number:02}", mtime_ns=number // 3) for number in range(20)])
         pages = [found(index, offset=offset, limit=7) for offset in range(0, 28, 7)]
         assert found(index) == [name for page in pages for name in page]
-        assert [7, 7, 6, 0] == [len(page) for page in pages]
+        assert [len(page) for page in pages] == [7, 7, 6, 0]
         assert 20 == index.page(ROOTS, "", 14, 7)[0] == index.count(ROOTS)
 
     def test_other_folders(self, index: Index) -> None:
         """A ComfyUI with other folders has its files in the same index, and neither sees the other's."""
         index.put([row("a"), row("a", root="/elsewhere"), row("b", root="/elsewhere")])
-        assert (["a"], 1) == (found(index), index.count(ROOTS))
-        assert {("/elsewhere", "a"), ("/elsewhere", "b")} == index.stamps(["/elsewhere"]).keys()
+        assert (found(index), index.count(ROOTS)) == (["a"], 1)
+        assert index.stamps(["/elsewhere"]).keys() == {("/elsewhere", "a"), ("/elsewhere", "b")}
 
     def test_folder_that_is_no_text(self, index: Index) -> None:
         """A folder whose name is not UTF-8 serves as well."""
@@ -78,17 +78,17 @@ class TestChanges:
         """A file put in again is there once, as it is now."""
         index.put([row("a", "old", mtime_ns=1)])
         index.put([row("a", "new", mtime_ns=2)])
-        assert ([], ["a"]) == (found(index, "old"), found(index, "new"))
+        assert (found(index, "old"), found(index, "new")) == ([], ["a"])
         assert {(ROOT, "a"): Stamp(1, 2)} == index.stamps(ROOTS)
 
     def test_drop(self, index: Index) -> None:
         """A dropped file is not found, and what only it was made in is forgotten."""
         index.put([row("a", made_in="x"), row("b", made_in="y"), row("c", made_in="y"), row("d")])
         index.drop([(ROOT, "a"), (ROOT, "b"), (ROOT, "never there")])
-        assert ["c", "d"] == found(index)
-        assert ["y", None] == [one.made_in for one in index.page(ROOTS, "", 0, 9)[1]]
+        assert found(index) == ["c", "d"]
+        assert [one.made_in for one in index.page(ROOTS, "", 0, 9)[1]] == ["y", None]
         with closing(sqlite3.connect(index._path)) as database:
-            assert [("y",)] == database.execute("SELECT document FROM made_in").fetchall()
+            assert database.execute("SELECT document FROM made_in").fetchall() == [("y",)]
 
     def test_drop_nothing(self, index: Index) -> None:
         """Dropping nothing makes no index."""
@@ -98,7 +98,7 @@ class TestChanges:
     def test_unsettled(self, index: Index) -> None:
         """A file that could not be read is known, and is to be read again."""
         index.put([Row(ROOT, "a", Stamp(1, 1), Entry(Item("a", 1, 1.0), "a", is_settled=False))])
-        assert {(ROOT, "a"): None} == index.stamps(ROOTS)
+        assert index.stamps(ROOTS) == {(ROOT, "a"): None}
 
     def test_ordinary_pngs(self, index: Index) -> None:
         """An ordinary PNG has a stamp and is on no page; the last thing put in is what a file is."""
@@ -111,7 +111,7 @@ class TestChanges:
             *(index.stamps(ROOTS)[ROOT, name] for name in ("a", "b")),
         )
         index.drop([(ROOT, "a"), (ROOT, "b")])
-        assert {} == index.stamps(ROOTS)
+        assert index.stamps(ROOTS) == {}
 
 
 TEXTS = ("A Cat, 猫 neon", "cafe\u0301 noir 100%", "seed 18446744073709551615", "dpmpp_2m_sde 'quoted\"", "")
@@ -192,16 +192,16 @@ def test_any_query(shared: Index, texts: list[str], query: str, data: st.DataObj
 
 class TestDamage:
     def check_is_new(self, index: Index) -> None:
-        assert [] == found(index)
+        assert found(index) == []
         index.put([row("a")])
-        assert ["a"] == found(index)
+        assert found(index) == ["a"]
 
     @pytest.mark.parametrize("content", [b"", b"not a database" * 1000, b"SQLite format 3\0" + bytes(5000)])
     def test_no_database(self, index: Index, path: Path, content: bytes) -> None:
         """A file that is no database is one soon."""
         path.write_bytes(content)
         self.check_is_new(index)
-        assert ["a"] == found(Index(path))
+        assert found(Index(path)) == ["a"]
 
     def test_damaged_pages(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
         """A database whose pages are damaged is made anew, which the log says."""
@@ -233,7 +233,7 @@ class TestDamage:
         index.put([row("a", made_in='{"resources": []}')])
         with closing(sqlite3.connect(path)) as database, database:
             database.execute(change)
-        assert [] == found(index, "a")
+        assert found(index, "a") == []
         assert "is damaged" in caplog.text
         self.check_is_new(index)
         assert index._memory is None
@@ -243,7 +243,7 @@ class TestDamage:
         index.put([row("a")])
         with closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE files SET text = CAST(12 AS BLOB)")
-        assert ["a"] == found(index, "12")
+        assert found(index, "12") == ["a"]
 
     def test_cut(self, index: Index, path: Path) -> None:
         """So is one that was cut."""
@@ -278,17 +278,17 @@ class TestSchema:
             database.execute("INSERT INTO files VALUES ('old')")
             database.execute(f"PRAGMA user_version = {version}")
             database.commit()
-        assert [] == found(index)
+        assert found(index) == []
         index.put([row("a")])
         with closing(sqlite3.connect(path)) as database:
-            assert (SCHEMA_VERSION,) == database.execute("PRAGMA user_version").fetchone()
-            assert [("a",)] == database.execute("SELECT name FROM files").fetchall()
+            assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+            assert database.execute("SELECT name FROM files").fetchall() == [("a",)]
 
     def test_same_version(self, path: Path) -> None:
         """An index of this schema is kept."""
         Index(path).put([row("a")])
         again = Index(path)
-        assert (["a"], 0) == (found(again), again.generation)
+        assert (found(again), again.generation) == (["a"], 0)
 
 
 class TestMemory:
@@ -300,7 +300,7 @@ class TestMemory:
     def check_is_in_memory(self, index: Index, caplog: pytest.LogCaptureFixture) -> None:
         index.put([row("a"), row("b")])
         index.drop([(ROOT, "b")])
-        assert ["a"] == found(index)
+        assert found(index) == ["a"]
         [message] = caplog.messages
         assert message.startswith(f"the library's index {index._path} cannot be used (")
         assert message.endswith("until ComfyUI is started again it is kept in memory")
@@ -329,7 +329,7 @@ class TestMemory:
             return connect(target, **options)  # type: ignore[call-overload,no-any-return]
 
         monkeypatch.setattr(sqlite3, "connect", connect_to_read)
-        assert ["old"] == found(index)
+        assert found(index) == ["old"]
         self.check_is_in_memory(index, caplog)
         assert index.generation > generation
         assert before == path.read_bytes()
@@ -373,5 +373,5 @@ def test_processes_share_an_index(path: Path) -> None:
     running = [subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) for command in commands]
     for process in running:
         errors = process.communicate()[1]
-        assert (0, b"") == (process.returncode, errors)
+        assert (process.returncode, errors) == (0, b"")
     assert [f"{number:03}" for number in range(40) if number % 10 != 9] == found(Index(path))

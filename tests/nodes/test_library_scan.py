@@ -90,34 +90,34 @@ class TestWalk:
         write(folder / "input" / "folder.gen5" / "a.gen5")
         os.mkfifo(folder / "input" / "fifo.gen5")
         (folder / "input" / "link.gen5").symlink_to(folder / "input" / "fifo.gen5")
-        assert ["folder.gen5/a.gen5"] == listed()
+        assert listed() == ["folder.gen5/a.gen5"]
 
     def test_no_folders(self, folder: Path) -> None:
         """Folders that are not there hold nothing."""
         for kind in ("input", "output"):
             (folder / kind).rmdir()
-        assert [] == listed()
+        assert listed() == []
 
     def test_folder_that_may_not_be_read(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What may not be listed is left out, the others are not."""
         for name in ("a.gen5", "secret/b.gen5", "z/c.gen5"):
             write(folder / "input" / name)
         refuse_to_list(monkeypatch, "secret")
-        assert ["a.gen5", "z/c.gen5"] == listed()
+        assert listed() == ["a.gen5", "z/c.gen5"]
 
     def test_one_folder_for_both(self, folder: Path) -> None:
         """Where output/ is input/, each file is listed once."""
         (folder / "output").rmdir()
         (folder / "output").symlink_to(folder / "input")
         write(folder / "input" / "a.gen5")
-        assert ["a.gen5"] == listed()
+        assert listed() == ["a.gen5"]
 
     def test_roots_are_read_each_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The folders are those of ComfyUI now."""
         write(folder / "elsewhere" / "output" / "a.gen5")
-        assert [] == listed()
+        assert listed() == []
         monkeypatch.setenv("GEN5_FOLDER", str(folder / "elsewhere"))
-        assert ["a.gen5 [output]"] == listed()
+        assert listed() == ["a.gen5 [output]"]
 
 
 def refuse_to_list(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -139,7 +139,7 @@ class TestChanges:
             write(folder / "input" / f"{number}.gen5", mtime=1000 + number)
         for _ in range(2):
             scan(index, library_roots())
-        assert ["2.gen5", "1.gen5", "0.gen5"] == reads
+        assert reads == ["2.gen5", "1.gen5", "0.gen5"]
         assert sorted(reads) == indexed(index)
 
     def test_new_file(self, folder: Path, index: Index, reads: Reads) -> None:
@@ -164,7 +164,7 @@ class TestChanges:
         write(path, prompt=f"of another size: {string.ascii_letters}")  # META's size varies by some ten bytes
         os.utime(path, ns=(10**18, 10**18 + 1))
         scan(index, library_roots())
-        assert ([], ["a.gen5"]) == (indexed(index, "first"), indexed(index, "another"))
+        assert (indexed(index, "first"), indexed(index, "another")) == ([], ["a.gen5"])
 
     def test_removed_and_renamed(self, folder: Path, index: Index, reads: Reads) -> None:
         """What is gone is dropped; a renamed file is under its new name alone."""
@@ -175,10 +175,10 @@ class TestChanges:
         (folder / "input" / "b.gen5").rename(folder / "input" / "B2.gen5")
         reads.clear()
         scan(index, library_roots())
-        assert (["B2.gen5", "c.gen5"], ["B2.gen5"]) == (indexed(index), reads)
+        assert (indexed(index), reads) == (["B2.gen5", "c.gen5"], ["B2.gen5"])
         shutil.rmtree(folder / "input")
         scan(index, library_roots())
-        assert [] == indexed(index)
+        assert indexed(index) == []
 
     def test_half_written_file(self, folder: Path, index: Index) -> None:
         """A file read while it is being copied is listed as cut, and as it is once it is whole."""
@@ -203,7 +203,7 @@ class TestChanges:
 
         monkeypatch.setattr(library_scan, "read_entry", read)
         scan(index, library_roots())
-        assert ["a.gen5"] == indexed(index)
+        assert indexed(index) == ["a.gen5"]
 
     def test_file_that_may_not_be_read(self, folder: Path, index: Index, reads: Reads) -> None:
         """One that may not be read is listed with the reason, and is read as soon as it may be."""
@@ -213,10 +213,10 @@ class TestChanges:
             for _ in range(2):
                 scan(index, library_roots())
         [one] = index.page(library_roots(), "", 0, 9)[1]
-        assert "Permission denied" == one.item["error"]
+        assert one.item["error"] == "Permission denied"
         scan(index, library_roots())
         scan(index, library_roots())
-        assert (["a.gen5"], ["a.gen5"] * 3) == (indexed(index, "cat"), reads)
+        assert (indexed(index, "cat"), reads) == (["a.gen5"], ["a.gen5"] * 3)
         assert path.exists()
 
     @pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
@@ -228,7 +228,7 @@ class TestChanges:
         for _ in range(2):
             scan(index, library_roots())
         told = {one.item["name"]: one.item["error"] for one in index.page(library_roots(), "", 0, 9)[1]}
-        assert {"b.gen5": None, "\\udcff.gen5": "its name is not UTF-8: rename it"} == told
+        assert told == {"b.gen5": None, "\\udcff.gen5": "its name is not UTF-8: rename it"}
 
     @pytest.mark.parametrize("seconds", [-(10**9), 0, 2**33, 2**34])
     def test_any_time_of_change(self, folder: Path, index: Index, reads: Reads, seconds: int) -> None:
@@ -240,7 +240,7 @@ class TestChanges:
             pytest.skip("this file system has no such time")
         for _ in range(2):
             scan(index, library_roots())
-        assert (["a.gen5"], 1) == (indexed(index), len(reads))
+        assert (indexed(index), len(reads)) == (["a.gen5"], 1)
 
 
 @pytest.fixture
@@ -268,10 +268,10 @@ class TestPngs:
         for _ in range(2):
             scan(index, library_roots())
         scan(index_of(folder), library_roots())
-        assert (["a.png", "b.png", "c.png"], ["c.png [output]"]) == (sorted(opened), reads)
-        assert (["c.png [output]"], 1) == (indexed(index), index.count(library_roots()))
+        assert (sorted(opened), reads) == (["a.png", "b.png", "c.png"], ["c.png [output]"])
+        assert (indexed(index), index.count(library_roots())) == (["c.png [output]"], 1)
         [one] = index.page(library_roots(), "cat", 0, 9)[1]
-        assert (True, None, 1) == (one.item["carrier"], one.item["error"], one.item["images"])
+        assert (one.item["carrier"], one.item["error"], one.item["images"]) == (True, None, 1)
 
     def test_one_becomes_the_other(self, folder: Path, index: Index) -> None:
         """A PNG whose record is taken out leaves the library; one that gets a record comes into it."""
@@ -280,19 +280,19 @@ class TestPngs:
         for data, expected in ((whole, ["a.png [output]"]), (PLAIN, []), (whole, ["a.png [output]"])):
             path.write_bytes(data)
             scan(index, library_roots())
-            assert expected == indexed(index)
+            assert indexed(index) == expected
         path.unlink()
         scan(index, library_roots())
-        assert {} == index.stamps(library_roots())
+        assert index.stamps(library_roots()) == {}
 
     def test_removed(self, folder: Path, index: Index) -> None:
         """Nothing is kept of an ordinary PNG that is gone."""
         (folder / "output" / "a.png").write_bytes(PLAIN)
         scan(index, library_roots())
-        assert 1 == len(index.stamps(library_roots()))
+        assert len(index.stamps(library_roots())) == 1
         (folder / "output" / "a.png").unlink()
         scan(index, library_roots())
-        assert {} == index.stamps(library_roots())
+        assert index.stamps(library_roots()) == {}
 
     def test_cut_inside_the_record(self, folder: Path, index: Index) -> None:
         """A PNG that ends inside its record is listed with the reason."""
@@ -308,7 +308,7 @@ class TestPngs:
         path = write(folder / "output" / "a.png", images=PIXELS)
         path.write_bytes(path.read_bytes()[:40])
         scan(index, library_roots())
-        assert [] == indexed(index)
+        assert indexed(index) == []
 
     def test_not_a_png_at_all(self, folder: Path, index: Index) -> None:
         """What is only named like a PNG, and what may not be opened, is passed over."""
@@ -318,9 +318,9 @@ class TestPngs:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             scan(index, library_roots())
-            assert {} == index.stamps(library_roots())
+            assert index.stamps(library_roots()) == {}
         scan(index, library_roots())
-        assert ["c.png [output]"] == indexed(index)
+        assert indexed(index) == ["c.png [output]"]
 
     def test_one_that_can_no_longer_be_opened(self, folder: Path, index: Index) -> None:
         """What was known of a PNG that changed and cannot be opened is no longer shown, nor counted."""
@@ -330,9 +330,9 @@ class TestPngs:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             scan(index, library_roots())
-        assert ([], 0) == (indexed(index), index.count(library_roots()))
+        assert (indexed(index), index.count(library_roots())) == ([], 0)
         scan(index, library_roots())
-        assert ["a.png [output]"] == indexed(index, "another")
+        assert indexed(index, "another") == ["a.png [output]"]
 
 
 class TestProgress:
@@ -353,7 +353,7 @@ class TestProgress:
         assert [(done, count, done) for done in (0, BATCH_FILES, 2 * BATCH_FILES, count)] == seen
         again: list[tuple[int, int]] = []
         scan(index, library_roots(), lambda done, total: again.append((done, total)))
-        assert [(0, 0)] == again
+        assert again == [(0, 0)]
 
     def test_index_that_is_lost_meanwhile(self, folder: Path, index: Index) -> None:
         """An index that is removed while a scan fills it has every file at the end all the same."""
@@ -368,7 +368,7 @@ class TestProgress:
                 index._path.unlink()
 
         scan(index, library_roots(), lose)
-        assert BATCH_FILES + 1 == index.count(library_roots())
+        assert index.count(library_roots()) == BATCH_FILES + 1
 
     def test_file_that_another_process_adds(
         self, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch
@@ -386,7 +386,7 @@ class TestProgress:
 
         monkeypatch.setattr(library_scan, "walk", walk_and_be_late)
         scan(index, library_roots())
-        assert ["late.gen5"] == indexed(index)
+        assert indexed(index) == ["late.gen5"]
 
     def test_index_damaged_before(self, folder: Path, index: Index, reads: Reads) -> None:
         """A damaged index is filled again."""
@@ -394,7 +394,7 @@ class TestProgress:
         scan(index, library_roots())
         index._path.write_bytes(b"damaged" * 1000)
         scan(index, library_roots())
-        assert (["a.gen5"], ["a.gen5"] * 2) == (indexed(index), reads)
+        assert (indexed(index), reads) == (["a.gen5"], ["a.gen5"] * 2)
 
 
 def _refuse(*_: object, **__: object) -> int:

@@ -53,20 +53,20 @@ class TestListing:
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
-        assert [
+        assert list_files() == [
             "b.gen5",
             "sub/deep/a.gen5",
             "猫 [1].gen5 [output]",
             "x/UPPER.GEN5 [output]",
-        ] == list_files()
+        ]
         assert list_files() == Gen5Load.INPUT_TYPES()["required"]["file"][0]
-        assert [True] * 4 == [Gen5Load.VALIDATE_INPUTS(name) for name in list_files()]
+        assert [Gen5Load.VALIDATE_INPUTS(name) for name in list_files()] == [True] * 4
 
     def test_missing_folders_list_nothing(self, folder: Path) -> None:
         """Without input/ and output/ the list is empty, not an error."""
         (folder / "input").rmdir()
         (folder / "output").rmdir()
-        assert [] == list_files()
+        assert list_files() == []
 
     def test_a_link_that_leads_out_is_not_offered(self, folder: Path, tmp_path_factory: Any) -> None:
         """What could only be refused is not listed; a link inside the folder is."""
@@ -76,7 +76,7 @@ class TestListing:
         (folder / "input" / "alias.gen5").symlink_to("own.gen5")
         (folder / "input" / "out.gen5").symlink_to(outside)
         (folder / "input" / "dangling.gen5").symlink_to("gone.gen5")
-        assert ["alias.gen5", "own.gen5"] == list_files()
+        assert list_files() == ["alias.gen5", "own.gen5"]
 
 
 class TestConfinement:
@@ -121,8 +121,8 @@ class TestConfinement:
     def test_what_is_not_there_is_told(self, name: str) -> None:
         """Whatever is no file is told with the remedy, names too long for the file system included."""
         assert (
-            f"{name} is not there; choose another file, or press R to list them again"
-            == Gen5Load.VALIDATE_INPUTS(name)
+            Gen5Load.VALIDATE_INPUTS(name)
+            == f"{name} is not there; choose another file, or press R to list them again"
         )
 
     @pytest.mark.parametrize("value", [5, True, {"a": 1}])
@@ -149,7 +149,7 @@ class TestConfinement:
         (folder / "output").rmdir()
         (folder / "output").symlink_to(folder / "disk", target_is_directory=True)
         write(folder / "disk" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
-        assert ["a.gen5 [output]"] == list_files()
+        assert list_files() == ["a.gen5 [output]"]
         assert randn(1, 4, 4, 4).equal(load("a.gen5 [output]")[0]["samples"])
 
 
@@ -164,8 +164,8 @@ class TestIsChanged:
             write(path, latents={"initial_noise": np.full((1, 4, 4, 4), value, np.float32)})
             os.utime(path, ns=(10**18, 10**18))
             marks.setdefault(path.stat().st_size, set()).add(Gen5Load.IS_CHANGED("a.gen5"))
-        assert 9 == sum(len(same_size) for same_size in marks.values())
-        assert 1 < max(len(same_size) for same_size in marks.values())
+        assert sum(len(same_size) for same_size in marks.values()) == 9
+        assert max(len(same_size) for same_size in marks.values()) > 1
 
     def test_touched_is_the_same(self, folder: Path) -> None:
         """A copy of another time and name, and other widgets, count as the same."""
@@ -183,10 +183,10 @@ class TestIsChanged:
 
     def test_damaged_and_missing(self, folder: Path) -> None:
         """A damaged file has a mark of its own that changes with it; a missing one is missing."""
-        assert "missing" == Gen5Load.IS_CHANGED("a.gen5")
+        assert Gen5Load.IS_CHANGED("a.gen5") == "missing"
         (folder / "input" / "a.gen5").write_bytes(b"damaged")
         os.utime(folder / "input" / "a.gen5", ns=(5, 5))
-        assert "5 7" == Gen5Load.IS_CHANGED("a.gen5")
+        assert Gen5Load.IS_CHANGED("a.gen5") == "5 7"
 
 
 class TestOutputs:
@@ -223,7 +223,7 @@ class TestOutputs:
         result, picture = load(name, on_drift="error")[1:3]
         assert latent["samples"].equal(result["samples"])
         assert latent["noise_mask"].equal(result["noise_mask"])
-        assert [3, 1] == result["batch_index"]
+        assert result["batch_index"] == [3, 1]
         assert ((images(2) * 255).floor() / 255).allclose(picture)
 
     def test_message_of_the_node(self, folder: Path) -> None:
@@ -263,7 +263,7 @@ class TestBatchIndex:
         assert randn(3, 4, 4, 4, seed=1)[index : index + 1].equal(result["samples"])
         assert randn(3, 1, 4, 4, seed=2)[index : index + 1].equal(result["noise_mask"])
         assert [7 + index] == result["batch_index"]
-        assert (1, 4, 6, 3) == tuple(picture.shape)
+        assert tuple(picture.shape) == (1, 4, 6, 3)
         assert source.generate_noise(noise).equal(noise["samples"])
 
     def test_beyond_the_batch(self) -> None:
@@ -272,7 +272,7 @@ class TestBatchIndex:
         told = "a.gen5: batch_index is 3, the stored {} holds 3 (0 to 2); −1 takes all"
         assert Blocked(told.format("initial_noise")) == noise == source
         assert Blocked(told.format("final_latent")) == result
-        assert "a.gen5" == stored.path.name
+        assert stored.path.name == "a.gen5"
 
     def test_result_of_fewer_images_than_the_noise(self, folder: Path) -> None:
         """Where the result is of one image, the third's noise still loads; only the result is blocked."""
@@ -317,7 +317,7 @@ class TestBatchIndex:
         assert (
             Blocked("the pictures of a.gen5 are of different sizes; take one with batch_index") == outputs[2]
         )
-        assert (1, 3, 3, 3) == tuple(load(batch_index=1)[2].shape)
+        assert tuple(load(batch_index=1)[2].shape) == (1, 3, 3, 3)
 
     def test_batch_index_that_is_too_short(self, folder: Path) -> None:
         """A stored batch_index of fewer numbers than images is left out, not an IndexError."""
@@ -340,7 +340,7 @@ class TestMissing:
         assert noise == source
         assert Blocked("a.gen5 holds no result latent: it was saved without one") == result
         assert Blocked("a.gen5 holds no picture: it was saved without one") == picture
-        assert "a.gen5" == stored.path.name
+        assert stored.path.name == "a.gen5"
 
     def test_reason_is_the_saved_one(self, folder: Path) -> None:
         """Why there is no noise is what the file says of it."""
@@ -383,7 +383,7 @@ class TestDrift:
 
     def test_ignore(self) -> None:
         """ignore says nothing."""
-        assert [] == Gen5Load().load("a.gen5", on_drift="ignore")["ui"]["gen5"][0]["drift"]
+        assert Gen5Load().load("a.gen5", on_drift="ignore")["ui"]["gen5"][0]["drift"] == []
 
     def test_error(self) -> None:
         """error refuses with the remedy and every difference."""
@@ -403,7 +403,7 @@ class TestNoiseSource:
             settings={"seed": 2**64 - 1},
         )
         source = load()[3]
-        assert 2**64 - 1 == source.seed
+        assert source.seed == 2**64 - 1
         assert randn(1, 4, 4, 4).equal(source.generate_noise({"samples": torch.zeros(1, 4, 4, 4)}))
 
     def test_seed_is_of_the_pass_that_the_noise_is_of(self, folder: Path) -> None:
@@ -417,7 +417,7 @@ class TestNoiseSource:
                 "passes": [{"seed": 11, "noise": "initial_noise"}, {"seed": 22}],
             },
         )
-        assert 11 == load()[3].seed
+        assert load()[3].seed == 11
 
     def test_another_shape(self) -> None:
         """A latent of another shape is told both shapes and what to do."""
@@ -514,4 +514,4 @@ class TestTrust:
         """Sigmas with an infinity, which JSON stores as null, count as not known."""
         capture = {"noise_source": "recorded", "passes": [{"sigmas": [float("inf"), 0.0]}]}
         write(folder / "input" / "a.gen5", capture=capture)
-        assert [None] == [found.sigmas for found in open_stored(folder / "input" / "a.gen5").passes()]
+        assert [found.sigmas for found in open_stored(folder / "input" / "a.gen5").passes()] == [None]

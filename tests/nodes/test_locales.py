@@ -28,7 +28,7 @@ make_locales = _load_script()
 def test_words_are_the_nodes_own() -> None:
     """Names and tooltips are those of INPUT_TYPES; make them again with scripts/make_locales.py."""
     expected = make_locales.locale_text(NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS)
-    assert expected == make_locales.PATH.read_text(encoding="utf-8")
+    assert make_locales.PATH.read_text(encoding="utf-8") == expected
 
 
 def test_every_locale_file_is_json() -> None:

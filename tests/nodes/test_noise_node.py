@@ -24,7 +24,7 @@ def draw(seeds: str, convention: str, *shape: int, **latent: Any) -> tuple[torch
     noise, source = Gen5Noise().draw(
         {"samples": randn(*shape, seed=77, dtype=dtype), **latent}, seeds, convention
     )
-    assert ["samples"] == list(noise)
+    assert list(noise) == ["samples"]
     return noise["samples"], source
 
 
@@ -48,7 +48,7 @@ class TestSeeds:
     )
     def test_written_as(self, text: str, expected: list[int]) -> None:
         """One seed, several, a range, and mixtures, in the order that they are written."""
-        assert expected == parse_seeds(text)
+        assert parse_seeds(text) == expected
 
     @pytest.mark.parametrize(
         "word", ["", "x", "-1", "1.5", "3-0", "1-", "0-3-5", "0x10", "0-4096", "9" * 5000]
@@ -162,7 +162,7 @@ class TestSource:
         """It gives the noise of the latent output, and bears the first seed."""
         noise, source = draw(seeds, convention, 2, 4, 8, 8)
         assert noise.equal(source.generate_noise({"samples": torch.zeros(2, 4, 8, 8)}))
-        assert 9 == source.seed
+        assert source.seed == 9
 
     @pytest.mark.parametrize(("seeds", "convention"), [("9", "comfyui"), ("9,3", "per_image")])
     @pytest.mark.parametrize("shape", [(2, 16, 8, 8), (2, 16, 1, 4, 4)])
@@ -193,7 +193,7 @@ def test_half_precision_is_drawn_as_the_host_does(
     """The convention comfyui asks this ComfyUI, which may draw half precision as such; per_image does not."""
 
     def prepare_noise(samples: torch.Tensor, seed: int, batch_index: Any) -> torch.Tensor:
-        assert (9, [1, 0]) == (seed, batch_index)
+        assert (seed, batch_index) == (9, [1, 0])
         return torch.full_like(samples, 0.25)
 
     monkeypatch.setattr(host, "prepare_noise", prepare_noise)

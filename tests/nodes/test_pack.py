@@ -26,7 +26,7 @@ CONTRACT = {
 def test_class_is_whole(name: str) -> None:
     """Every node has a display name, a category, names for its outputs, and a function for its inputs."""
     node: Any = NODE_CLASS_MAPPINGS[name]
-    assert "Gen5" == node.CATEGORY
+    assert node.CATEGORY == "Gen5"
     assert NODE_DISPLAY_NAME_MAPPINGS[name]
     assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES)
     inputs = [given for group in node.INPUT_TYPES().values() for given in group]
@@ -54,10 +54,10 @@ def test_defaults_are_the_functions_own() -> None:
 def test_nothing_of_comfyui_is_imported() -> None:
     """The pack runs without ComfyUI, and its core is the one inside it."""
     assert not {"comfy", "folder_paths", "server", "comfy_execution"} & set(sys.modules)
-    assert "gen5pack.gen5core" == gen5pack.gen5core.__name__
+    assert gen5pack.gen5core.__name__ == "gen5pack.gen5core"
 
 
 def test_the_browsers_part_is_where_comfyui_looks() -> None:
     """WEB_DIRECTORY names the folder of the page's scripts, from the pack's own."""
-    assert "./web" == gen5pack.WEB_DIRECTORY
+    assert gen5pack.WEB_DIRECTORY == "./web"
     assert "WEB_DIRECTORY" in gen5pack.__all__

@@ -47,7 +47,7 @@ class TestRun:
         assert start.equal(noted.start_latent[0])
         assert noted.noise_mask is not None
         assert mask.equal(noted.noise_mask[0])
-        assert ("p1", "3", 2**64 - 1, 3.5, "euler", (14.5, 3.0, 0.0), [[2, 4, 4, 4]]) == (
+        assert (
             noted.prompt_id,
             noted.node_id,
             noted.seed,
@@ -55,7 +55,7 @@ class TestRun:
             noted.sampler_name,
             noted.sigmas,
             noted.shapes,
-        )
+        ) == ("p1", "3", 2**64 - 1, 3.5, "euler", (14.5, 3.0, 0.0), [[2, 4, 4, 4]])
 
     def test_sampler_that_writes_into_its_input(self) -> None:
         """Noise is noted as it came, though the sampler changes it in place."""
@@ -90,7 +90,7 @@ class TestRun:
         assert randn(1, 4, 4, 4, seed=1).equal(noted.start_latent[0])
         assert noted.noise_mask is not None
         assert randn(1, 4, 4, 4, seed=2).equal(noted.noise_mask[0])
-        assert (14.5, 3.0, 0.0) == noted.sigmas
+        assert noted.sigmas == (14.5, 3.0, 0.0)
 
     def test_zeros_take_no_memory(self) -> None:
         """An empty latent to start from is noted by its shape: as zeros, in the memory of one."""
@@ -98,7 +98,7 @@ class TestRun:
         record(recording, 1)
         [start] = recording.runs[0].start_latent
         assert torch.zeros(1, 4, 4, 8).equal(start)
-        assert 4 == start.untyped_storage().nbytes()
+        assert start.untyped_storage().nbytes() == 4
 
     def test_copied_with_the_models_options(self) -> None:
         """A host or a pack that copies a model's options deeply goes on noting in the same recording."""
@@ -106,14 +106,14 @@ class TestRun:
         options = {"wrappers": {"outer_sample": {"gen5": [SamplingRecorder(recording).__call__]}}}
         [copied] = copy.deepcopy(options)["wrappers"]["outer_sample"]["gen5"]
         run([copied], randn(1, 4, 4, 4))
-        assert 1 == len(recording.runs)
+        assert len(recording.runs) == 1
 
     def test_result_is_handed_on(self) -> None:
         """The sampler's own tensor is returned, and every argument reaches it."""
         made = randn(1, 4, 4, 4, seed=3)
         output, got = run([SamplingRecorder(Recording())], randn(1, 4, 4, 4), compute=lambda _: made, extra=5)
         assert made is output
-        assert (5, SAMPLER, 1, False) == (got["extra"], got["sampler"], got["seed"], got["disable_pbar"])
+        assert (got["extra"], got["sampler"], got["seed"], got["disable_pbar"]) == (5, SAMPLER, 1, False)
 
     def test_failing_run_leaves_nothing(self) -> None:
         """A run that fails is not noted, its error goes on, and the next run is noted as usual."""
@@ -124,9 +124,9 @@ class TestRun:
         recording = Recording()
         with pytest.raises(RuntimeError, match=r"^out of memory$"):
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), compute=fail)
-        assert () == recording.runs
+        assert recording.runs == ()
         record(recording, 1)
-        assert [1] == [noted.seed for noted in recording.runs]
+        assert [noted.seed for noted in recording.runs] == [1]
 
     def test_nested_latent(self) -> None:
         """The parts of a packed latent are noted as parts."""
@@ -170,7 +170,7 @@ class TestFindResult:
         kept = [record(recording, seed, compute=lambda _: made.clone()) for seed in (1, 2)]
         found = recording.find_result([kept[0]])
         assert found is not None
-        assert 2 == found.seed
+        assert found.seed == 2
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
     def test_result_kept_in_half_precision(self, dtype: torch.dtype) -> None:
@@ -180,7 +180,7 @@ class TestFindResult:
         record(recording, 2)
         found = recording.find_result([result.to(dtype)])
         assert found is not None
-        assert 1 == found.seed
+        assert found.seed == 1
 
     def test_one_bit_off_is_another_latent(self) -> None:
         """A latent that differs in one value, or in its shape alone, is found by no run."""
@@ -246,7 +246,7 @@ class TestFindSettings:
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7, cfg=cfg)
         found = recording.find_settings("3", 7)
         assert found is not None
-        assert (None, ("cfg",), "euler") == (found.cfg, found.mixed, found.sampler_name)
+        assert (found.cfg, found.mixed, found.sampler_name) == (None, ("cfg",), "euler")
         assert randn(1, 4, 4, 4).equal(found.noise[0])
 
     def test_this_prompts_runs_alone(self, now: SimpleNamespace) -> None:
@@ -270,8 +270,8 @@ class TestDropping:
             record(recording, number)
             tensors.append(weakref.ref(recording.runs[-1].noise[0]))
         gc.collect()
-        assert [49] == [noted.seed for noted in recording.runs]
-        assert 1 == sum(tensor() is not None for tensor in tensors)
+        assert [noted.seed for noted in recording.runs] == [49]
+        assert sum(tensor() is not None for tensor in tensors) == 1
 
     def test_kept_latents_keep_their_runs(self, now: SimpleNamespace) -> None:
         """A latent that a cache still holds keeps its run, however many prompts came between."""
@@ -280,11 +280,11 @@ class TestDropping:
         for number in range(10):
             now.prompt_id = f"other{number}"
             record(recording, number)
-        assert [100, 9] == [noted.seed for noted in recording.runs]
+        assert [noted.seed for noted in recording.runs] == [100, 9]
         del kept
         now.prompt_id = "last"
         record(recording, 11)
-        assert [11] == [noted.seed for noted in recording.runs]
+        assert [noted.seed for noted in recording.runs] == [11]
 
     def test_runs_of_this_prompt_stay(self, now: SimpleNamespace) -> None:
         """Within one prompt every run stays, though its latent went into the next sampler and is gone."""
@@ -300,8 +300,8 @@ class TestDropping:
         recording = Recording()
         for number in range(300):
             run([SamplingRecorder(recording)], randn(1, 1, 2, 2, seed=number), seed=number)
-        assert 17 == len(recording.runs)
-        assert 299 == recording.runs[-1].seed
+        assert len(recording.runs) == 17
+        assert recording.runs[-1].seed == 299
 
     @pytest.mark.parametrize("why", ["nested", "half precision"])
     def test_latents_that_cannot_be_watched(
@@ -361,8 +361,9 @@ class TestPairing:
         result = self.two_passes(now, recording)
         capture = self.save(recording, hires(), latent={"samples": result})
         assert "reason" not in capture
-        assert [(True, "initial_noise", 5), (True, "initial_noise.1", 6)] == [
-            (entry["recorded"], entry["noise"], entry["seed"]) for entry in capture["passes"]
+        assert [(entry["recorded"], entry["noise"], entry["seed"]) for entry in capture["passes"]] == [
+            (True, "initial_noise", 5),
+            (True, "initial_noise.1", 6),
         ]
 
     def test_host_that_does_not_tell_the_node(self, now: SimpleNamespace) -> None:
@@ -371,7 +372,7 @@ class TestPairing:
         recording = Recording()
         result = self.two_passes(now, recording)
         capture = self.save(recording, hires(), latent={"samples": result})
-        assert [True, True] == [entry["recorded"] for entry in capture["passes"]]
+        assert [entry["recorded"] for entry in capture["passes"]] == [True, True]
 
     def test_pass_that_was_not_recorded(self, now: SimpleNamespace) -> None:
         """A pass without a run is said to be missing, and keeps what the graph tells of it."""
@@ -379,9 +380,9 @@ class TestPairing:
         now.node_id = "13"
         result = run([SamplingRecorder(recording)], randn(1, 4, 4, 8), randn(1, 4, 4, 8, seed=1), seed=6)[0]
         capture = self.save(recording, hires(), latent={"samples": result})
-        assert "no recorded run was found for node 3" == capture["reason"]
+        assert capture["reason"] == "no recorded run was found for node 3"
         first, last = capture["passes"]
-        assert (False, True) == (first["recorded"], last["recorded"])
+        assert (first["recorded"], last["recorded"]) == (False, True)
         assert first["add_noise"] is True
         assert "noise" not in first
 
@@ -409,7 +410,7 @@ class TestPairing:
         now.node_id = "7"
         assert result.equal(record(recording, 5))
         capture = self.save(recording, txt2img(), latent={"samples": result})
-        assert ["3"] == [entry["node_id"] for entry in capture["passes"]]
+        assert [entry["node_id"] for entry in capture["passes"]] == ["3"]
 
     def test_inner_node_with_the_id_of_another(self, now: SimpleNamespace) -> None:
         """A node made as the prompt ran is not the graph's of the same number, where that one ran itself."""
@@ -418,7 +419,7 @@ class TestPairing:
         now.node_id = "12.0.0.3"
         result = run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=5), first, seed=5)[0]
         capture = self.save(recording, txt2img(), latent={"samples": result})
-        assert ["3", "12.0.0.3"] == [entry["node_id"] for entry in capture["passes"]]
+        assert [entry["node_id"] for entry in capture["passes"]] == ["3", "12.0.0.3"]
 
     def test_chain_of_nodes_that_the_graph_does_not_have(self, now: SimpleNamespace) -> None:
         """The rounds of a loop are passes in the order they ran."""
@@ -427,7 +428,7 @@ class TestPairing:
         for now.node_id in ("8.0.0.3", "8.0.0.8.0.0.3"):
             latent = run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=5), latent, seed=5)[0]
         capture = self.save(recording, txt2img(), latent={"samples": latent})
-        assert ["3", "8.0.0.3", "8.0.0.8.0.0.3"] == [entry["node_id"] for entry in capture["passes"]]
+        assert [entry["node_id"] for entry in capture["passes"]] == ["3", "8.0.0.3", "8.0.0.8.0.0.3"]
 
     def test_host_that_does_not_tell_the_node_of_an_idle_pass(self, now: SimpleNamespace) -> None:
         """A pass with denoise 0 has no run: that of the result is the other's."""
@@ -437,8 +438,8 @@ class TestPairing:
         capture = self.save(recording, hires(denoise=0.0), latent={"samples": result})
         assert "reason" not in capture
         first, second = capture["passes"]
-        assert (True, True) == (first["recorded"], first["add_noise"])
-        assert (False, False) == (second["recorded"], second["add_noise"])
+        assert (first["recorded"], first["add_noise"]) == (True, True)
+        assert (second["recorded"], second["add_noise"]) == (False, False)
 
     def test_switch_over_a_sampler_of_an_earlier_prompt(self, now: SimpleNamespace) -> None:
         """Whether a cached sampler behind an undecided switch had a part is not known, and said where it may have."""
@@ -455,7 +456,7 @@ class TestPairing:
         start = randn(1, 4, 8, 16, seed=1)
         result = run([SamplingRecorder(recording)], randn(1, 4, 8, 16), start, seed=6)[0]
         capture = self.save(recording, graph, latent={"samples": result})
-        assert ["13"] == [entry["node_id"] for entry in capture["passes"]]
+        assert [entry["node_id"] for entry in capture["passes"]] == ["13"]
         assert "whether node 3 sampled too is known only to a run" in capture["reason"]
         assert recording.find_result([kept]) is recording.runs[0]
 
@@ -465,14 +466,14 @@ class TestPairing:
         for seed in (1, 2):
             record(recording, seed)
         capture = self.save(recording, txt2img(1), images=images())
-        assert ("recorded", 1) == (capture["noise_source"], capture["passes"][0]["seed"])
+        assert (capture["noise_source"], capture["passes"][0]["seed"]) == ("recorded", 1)
 
     def test_other_prompts_recording(self, now: SimpleNamespace) -> None:
         """A recording of other seeds gives an image nothing, and the reason says what to connect."""
         recording = Recording()
         record(recording, 1)
         capture = self.save(recording, txt2img(2), images=images())
-        assert "none" == capture["noise_source"]
+        assert capture["noise_source"] == "none"
         assert capture["reason"].startswith("no recorded run belongs to what is saved (connect the sampler's")
 
 
@@ -490,18 +491,18 @@ class TestSamplingCall:
         noise = randn(1, 4, 2, 2)
         args = (noise, noise, SAMPLER, SIGMAS, "mask", "callback", True, 9, "later", "still later")
         _, got = self.parse(*args, by_name=3)
-        assert ("later", "still later") == got["further"]
-        assert ("mask", "callback", True, 9, 3) == tuple(
+        assert got["further"] == ("later", "still later")
+        assert tuple(
             got[name] for name in ("denoise_mask", "callback", "disable_pbar", "seed", "by_name")
-        )
+        ) == ("mask", "callback", True, 9, 3)
 
     def test_arguments_by_name_stay_in_their_place(self) -> None:
         """An argument given by name after a gap is not moved into the gap."""
         noise = randn(1, 4, 2, 2)
         _, got = self.parse(noise, noise, SAMPLER, SIGMAS, seed=9)
-        assert (9, None) == (got.get("seed"), got.get("denoise_mask"))
+        assert (got.get("seed"), got.get("denoise_mask")) == (9, None)
         _, got = self.parse(noise=noise, latent_image=noise, sampler=SAMPLER, sigmas=SIGMAS, callback="c")
-        assert ("c", None, None) == (got["callback"], got.get("denoise_mask"), got.get("seed"))
+        assert (got["callback"], got.get("denoise_mask"), got.get("seed")) == ("c", None, None)
 
     @pytest.mark.parametrize(
         ("sampler", "name"),

@@ -67,7 +67,7 @@ class TestOnePass:
         latent, mask = randn(1, 4, 4, 8, seed=5), torch.ones(1, 4, 4, 8)
         _, got = run([SamplingReplayer(file)], GIVEN, latent, seed=4, mask=mask, extra="kept")
         assert NOISE.equal(got["noise"])
-        assert (11, "kept") == (got["seed"], got["extra"])
+        assert (got["seed"], got["extra"]) == (11, "kept")
         assert latent is got["latent_image"]
         assert mask is got["denoise_mask"]
         assert SIGMAS is got["sigmas"]
@@ -81,8 +81,8 @@ class TestOnePass:
             return torch.zeros(1)
 
         SamplingReplayer(file)(end, GIVEN, GIVEN, None, SIGMAS)
-        assert 4 == len(received["args"])
-        assert 11 == received["seed"]
+        assert len(received["args"]) == 4
+        assert received["seed"] == 11
 
     def test_other_sigmas_keep_the_noise(self, file: StoredFile) -> None:
         """Other sigmas are a legitimate use: the noise is the stored one."""
@@ -122,7 +122,7 @@ class TestOnePass:
         zero = torch.zeros_like(GIVEN)
         _, got = run([SamplingReplayer(file)], zero, seed=4, sigmas=OTHER)
         assert zero is got["noise"]
-        assert 4 == got["seed"]
+        assert got["seed"] == 4
 
     def test_another_shape_is_an_error(self, file: StoredFile) -> None:
         """Another shape is told with both shapes and what to connect."""
@@ -137,7 +137,7 @@ class TestOnePass:
     def test_start_is_empty(self, file: StoredFile) -> None:
         """The latent output of a txt2img file is empty, of the noise's shape and dtype."""
         latent = start_of(file, file.passes(), -1)
-        assert ["samples"] == list(latent)
+        assert list(latent) == ["samples"]
         assert torch.zeros(1, 4, 4, 8).equal(latent["samples"])
 
     def test_file_changed_between_runs(self, folder: Path, file: StoredFile) -> None:
@@ -229,7 +229,7 @@ class TestMatching:
         )
         replayer = SamplingReplayer(file)
         starts = (randn(1, 4, 4, 8, seed=8), START_1, START_1 + 0.001, torch.zeros(1, 4, 4, 8))
-        assert [3, 2, 2, 1] == [run([replayer], GIVEN, start)[1]["seed"] for start in starts]
+        assert [run([replayer], GIVEN, start)[1]["seed"] for start in starts] == [3, 2, 2, 1]
 
     def test_split_halves(self, folder: Path) -> None:
         """One replayer serves both halves of a split: noise in the first, none in the second."""
@@ -285,7 +285,7 @@ class TestMatching:
         replayer = SamplingReplayer(twins)
         for seed, noise in ((22, NOISE_1), (11, NOISE)):
             assert noise.equal(run([replayer], GIVEN, seed=seed)[1]["noise"])
-        assert [] == caplog.messages
+        assert caplog.messages == []
 
     @pytest.mark.parametrize("seed", [33, None])
     def test_told_apart_by_nothing(
@@ -294,11 +294,11 @@ class TestMatching:
         """Where nothing tells passes apart the first is taken, and the log names them and the remedy."""
         _, got = run([SamplingReplayer(twins)], GIVEN, seed=seed)
         assert NOISE.equal(got["noise"])
-        assert [
+        assert caplog.messages == [
             "a.gen5: pass 0 (node 3) and pass 1 (node 57:8) fit this run alike; taking the first. "
             "Give each sampler a Replay Sampling of its own, and set its pass_index"
-        ] == caplog.messages
-        assert ["WARNING"] == [record.levelname for record in caplog.records]
+        ]
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
 
     def test_none_matches(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """Where no pass matches, the first with noise is taken and the log says so."""
@@ -317,19 +317,19 @@ class TestMatching:
         file = stored(folder, entry("initial_noise", seed=11, node_id="3"), initial_noise=NOISE)
         replayer = SamplingReplayer(file)
         run([replayer], GIVEN)
-        assert [] == caplog.messages
+        assert caplog.messages == []
         _, got = run([replayer], GIVEN, seed=99, sigmas=OTHER)
         assert NOISE.equal(got["noise"])
-        assert 11 == got["seed"]
+        assert got["seed"] == 11
         assert [NO_PASS.format("pass 0 (node 3)")] == caplog.messages
-        assert ["WARNING"] == [record.levelname for record in caplog.records]
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
 
     def test_pass_that_is_asked_for_is_not_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """Where pass_index says which pass to take, other sigmas are the person's own choice."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         with caplog.at_level("INFO"):
             run([SamplingReplayer(file, pass_index=0)], GIVEN, sigmas=OTHER)
-        assert [] == caplog.messages
+        assert caplog.messages == []
 
     def test_pass_index(self, folder: Path) -> None:
         """A pass that is asked for is taken, whatever the sigmas are like."""
@@ -378,7 +378,7 @@ class TestMatching:
         )
         _, got = run([SamplingReplayer(open_stored(path))], GIVEN)
         assert NOISE.equal(got["noise"])
-        assert 11 == got["seed"]
+        assert got["seed"] == 11
 
 
 class TestNested:
@@ -466,7 +466,7 @@ class TestWithRecorder:
         [noted] = recording.runs
         assert NOISE.equal(got["noise"])
         assert NOISE.equal(noted.noise[0])
-        assert (11, (14.5, 3.0, 0.0)) == (noted.seed, noted.sigmas)
+        assert (noted.seed, noted.sigmas) == (11, (14.5, 3.0, 0.0))
         assert noted is recording.find_result([output])
 
     def test_two_recorders_around_a_replayer(self, replayer: SamplingReplayer) -> None:
@@ -474,7 +474,7 @@ class TestWithRecorder:
         recordings = [Recording(), Recording(), Recording()]
         recorders = [SamplingRecorder(recording) for recording in recordings]
         run([recorders[0], recorders[1], replayer, recorders[2]], GIVEN, sigmas=OTHER)
-        assert [11, 11, 11] == [recording.runs[0].seed for recording in recordings]
+        assert [recording.runs[0].seed for recording in recordings] == [11, 11, 11]
         assert all(NOISE.equal(recording.runs[0].noise[0]) for recording in recordings)
 
     def test_run_within_a_run(self, replayer: SamplingReplayer) -> None:
@@ -485,7 +485,7 @@ class TestWithRecorder:
             return run([SamplingRecorder(inner), replayer], randn(1, 4, 4, 8, seed=50), sigmas=OTHER)[0]
 
         run([SamplingRecorder(outer)], GIVEN, seed=4, compute=sampling_within)
-        assert (4, 11) == (outer.runs[0].seed, inner.runs[0].seed)
+        assert (outer.runs[0].seed, inner.runs[0].seed) == (4, 11)
         assert GIVEN.equal(outer.runs[0].noise[0])
         assert NOISE.equal(inner.runs[0].noise[0])
 
@@ -502,7 +502,7 @@ class TestWithRecorder:
         run([recorder], GIVEN, seed=4)
         [noted] = recording.runs
         assert GIVEN.equal(noted.noise[0])
-        assert 4 == noted.seed
+        assert noted.seed == 4
 
 
 def test_recorded_then_replayed_is_bit_exact() -> None:
@@ -517,4 +517,4 @@ def test_recorded_then_replayed_is_bit_exact() -> None:
     latent = start_of(file, replayer.passes, -1)["samples"]
     again, got = run([replayer], GIVEN, latent, seed=424242)
     assert result.equal(again)
-    assert 5 == got["seed"]
+    assert got["seed"] == 5

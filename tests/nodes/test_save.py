@@ -51,33 +51,33 @@ class TestWhatIsSaved:
         """With neither images nor latent the node says what to connect, and no folder appears."""
         with pytest.raises(EncodeError, match=r"^nothing to save: connect images, latent, or both$"):
             Gen5Save().save("sub/x")
-        assert [] == list((folder / "output").iterdir())
+        assert list((folder / "output").iterdir()) == []
 
     def test_images_only(self, folder: Path) -> None:
         """Images alone are stored and lie beside as PNGs; without a prompt the noise is none, and why."""
         path, ui = save(images=images())
-        assert ["x_00001_.gen5", "x_00001_.png"] == files_in(folder)
+        assert files_in(folder) == ["x_00001_.gen5", "x_00001_.png"]
         with gen5core.open(path) as file:
             file.verify()
-            assert [] == list(file.latents)
-            assert 1 == len(file.images)
-            assert {
+            assert list(file.latents) == []
+            assert len(file.images) == 1
+            assert file.capture == {
                 "noise_source": "none",
                 "passes": [],
                 "reason": "no sampler was found above this node",
-            } == file.capture
-        assert "no sampler was found above this node" == ui["gen5"][0]["reason"]
+            }
+        assert ui["gen5"][0]["reason"] == "no sampler was found above this node"
 
     def test_latent_only(self, folder: Path) -> None:
         """A latent alone is stored with its derived noise; no PNG is written."""
         result = randn(1, 4, 4, 8)
         path, ui = save(latent={"samples": result}, prompt=txt2img(), unique_id="9")
-        assert ["x_00001_.gen5"] == files_in(folder)
-        assert [] == ui["images"]
+        assert files_in(folder) == ["x_00001_.gen5"]
+        assert ui["images"] == []
         with gen5core.open(path) as file:
             assert result.equal(file.latents["final_latent"].torch())
-            assert {"initial_noise", "final_latent"} == set(file.latents)
-            assert () == file.images
+            assert set(file.latents) == {"initial_noise", "final_latent"}
+            assert file.images == ()
 
     def test_images_pass_through(self) -> None:
         """The images output is the very tensor that came in."""
@@ -93,7 +93,7 @@ class TestWhatIsSaved:
         """What is no LATENT is named with the remedy, and nothing is written."""
         with pytest.raises(EncodeError, match=r"^latent is not a LATENT: it has no `samples`; connect"):
             Gen5Save().save("x", latent={"image": 1})
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
     def test_latent_keeps_its_dtype(self, dtype: torch.dtype) -> None:
@@ -115,8 +115,8 @@ class TestWhatIsSaved:
         path, _ = save(latent=latent, prompt=txt2img(9), unique_id="9")
         with gen5core.open(path) as file:
             assert file.capture is not None
-            assert [3, 1] == file.capture["batch_index"]
-            assert "noise_mask" == file.capture["passes"][0]["noise_mask"]
+            assert file.capture["batch_index"] == [3, 1]
+            assert file.capture["passes"][0]["noise_mask"] == "noise_mask"
             assert mask.float().equal(file.latents["noise_mask"].torch().float())
             generator = torch.Generator().manual_seed(9)
             drawn = [torch.randn((1, 4, 4, 8), generator=generator) for _ in range(4)]
@@ -125,7 +125,7 @@ class TestWhatIsSaved:
     def test_tags_are_split_at_commas(self) -> None:
         """Tags lose the space around them, empty ones go."""
         with gen5core.open(save(images=images(), tags=" a cat,,猫 , ")[0]) as file:
-            assert ("a cat", "猫") == file.tags
+            assert file.tags == ("a cat", "猫")
 
     @pytest.mark.parametrize("compression", ["none", "zstd"])
     def test_compression_is_as_chosen(self, compression: str) -> None:
@@ -142,7 +142,7 @@ class TestSettings:
         """Settings, prompt, model and resources are those of the graph."""
         path, _ = save(images=images(), prompt=txt2img(2**64 - 1), unique_id="9")
         with gen5core.open(path) as file:
-            assert {
+            assert file.settings == {
                 "seed": 2**64 - 1,
                 "steps": 20,
                 "sampler": "euler",
@@ -152,9 +152,9 @@ class TestSettings:
                 "negative": "blurry",
                 "width": 64,
                 "height": 32,
-            } == file.settings
-            assert ("a cat, 猫", "sd.safetensors") == (file.prompt, file.model_name)
-            assert [{"kind": "model", "name": "sd.safetensors"}] == list(file.resources)
+            }
+            assert (file.prompt, file.model_name) == ("a cat, 猫", "sd.safetensors")
+            assert list(file.resources) == [{"kind": "model", "name": "sd.safetensors"}]
 
     @pytest.mark.parametrize("odd", [{"steps": 0}, {"cfg": -1.0}, {"cfg": float("inf")}])
     def test_odd_settings_do_not_stop_a_save(self, odd: dict[str, Any]) -> None:
@@ -167,18 +167,18 @@ class TestSettings:
         )
         with gen5core.open(path) as file:
             assert file.capture is not None
-            assert "derived" == file.capture["noise_source"]
+            assert file.capture["noise_source"] == "derived"
             assert {"seed", "sampler", "scheduler"} < set(file.settings)
-            assert 1 == len(file.images)
+            assert len(file.images) == 1
 
     @pytest.mark.parametrize("seed", [-1, 2**64])
     def test_seed_out_of_range_is_unknown(self, seed: int) -> None:
         """A seed that no generator of ComfyUI's takes is not stored as one, and nothing is drawn from it."""
         path, ui = save(latent={"samples": randn(1, 4, 4, 8)}, prompt=txt2img(seed), unique_id="9")
-        assert ("none", "its seed is known only to a run") == (
+        assert (
             ui["gen5"][0]["noise_source"],
             ui["gen5"][0]["reason"],
-        )
+        ) == ("none", "its seed is known only to a run")
         with gen5core.open(path) as file:
             assert "seed" not in file.settings
 
@@ -204,7 +204,7 @@ class TestResources:
             name = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}[choice]
             expected |= {"digest": digest_file(model, choice), "digest_kind": name}
         with gen5core.open(path) as file:
-            assert [expected, {"kind": "lora", "name": "gone.safetensors"}] == list(file.resources)
+            assert list(file.resources) == [expected, {"kind": "lora", "name": "gone.safetensors"}]
 
 
 class TestNoise:
@@ -217,8 +217,8 @@ class TestNoise:
         with gen5core.open(path) as file:
             assert expected.equal(file.latents["initial_noise"].torch())
             assert file.capture is not None
-            assert "derived" == file.capture["noise_source"]
-        assert ("derived", None) == (ui["gen5"][0]["noise_source"], ui["gen5"][0]["reason"])
+            assert file.capture["noise_source"] == "derived"
+        assert (ui["gen5"][0]["noise_source"], ui["gen5"][0]["reason"]) == ("derived", None)
 
     def test_deriving_leaves_the_global_generator(self) -> None:
         """A save does not move torch's global generator."""
@@ -235,7 +235,7 @@ class TestNoise:
         )
         with gen5core.open(path) as file:
             assert noise.equal(file.latents["initial_noise"].torch())
-        assert "provided" == ui["gen5"][0]["noise_source"]
+        assert ui["gen5"][0]["noise_source"] == "provided"
 
     def test_recorded_comes_first(self) -> None:
         """A recorded run of the very latent is stored, whatever else there is."""
@@ -252,8 +252,8 @@ class TestNoise:
             assert noise.equal(file.latents["initial_noise"].torch())
             assert file.capture is not None
             [stored] = file.capture["passes"]
-        assert "recorded" == ui["gen5"][0]["noise_source"]
-        assert ([14.5, 3.0, 0.0], 5, 8.0) == (stored["sigmas"], stored["seed"], stored["cfg"])
+        assert ui["gen5"][0]["noise_source"] == "recorded"
+        assert (stored["sigmas"], stored["seed"], stored["cfg"]) == ([14.5, 3.0, 0.0], 5, 8.0)
 
     def test_recording_of_another_latent_is_not_attached(self) -> None:
         """A recording without a run of this latent gives nothing; the derived noise and the reason stand."""
@@ -265,10 +265,10 @@ class TestNoise:
         expected = torch.randn((1, 4, 4, 8), generator=torch.Generator().manual_seed(5))
         with gen5core.open(path) as file:
             assert expected.equal(file.latents["initial_noise"].torch())
-        assert "derived" == ui["gen5"][0]["noise_source"]
+        assert ui["gen5"][0]["noise_source"] == "derived"
         assert (
-            "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
-            == ui["gen5"][0]["reason"]
+            ui["gen5"][0]["reason"]
+            == "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
         )
 
     def test_split_sampler_derives_the_first_halfs_noise(self) -> None:
@@ -311,11 +311,11 @@ class TestNoise:
         """Of two noisy passes only the last one's noise is derived, under its own name; the file says so."""
         path, _ = save(latent={"samples": randn(1, 4, 8, 16)}, prompt=hires(), unique_id="9")
         with gen5core.open(path) as file:
-            assert {"initial_noise.1", "final_latent"} == set(file.latents)
+            assert set(file.latents) == {"initial_noise.1", "final_latent"}
             assert file.capture is not None
             assert (
-                "the noise of the 1 passes before the last cannot be derived: connect Record Sampling"
-                == file.capture["reason"]
+                file.capture["reason"]
+                == "the noise of the 1 passes before the last cannot be derived: connect Record Sampling"
             )
 
     def test_changed_latent_has_no_noise(self) -> None:
@@ -327,17 +327,17 @@ class TestNoise:
         }
         graph["9"]["inputs"]["latent"] = ["12", 0]
         path, ui = save(latent={"samples": randn(1, 4, 8, 16)}, prompt=graph, unique_id="9")
-        assert ("none", "the latent was changed after sampling, so the noise's shape is unknown") == (
+        assert (
             ui["gen5"][0]["noise_source"],
             ui["gen5"][0]["reason"],
-        )
+        ) == ("none", "the latent was changed after sampling, so the noise's shape is unknown")
         with gen5core.open(path) as file:
-            assert {"final_latent"} == set(file.latents)
+            assert set(file.latents) == {"final_latent"}
 
     def test_images_alone_do_not_tell_the_shape(self) -> None:
         """Without the latent nothing is derived, and the reason says what is missing."""
         _, ui = save(images=images(), prompt=txt2img(), unique_id="9")
-        assert "no latent is connected, so the noise's shape is unknown" == ui["gen5"][0]["reason"]
+        assert ui["gen5"][0]["reason"] == "no latent is connected, so the noise's shape is unknown"
 
 
 class TestImagesStored:
@@ -356,7 +356,7 @@ class TestImagesStored:
                 assert expected[number].tobytes() == image.array().tobytes()
         pngs = [name for name in files_in(folder) if name.endswith(".png")]
         assert (3 if format == "gen5+png" else 0) == len(pngs)
-        assert 3 == len(ui["images"])
+        assert len(ui["images"]) == 3
 
     @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
     def test_too_many_are_refused_before_encoding(
@@ -370,15 +370,15 @@ class TestImagesStored:
         monkeypatch.setattr(tensor_images, "encode_image", refuse)
         with pytest.raises(EncodeError, match=r"store fewer images \(images_stored first or none\)"):
             Gen5Save().save("deep/x", images=images(1200, 2, 2), format=format)
-        assert [] == list((folder / "output").rglob("*"))
+        assert list((folder / "output").rglob("*")) == []
         assert not (folder / "temp").exists()
 
     def test_1200_frames_with_first(self, folder: Path) -> None:
         """1200 frames with first: one in the file, every one beside it."""
         path, _ = save(images=images(1200, 2, 2), images_stored="first")
         with gen5core.open(path) as file:
-            assert 1 == len(file.images)
-        assert 1201 == len(files_in(folder))
+            assert len(file.images) == 1
+        assert len(files_in(folder)) == 1201
 
 
 class TestToldToTheBrowser:
@@ -400,11 +400,11 @@ class TestToldToTheBrowser:
         captured = Captured("recorded", {"step_noise": randn(2, 1, 4, 2, 2)}, passes)
         monkeypatch.setattr(save_module, "capture_noise", lambda *_: captured)
         _, ui = save(images=images())
-        assert [
+        assert ui["gen5"][0]["step_noise"] == [
             {"pass": 0, "stored": True, "reason": None},
             {"pass": 1, "stored": False, "reason": "it takes more than 64 MiB"},
             {"pass": 2, "stored": False, "reason": None},
-        ] == ui["gen5"][0]["step_noise"]
+        ]
 
 
 class TestMachineName:
@@ -452,37 +452,37 @@ class TestPngs:
     def test_single_image_is_named_like_the_file(self, folder: Path) -> None:
         """One image has the file's own name, in the subfolder of the prefix."""
         _, ui = save(filename_prefix="sub/deep/x", images=images())
-        assert ["sub/deep/x_00001_.gen5", "sub/deep/x_00001_.png"] == files_in(folder)
-        assert [{"filename": "x_00001_.png", "subfolder": "sub/deep", "type": "output"}] == ui["images"]
+        assert files_in(folder) == ["sub/deep/x_00001_.gen5", "sub/deep/x_00001_.png"]
+        assert ui["images"] == [{"filename": "x_00001_.png", "subfolder": "sub/deep", "type": "output"}]
 
     def test_batch_is_numbered(self, folder: Path) -> None:
         """The images of a batch are numbered behind the counter."""
         save(images=images(3))
-        assert [
+        assert files_in(folder) == [
             "x_00001_.gen5",
             "x_00001_0.png",
             "x_00001_1.png",
             "x_00001_2.png",
-        ] == files_in(folder)
+        ]
 
     def test_a_prefix_that_is_too_long(self, folder: Path) -> None:
         """What the file system takes no name of is said of the prefix, before anything is written."""
         with pytest.raises(EncodeError, match=r"gives no file name .*choose a shorter or plainer one"):
             save(filename_prefix="x" * 300, images=images())
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     def test_batch_num_token(self, folder: Path) -> None:
         """%batch_num% is the image's number in the PNGs, 0 in the file's own name."""
         save(filename_prefix="a%batch_num%b", images=images(2))
         save(filename_prefix="a%batch_num%b", images=images(2))
-        assert [
+        assert files_in(folder) == [
             "a0b_00001_.gen5",
             "a0b_00001_0.png",
             "a0b_00002_.gen5",
             "a0b_00002_0.png",
             "a1b_00001_1.png",
             "a1b_00002_1.png",
-        ] == files_in(folder)
+        ]
 
     def test_pixels_and_text(self, folder: Path) -> None:
         """Pixels are rounded as Save Image rounds, prompt and workflow are in the PNG and in the file."""
@@ -502,7 +502,7 @@ class TestPngs:
         """Values below 0 and above 1 are clipped, not wrapped."""
         given = torch.tensor([-0.5, 0.0, 1.5]).reshape(1, 1, 1, 3)
         with gen5core.open(save(images=given)[0]) as file:
-            assert [0, 0, 255] == file.images[0].array().reshape(-1).tolist()
+            assert file.images[0].array().reshape(-1).tolist() == [0, 0, 255]
 
     @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
     def test_embed_workflow_off(self, folder: Path, format: str) -> None:
@@ -518,7 +518,7 @@ class TestPngs:
         with gen5core.open(path) as file:
             assert file.comfyui is None
             with Image.open(io.BytesIO(file.images[0].bytes)) as picture:
-                assert {} == picture.text
+                assert picture.text == {}
         assert not any(b"secret" in entry.read_bytes() for entry in folder.rglob("*.*") if entry.is_file())
 
     @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
@@ -526,16 +526,16 @@ class TestPngs:
         """The picture inside the file carries the workflow in either format, so that it drops on a canvas."""
         path, _ = save(images=images(), extra_pnginfo={"workflow": {"nodes": []}}, format=format)
         with gen5core.open(path) as file, Image.open(io.BytesIO(file.images[0].bytes)) as picture:
-            assert {"nodes": []} == json.loads(picture.text["workflow"])
+            assert json.loads(picture.text["workflow"]) == {"nodes": []}
 
     def test_gen5_alone_shows_a_preview(self, folder: Path) -> None:
         """Without PNGs the preview lies in temp/, with the picture's pixels and no workflow."""
         _, ui = save(images=images(2), format="gen5", extra_pnginfo={"workflow": {}})
-        assert ["x_00001_.gen5"] == files_in(folder)
-        assert ["temp", "temp"] == [shown["type"] for shown in ui["images"]]
+        assert files_in(folder) == ["x_00001_.gen5"]
+        assert [shown["type"] for shown in ui["images"]] == ["temp", "temp"]
         with Image.open(folder / "temp" / ui["images"][1]["filename"]) as picture:
             assert (images(2)[1] * 255).to(torch.uint8).numpy().tobytes() == picture.tobytes()
-            assert {} == picture.text
+            assert picture.text == {}
 
 
 class TestCounter:
@@ -547,27 +547,27 @@ class TestCounter:
         (folder / "output" / "x_draft_.gen5").write_bytes(b"kept")
         save(images=images())
         save(latent={"samples": randn(1, 4, 4, 4)})
-        assert [
+        assert files_in(folder) == [
             "x_00041_.gen5",
             "x_00042_.gen5",
             "x_00042_.png",
             "x_00043_.gen5",
             "x_draft_.gen5",
-        ] == files_in(folder)
-        assert b"kept" == (folder / "output" / "x_00041_.gen5").read_bytes()
+        ]
+        assert (folder / "output" / "x_00041_.gen5").read_bytes() == b"kept"
 
     @pytest.mark.parametrize("taken", ["x_00001_.gen5", "x_00001_.png"])
     def test_a_file_that_appears_meanwhile_is_kept(
         self, folder: Path, taken: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file or PNG that another program wrote after the number was chosen is left; the next is taken."""
-        place = save_module.Place(folder / "output", "x", 1, "")
-        monkeypatch.setattr(save_module, "find_place", lambda *_: place)
+        place = save_module.OutputPath(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "find_output_path", lambda *_: place)
         (folder / "output" / taken).write_bytes(b"kept")
         path, _ = save(images=images())
-        assert "x_00002_.gen5" == path.name
+        assert path.name == "x_00002_.gen5"
         assert sorted([taken, "x_00002_.gen5", "x_00002_.png"]) == files_in(folder)
-        assert b"kept" == (folder / "output" / taken).read_bytes()
+        assert (folder / "output" / taken).read_bytes() == b"kept"
 
     def test_a_png_that_appears_during_the_save_is_kept(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -581,8 +581,8 @@ class TestCounter:
 
         monkeypatch.setattr(output_paths.gen5core, "save", save_slowly)
         save(images=images())
-        assert b"kept" == (folder / "output" / "x_00001_.png").read_bytes()
-        assert ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"] == files_in(folder)
+        assert (folder / "output" / "x_00001_.png").read_bytes() == b"kept"
+        assert files_in(folder) == ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"]
 
     def test_four_processes_never_overwrite(self, folder: Path) -> None:
         """Four processes saving at once leave every file whole, each under a number of its own."""
@@ -598,7 +598,7 @@ class TestCounter:
             for worker in range(4)
         ]
         errors = [process.communicate()[1] for process in processes]
-        assert [""] * 4 == errors
+        assert errors == [""] * 4
         found = []
         for path in (folder / "output").glob("*.gen5"):
             with gen5core.open(path) as file:
@@ -606,7 +606,7 @@ class TestCounter:
                 found.append((file.tags[0], int(file.images[0].array()[0, 0, 0])))
                 assert path.with_suffix(".png").read_bytes() == file.images[0].bytes
         assert [(str(worker), number) for worker in range(4) for number in range(6)] == sorted(found)
-        assert 48 == len(files_in(folder))
+        assert len(files_in(folder)) == 48
 
 
 class TestFailure:
@@ -616,7 +616,7 @@ class TestFailure:
         """A latent of a dtype that the format does not hold is named, and nothing is left."""
         with pytest.raises(UnsupportedDtypeError, match="latent 'final_latent' is int64; the format holds"):
             Gen5Save().save("x", images=images(), latent={"samples": torch.zeros(1, 4, 4, 4).long()})
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     @pytest.mark.parametrize("failing", [0, 1])
     def test_png_that_cannot_be_written_takes_the_file_along(
@@ -635,13 +635,13 @@ class TestFailure:
         with pytest.raises(OSError, match="Input/output error"):
             Gen5Save().save("x", images=images(2))
         assert failing + 1 == len(seen)
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     def test_odd_metadata_fails_before_anything_is_written(self, folder: Path) -> None:
         """What JSON does not hold is refused by name, with nothing left."""
         with pytest.raises(EncodeError, match=r"^workflow cannot be written as JSON: "):
             Gen5Save().save("x", images=images(), extra_pnginfo={"workflow": {"a": {1, 2}}})
-        assert [] == files_in(folder)
+        assert files_in(folder) == []
 
     def test_not_a_number_in_a_prompt_is_saved(self) -> None:
         """A prompt with NaN, which Python's JSON lets in, is saved, as null."""
@@ -664,5 +664,5 @@ def test_saving_does_not_change_what_it_is_given() -> None:
     assert (txt2img(), {"workflow": {"nodes": []}}) == (graph, extra)
     assert samples.equal(latent["samples"])
     assert mask.equal(latent["noise_mask"])
-    assert [2] == latent["batch_index"]
+    assert latent["batch_index"] == [2]
     assert np.array_equal(images().numpy(), pixels.numpy())

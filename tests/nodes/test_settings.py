@@ -36,7 +36,7 @@ def read(gen5: StoredFile, pass_index: int = -1) -> dict[str, Any]:
 
 def test_values_of_the_graph() -> None:
     """Every output is what the sampler was set to."""
-    assert {
+    assert read(saved(txt2img(2**64 - 1))) == {
         "seed": 2**64 - 1,
         "steps": 20,
         "cfg": 7.5,
@@ -48,7 +48,7 @@ def test_values_of_the_graph() -> None:
         "width": 64,
         "height": 32,
         "model_name": "sd.safetensors",
-    } == read(saved(txt2img(2**64 - 1)))
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_pass_that_is_not_there(pass_index: int) -> None:
 def test_pass_that_is_not_there_without_passes(folder: Path) -> None:
     """A file whose passes were not captured has the one that its settings tell of."""
     gen5 = stored(folder, settings={"seed": 3})
-    assert 3 == read(gen5, 0)["seed"]
+    assert read(gen5, 0)["seed"] == 3
     with pytest.raises(EncodeError, match=r"^pass_index is 1, the file has 1 passes; −1 takes the last$"):
         read(gen5, 1)
 
@@ -114,9 +114,12 @@ def test_another_pass_does_not_lend_its_values(folder: Path) -> None:
     first, last = read(gen5, 0), read(gen5, 1)
     assert (1, Blocked("a.gen5 does not tell steps")) == (first["seed"], first["steps"])
     assert Blocked("a.gen5 does not tell positive") == first["positive"]
-    assert "heun" == first["sampler_name"]
-    assert (2, 9, "of the last", "euler") == tuple(
-        last[name] for name in ("seed", "steps", "positive", "sampler_name")
+    assert first["sampler_name"] == "heun"
+    assert tuple(last[name] for name in ("seed", "steps", "positive", "sampler_name")) == (
+        2,
+        9,
+        "of the last",
+        "euler",
     )
 
 
@@ -125,7 +128,7 @@ def test_zeroed_conditioning_is_an_empty_text() -> None:
     graph = txt2img()
     graph["10"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
     graph["3"]["inputs"]["negative"] = ["10", 0]
-    assert "" == read(saved(graph))["negative"]
+    assert read(saved(graph))["negative"] == ""
 
 
 @pytest.mark.parametrize(
@@ -149,9 +152,9 @@ def test_unknown_sampler_names_the_nearest(
 def test_unknown_scheduler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler that the host does not have stops only what needs it; one that it has passes."""
     monkeypatch.setattr(host, "scheduler_names", lambda: ["normal", "karras"])
-    assert "karras" == read(stored(folder, settings={"scheduler": "karras"}))["scheduler"]
+    assert read(stored(folder, settings={"scheduler": "karras"}))["scheduler"] == "karras"
     found = read(stored(folder, settings={"scheduler": "karas", "seed": 5}))
-    assert 5 == found["seed"]
+    assert found["seed"] == 5
     assert re.search(
         r"^the stored scheduler 'karas' .*; the nearest here: karras$", found["scheduler"].message
     )
@@ -164,5 +167,5 @@ def test_list_sockets_accept_every_type() -> None:
         assert isinstance(types[name], AnyType)
         assert not types[name] != ["euler", "heun"]  # noqa: SIM202
         assert not types[name] != "COMBO"  # noqa: SIM202
-        assert "COMBO" == str(types[name])
+        assert str(types[name]) == "COMBO"
         assert types[name] in {"COMBO"}

@@ -82,7 +82,7 @@ class TestRecorder:
         stacked = recorder.stacked()
         assert stacked is not None
         assert torch.stack(drawn).equal(stacked)
-        assert (3, None) == (recorder.count, recorder.reason)
+        assert (recorder.count, recorder.reason) == (3, None)
 
     def test_sampler_gets_what_the_factory_drew(self) -> None:
         """Arguments reach the factory and its sampler, and the very draw comes back."""
@@ -94,7 +94,7 @@ class TestRecorder:
 
         draw = StepRecorder("auto").sampler(factory, X, 0.1, 14.6, seed=7)
         assert drawn is draw(1.0, 0.5, transform=None)
-        assert [(True, (0.1, 14.6), {"seed": 7}), ((1.0, 0.5), {"transform": None})] == received
+        assert received == [(True, (0.1, 14.6), {"seed": 7}), ((1.0, 0.5), {"transform": None})]
 
     def test_copies_are_kept(self) -> None:
         """A sampler that scales its draw in place does not change what was noted."""
@@ -110,16 +110,16 @@ class TestRecorder:
     def test_never(self) -> None:
         """never counts and leaves out; where nothing was drawn there is nothing to say."""
         recorder = StepRecorder("never")
-        assert (None, None) == (recorder.stacked(), recorder.reason)
+        assert (recorder.stacked(), recorder.reason) == (None, None)
         note(recorder, randn(*SHAPE), randn(*SHAPE))
-        assert (None, "step_noise of Record Sampling is never") == (recorder.stacked(), recorder.reason)
-        assert 2 == recorder.count
+        assert (recorder.stacked(), recorder.reason) == (None, "step_noise of Record Sampling is never")
+        assert recorder.count == 2
 
     @pytest.mark.parametrize("mode", ["auto", "never", "always"])
     def test_no_draws(self, mode: step_noise.StepNoise) -> None:
         """A sampler that draws nothing leaves nothing, and no reason."""
         recorder = StepRecorder(mode)
-        assert (None, None, 0) == (recorder.stacked(), recorder.reason, recorder.count)
+        assert (recorder.stacked(), recorder.reason, recorder.count) == (None, None, 0)
 
     @pytest.mark.parametrize(
         ("over", "mode", "kept"), [(0, "auto", True), (1, "auto", False), (1, "always", True)]
@@ -136,25 +136,25 @@ class TestRecorder:
 
     def test_limit_is_said(self) -> None:
         """The limit is 64 MiB a run, and what was left out says so with the remedy."""
-        assert 64 * 2**20 == step_noise.AUTO_BYTES
+        assert step_noise.AUTO_BYTES == 64 * 2**20
         recorder = StepRecorder("auto")
         block = torch.zeros(2**22 + 1)
         note(recorder, *[block] * 4)
-        assert "it takes more than 64 MiB; set step_noise to always to keep it" == recorder.reason
-        assert (None, 4) == (recorder.stacked(), recorder.count)
+        assert recorder.reason == "it takes more than 64 MiB; set step_noise to always to keep it"
+        assert (recorder.stacked(), recorder.count) == (None, 4)
 
     def test_shape_change(self) -> None:
         """Draws of two shapes are left out, the first that differs named, and stay so."""
         recorder = StepRecorder("always")
         note(recorder, X, X, X[:1], X)
-        assert "draw 3 has shape [1, 4, 4, 8], the first [2, 4, 4, 8]" == recorder.reason
-        assert (None, 4) == (recorder.stacked(), recorder.count)
+        assert recorder.reason == "draw 3 has shape [1, 4, 4, 8], the first [2, 4, 4, 8]"
+        assert (recorder.stacked(), recorder.count) == (None, 4)
 
     def test_own_means(self) -> None:
         """Noise of a sampler's own is said only where no factory drew."""
         recorder = StepRecorder("auto")
         recorder.note_own_means()
-        assert "the sampler drew noise by its own means, which cannot be recorded" == recorder.reason
+        assert recorder.reason == "the sampler drew noise by its own means, which cannot be recorded"
         assert recorder.stacked() is None
         recorder = StepRecorder("auto")
         note(recorder, X)
@@ -297,9 +297,9 @@ class TestStandingIn:
         with standing_in(recorder):
             with standing_in(player):
                 assert TestPlayer.DRAWS[0].equal(factories.default_noise_sampler(X)(1.0, 0.5))
-            assert 0 == recorder.count
+            assert recorder.count == 0
             factories.default_noise_sampler(X)(1.0, 0.5)
-            assert 1 == recorder.count
+            assert recorder.count == 1
         assert is_restored(factories)
 
     def test_threads(self, factories: SimpleNamespace) -> None:
@@ -345,7 +345,7 @@ class TestStandingIn:
             thread.start()
             thread.join()
         assert default_noise_sampler(X, seed=4)(1.0, 0.5).equal(drawn[0])
-        assert 0 == recorder.count
+        assert recorder.count == 0
 
     def test_anothers_replacement_is_left_alone(self, factories: SimpleNamespace) -> None:
         """A pack that replaces a factory for good during a run keeps its replacement, which draws as ever."""
@@ -367,7 +367,7 @@ class TestStandingIn:
         recorder = StepRecorder("auto")
         with standing_in(recorder):
             default_noise_sampler(X)(1.0, 0.5)
-        assert 0 == recorder.count
+        assert recorder.count == 0
 
 
 def sample_with_noise(model: Any, x: Any, noise_sampler: Any = None) -> None:
@@ -399,7 +399,7 @@ class TestMissingFactory:
         recorder = StepRecorder("auto")
         with standing_in(recorder) as is_complete:
             half.default_noise_sampler(X)(1.0, 0.5)
-        assert (1, False) == (recorder.count, is_complete)
+        assert (recorder.count, is_complete) == (1, False)
         assert {"default_noise_sampler": default_noise_sampler} == vars(half)
 
     def test_told_once(self, half: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
@@ -414,7 +414,7 @@ class TestMissingFactory:
         """Where the whole module is gone, both are told and a run goes on."""
         recording = Recording()
         run([SamplingRecorder(recording)], randn(*SHAPE))
-        assert (1, 2) == (len(recording.runs), len(caplog.messages))
+        assert (len(recording.runs), len(caplog.messages)) == (1, 2)
 
     @pytest.mark.parametrize(
         ("function", "reason"),
@@ -488,7 +488,7 @@ class TestWithinARun:
         recording = Recording()
         with pytest.raises(error, match="stopped"):
             run([SamplingRecorder(recording)], randn(*SHAPE), compute=sampler)
-        assert ((), True) == (recording.runs, is_restored(factories))
+        assert (recording.runs, is_restored(factories)) == ((), True)
 
     @pytest.mark.parametrize(
         ("mode", "reason"), [("auto", None), ("never", "step_noise of Record Sampling is never")]
@@ -515,7 +515,7 @@ class TestWithinARun:
         with torch.random.fork_rng(devices=[]):
             run([SamplingRecorder(recording)], randn(*SHAPE), compute=lambda got: torch.randn(SHAPE))
         [found] = recording.runs
-        assert "the sampler drew noise by its own means, which cannot be recorded" == found.step_noise_reason
+        assert found.step_noise_reason == "the sampler drew noise by its own means, which cannot be recorded"
 
     def test_replayer(self, factories: SimpleNamespace, folder: Path) -> None:
         """A replayed run that is interrupted restores the factories."""

@@ -55,7 +55,7 @@ class TestImages:
         """The longer side is at most the size asked for, the proportions kept, nothing enlarged."""
         with stored(folder, images=np.full(shape, 200, np.uint8)) as file:
             data, content_type = image_thumbnail(file.images[0], size)
-        assert (expected, "image/webp") == (decoded(data).shape[:2], content_type)
+        assert (decoded(data).shape[:2], content_type) == (expected, "image/webp")
         assert abs(int(decoded(data)[0, 0, 0]) - 200) < 4
 
     def test_one_large_image_at_a_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,19 +70,19 @@ class TestImages:
                 monkeypatch.setattr(type(image), "facts", {"width": 1, "height": 1})
                 image_thumbnail(image, 8)
                 taken.append(lock.__enter__.call_count)
-        assert [0, 1] == taken
+        assert taken == [0, 1]
 
     def test_png_where_pillow_has_no_webp(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A Pillow that was built without WebP gives PNG."""
         monkeypatch.setattr(thumbnails.features, "check", lambda name: False)
         with stored(folder, images=np.full((8, 8, 3), 7, np.uint8)) as file:
             data, content_type = image_thumbnail(file.images[0], 4)
-        assert ("image/png", [7] * 3) == (content_type, decoded(data)[0, 0].tolist())
+        assert (content_type, decoded(data)[0, 0].tolist()) == ("image/png", [7] * 3)
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
     def test_type_is_read_off_the_bytes(self, kind: str) -> None:
         """A stored image is sent as what it is."""
-        assert f"image/{kind.lower()}" == picture_type(encoded(kind))
+        assert picture_type(encoded(kind)) == f"image/{kind.lower()}"
 
     @pytest.mark.parametrize("data", [b"", b"<script>", encoded("GIF"), encoded("PNG")[:20]])
     def test_what_is_no_picture_is_not_sent(self, data: bytes) -> None:
@@ -99,15 +99,15 @@ class TestNoise:
         values = torch.tensor([[-3.0, 0.0, 3.0, 1.5, 99.0, -99.0, float("nan"), float("inf")]] * 4)
         with stored(folder, latents={"initial_noise": values.reshape(1, 4, 1, 8)}) as file:
             pixels = decoded(noise_thumbnail(file.latents["initial_noise"], 0, 8))
-        assert (1, 8, 3) == pixels.shape
-        assert [0, 128, 255, 191, 255, 0, 128, 255] == pixels[0, :, 0].tolist()
+        assert pixels.shape == (1, 8, 3)
+        assert pixels[0, :, 0].tolist() == [0, 128, 255, 191, 255, 0, 128, 255]
 
     def test_channels_are_red_green_blue(self, folder: Path) -> None:
         """The first three channels are the three colours."""
         values = torch.zeros(1, 4, 1, 1)
         values[0, :3, 0, 0] = torch.tensor([3.0, 0.0, -3.0])
         with stored(folder, latents={"a": values}) as file:
-            assert [255, 128, 0] == decoded(noise_thumbnail(file.latents["a"], 0, 1))[0, 0].tolist()
+            assert decoded(noise_thumbnail(file.latents["a"], 0, 1))[0, 0].tolist() == [255, 128, 0]
 
     @pytest.mark.parametrize(
         ("name", "shape", "expected"),
@@ -132,7 +132,7 @@ class TestNoise:
         """Images, videos, masks, audio and step noise are shown, each as one picture with a longer side of size."""
         with stored(folder, latents={name: randn(*shape).half() if half else randn(*shape)}) as file:
             pixels = decoded(noise_thumbnail(file.latents[name], 0, 16))
-        assert expected == pixels.shape
+        assert pixels.shape == expected
 
     def test_the_image_asked_for(self, folder: Path) -> None:
         """Each image of a batch is shown by its number, of a video its first frame, of step noise the first draw."""
@@ -141,16 +141,16 @@ class TestNoise:
         with stored(folder, latents={"a": values, "step_noise": values.reshape(2, 2, 3, 1, 1)}) as file:
             first, second = (decoded(noise_thumbnail(file.latents["a"], index, 1)) for index in (0, 1))
             draw = decoded(noise_thumbnail(file.latents["step_noise"], 0, 1))
-        assert ([128] * 3, [255] * 3, [128] * 3) == (
+        assert (
             first[0, 0].tolist(),
             second[0, 0].tolist(),
             draw[0, 0].tolist(),
-        )
+        ) == ([128] * 3, [255] * 3, [128] * 3)
 
     def test_nested(self, folder: Path) -> None:
         """Of a nested latent the first part is shown."""
         with stored(folder, latents={"a": [randn(1, 3, 4, 8), randn(1, 5)]}) as file:
-            assert (8, 16, 3) == decoded(noise_thumbnail(file.latents["a"], 0, 16)).shape
+            assert decoded(noise_thumbnail(file.latents["a"], 0, 16)).shape == (8, 16, 3)
 
     @pytest.mark.parametrize(
         ("shape", "size", "expected"),
@@ -165,7 +165,7 @@ class TestNoise:
         """The longer side is the size asked for, no value mixed with its neighbours."""
         with stored(folder, latents={"a": torch.full((1, 4, *shape), 3.0)}) as file:
             pixels = decoded(noise_thumbnail(file.latents["a"], 0, size))
-        assert (expected, {255}) == (pixels.shape[:2], set(pixels.ravel().tolist()))
+        assert (pixels.shape[:2], set(pixels.ravel().tolist())) == (expected, {255})
 
     @pytest.mark.parametrize(
         ("shape", "index", "message"),
@@ -190,7 +190,7 @@ class TestNoise:
         monkeypatch.setattr(np, "nan_to_num", lambda x, **options: shapes.append(x.shape) or nan_to_num(x))
         with stored(folder, latents={"a": torch.zeros(1, 4, 64, 32)}) as file:
             noise_thumbnail(file.latents["a"], 0, 8)
-        assert [(8, 4, 3)] == shapes
+        assert shapes == [(8, 4, 3)]
 
     def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A latent beyond the limit is not read for a picture."""

@@ -69,8 +69,8 @@ class TestRun:
         recording = Recording()
         wrappers: list[Wrapper] = [SamplingRecorder(recording), sample_deterministically]
         run(wrappers if record_first else wrappers[::-1], NOISE, compute=sampler)
-        assert ON == recording.runs[0].torch_settings[NAME]
-        assert OFF == live_settings()[NAME]
+        assert recording.runs[0].torch_settings[NAME] == ON
+        assert live_settings()[NAME] == OFF
 
     def test_what_is_set_by_others_for_the_sampling_alone(self) -> None:
         """A model that sets torch as it is loaded and puts it back afterwards is noted with what it set."""
@@ -90,7 +90,7 @@ class TestRun:
         """A guider that goes its own way to the sampler leaves the settings around the run."""
         recording = Recording()
         run([sample_deterministically, SamplingRecorder(recording)], NOISE)
-        assert ON == recording.runs[0].torch_settings[NAME]
+        assert recording.runs[0].torch_settings[NAME] == ON
 
 
 class TestFile:
@@ -103,9 +103,9 @@ class TestFile:
         told = captured(stored)["torch_settings"]
         with gen5core.open(stored.path) as file:
             assert file.environment is not None
-            assert OFF == file.environment.further[NAME]
+            assert file.environment.further[NAME] == OFF
             assert all(text != file.environment.further[name] for name, text in told.items())
-        assert ON == told[NAME]
+        assert told[NAME] == ON
         assert told["cudnn_flags"].endswith(";deterministic=True;benchmark=False")
 
     def test_nothing_where_nothing_differs(self) -> None:
@@ -143,7 +143,7 @@ class TestReplay:
         around = [None, sample_deterministically]
         self.replay(saved(None, sample_deterministically), *(around if inside else around[::-1]))
         self.replay(saved(None), None)
-        assert [] == caplog.messages
+        assert caplog.messages == []
 
     def test_environment_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """A file whose environment makes no sense, which Load Gen5 may be told to ignore, is still replayed."""
@@ -191,11 +191,13 @@ def test_both_nodes_look_within_every_other_wrapper(registry: None) -> None:
     stored, model = saved(None), Model()
     recorded, _ = Gen5Record().record(model, unique_id="7")
     replayed, _ = Gen5Replay().replay(recorded, stored)
-    assert [] == model.wrappers
-    assert [("outer", "gen5_record_7"), ("sampler", "gen5_record_7")] == [
-        entry[:2] for entry in recorded.wrappers
+    assert model.wrappers == []
+    assert [entry[:2] for entry in recorded.wrappers] == [
+        ("outer", "gen5_record_7"),
+        ("sampler", "gen5_record_7"),
     ]
-    assert [("outer", "gen5_replay"), ("sampler", "gen5_replay")] == [
-        entry[:2] for entry in replayed.wrappers[2:]
+    assert [entry[:2] for entry in replayed.wrappers[2:]] == [
+        ("outer", "gen5_replay"),
+        ("sampler", "gen5_replay"),
     ]
     assert {note_torch_settings} == {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"}

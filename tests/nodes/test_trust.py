@@ -17,8 +17,8 @@ from gen5pack.gen5core.signatures.keys import PublicKey, SigningKey
 from gen5pack.gen5core.signatures.trusted_keys import add_trusted_key, remove_trusted_key
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.server.errors import Refusal
-from gen5pack.nodes.server.handlers import Asked, answer_file, answer_parts
+from gen5pack.nodes.server.errors import HttpError
+from gen5pack.nodes.server.handlers import Request, handle_file, handle_parts
 from gen5pack.nodes.server.verify import Check
 from gen5pack.nodes.stored.signatures import UNUSABLE_LIST
 from library_files import scanned
@@ -109,7 +109,7 @@ class TestSave:
             monkeypatch.setenv("GEN5_SIGNING_KEY", value)
         path, told = save(format)
         assert told["signed_by"] is None
-        assert UNSIGNED == load(path)
+        assert load(path) == UNSIGNED
 
     @pytest.mark.parametrize("format", FORMATS)
     @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ class TestSave:
         ) as caught:
             Gen5Save().save("sub/x", images=images(), format=format)
         assert "unset GEN5_SIGNING_KEY and start ComfyUI again" in str(caught.value)
-        assert [] == list((folder / "output").iterdir())
+        assert list((folder / "output").iterdir()) == []
 
 
 class TestWords:
@@ -190,12 +190,12 @@ class TestWords:
         path, _ = save(format)
         name = {"name": f"{path.name} [output]"}
         expected = signed_by(key, "signed")
-        assert expected == json.loads(answer_file(Asked(name)).body)["trust"]
-        assert expected == json.loads(answer_parts(parts_of(path)).body)["facts"]["trust"]
-        assert expected == last_line(name)["report"]["trust"]
+        assert json.loads(handle_file(Request(name)).body)["trust"] == expected
+        assert json.loads(handle_parts(parts_of(path)).body)["facts"]["trust"] == expected
+        assert last_line(name)["report"]["trust"] == expected
         with_flipped_bit(path)
-        for answer in (lambda: answer_file(Asked(name)), lambda: answer_parts(parts_of(path))):
-            with pytest.raises(Refusal, match=f"the signature by {key.key_id} does not fit"):
+        for answer in (lambda: handle_file(Request(name)), lambda: handle_parts(parts_of(path))):
+            with pytest.raises(HttpError, match=f"the signature by {key.key_id} does not fit"):
                 answer()
 
     @pytest.mark.parametrize("format", ["gen5", "png"])
@@ -203,7 +203,7 @@ class TestWords:
         """A page weighs by the list as it is now, without a scan; the key's id finds the file; a broken one is told."""
         path, _ = save(format)
         library = scanned(folder)
-        assert ["signed"] == [item["trust"] for item in library.page(key.key_id)["items"]]
+        assert [item["trust"] for item in library.page(key.key_id)["items"]] == ["signed"]
         add_trusted_key(key)
         [item] = library.page()["items"]
         assert ("trusted", format == "png") == (item["trust"], item["carrier"])
@@ -231,7 +231,7 @@ class TestWords:
         with_flipped_bit(path)
         monkeypatch.setattr(gen5core, "open", replacing)
         [item] = scanned(folder).page()["items"]
-        assert (None, True) == (item["trust"], "does not fit" in item["error"])
+        assert (item["trust"], "does not fit" in item["error"]) == (None, True)
 
     @pytest.mark.parametrize("content", ["no key\n", b"\xff"])
     def test_a_list_that_cannot_be_used(
@@ -243,18 +243,18 @@ class TestWords:
         trusted_list.write_bytes(content if isinstance(content, bytes) else content.encode())
         with caplog.at_level(logging.WARNING):
             trust = load(path)
-        assert ("signed", UNUSABLE_LIST) == (trust["word"], trust["signatures"][0]["reason"])
+        assert (trust["word"], trust["signatures"][0]["reason"]) == ("signed", UNUSABLE_LIST)
         assert str(trusted_list) in caplog.text
         assert str(trusted_list) not in json.dumps(trust)
-        assert ["signed"] == [item["trust"] for item in scanned(folder).page()["items"]]
+        assert [item["trust"] for item in scanned(folder).page()["items"]] == ["signed"]
 
     def test_list_is_not_read_for_unsigned_files(self, folder: Path, trusted_list: Path) -> None:
         """Where nothing is signed nothing depends on the list."""
         trusted_list.parent.mkdir()
         trusted_list.write_text("no key", encoding="utf-8")
         path, _ = save()
-        assert UNSIGNED == load(path)
-        assert ["unsigned"] == [item["trust"] for item in scanned(folder).page()["items"]]
+        assert load(path) == UNSIGNED
+        assert [item["trust"] for item in scanned(folder).page()["items"]] == ["unsigned"]
 
 
 def test_unchecked_is_looked_at_again(key: PublicKey, folder: Path) -> None:
@@ -263,10 +263,10 @@ def test_unchecked_is_looked_at_again(key: PublicKey, folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gen5pack.gen5core.signatures.keys.load_cryptography", _missing)
         library = scanned(folder)
-    assert ["unchecked"] == [item["trust"] for item in library.page()["items"]]
+    assert [item["trust"] for item in library.page()["items"]] == ["unchecked"]
     library.refresh()
     library.wait()
-    assert ["signed"] == [item["trust"] for item in library.page()["items"]]
+    assert [item["trust"] for item in library.page()["items"]] == ["signed"]
 
 
 def _missing() -> None:

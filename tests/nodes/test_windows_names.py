@@ -16,8 +16,8 @@ from gen5pack.gen5core.errors import EncodeError
 from gen5pack.gen5core.files import windows
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.saving.filename_prefix import expand_prefix
-from gen5pack.nodes.saving.output_paths import find_place
-from gen5pack.nodes.server.errors import Refusal
+from gen5pack.nodes.saving.output_paths import find_output_path
+from gen5pack.nodes.server.errors import HttpError
 from gen5pack.nodes.server.params import read_file_name
 from gen5pack.nodes.stored.paths import resolve_file
 
@@ -59,9 +59,9 @@ def test_refused_before_the_system_is_asked(folder: Path, looked_at: list[str], 
     with pytest.raises(EncodeError, match="is no file name: "):
         resolve_file(name)
     assert "is no file name: " in str(Gen5Load.VALIDATE_INPUTS(name))
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HttpError) as caught:
         read_file_name({"name": name})
-    assert HTTPStatus.BAD_REQUEST == caught.value.status
+    assert caught.value.status == HTTPStatus.BAD_REQUEST
     kinds = {str(folder / kind) for kind in ("input", "output", "temp")}
     assert set(looked_at) <= kinds
     assert looked_at
@@ -92,5 +92,5 @@ def test_prefixes_that_a_number_follows(prefix: str) -> None:
 def test_prefixes_that_are_no_names(prefix: str, told: str) -> None:
     """A colon would hide a save in a stream of another file: the prefix is refused before anything is encoded."""
     with pytest.raises(EncodeError, match="choose a shorter or plainer one") as caught:
-        find_place(prefix, 8, 8, {})
+        find_output_path(prefix, 8, 8, {})
     assert told in str(caught.value)

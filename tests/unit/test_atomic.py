@@ -34,7 +34,7 @@ def run(script: str, *arguments: str) -> Any:
     command = [sys.executable, "-c", script, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
 
@@ -100,9 +100,9 @@ print(json.dumps(told))
 def test_killed_at_100_moments(tmp_path: Path) -> None:
     """SIGKILL while saving over a file leaves the old file or the new one; the next save sweeps the rest."""
     told = run(_KILLED, str(tmp_path))
-    assert [] == told["torn"]
-    assert 100 == told["old"] + told["new"]
-    assert 0 == told["kept_after_save"]
+    assert told["torn"] == []
+    assert told["old"] + told["new"] == 100
+    assert told["kept_after_save"] == 0
     # The moments were spread over the save: some came before its end, some left a temporary file.
     assert told["old"] >= 10
     assert told["left"] >= 5
@@ -146,7 +146,7 @@ print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child i
 @POSIX
 def test_eight_writers_and_a_counter(tmp_path: Path) -> None:
     """Eight processes that count up with overwrite=False lose no file, skip no number, leave no debris."""
-    assert [0] * 8 == run(_COUNTED, str(tmp_path))
+    assert run(_COUNTED, str(tmp_path)) == [0] * 8
     found = []
     for path in sorted(tmp_path.iterdir()):
         with gen5core.open(path) as file:
@@ -165,7 +165,7 @@ def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"a\.gen5"):
         gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
     assert before == path.read_bytes()
-    assert [] == debris(tmp_path)
+    assert debris(tmp_path) == []
 
 
 @POSIX
@@ -181,7 +181,7 @@ def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(FileExistsError, match=r"a\.gen5"):
         gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
     assert before == path.read_bytes()
-    assert [] == debris(tmp_path)
+    assert debris(tmp_path) == []
 
 
 def test_threads_in_one_folder(tmp_path: Path) -> None:
@@ -193,8 +193,8 @@ def test_threads_in_one_folder(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(work, range(8)))
-    assert 80 == len(list(tmp_path.glob("*.gen5")))
-    assert [] == debris(tmp_path)
+    assert len(list(tmp_path.glob("*.gen5"))) == 80
+    assert debris(tmp_path) == []
 
 
 def test_stale_files_of_others_stay(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_full_disk(small_disk: Path) -> None:
     assert [path.name] == os.listdir(small_disk)
     gen5core.save(path, latents=large, compression="zstd", **NOTHING)
     with gen5core.open(path) as file:
-        assert 0 == file.latents["a"].array().max()
+        assert file.latents["a"].array().max() == 0
 
 
 @POSIX
@@ -387,14 +387,14 @@ def test_bad_value_leaves_no_file(tmp_path: Path, name: str, existing: bool) -> 
     with pytest.raises(EncodeError, match=message):
         gen5core.save(path, **{**NOTHING, **values})
     assert ([path.name] if existing else []) == os.listdir(tmp_path)
-    assert not existing or b"what stood there" == path.read_bytes()
+    assert not existing or path.read_bytes() == b"what stood there"
 
 
 def test_folder_missing(tmp_path: Path) -> None:
     """A folder that does not exist is the file system's own error, and is not made."""
     with pytest.raises(FileNotFoundError, match="missing"):
         gen5core.save(tmp_path / "missing" / "a.gen5", **NOTHING)
-    assert [] == os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_saving_over_a_folder(tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ def test_saving_over_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.gen5").mkdir()
     with pytest.raises(OSError, match=r"a\.gen5"):
         gen5core.save(tmp_path / "a.gen5", **NOTHING)
-    assert ["a.gen5"] == os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == ["a.gen5"]
 
 
 @POSIX
@@ -414,7 +414,7 @@ def test_saving_through_a_link(tmp_path: Path) -> None:
     gen5core.save(tmp_path / "link.gen5", prompt="new", **NOTHING)
     assert (tmp_path / "link.gen5").is_symlink()
     with gen5core.open(target) as file:
-        assert "new" == file.prompt
+        assert file.prompt == "new"
 
 
 def test_empty_file(tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 
 def test_temporary_name_is_the_sweeps() -> None:
     """The names that the tests above call debris are those that the module makes."""
-    assert (".gen5-", ".tmp") == (atomic_module.PREFIX, atomic_module.SUFFIX)
+    assert (atomic_module.PREFIX, atomic_module.SUFFIX) == (".gen5-", ".tmp")
 
 
 def test_only_our_own_temporary_files_are_removed(tmp_path: Path) -> None:
@@ -537,7 +537,7 @@ def test_only_our_own_temporary_files_are_removed(tmp_path: Path) -> None:
     other = tmp_path / ".gen5-notes.tmp"
     other.write_text("mine")
     gen5core.save(tmp_path / "a.gen5")
-    assert "mine" == other.read_text()
+    assert other.read_text() == "mine"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
@@ -546,4 +546,4 @@ def test_permissions_are_kept(tmp_path: Path) -> None:
     path = gen5core.save(tmp_path / "a.gen5")
     path.chmod(0o600)
     gen5core.save(path, prompt="again")
-    assert 0o600 == path.stat().st_mode & 0o777
+    assert path.stat().st_mode & 0o777 == 0o600

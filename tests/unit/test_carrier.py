@@ -116,12 +116,12 @@ class TestSeenByOthers:
     def test_the_chunk_stands_before_the_end_and_is_not_safe_to_copy(self, png: Path) -> None:
         """One gfVE stands between pixels and IEND: ancillary, private, not safe to copy; its data is a file."""
         kinds = [kind for kind, _ in split(png.read_bytes())]
-        assert [b"IDAT", b"gfVE", b"IEND"] == kinds[-3:]
-        assert (1, [True, True, False, False]) == (
+        assert kinds[-3:] == [b"IDAT", b"gfVE", b"IEND"]
+        assert (
             kinds.count(b"gfVE"),
             [bool(letter & 0x20) for letter in b"gfVE"],
-        )
-        assert b"GEN5\x01\x01" == carried(png.read_bytes())[:6]
+        ) == (1, [True, True, False, False])
+        assert carried(png.read_bytes())[:6] == b"GEN5\x01\x01"
 
     @pytest.mark.parametrize("channels", [1, 3, 4])
     def test_pixels_of_any_channels(self, tmp_path: Path, channels: int) -> None:
@@ -135,7 +135,7 @@ class TestSeenByOthers:
         """A pixel stream that is deflated in several pieces is one stream to every reader."""
         pixels = np.random.default_rng(4).integers(0, 256, (2 * PIECE_BYTES // 900 + 3, 300, 3), np.uint8)
         path = gen5core.save(tmp_path / "a.png", **facts(images=pixels))
-        assert 3 == [kind for kind, _ in split(path.read_bytes())].count(b"IDAT")
+        assert [kind for kind, _ in split(path.read_bytes())].count(b"IDAT") == 3
         with Image.open(path) as image:
             assert pixels.tobytes() == image.tobytes()
 
@@ -181,10 +181,10 @@ class TestRead:
     def test_is_told_by_its_content(self, png: Path, name: str) -> None:
         """Whatever the name says, a PNG with a record is one; a .gen5 named .png is a .gen5."""
         other = png.rename(png.with_name(name))
-        assert (True, "a cat") == (gen5core.is_carrier(other), content(other)["info"]["prompt"])
+        assert (gen5core.is_carrier(other), content(other)["info"]["prompt"]) == (True, "a cat")
         plain = gen5core.save(png.with_suffix(".gen5"), **facts())
         plain.replace(png)
-        assert (False, "a cat") == (gen5core.is_carrier(png), content(png)["info"]["prompt"])
+        assert (gen5core.is_carrier(png), content(png)["info"]["prompt"]) == (False, "a cat")
 
     def test_a_batch(self, tmp_path: Path) -> None:
         """The first image of a batch is shown, the others are carried; all are there in order."""
@@ -193,7 +193,7 @@ class TestRead:
         with gen5core.open(path) as file, Image.open(path) as image:
             assert batch[0].tobytes() == image.tobytes()
             assert batch.tobytes() == b"".join(image.array().tobytes() for image in file.images)
-            assert [0, 1, 2] == [image.facts["index"] for image in file.images]
+            assert [image.facts["index"] for image in file.images] == [0, 1, 2]
 
     def test_progress(self, png: Path) -> None:
         """A check tells how far it is, up to all that it reads."""
@@ -208,10 +208,10 @@ class TestRead:
         data = carried(png.read_bytes())
         (offset,) = struct.unpack_from("<I", data, 8)
         with gen5core.open_parts(data[:32] + data[offset:]) as file:
-            assert ("a cat", [(7, 5)]) == (
+            assert (
                 file.prompt,
                 [(image.facts["width"], image.facts["height"]) for image in file.images],
-            )
+            ) == ("a cat", [(7, 5)])
             with pytest.raises(
                 ChunkNotFoundError, match=r"image 0 is the PNG that carried this record, which is not"
             ):
@@ -223,7 +223,7 @@ class TestRead:
         path.write_bytes(carried(png.read_bytes()))
         with gen5core.open(path) as file:
             notes = file.verify().notes
-        assert ("the PNG that carried this record is not at hand: its picture is not checked",) == notes
+        assert notes == ("the PNG that carried this record is not at hand: its picture is not checked",)
 
     @pytest.mark.parametrize("data", [b"", b"GEN5", b"\x89PNG", SIGNATURE, encoded(PIXELS), b"\xff\xd8\xff"])
     def test_is_carrier_of_others(self, tmp_path: Path, data: bytes) -> None:
@@ -237,12 +237,12 @@ def test_a_png_forged_by_hand(tmp_path: Path) -> None:
     path = Path(__file__).parents[1] / "corpus" / "valid" / "forged-1.1_carrier.png"
     assert forge.carrier() == path.read_bytes()
     with gen5core.open(path) as file:
-        assert () == file.verify().notes
-        assert [[0, 64], [128, 255]] == file.images[0].array()[:, :, 0].tolist()
-        assert [0.5, -1.25, 2.0] == file.latents["initial_noise"].array().tolist()
-    assert () == import_file(path, tmp_path / "a.gen5")
+        assert file.verify().notes == ()
+        assert file.images[0].array()[:, :, 0].tolist() == [[0, 64], [128, 255]]
+        assert file.latents["initial_noise"].array().tolist() == [0.5, -1.25, 2.0]
+    assert import_file(path, tmp_path / "a.gen5") == ()
     with gen5core.open(tmp_path / "a.gen5") as file:
-        assert ["LATN", "DATA"] == [row.type for row in file.rows]
+        assert [row.type for row in file.rows] == ["LATN", "DATA"]
         assert forge.png(2, 2, b"\0\x40\x80\xff") == file.images[0].bytes
 
 
@@ -262,7 +262,7 @@ class TestEncodedImages:
     def test_a_png_comes_back_to_the_byte(self, tmp_path: Path, given: bytes) -> None:
         """A PNG handed in is shown as it is, texts added that it lacks; turned back it is the same bytes."""
         path = gen5core.save(tmp_path / "a.png", **facts(images=given))
-        assert () == import_file(path, tmp_path / "a.gen5")
+        assert import_file(path, tmp_path / "a.gen5") == ()
         with gen5core.open(tmp_path / "a.gen5") as file, Image.open(path) as image:
             assert (given, {"prompt", "workflow"}) == (
                 file.images[0].bytes,
@@ -284,7 +284,7 @@ class TestEncodedImages:
         """What cannot be shown as it is is encoded anew to be seen, and carried as it was."""
         path = gen5core.save(tmp_path / "a.png", **facts(images=[given, PIXELS]))
         with gen5core.open(path) as file, Image.open(path) as image:
-            assert () == file.verify().notes
+            assert file.verify().notes == ()
             assert (given, 2) == (file.images[0].bytes, len(file.images))
             assert image.tobytes() == file.images[0].array().tobytes()
         import_file(path, tmp_path / "a.gen5")
@@ -295,7 +295,7 @@ class TestEncodedImages:
         given = encoded(np.zeros((2, 2), np.uint16))
         with pytest.raises(EncodeError, match=r"16 bits .* has 8 bits a channel; save it as \.gen5"):
             gen5core.save(tmp_path / "a.png", **facts(images=given))
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
     def test_no_image(self, tmp_path: Path) -> None:
         """Without an image there is nothing to show."""
@@ -303,14 +303,14 @@ class TestEncodedImages:
             EncodeError, match=r"'a\.png' .* no image for it to show: give one, or name the file a\.gen5"
         ):
             gen5core.save(tmp_path / "a.png", **facts(images=()))
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
     def test_too_large(self, tmp_path: Path) -> None:
         """A record larger than a PNG chunk is refused before anything is written."""
         huge = np.broadcast_to(np.float32(0), (2**29,))
         with pytest.raises(EncodeError, match=r"a PNG carries 2147483647 at most: save it as \.gen5"):
             gen5core.save(tmp_path / "a.png", **facts(latents={"a": huge}))
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestThereAndBack:
@@ -328,9 +328,9 @@ class TestThereAndBack:
         start = gen5core.save(folder / "a.gen5", **{**given, "images": [*given.get("images", ()), pixels]})
         with gen5core.open(start) as file:
             index = data.draw(st.integers(0, len(file.images) - 1), "index")
-        assert () == export_file(start, folder / "a.png", "png", carry=True, index=index)
+        assert export_file(start, folder / "a.png", "png", carry=True, index=index) == ()
         assert repr(content(start)) == repr(content(folder / "a.png"))
-        assert () == export_file(folder / "a.png", folder / "b.gen5", "gen5")
+        assert export_file(folder / "a.png", folder / "b.gen5", "gen5") == ()
         assert start.read_bytes() == (folder / "b.gen5").read_bytes()
 
     def test_saved_straight_into_a_png(self, png: Path, tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ class TestThereAndBack:
         assert ("valid", key.public_key.key_id) == (found.state, found.key_id)
         (note,) = import_file(path, tmp_path / "a.gen5")
         assert (
-            f"loses the signature by {found.key_id}, which is over this very file: sign the new one" == note
+            note == f"loses the signature by {found.key_id}, which is over this very file: sign the new one"
         )
 
     def test_wrong_ways(self, png: Path, tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ class TestChanged:
                     read()
             assert NOISE.tobytes() == file.latents["initial_noise"].array().tobytes()
         with gen5core.open(png, verify=False) as file:
-            assert [1, 2, 3] == file.images[0].array()[2, 3].tolist()
+            assert file.images[0].array()[2, 3].tolist() == [1, 2, 3]
         with pytest.raises(ChecksumError, match=message):
             import_file(png, png.with_suffix(".gen5"))
         assert not png.with_suffix(".gen5").exists()
@@ -444,7 +444,7 @@ class TestChanged:
         """Bytes behind IEND are no part of the PNG; they are noted."""
         png.write_bytes(png.read_bytes() + b"more")
         with gen5core.open(png) as file:
-            assert ("4 bytes follow the end of the PNG and are not checked",) == file.verify().notes
+            assert file.verify().notes == ("4 bytes follow the end of the PNG and are not checked",)
 
 
 class TestDamaged:
@@ -457,7 +457,7 @@ class TestDamaged:
                 path.write_bytes(forge.flipped(whole, position, 1 << bit))
                 if self._is_taken(path):
                     accepted.append((position, bit))
-        assert [] == accepted
+        assert accepted == []
 
     def test_every_length(self, tmp_path: Path) -> None:
         """A PNG cut at any length is refused."""
@@ -562,34 +562,35 @@ class TestCommands:
             ["export", tmp_path / "a.png", "--to", "gen5", "-o", tmp_path / "b.gen5"],
             ["import", tmp_path / "a.png", "-o", tmp_path / "c.gen5"],
         ):
-            assert (0, "") == run(*args)
+            assert run(*args) == (0, "")
         assert alone.read_bytes() == (tmp_path / "b.gen5").read_bytes() == (tmp_path / "c.gen5").read_bytes()
 
     def test_verify_a_folder(self, png: Path) -> None:
         """Of a folder, PNGs with a record are checked, others are passed over in silence."""
         (png.parent / "other.png").write_bytes(encoded(PIXELS))
         (png.parent / "no.png").write_bytes(b"no PNG")
-        assert (0, "1 file checked, 1 intact") == (lambda code, out: (code, out[:24]))(
-            *run("verify", png.parent)
+        assert (lambda code, out: (code, out[:24]))(*run("verify", png.parent)) == (
+            0,
+            "1 file checked, 1 intact",
         )
         data = bytearray(png.read_bytes())
         data[-20] ^= 1
         png.write_bytes(data)
         code, out = run("verify", png.parent)
-        assert (1, True) == (code, "1 damaged" in out)
+        assert (code, "1 damaged" in out) == (1, True)
 
     def test_info_diff_and_extract(self, png: Path, tmp_path: Path) -> None:
         """info says where the picture is, diff finds no difference to the .gen5, extract takes the picture out."""
         alone = gen5core.save(tmp_path / "a.gen5", **facts())
         assert "the PNG itself" in run("info", png)[1]
-        assert [7, 5] == json.loads(run("info", png, "--json")[1])["carrier"]["shape"][1::-1]
-        assert 0 == run("diff", png, alone)[0]
-        assert 0 == run("extract", png, "--image", "-o", tmp_path / "b.png")[0]
+        assert json.loads(run("info", png, "--json")[1])["carrier"]["shape"][1::-1] == [7, 5]
+        assert run("diff", png, alone)[0] == 0
+        assert run("extract", png, "--image", "-o", tmp_path / "b.png")[0] == 0
         assert not gen5core.is_carrier(tmp_path / "b.png")
 
     def test_scrub(self, png: Path, tmp_path: Path) -> None:
         """A scrubbed PNG is a .gen5 with the picture in it, without the workflow in its texts."""
-        assert 0 == run("scrub", png, "-o", tmp_path / "a.gen5")[0]
+        assert run("scrub", png, "-o", tmp_path / "a.gen5")[0] == 0
         with gen5core.open(tmp_path / "a.gen5") as file:
             assert (None, PIXELS.tobytes()) == (file.carrier, file.images[0].array().tobytes())
             assert b"workflow" not in file.images[0].bytes

@@ -45,7 +45,7 @@ def test_a_png_of_many_chunks_opens_again(
     assert is_shown == (b"prVt" not in record(path.read_bytes()))
     assert is_shown == (Limits().png_chunks == len(split(path.read_bytes())))
     with gen5core.open(path) as file:
-        assert () == file.verify().notes
+        assert file.verify().notes == ()
         assert np.array_equal(PIXELS, file.images[0].array())
     uncarry_file(path, tmp_path / "c.gen5")
     with gen5core.open(tmp_path / "c.gen5") as file:

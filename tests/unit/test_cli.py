@@ -22,7 +22,7 @@ import gen5core
 from gen5core import cli as front_door
 from gen5core.cli import group, verify
 from gen5core.cli.commands import cli
-from gen5core.cli.text import shown, shown_size, shown_value
+from gen5core.cli.text import format_size, printable, printable_value
 from gen5core.environment.components import Component, Environment
 from gen5core.images import png_chunks
 
@@ -300,7 +300,7 @@ def test_a_closed_stdout_takes_no_output_that_was_asked_for(tmp_path: Path) -> N
     message = b"gen5core: error: stdout is closed; name a file with -o, or let stdout go somewhere\n"
     assert (result.returncode, result.stderr) == (2, message)
     verify = [*shell, "verify", damaged(tmp_path / "b.gen5")]
-    assert 1 == subprocess.run(verify, capture_output=True, env=environment).returncode
+    assert subprocess.run(verify, capture_output=True, env=environment).returncode == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -359,10 +359,10 @@ def test_the_name_of_a_file_is_escaped_in_an_error(tmp_path: Path) -> None:
 @given(st.text(st.characters(), max_size=50))
 def test_shown_text_is_printable_and_keeps_what_was_printable(text: str) -> None:
     """Nothing that is not printable comes out, and what was printable is there, in order."""
-    result = shown(text)
+    result = printable(text)
     assert result.isprintable()
     assert "".join(c for c in text if c.isprintable()) == text or len(result) > len(text)
-    assert shown(result) == result
+    assert printable(result) == result
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_shown_text_is_printable_and_keeps_what_was_printable(text: str) -> None
 )
 def test_sizes_round_into_the_next_unit(size: int, expected: str) -> None:
     """Never 1000.0 of anything that has a larger unit."""
-    assert shown_size(size) == expected
+    assert format_size(size) == expected
 
 
 def test_facts_of_an_image_are_shown_and_never_obeyed(tmp_path: Path) -> None:
@@ -450,7 +450,7 @@ def test_info_shows_a_resource_of_another_form(tmp_path: Path, resource: Any) ->
     assert run("verify", tmp_path).exit_code == 0
     result = run("info", tmp_path / "a.gen5")
     rows = [line.split() for line in result.stdout.splitlines()]
-    assert (result.exit_code, [shown_value(resource)] in rows, ["vae", "x"] in rows) == (0, True, True)
+    assert (result.exit_code, [printable_value(resource)] in rows, ["vae", "x"] in rows) == (0, True, True)
 
 
 # verify

@@ -75,8 +75,8 @@ def test_keygen_makes_a_key_and_says_what_to_do_with_it(home: Path) -> None:
             f"sign saves   export GEN5_SIGNING_KEY={Path('new.pem').absolute()}",
         ],
     )
-    assert 0o600 == stat.S_IMODE(os.stat("new.pem").st_mode)
-    assert f"{key.public_key} at home\n" == Path("new.pub").read_text(encoding="utf-8")
+    assert stat.S_IMODE(os.stat("new.pem").st_mode) == 0o600
+    assert Path("new.pub").read_text(encoding="utf-8") == f"{key.public_key} at home\n"
     assert not home.exists()
 
 
@@ -90,7 +90,7 @@ def test_keygen_without_a_name_uses_your_own_folder(home: Path) -> None:
     )
     key = load_signing_key(home / "signing_key.pem").public_key
     assert (key.text, key.key_id) == (facts["key"], facts["key_id"])
-    assert 0o700 == stat.S_IMODE(home.stat().st_mode)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("there", ["new.pem", "new.pub"])
@@ -99,8 +99,8 @@ def test_keygen_replaces_nothing(there: str) -> None:
     Path(there).write_text("mine", encoding="utf-8")
     message = f"{there}: is there already; name another file: a key replaced is lost"
     assert refused(run("keygen", "-o", "new.pem"), message)
-    assert "mine" == Path(there).read_text(encoding="utf-8")
-    assert 5 == len(os.listdir())
+    assert Path(there).read_text(encoding="utf-8") == "mine"
+    assert len(os.listdir()) == 5
 
 
 # sign
@@ -116,7 +116,7 @@ def test_sign_files_in_place_or_elsewhere(monkeypatch: pytest.MonkeyPatch) -> No
     )
     monkeypatch.setenv("GEN5_SIGNING_KEY", "ben.pem")
     facts = json.loads(run("sign", "a.gen5", "-o", "c.gen5", "--json").stdout)
-    assert {"signed": ["c.gen5"], "key_id": OTHER_ID} == facts
+    assert facts == {"signed": ["c.gen5"], "key_id": OTHER_ID}
     for name, ids in {"a.gen5": {KEY_ID}, "c.gen5": {KEY_ID, OTHER_ID}}.items():
         with gen5core.open(name) as file:
             assert ids == {found.key_id for found in file.signatures}
@@ -126,10 +126,10 @@ def test_what_was_signed_before_an_error_is_told() -> None:
     """A file signed in place was changed: also as JSON, and also where the next one fails."""
     make("a.gen5")
     result = run("sign", "a.gen5", "no.gen5", "--key", "anna.pem", "--json")
-    assert (2, {"signed": ["a.gen5"], "key_id": KEY_ID}) == (result.exit_code, json.loads(result.stdout))
-    assert "gen5core: error: no.gen5: no such file or folder; check the path\n" == result.stderr
+    assert (result.exit_code, json.loads(result.stdout)) == (2, {"signed": ["a.gen5"], "key_id": KEY_ID})
+    assert result.stderr == "gen5core: error: no.gen5: no such file or folder; check the path\n"
     with gen5core.open("a.gen5") as file:
-        assert [KEY_ID] == [found.key_id for found in file.signatures]
+        assert [found.key_id for found in file.signatures] == [KEY_ID]
 
 
 SIGN_ERRORS = {
@@ -189,10 +189,10 @@ def test_sign_and_signed_by_need_cryptography(monkeypatch: pytest.MonkeyPatch) -
         assert refused(run(*command), message)
     missing = "not checked: the package cryptography is not installed: pip install cryptography"
     result = run("verify", "a.gen5")
-    assert (0, f"note  a.gen5: signature by {KEY_ID} {missing}") == (
+    assert (
         result.exit_code,
         result.stdout.splitlines()[0],
-    )
+    ) == (0, f"note  a.gen5: signature by {KEY_ID} {missing}")
     assert f"signature by {KEY_ID} {missing}" in run("info", "a.gen5").stdout
 
 
@@ -202,19 +202,19 @@ def test_sign_and_signed_by_need_cryptography(monkeypatch: pytest.MonkeyPatch) -
 def test_trust_keeps_a_list(home: Path) -> None:
     """Keys come by file or line, are named anew, shown, and taken out by file, line or id."""
     path = home / "trusted_keys"
-    assert f"no key is trusted yet; the list would be {path}\n" == run("trust").stdout
-    assert f"{KEY_ID} is trusted now, in {path}\n" == run("trust", "anna.pub").stdout
-    assert 0 == run("trust", OTHER.public_key.text, "--comment", "Ben of work").exit_code
-    assert f"{KEY_ID}  anna\n{OTHER_ID}  Ben of work\n" == run("trust", "--list").stdout
+    assert run("trust").stdout == f"no key is trusted yet; the list would be {path}\n"
+    assert run("trust", "anna.pub").stdout == f"{KEY_ID} is trusted now, in {path}\n"
+    assert run("trust", OTHER.public_key.text, "--comment", "Ben of work").exit_code == 0
+    assert run("trust", "--list").stdout == f"{KEY_ID}  anna\n{OTHER_ID}  Ben of work\n"
     rows = json.loads(run("trust", "--json").stdout)
     assert (str(path), [KEY.public_key.text, OTHER.public_key.text]) == (
         rows["path"],
         [row["public_key"] for row in rows["keys"]],
     )
-    assert f"{OTHER_ID} is no longer trusted, in {path}\n" == run("trust", OTHER_ID, "--remove").stdout
-    assert f"{KEY_ID}  anna\n" == run("trust", "--list").stdout
-    assert 0 == run("trust", str(KEY.public_key), "--remove").exit_code
-    assert "" == path.read_text()
+    assert run("trust", OTHER_ID, "--remove").stdout == f"{OTHER_ID} is no longer trusted, in {path}\n"
+    assert run("trust", "--list").stdout == f"{KEY_ID}  anna\n"
+    assert run("trust", str(KEY.public_key), "--remove").exit_code == 0
+    assert path.read_text() == ""
 
 
 # verify
@@ -273,7 +273,7 @@ def test_a_bad_line_in_the_list_stops_no_check(home: Path, has_damage: bool, cod
     assert "interrupted" not in lines[-1]
     result = run("verify", ".", "--json")
     assert (code, True) == (result.exit_code, json.loads(result.stdout)["complete"])
-    assert 3 == len(json.loads(result.stdout)["files"])
+    assert len(json.loads(result.stdout)["files"]) == 3
 
 
 def test_a_bad_line_in_the_list_does_not_matter_without_signatures(home: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_bad_line_in_the_list_does_not_matter_without_signatures(home: Path) -
     home.mkdir()
     (home / "trusted_keys").write_text("no key\n", encoding="utf-8")
     result = run("verify", ".")
-    assert (0, "") == (result.exit_code, result.stderr)
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @posix
@@ -304,8 +304,8 @@ def test_verify_as_json_has_the_words(home: Path) -> None:
     make("plain.gen5"), make("signed.gen5", KEY)
     run("trust", "anna.pub", "--comment", "Anna")
     plain, signed = json.loads(run("verify", ".", "--json").stdout)["files"]
-    assert ("whole", "unsigned", []) == (plain["status"], plain["trust"], plain["signatures"])
-    assert ("whole", "trusted") == (signed["status"], signed["trust"])
+    assert (plain["status"], plain["trust"], plain["signatures"]) == ("whole", "unsigned", [])
+    assert (signed["status"], signed["trust"]) == ("whole", "trusted")
     assert [
         {
             "key_id": KEY_ID,
@@ -334,23 +334,23 @@ def test_signed_by_fails_what_is_not(tmp_path: Path) -> None:
     stripped = signer.with_trailer(Path("signed.gen5").read_bytes(), b"")
     Path("stripped.gen5").write_bytes(stripped)
     code, lines = told(".", "--signed-by", "anna.pub")
-    assert 1 == code
-    assert [
+    assert code == 1
+    assert lines == [
         f"not signed  ./by_ben.gen5: signed by {OTHER_ID}, a key that is not in your list; not signed by {KEY_ID}",
         f"signed  ./signed.gen5: intact, signed by {KEY_ID}, a key that is not in your list",
         f"not signed  ./stripped.gen5: unsigned; not signed by {KEY_ID}",
         "3 files checked, 3 intact, 2 not signed by that key",
-    ] == lines
+    ]
     rows = json.loads(run("verify", ".", "--signed-by", KEY_ID, "--json").stdout)["files"]
-    assert ["not signed", "whole", "not signed"] == [row["status"] for row in rows]
-    assert [f"./stripped.gen5: unsigned; not signed by {KEY_ID}"] == [rows[2]["error"]]
+    assert [row["status"] for row in rows] == ["not signed", "whole", "not signed"]
+    assert [rows[2]["error"]] == [f"./stripped.gen5: unsigned; not signed by {KEY_ID}"]
 
 
 def test_a_file_named_like_a_key_id_is_no_key() -> None:
     """Who can put a file into the folder does not choose the key."""
     make("a.gen5", OTHER)
     Path(KEY_ID).write_text(f"{OTHER.public_key}\n", encoding="utf-8")
-    assert 1 == told("a.gen5", "--signed-by", KEY_ID)[0]
+    assert told("a.gen5", "--signed-by", KEY_ID)[0] == 1
 
 
 def test_a_signature_that_does_not_fit_is_damage() -> None:
@@ -358,12 +358,12 @@ def test_a_signature_that_does_not_fit_is_damage() -> None:
     data = Path(make("a.gen5")).read_bytes()
     Path("a.gen5").write_bytes(signer.with_trailer(data, signer.trailer(bytes(32))))
     code, lines = told("a.gen5")
-    assert 1 == code
+    assert code == 1
     assert lines[0].startswith("damaged  a.gen5: trailer 'SIGN' at offset")
     assert f"the signature by {KEY_ID} does not fit: it is over the root 0000000000000000…" in lines[0]
-    assert "1 file checked, 0 intact, 1 damaged" == lines[-1]
+    assert lines[-1] == "1 file checked, 0 intact, 1 damaged"
     info: Any = run("info", "a.gen5")
-    assert (2, "") == (info.exit_code, info.stdout)
+    assert (info.exit_code, info.stdout) == (2, "")
 
 
 # info, scrub
@@ -375,25 +375,25 @@ def test_info_shows_who_signed() -> None:
     run("trust", "anna.pub")
     assert "signed" not in run("info", "plain.gen5").stdout
     lines = run("info", "signed.gen5").stdout.splitlines()
-    assert [f"signed by {KEY_ID} (anna), trusted"] == [
-        line for line in lines if "sign" in line and "gen5" not in line
+    assert [line for line in lines if "sign" in line and "gen5" not in line] == [
+        f"signed by {KEY_ID} (anna), trusted"
     ]
     assert "intact" not in "".join(lines)
     facts = json.loads(run("info", "signed.gen5", "--json").stdout)
-    assert ("trusted", [KEY_ID], ["SIGN"]) == (
+    assert (
         facts["trust"],
         [row["key_id"] for row in facts["signatures"]],
         facts["trailers"],
-    )
+    ) == ("trusted", [KEY_ID], ["SIGN"])
     facts = json.loads(run("info", "plain.gen5", "--json").stdout)
-    assert ("unsigned", []) == (facts["trust"], facts["signatures"])
+    assert (facts["trust"], facts["signatures"]) == ("unsigned", [])
 
 
 def test_a_comment_is_shown_and_never_obeyed() -> None:
     """The trusted list is text that others may have had a hand in."""
     make("signed.gen5", KEY)
     result = run("trust", KEY.public_key.text, "--comment", "\x1b[31mred")
-    assert 2 == result.exit_code
+    assert result.exit_code == 2
     assert "\\x1b[31mred" in result.stderr
     assert "\x1b" not in result.stderr
 
@@ -405,4 +405,4 @@ def test_scrub_says_that_the_signature_is_gone() -> None:
     for arguments in (("--dry-run",), ("-o", "out.gen5")):
         lines = run("scrub", "signed.gen5", *arguments).stdout.splitlines()
         assert [lost] == [line for line in lines if "signature" in line]
-    assert 1 == told("out.gen5", "--signed-by", KEY_ID)[0]
+    assert told("out.gen5", "--signed-by", KEY_ID)[0] == 1

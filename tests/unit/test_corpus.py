@@ -48,7 +48,7 @@ def test_every_rule_has_a_file() -> None:
     """The folder and the list of expectations name the same files, all small and none to spare."""
     found = sorted(path.name for path in INVALID.glob("*.gen5"))
     assert sorted(EXPECTED) == found
-    assert [] == [name for name in found if (INVALID / name).stat().st_size > 6 * 1024]
+    assert [name for name in found if (INVALID / name).stat().st_size > 6 * 1024] == []
     assert {kind.__name__ for kind in _kinds(FormatError)} == {row["error"] for row in EXPECTED.values()}
 
 
@@ -123,7 +123,7 @@ def _fact(file: gen5core.Gen5File, name: str) -> Any:
 def test_golden_files_of_both_versions() -> None:
     """Both makers and both versions are among the golden files."""
     makers = {name.split("_")[0] for name in GOLDEN}
-    assert {"gen5-0.1.0", "gen5core-1.1", "forged-1.0", "forged-1.1", "forged-1.9"} == makers
+    assert makers == {"gen5-0.1.0", "gen5core-1.1", "forged-1.0", "forged-1.1", "forged-1.9"}
 
 
 def test_golden_environment_names_no_machine() -> None:
@@ -139,8 +139,8 @@ def test_trailer_of_unknown_type_is_noted() -> None:
     """A trailer that no rule covers is listed and said not to be checked."""
     with gen5core.open(VALID / "forged-1.1_trailer.gen5") as file:
         (trailer,) = file.trailers
-        assert ("NOTE", "0000", 6) == (trailer.type, trailer.flags, trailer.size_bytes)
-        assert ("trailer 'NOTE' is not checked: unknown type",) == file.verify().notes
+        assert (trailer.type, trailer.flags, trailer.size_bytes) == ("NOTE", "0000", 6)
+        assert file.verify().notes == ("trailer 'NOTE' is not checked: unknown type",)
 
 
 def test_peer_opens_the_golden_files() -> None:

@@ -95,11 +95,11 @@ def test_every_bit_of_a_file(path: Path) -> None:
             with changed(path, position, 1 << bit):
                 name = outcome(path)
                 ended[name] += 1
-                assert ("read" == name) == (position in unknown or position in frame), (position, bit, name)
+                assert (name == "read") == (position in unknown or position in frame), (position, bit, name)
     assert len(data) * 8 == ended.total()
     assert (len(unknown) + len(frame)) * 8 == ended["read"]
     assert data == path.read_bytes()
-    assert "read" == outcome(path)
+    assert outcome(path) == "read"
 
 
 def test_every_byte_of_a_written_file(path: Path) -> None:
@@ -112,7 +112,7 @@ def test_every_byte_of_a_written_file(path: Path) -> None:
             with changed(path, position, mask):
                 ended[outcome(path)] += 1
     assert 2 * len(data) == ended.total()
-    assert 0 == ended["read"]
+    assert ended["read"] == 0
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_damage_to_any_file(
     # The date in META makes sizes differ from run to run, so that a place is drawn as a share.
     position = int(data.draw(st.floats(0, 1, exclude_max=True), "place") * len(whole))
     with changed(path, position, data.draw(st.integers(1, 255), "mask")):
-        assert "read" != outcome(path)
+        assert outcome(path) != "read"
     path.write_bytes(whole[:position])
     assert outcome(path) == ("TruncatedError" if position else "NotGen5Error")
 
@@ -205,7 +205,7 @@ def test_any_file_comes_back(tmp_path_factory: pytest.TempPathFactory, kept: dic
                     list(found_value) if isinstance(found_value, tuple) else found_value
                 )
         if kept["environment"] is not None:
-            assert [] == kept["environment"].diff(file.environment)
+            assert kept["environment"].diff(file.environment) == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
@@ -285,7 +285,7 @@ def test_nesting_at_every_depth(path: Path) -> None:
                 with pytest.raises(MalformedChunkError) as caught:
                     gen5core.open(path)
                 refused[str(caught.value).rpartition(" ")[2]] += 1
-    assert {"deeply", "integer", "object", "list"} == set(refused)
+    assert set(refused) == {"deeply", "integer", "object", "list"}
 
 
 def test_deep_facts(path: Path) -> None:
@@ -298,7 +298,7 @@ def test_deep_facts(path: Path) -> None:
             path.write_bytes(forge.build([], text=text))
             text = _claiming(text, path.stat().st_size)
         ended[outcome(path)] += 1
-    assert {"read", "MalformedChunkError"} == set(ended)
+    assert set(ended) == {"read", "MalformedChunkError"}
 
 
 def test_shrinking_while_read(path: Path) -> None:

@@ -22,7 +22,7 @@ def run_demo(folder: Path, seed: int) -> str:
     """Run the demo's own route in a folder and return what it prints; it must succeed."""
     command = [sys.executable, str(SCRIPTS / "demo.py"), "demo", "--no-comfyui", "--seed", str(seed)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -54,7 +54,7 @@ def comparison(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_tells_route_and_verdict(output: str) -> None:
     """It says that it goes through the node classes, and that the second image equals the first."""
     lines = output.splitlines()
-    assert "== Through the node classes, no ComfyUI needed ==" == lines[0]
+    assert lines[0] == "== Through the node classes, no ComfyUI needed =="
     assert "Load Gen5, sampled again from its noise: L∞ 0, bit-exact" in lines
     assert "Through a real ComfyUI" not in output
 
@@ -63,13 +63,13 @@ def test_tells_route_and_verdict(output: str) -> None:
 def test_leaves_the_file_and_its_pictures(folder: Path) -> None:
     """One sealed file with the noise that was given to Save Gen5, its PNG, and three pictures in a row."""
     left = {path.relative_to(folder / "demo").as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"comparison.png", "sky.png", "output/sky_00001_.gen5", "output/sky_00001_.png"} == left
+    assert left == {"comparison.png", "sky.png", "output/sky_00001_.gen5", "output/sky_00001_.png"}
     with gen5core.open(folder / "demo" / "output" / "sky_00001_.gen5") as file:
         file.verify()
-        assert "provided" == (file.capture or {})["noise_source"]
-        assert {"seed": SEED, "steps": 32, "sampler": "euler", "scheduler": "karras"} == dict(file.settings)
+        assert (file.capture or {})["noise_source"] == "provided"
+        assert dict(file.settings) == {"seed": SEED, "steps": 32, "sampler": "euler", "scheduler": "karras"}
     width, height = np.frombuffer((folder / "demo" / "comparison.png").read_bytes()[16:24], ">u4")
-    assert (3 * 256 + 2 * 8, 256) == (width, height)
+    assert (width, height) == (3 * 256 + 2 * 8, 256)
 
 
 @pytest.mark.usefixtures("output")
@@ -79,7 +79,7 @@ def test_another_seed_gives_another_picture(folder: Path, tmp_path: Path, compar
     first, other = result_in(folder), result_in(tmp_path)
     verdict = comparison.compare(first, other)
     assert not verdict.identical
-    assert 0.1 < verdict.largest
+    assert verdict.largest > 0.1
     assert str(verdict).endswith(", DIFFERENT")
 
 
@@ -88,6 +88,6 @@ def test_one_bit_is_told(folder: Path, comparison: ModuleType) -> None:
     """A result that differs in its last bit is DIFFERENT, a copy of it is not."""
     first = result_in(folder)
     other = first.copy()
-    assert "L∞ 0, bit-exact" == str(comparison.compare(first, other))
+    assert str(comparison.compare(first, other)) == "L∞ 0, bit-exact"
     other.reshape(-1).view(np.uint32)[0] ^= 1
     assert str(comparison.compare(first, other)).endswith(", DIFFERENT")

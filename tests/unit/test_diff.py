@@ -36,7 +36,7 @@ def graphs(tmp_path: Path, left: Any, right: Any) -> list[tuple[str, str | None,
         for number, prompt in enumerate((left, right))
     ]
     differences = found(paths[0], paths[1])
-    assert {"prompt graph"} == {section for section, *_ in differences}
+    assert {section for section, *_ in differences} == {"prompt graph"}
     return [tuple(rest) for _, *rest in differences]  # type: ignore[misc]
 
 
@@ -73,14 +73,14 @@ def test_no_part_of_a_graph_hides_another(
     tmp_path: Path, left: Any, right: Any, expected: list[tuple[str, str | None, str | None]]
 ) -> None:
     """Class, inputs and what is neither are told apart by where they stand, whatever they are named."""
-    assert expected == graphs(tmp_path, left, right)
+    assert graphs(tmp_path, left, right) == expected
 
 
 def test_a_node_without_inputs_has_none(tmp_path: Path) -> None:
     """No inputs and an empty mapping of them are one thing."""
     one = saved(tmp_path / "a.gen5", comfyui={"prompt": {"1": {"class_type": "A"}}})
     other = saved(tmp_path / "b.gen5", comfyui={"prompt": {"1": {"class_type": "A", "inputs": {}}}})
-    assert [] == found(one, other)
+    assert found(one, other) == []
 
 
 def test_resources_that_are_no_objects(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_resources_that_are_no_objects(tmp_path: Path) -> None:
         _forged(tmp_path / f"{number}.gen5", minor=1, resources=resources)
         for number, resources in enumerate(([1, {"kind": "lora", "name": "a"}], [2]))
     ]
-    assert [("resources", "0", "1", "2"), ("resources", "lora a", "{}", None)] == found(paths[0], paths[1])
-    assert [] == found(paths[0], paths[0])
+    assert found(paths[0], paths[1]) == [("resources", "0", "1", "2"), ("resources", "lora a", "{}", None)]
+    assert found(paths[0], paths[0]) == []
 
 
 def test_a_scrubbed_file_of_version_1_0_has_equal_latents(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ def test_a_scrubbed_file_of_version_1_0_has_equal_latents(tmp_path: Path) -> Non
     scrub(old, new)
     for left, right in ((old, new), (new, old), (old, old)):
         comparison = compared(left, right)
-        assert () == comparison.differences
-        assert ["initial_noise"] == [name for section, name in comparison.equal if section == "latents"]
+        assert comparison.differences == ()
+        assert [name for section, name in comparison.equal if section == "latents"] == ["initial_noise"]
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_stored_noise_through_latents(pipeline: Any, tmp_path: Path) -> None:
     gen5core.save(tmp_path / "a.gen5", latents={"initial_noise": noise, "final_latent": result})
     with gen5core.open(tmp_path / "a.gen5") as file:
         again = sample(pipeline, prompts, latents=file.latents["initial_noise"].torch())
-        assert 0.0 == largest_difference(file.latents["final_latent"].torch(), again)
+        assert largest_difference(file.latents["final_latent"].torch(), again) == 0.0
     other = sample(pipeline, prompts, generator=torch.Generator("cpu").manual_seed(8))
     assert largest_difference(result, other) > 0.01
 
@@ -128,7 +128,7 @@ def test_noise_made_here(pipeline: Any) -> None:
     prompts = embeddings(1)
     result = sample(pipeline, prompts, generator=torch.Generator("cpu").manual_seed(7))
     noise = gen5core.per_image_noise(SHAPE, [7], dtype=torch.float32)
-    assert 0.0 == largest_difference(result, sample(pipeline, prompts, latents=noise))
+    assert largest_difference(result, sample(pipeline, prompts, latents=noise)) == 0.0
 
 
 @pytest.mark.usefixtures("torch_as_it_was")
@@ -138,8 +138,8 @@ def test_full_determinism(pipeline: Any) -> None:
     assert torch.are_deterministic_algorithms_enabled()
     prompts, noise = embeddings(1), gen5core.per_image_noise(SHAPE, [0], dtype=torch.float32)
     one, two = (sample(pipeline, prompts, generator=torch.Generator().manual_seed(0)) for _ in range(2))
-    assert 0.0 == largest_difference(one, two)
-    assert 0.0 == largest_difference(one, sample(pipeline, prompts, latents=noise))
+    assert largest_difference(one, two) == 0.0
+    assert largest_difference(one, sample(pipeline, prompts, latents=noise)) == 0.0
 
 
 def test_best_of_four_seeds_varied(pipeline: Any, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_best_of_four_seeds_varied(pipeline: Any, tmp_path: Path) -> None:
     prompts = embeddings(1, 2, 3, 4)
     by_file = sample(pipeline, prompts, latents=picked.repeat(4, 1, 1, 1))
     by_seed = sample(pipeline, prompts, generator=generators([best] * 4))
-    assert 0.0 == largest_difference(by_seed, by_file)
+    assert largest_difference(by_seed, by_file) == 0.0
     assert torch.allclose(batch[best], by_file[0], atol=1e-5)  # the same prompt, another place in the batch
     assert all(largest_difference(by_file[0], by_file[number]) > 1e-3 for number in (1, 2, 3))
 

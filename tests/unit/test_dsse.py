@@ -38,7 +38,7 @@ ENCODED = (
 
 def test_encoding_of_the_specification() -> None:
     """The example that the specification prints."""
-    assert SPEC_PAE == pre_authentication_encoding(SPEC_TYPE, SPEC_PAYLOAD)
+    assert pre_authentication_encoding(SPEC_TYPE, SPEC_PAYLOAD) == SPEC_PAE
 
 
 def test_signature_of_the_specification() -> None:
@@ -75,8 +75,8 @@ def test_encoding_is_injective(kind: str, payload: bytes, other_kind: str, other
 
 def test_the_one_form() -> None:
     """An envelope is compact JSON, its keys in the order in which DSSE gives them."""
-    assert ENCODED == encode_envelope(ENVELOPE)
-    assert ENVELOPE == parse_envelope(ENCODED)
+    assert encode_envelope(ENVELOPE) == ENCODED
+    assert parse_envelope(ENCODED) == ENVELOPE
 
 
 @given(

@@ -118,33 +118,33 @@ def test_a_cuda_machine_with_two_gpus(tmp_path: Path) -> None:
     version_file.write_text(CUDA_VERSION_FILE)
     captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40), torch_version_file=version_file))
 
-    assert [
+    assert strings(captured) == [
         "name=torch;version=2.5.1;cuda=12.4",
         "name=numpy;version=2.1.0",
         "name=python;version=3.11.7",
         "name=cuda;version=12.4",
         "name=os;version=Linux 6.8.0",
         "name=gpu;model=NVIDIA GeForce RTX 4090;driver=550.54.14",
-    ] == strings(captured)
-    assert {
+    ]
+    assert captured.further == {
         "gpu1": "name=gpu;model=NVIDIA L40S;driver=550.54.14",
         "torch_build": "name=torch_build;version=2.5.1+cu124",
-    } == captured.further
+    }
 
 
 def test_a_rocm_machine() -> None:
     """A loaded ROCm torch gives its GPUs, its HIP version and every live setting."""
     captured = Environment.capture(probes=machine(loaded_torch=rocm_torch()))
 
-    assert [
+    assert strings(captured) == [
         "name=torch;version=2.5.1;cuda=None",
         "name=numpy;version=2.1.0",
         "name=python;version=3.11.7",
         "name=cuda;version=none",
         "name=os;version=Linux 6.8.0",
         "name=gpu;model=AMD Instinct MI300X;driver=unknown",
-    ] == strings(captured)
-    assert {
+    ]
+    assert captured.further == {
         "gpu1": "name=gpu;model=AMD Instinct MI300X;driver=unknown",
         "torch_build": "name=torch_build;version=2.5.1+rocm6.2",
         "hip": "name=hip;version=6.2.41133-dd7f95766",
@@ -155,37 +155,37 @@ def test_a_rocm_machine() -> None:
         "cudnn_flags": "name=cudnn_flags;enabled=True;deterministic=True;benchmark=False",
         "reduced_precision": "name=reduced_precision;fp16=True;bf16=False",
         "cublas_workspace": "name=cublas_workspace;config=unset",
-    } == captured.further
+    }
 
 
 def test_no_torch() -> None:
     """Without torch the components torch and cuda are absent, and nothing further is known."""
     captured = Environment.capture(probes=machine())
 
-    assert [
+    assert strings(captured) == [
         "name=numpy;version=2.1.0",
         "name=python;version=3.11.7",
         "name=os;version=Linux 6.8.0",
-    ] == strings(captured)
-    assert {} == captured.further
+    ]
+    assert captured.further == {}
 
 
 def test_host_and_attention() -> None:
     """The program that asks and its attention backend are kept as it names them."""
     captured = Environment.capture(host="ComfyUI 0.3.64", attention="pytorch", probes=machine())
 
-    assert {
+    assert captured.further == {
         "attention": "name=attention;backend=pytorch",
         "host": "name=host;version=ComfyUI 0.3.64",
-    } == captured.further
+    }
 
 
 def test_unencodable_text_is_replaced() -> None:
     """A name that UTF-8 cannot carry does not stop a file from being written."""
     captured = Environment.capture(probes=machine(nvml_gpus=(Gpu("A\udcff"),)))
 
-    assert "name=gpu;model=A?;driver=unknown" == strings(captured)[-1]
-    assert 64 == len(captured.components[-1].digest)
+    assert strings(captured)[-1] == "name=gpu;model=A?;driver=unknown"
+    assert len(captured.components[-1].digest) == 64
 
 
 def test_cudnn_is_not_asked_before_cuda_runs() -> None:
@@ -214,7 +214,7 @@ def test_the_host_name_is_nowhere(tmp_path: Path) -> None:
 
     assert "annas" not in str(captured)
     assert b"annas" not in captured.encode()
-    assert 16 == len(captured.hardware["machine_name"])
+    assert len(captured.hardware["machine_name"]) == 16
 
 
 def test_capture_does_not_import_torch(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_capture_does_not_import_torch(tmp_path: Path) -> None:
         timeout=120,
     )
 
-    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_this_machine_as_the_peer_sees_it(tmp_path: Path) -> None:
@@ -292,8 +292,11 @@ def test_live_settings_are_read_each_time(tmp_path: Path) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
         drifts = before.diff(Environment.capture(probes=probed))
 
-    assert ["tf32", "float32_matmul_precision", "deterministic_algorithms", "cudnn_flags"] == [
-        drift.component for drift in drifts
+    assert [drift.component for drift in drifts] == [
+        "tf32",
+        "float32_matmul_precision",
+        "deterministic_algorithms",
+        "cudnn_flags",
     ]
 
 
@@ -308,7 +311,7 @@ def test_old_and_new_settings_mixed(tmp_path: Path) -> None:
             torch.get_float32_matmul_precision()
         further = Environment.capture(probes=replace(DEFAULT, key_folder=lambda: tmp_path)).further
 
-    assert "name=tf32;matmul=tf32;conv=ieee;rnn=tf32" == further["tf32"]
+    assert further["tf32"] == "name=tf32;matmul=tf32;conv=ieee;rnn=tf32"
     assert "float32_matmul_precision" not in further
 
 
@@ -319,7 +322,7 @@ def test_encode() -> None:
     """The payload is the format's JSON, the odd spelling of its second key included."""
     encoded = Environment((Component("numpy", "name=numpy;version=2.1.0"),)).encode()
 
-    assert {
+    assert json.loads(encoded) == {
         "env_version": 1,
         "components": [
             {
@@ -328,7 +331,7 @@ def test_encode() -> None:
                 "component_sha256_digest": "3c1816be9524422971cfa25b9a4a6bc8013d5b204914567ac91bec9660c9c82f",
             }
         ],
-    } == json.loads(encoded)
+    }
 
 
 def test_round_trip() -> None:
@@ -343,12 +346,12 @@ def test_the_gpus_of_the_peer() -> None:
     data = payload(("gpu", "name=gpu;model=A"), ("gpu", "name=gpu;model=B"), ("gpu", "name=gpu;model=C"))
     parsed = parse(data, further={"host": "name=host;version=1"})
 
-    assert ["name=gpu;model=A"] == strings(parsed)
-    assert {
+    assert strings(parsed) == ["name=gpu;model=A"]
+    assert parsed.further == {
         "gpu1": "name=gpu;model=B",
         "gpu2": "name=gpu;model=C",
         "host": "name=host;version=1",
-    } == parsed.further
+    }
 
 
 def test_extra_keys_and_components_are_kept_apart() -> None:
@@ -357,15 +360,15 @@ def test_extra_keys_and_components_are_kept_apart() -> None:
     document["components"][0]["more"] = [1, 2]
     parsed = parse(json.dumps({**document, "more": {}}).encode())
 
-    assert ["name=numpy;version=2"] == strings(parsed)
-    assert {"blas": "name=blas;version=1"} == parsed.further
+    assert strings(parsed) == ["name=numpy;version=2"]
+    assert parsed.further == {"blas": "name=blas;version=1"}
 
 
 def test_further_facts_do_not_replace_components() -> None:
     """META's environment, which has no digests of its own, cannot stand in for a component."""
     parsed = parse(payload(("torch", "name=torch;version=2")), further={"torch": "forged"})
 
-    assert ["name=torch;version=2"] == strings(parsed)
+    assert strings(parsed) == ["name=torch;version=2"]
 
 
 def test_digests_are_read_in_either_case() -> None:
@@ -374,7 +377,7 @@ def test_digests_are_read_in_either_case() -> None:
     row = document["components"][0]
     row["component_sha256_digest"] = row["component_sha256_digest"].upper()
 
-    assert ["name=numpy;version=2"] == strings(parse(json.dumps(document).encode()))
+    assert strings(parse(json.dumps(document).encode())) == ["name=numpy;version=2"]
 
 
 def test_a_forged_string_is_found() -> None:
@@ -428,7 +431,7 @@ def test_malformed(data: bytes, message: str) -> None:
         parse(data)
 
     assert str(caught.value).startswith(f"chunk 1 (ENVC) at offset 96: {message}")
-    assert ("chunk 1 (ENVC)", 96) == (caught.value.chunk, caught.value.offset)
+    assert (caught.value.chunk, caught.value.offset) == ("chunk 1 (ENVC)", 96)
 
 
 def test_another_env_version() -> None:
@@ -443,7 +446,7 @@ def test_a_long_string_is_shown_short() -> None:
 
     with pytest.raises(ChecksumError) as caught:
         parse(forged)
-    assert 600 > len(str(caught.value))
+    assert len(str(caught.value)) < 600
 
 
 def test_malformed_further_facts() -> None:
@@ -477,7 +480,7 @@ def test_what_no_reader_takes_is_refused_before(environment: Environment, messag
     """What could not be read again is the caller's error, with the fact at fault and what to do."""
     with pytest.raises(EncodeError) as caught:
         check_environment(environment)
-    assert f"environment cannot be stored: {message}{REMEDY}" == str(caught.value)
+    assert str(caught.value) == f"environment cannot be stored: {message}{REMEDY}"
 
 
 def test_a_huge_environment_is_refused_before() -> None:
@@ -526,7 +529,7 @@ def test_any_bytes_give_an_environment_or_our_error(data: bytes) -> None:
     except FormatError as error:
         blamed = error.chunk
 
-    assert "chunk 1 (ENVC)" == blamed
+    assert blamed == "chunk 1 (ENVC)"
 
 
 # Drift
@@ -541,12 +544,12 @@ def test_the_documented_warning_texts() -> None:
     before = stored(("torch", "name=torch;version=2.5.1"), ("cuda", "name=cuda;version=12.4"))
     now = stored(("torch", "name=torch;version=2.6.0"), ("gpu", "name=gpu;model=A;driver=1"))
 
-    assert [
+    assert [str(drift) for drift in before.diff(now)] == [
         "Environment component 'torch' differs:\n  File: name=torch;version=2.5.1\n"
         "  Current: name=torch;version=2.6.0",
         "Environment component 'cuda' missing in current system",
         "Environment component 'gpu' missing in file",
-    ] == [str(drift) for drift in before.diff(now)]
+    ]
 
 
 def test_no_drift() -> None:
@@ -554,7 +557,7 @@ def test_no_drift() -> None:
     captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40)))
     parsed = parse(captured.encode(), further=captured.further, hardware=captured.hardware)
 
-    assert [] == parsed.diff(captured)
+    assert parsed.diff(captured) == []
 
 
 def test_order_of_drift() -> None:
@@ -566,14 +569,19 @@ def test_order_of_drift() -> None:
         ("torch", "b"), ("os", "b"), further={"tf32": "b", "gpu1": "b"}, hardware={"cpu": "b", "ram_gb": 64.0}
     )
 
-    assert ["torch", "os", "gpu1", "tf32", "hardware.cpu", "hardware.ram_gb"] == [
-        drift.component for drift in before.diff(now)
+    assert [drift.component for drift in before.diff(now)] == [
+        "torch",
+        "os",
+        "gpu1",
+        "tf32",
+        "hardware.cpu",
+        "hardware.ram_gb",
     ]
 
 
 def test_further_facts_of_one_side_are_not_told() -> None:
     """A further fact that one side lacks is no drift, since older files lack most of them."""
-    assert [] == stored(further={"tf32": "a"}).diff(stored(further={"host": "b"}))
+    assert stored(further={"tf32": "a"}).diff(stored(further={"host": "b"})) == []
 
 
 def test_system_and_gpu_are_told_once() -> None:
@@ -582,7 +590,7 @@ def test_system_and_gpu_are_told_once() -> None:
     hardware = {"os": "Linux 6.8.0", "gpu": [{"name": "A"}]}
     other = {"os": "Windows 11", "gpu": [{"name": "B"}]}
 
-    assert [] == stored(*components, hardware=hardware).diff(stored(*components, hardware=other))
+    assert stored(*components, hardware=hardware).diff(stored(*components, hardware=other)) == []
 
 
 def test_hardware_stands_in_for_a_missing_component() -> None:

@@ -21,7 +21,7 @@ def sampled_by_hand(data: bytes) -> str:
     """Return the sampled digest as its documentation tells it."""
     digest = hashlib.sha256(b"gen5 sampled 1" + len(data).to_bytes(8, "little"))
     header_bytes = int.from_bytes(data[:8], "little")
-    if 8 <= len(data) and header_bytes <= len(data) - 8:
+    if len(data) >= 8 and header_bytes <= len(data) - 8:
         digest.update(data[: 8 + header_bytes])
     last = max(len(data) - 4096, 0)
     offsets = sorted({last * block // 255 for block in range(256)})
@@ -79,7 +79,7 @@ class TestDigest:
 
     def test_names(self) -> None:
         """Each kind has a name of its own that says what it covers."""
-        assert ("sha256-sampled-256x4096", "sha256") == (digest_name("sampled"), digest_name("full"))
+        assert (digest_name("sampled"), digest_name("full")) == ("sha256-sampled-256x4096", "sha256")
 
     def test_another_set_of_weights_shows(self, model: Path) -> None:
         """Files of equal size and header with other weights differ; so does one block of another layer."""
@@ -99,7 +99,7 @@ class TestDigest:
                 header[position] = 121
             (tmp_path / "a").write_bytes(safetensors(bytes(header), 4 * 2**20))
             digests.add(digest_file(tmp_path / "a", "sampled"))
-        assert 4 == len(digests)
+        assert len(digests) == 4
 
     def test_size_shows(self, tmp_path: Path) -> None:
         """Files of zeros differ by their size alone."""
@@ -107,14 +107,14 @@ class TestDigest:
         for size in (0, 1, 4096, 4097):
             (tmp_path / "a").write_bytes(bytes(size))
             digests.add(digest_file(tmp_path / "a", "sampled"))
-        assert 4 == len(digests)
+        assert len(digests) == 4
 
     def test_a_few_bytes_between_blocks_do_not(self, model: Path) -> None:
         """What the name says: a change between the blocks is not covered, the full digest shows it."""
         sampled, full = digest_file(model, "sampled"), digest_file(model, "full")
         data = bytearray(model.read_bytes())
         second_block = (MANY - 4096) // 255
-        assert 4096 < second_block
+        assert second_block > 4096
         data[second_block - 1] ^= 1
         model.write_bytes(data)
         assert sampled == digest_file(model, "sampled")
@@ -142,7 +142,7 @@ class TestCache:
         """An unchanged file is digested once, also by another cache on the same file."""
         path = tmp_path / "user" / "gen5" / "cache.sqlite3"
         expected = hashlib.sha256(model.read_bytes()).hexdigest()
-        assert [expected] * 2 == [DigestCache(path).digest(model, "full") for _ in range(2)]
+        assert [DigestCache(path).digest(model, "full") for _ in range(2)] == [expected] * 2
         assert [model] == counted
 
     def test_kinds_stay_apart(self, tmp_path: Path, model: Path, counted: list[Path]) -> None:
@@ -151,7 +151,7 @@ class TestCache:
         for _ in range(2):
             assert sampled_by_hand(model.read_bytes()) == cache.digest(model, "sampled")
             assert hashlib.sha256(model.read_bytes()).hexdigest() == cache.digest(model, "full")
-        assert 2 == len(counted)
+        assert len(counted) == 2
 
     @pytest.mark.parametrize("change", ["size", "time"])
     def test_changed_file_is_digested_again(
@@ -164,7 +164,7 @@ class TestCache:
         model.write_bytes(b"\3" * (MANY + (change == "size")))
         os.utime(model, ns=(10**18, 10**18 + (change == "time")))
         assert hashlib.sha256(model.read_bytes()).hexdigest() == cache.digest(model, "full")
-        assert 2 == len(counted)
+        assert len(counted) == 2
 
     def test_what_is_known_is_told_without_reading(
         self, tmp_path: Path, model: Path, counted: list[Path]
@@ -183,7 +183,7 @@ class TestCache:
         cache = DigestCache(tmp_path / "cache")
         (tmp_path / "link").symlink_to(model)
         (tmp_path / "copy").write_bytes(model.read_bytes())
-        assert 1 == len({cache.digest(tmp_path / name, "full") for name in ("link", model.name, "copy")})
+        assert len({cache.digest(tmp_path / name, "full") for name in ("link", model.name, "copy")}) == 1
         assert [tmp_path / "link", tmp_path / "copy"] == counted
 
     def test_cache_that_cannot_be_written(self, tmp_path: Path, model: Path, counted: list[Path]) -> None:
@@ -191,7 +191,7 @@ class TestCache:
         (tmp_path / "file").touch()
         cache = DigestCache(tmp_path / "file" / "cache")
         expected = hashlib.sha256(model.read_bytes()).hexdigest()
-        assert [expected] * 2 == [cache.digest(model, "full") for _ in range(2)]
+        assert [cache.digest(model, "full") for _ in range(2)] == [expected] * 2
         assert [model, model] == counted
 
     @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\0" + bytes(200)])
@@ -232,7 +232,7 @@ class TestCache:
             pytest.skip("this file system has UTF-8 names only")
         cache = DigestCache(tmp_path / "cache")
         expected = hashlib.sha256(b"weights").hexdigest()
-        assert [expected] * 2 == [cache.digest(path, "full") for _ in range(2)]
+        assert [cache.digest(path, "full") for _ in range(2)] == [expected] * 2
         assert counted
 
     def test_concurrent_use(self, tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ class TestCache:
             thread.start()
         for thread in threads:
             thread.join()
-        assert [] == wrong
+        assert wrong == []
         with sqlite3.connect(tmp_path / "cache") as database:
             rows = database.execute("SELECT COUNT(*) FROM digests").fetchone()
         database.close()
-        assert (8,) == rows
+        assert rows == (8,)

@@ -65,7 +65,7 @@ def test_walk_says_what_the_bytes_are() -> None:
         elif found := re.fullmatch(r"`(.*)`", line.note):
             assert found[1].replace("\\0", "\0").encode("ascii") == line.data, line
             texts += 1
-    assert (15, 29) == (numbers, texts)
+    assert (numbers, texts) == (15, 29)
 
 
 def test_walk_digests() -> None:
@@ -125,8 +125,8 @@ def test_vector(name: str) -> None:
 )
 def test_limit(row: str, figure: float) -> None:
     """The page gives each limit once, and as the code has it."""
-    assert 1 == section("Limits").count(f"{row} |")
-    assert 1 == figure
+    assert section("Limits").count(f"{row} |") == 1
+    assert figure == 1
 
 
 def test_every_limit_is_on_the_page() -> None:
@@ -135,7 +135,7 @@ def test_every_limit_is_on_the_page() -> None:
     shared = ("the payload of ENVC", "trailers |", "a PNG without its record")
     fixed = ("a file in a PNG", "the file |")
     for name in (*shared, *fixed):
-        assert 1 == sum(row.startswith(f"| {name}") for row in rows), name
+        assert sum(row.startswith(f"| {name}") for row in rows) == 1, name
     assert len(rows) == len(spec.Limits.__dataclass_fields__) + len(shared) + len(fixed)
 
 

@@ -40,7 +40,7 @@ def test_environment_names_gpu_and_driver() -> None:
     environment = gen5core.Environment.capture()
     [canonical] = [part.canonical for part in environment.components if part.component_id == "gpu"]
     [first, *_] = probes.nvml_gpus()
-    assert f"name=gpu;model={first.name};driver={first.driver}" == canonical
+    assert canonical == f"name=gpu;model={first.name};driver={first.driver}"
     assert first.driver
     seen = [torch.cuda.get_device_properties(i).name for i in range(torch.cuda.device_count())]
     assert any(name.startswith(gpu.name) for gpu in probes.nvml_gpus() for name in seen)
@@ -61,7 +61,7 @@ def test_hardware_names_gpu() -> None:
 def test_cudnn_is_named_once_cuda_runs() -> None:
     """As soon as CUDA was started the settings name cuDNN's version."""
     torch.zeros(1, device="cuda")
-    assert f"name=cudnn;version={torch.backends.cudnn.version()}" == live_settings()["cudnn"]
+    assert live_settings()["cudnn"] == f"name=cudnn;version={torch.backends.cudnn.version()}"
 
 
 @pytest.mark.gpu
@@ -73,7 +73,7 @@ def test_environment_of_a_saved_file_matches(tmp_path: Path) -> None:
     )
     with gen5core.open(path) as file:
         assert file.environment is not None
-        assert [] == file.environment.diff(gen5core.Environment.capture())
+        assert file.environment.diff(gen5core.Environment.capture()) == []
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

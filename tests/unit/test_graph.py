@@ -38,10 +38,10 @@ def test_passes(case: Case) -> None:
     """Every known prompt gives the passes that a person reads off it, in order."""
     passes = sampler_passes(case.prompt, case.target)
     expected = [{"unresolved": ()} | wanted for wanted in case.expected]
-    assert expected == [
+    assert [
         {name: getattr(found, name) for name in wanted}
         for wanted, found in zip(expected, passes, strict=False)
-    ]
+    ] == expected
     assert len(case.expected) == len(passes)
 
 
@@ -53,13 +53,13 @@ def test_there_are_enough_prompts() -> None:
 def test_whole_prompt() -> None:
     """Without a target, samplers that lead nowhere are told as well."""
     prompt = base(s=ksampler(), loose=ksampler(seed=5))
-    assert {"s", "loose"} == {each.node_id for each in sampler_passes(prompt)}
+    assert {each.node_id for each in sampler_passes(prompt)} == {"s", "loose"}
 
 
 def test_a_sampler_as_target_counts_itself() -> None:
     """Asked about a sampler, the walk ends with that sampler."""
     prompt = base(a=ksampler(), s=ksampler(latent_image=at("a")))
-    assert ["a", "s"] == [each.node_id for each in sampler_passes(prompt, "s")]
+    assert [each.node_id for each in sampler_passes(prompt, "s")] == ["a", "s"]
 
 
 OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
@@ -177,7 +177,7 @@ def test_a_sampler_behind_every_branch_is_certain() -> None:
         inner=node("ComfySwitchNode", switch=at("choose"), on_false=at("first"), on_true=at("second")),
         outer=node("ComfySwitchNode", switch=at("choose"), on_false=at("inner"), on_true=at("first")),
     )
-    assert {"second"} == undecided_samplers(prompt, "outer")
+    assert undecided_samplers(prompt, "outer") == {"second"}
 
 
 @pytest.mark.parametrize(

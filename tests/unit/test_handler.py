@@ -159,7 +159,7 @@ class TestThePage:
         )
         latents = decode("my_ai_art.gen5")["chunks"]["latent"]
         expected = [initial_noise.half().numpy().tolist(), final_latent.half().numpy().tolist()]
-        assert expected == [latent.tolist() for latent in latents]
+        assert [latent.tolist() for latent in latents] == expected
         assert [np.float16, np.float16] == [latent.dtype for latent in latents]
 
     def test_encoding_and_decoding_examples(self) -> None:
@@ -198,13 +198,13 @@ class TestThePage:
 
         assert decoded["metadata"] == json.loads(Path("decoded_metadata.json").read_text())
         assert model_info == metadata["model_info"]
-        assert (page_facts.SETTINGS, page_facts.HARDWARE) == (
+        assert (
             model_info["generation_settings"],
             model_info["hardware_info"],
-        )
+        ) == (page_facts.SETTINGS, page_facts.HARDWARE)
         assert latent["initial_noise"].tolist() == decoded["chunks"]["latent"][0].tolist()
         with Image.open("decoded_image.png") as saved:
-            assert ("RGBA", (255, 0, 0, 128)) == (saved.mode, saved.getpixel((0, 0)))
+            assert (saved.mode, saved.getpixel((0, 0))) == ("RGBA", (255, 0, 0, 128))
 
     @pytest.mark.parametrize(
         "name", ["__init__", "file_encoder", "file_decoder", "png_to_bytes", "bytes_to_png"]
@@ -225,8 +225,8 @@ class TestThePage:
         with gen5core.open("a.gen5") as file:
             told = (file.model_name, file.model_version, file.prompt, file.tags, file.settings, file.hardware)
             stored = [(row.type, row.flags, row.compressed) for row in file.rows[:2]]
-        assert ("name", "version", "prompt", ("tag",), page_facts.SETTINGS, page_facts.HARDWARE) == told
-        assert [("LATN", "F16", False), ("DATA", "0000", False)] == stored
+        assert told == ("name", "version", "prompt", ("tag",), page_facts.SETTINGS, page_facts.HARDWARE)
+        assert stored == [("LATN", "F16", False), ("DATA", "0000", False)]
 
     def test_encoder_returns_the_parts(self, peer: ModuleType) -> None:
         """The encoder returns the peer's four keys, holding the bytes that are in the file."""
@@ -281,17 +281,17 @@ class TestThePage:
 
     def test_header_size(self) -> None:
         """``HEADER_SIZE`` is 32, on the class and on an instance."""
-        assert (32, 32) == (Gen5FileHandler.HEADER_SIZE, Gen5FileHandler().HEADER_SIZE)
+        assert (Gen5FileHandler.HEADER_SIZE, Gen5FileHandler().HEADER_SIZE) == (32, 32)
 
     def test_decoder_return_shape(self) -> None:
         """The decoder returns header, chunks, metadata and, beyond 0.1.0, latents by name."""
         latent = {"a": noise(2), "b": noise(3)}
         encode(latent, img_binary=png())
         decoded = decode()
-        assert ["header", "chunks", "metadata", "latents"] == list(decoded)
-        assert ["latent", "image", "env"] == list(decoded["chunks"])
+        assert list(decoded) == ["header", "chunks", "metadata", "latents"]
+        assert list(decoded["chunks"]) == ["latent", "image", "env"]
         assert isinstance(decoded["chunks"]["latent"], list)
-        assert b"GEN5" == decoded["header"]["magic"]
+        assert decoded["header"]["magic"] == b"GEN5"
         assert os.path.getsize("a.gen5") == decoded["header"]["file_size"]
         assert {name: array.tolist() for name, array in latent.items()} == {
             name: array.tolist() for name, array in decoded["latents"].items()
@@ -300,15 +300,16 @@ class TestThePage:
     def test_decoder_without_image_and_environment(self) -> None:
         """What a file lacks has no key, but for ``latent``, which is an empty list."""
         gen5core.save("a.gen5", environment=None)
-        assert {"latent": []} == decode()["chunks"]
+        assert decode()["chunks"] == {"latent": []}
 
     def test_should_compress(self) -> None:
         """``should_compress`` decides over latents and image, as the page says."""
         records: dict[bool, list[Any]] = {True: [], False: []}
         for should_compress, found in records.items():
             encode({"a": noise(64)}, chunk_records=found, img_binary=png(), should_compress=should_compress)
-        assert [[True, True, True], [False, False, True]] == [
-            [record["compressed"] for record in found] for found in records.values()
+        assert [[record["compressed"] for record in found] for found in records.values()] == [
+            [True, True, True],
+            [False, False, True],
         ]
 
     def test_extension(self) -> None:
@@ -323,7 +324,7 @@ class TestThePage:
         with pytest.warns(UserWarning, match="^Environment component") as raised:
             decode()
         expected = f"Environment component 'gpu' differs:\n  File: {A100}\n  Current: {RTX_4090}"
-        assert [expected] == [str(warning.message) for warning in raised]
+        assert [str(warning.message) for warning in raised] == [expected]
         assert [__file__] == [warning.filename for warning in raised]
 
     def test_missing_component_warnings(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,10 +333,10 @@ class TestThePage:
         _stand_up(monkeypatch, {"torch": "name=torch;version=2.5.1;cuda=12.4"})
         with pytest.warns(UserWarning, match="^Environment component") as raised:
             decode()
-        assert {
+        assert {str(warning.message) for warning in raised} == {
             "Environment component 'gpu' missing in current system",
             "Environment component 'torch' missing in file",
-        } == {str(warning.message) for warning in raised}
+        }
 
     def test_warnings_are_the_peers(self, peer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same drifted file makes both decoders raise the same warnings."""
@@ -364,13 +365,13 @@ class TestThePage:
             Image.open(io.BytesIO(handler.png_to_bytes("image.png")))
             for handler in (Gen5FileHandler, peer.Gen5FileHandler)
         )
-        assert ("PNG", "RGBA", (5, 3)) == (ours.format, ours.mode, ours.size)
+        assert (ours.format, ours.mode, ours.size) == ("PNG", "RGBA", (5, 3))
         assert theirs.tobytes() == ours.tobytes()
 
     def test_bytes_to_png(self) -> None:
         """Encoded bytes become a Pillow image again."""
         image = Gen5FileHandler.bytes_to_png(png("RGBA", (1, 2, 3, 4)))
-        assert ("PNG", "RGBA", (1, 2, 3, 4)) == (image.format, image.mode, image.getpixel((0, 0)))
+        assert (image.format, image.mode, image.getpixel((0, 0))) == ("PNG", "RGBA", (1, 2, 3, 4))
 
     def test_png_to_bytes_of_no_image(self) -> None:
         """A file that is no image is refused by name."""
@@ -399,8 +400,8 @@ class TestThePage:
         size = os.path.getsize("a.gen5")
         with pytest.raises(gen5core.LimitError, match=rf"{size} bytes, this handler was given {size - 1}"):
             Gen5FileHandler(max_file_size=size - 1).file_decoder("a.gen5")
-        assert [64] == [
-            len(part) for part in Gen5FileHandler(size).file_decoder("a.gen5")["chunks"]["latent"]
+        assert [len(part) for part in Gen5FileHandler(size).file_decoder("a.gen5")["chunks"]["latent"]] == [
+            64
         ]
 
     def test_max_chunk_size(self) -> None:
@@ -473,7 +474,7 @@ class TestWhatThePeerGetsWrong:
         Path("a.gen5").write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
         told = error_of(decode, gen5core.FormatError)
         if told is None:
-            assert [[1.0, 2.0]] == [latent.tolist() for latent in decode()["chunks"]["latent"]]
+            assert [latent.tolist() for latent in decode()["chunks"]["latent"]] == [[1.0, 2.0]]
         else:
             assert told.startswith("a.gen5: ")
 
@@ -495,8 +496,8 @@ class TestWhatThePeerGetsWrong:
         """A nested latent is a list by name and in line with the others in the page's list."""
         encode({"a": [noise(2), noise(3)], "b": noise(4)})
         decoded = decode()
-        assert [2, 3, 4] == [len(array) for array in decoded["chunks"]["latent"]]
-        assert [2, 3] == [len(array) for array in decoded["latents"]["a"]]
+        assert [len(array) for array in decoded["chunks"]["latent"]] == [2, 3, 4]
+        assert [len(array) for array in decoded["latents"]["a"]] == [2, 3]
 
     def test_float16_is_not_the_default(self) -> None:
         """float32 stays float32, so 70000 stays 70000; the peer makes it infinite."""
@@ -508,7 +509,7 @@ class TestWhatThePeerGetsWrong:
         """float16 that was asked for refuses what it cannot hold, and writes nothing."""
         with pytest.raises(gen5core.EncodeError, match="latent 'a' holds 70000, float16 ends at 65504"):
             encode({"a": np.array([1, 70000], np.float32)}, convert_float16=True)
-        assert [] == list(Path().iterdir())
+        assert list(Path().iterdir()) == []
 
     @pytest.mark.parametrize(
         "array",
@@ -540,7 +541,7 @@ class TestWhatThePeerGetsWrong:
     def test_no_latent(self) -> None:
         """A file without latents is a file."""
         encode({}, img_binary=png())
-        assert [] == decode()["chunks"]["latent"]
+        assert decode()["chunks"]["latent"] == []
 
     def test_defaults_pass_the_schema(self, peer: ModuleType) -> None:
         """What the defaults write passes the peer's schema, which the peer's own defaults do not."""
@@ -564,7 +565,7 @@ class TestWhatThePeerGetsWrong:
         """Encoding and decoding print nothing."""
         encode({"a": noise(2)}, img_binary=png())
         decode()
-        assert ("", "") == capfd.readouterr()
+        assert capfd.readouterr() == ("", "")
 
     def test_torch_is_not_imported(self) -> None:
         """The whole round trip works in a process that never imports torch."""
@@ -581,11 +582,11 @@ class TestWhatThePeerGetsWrong:
             text=True,
             check=True,
         )
-        assert "[1.0, 1.0, 1.0] False\n" == done.stdout
+        assert done.stdout == "[1.0, 1.0, 1.0] False\n"
 
     def test_the_import_of_the_page(self) -> None:
         """``from gen5core import Gen5FileHandler`` takes the place of an import that does not exist."""
-        assert "gen5core.handler" == Gen5FileHandler.__module__
+        assert Gen5FileHandler.__module__ == "gen5core.handler"
 
 
 class TestLayout:

@@ -135,7 +135,7 @@ def test_an_installed_cuda_torch(tmp_path: Path) -> None:
     version_file.write_text(CUDA_VERSION_FILE)
     info = hardware_info(machine(tmp_path, torch_version_file=version_file))
 
-    assert ("torch", "cuda") == (info["framework"], info["compute_lib"])
+    assert (info["framework"], info["compute_lib"]) == ("torch", "cuda")
 
 
 def test_a_rocm_machine(tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_a_rocm_machine(tmp_path: Path) -> None:
     torch = fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), cuda=None, hip="6.2.41133")
     info = hardware_info(machine(tmp_path, loaded_torch=torch))
 
-    assert [{"name": "AMD Radeon RX 7900 XTX", "memory_gb": 24.0}] == info["gpu"]
-    assert ("torch", "rocm") == (info["framework"], info["compute_lib"])
+    assert info["gpu"] == [{"name": "AMD Radeon RX 7900 XTX", "memory_gb": 24.0}]
+    assert (info["framework"], info["compute_lib"]) == ("torch", "rocm")
 
 
 @pytest.mark.parametrize(
@@ -163,14 +163,14 @@ def test_compute_lib(
     torch = fake_torch(**version)
     info = hardware_info(machine(tmp_path, operating_system=system, loaded_torch=torch))
 
-    assert expected == info.get("compute_lib")
+    assert info.get("compute_lib") == expected
 
 
 def test_nvml_goes_before_torch(tmp_path: Path) -> None:
     """A GPU that torch sees does not hide the one that NVML knows more of."""
     torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
 
-    assert (RTX,) == hardware.survey(machine(tmp_path, nvml_gpus=(RTX,), loaded_torch=torch)).gpus
+    assert hardware.survey(machine(tmp_path, nvml_gpus=(RTX,), loaded_torch=torch)).gpus == (RTX,)
 
 
 def test_a_torch_loaded_later_is_asked(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_torch_loaded_later_is_asked(tmp_path: Path) -> None:
     before = hardware_info(asked)["gpu"]
     loaded.append(fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), hip="6.2"))
 
-    assert ([], 1) == (before, len(hardware_info(asked)["gpu"]))
+    assert (before, len(hardware_info(asked)["gpu"])) == ([], 1)
 
 
 def test_a_fact_is_asked_once(tmp_path: Path) -> None:
@@ -189,15 +189,15 @@ def test_a_fact_is_asked_once(tmp_path: Path) -> None:
     counted = replace(machine(tmp_path), cpu_model=lambda: asked.append("cpu") or "AMD EPYC")
     hardware_info(counted)["gpu"].append("forged")
 
-    assert [] == hardware_info(counted)["gpu"]
-    assert ["cpu"] == asked
+    assert hardware_info(counted)["gpu"] == []
+    assert asked == ["cpu"]
 
 
 def test_unknown_facts_have_no_key(tmp_path: Path) -> None:
     """A machine that tells nothing has its system and an empty list of GPUs."""
     blank = machine(tmp_path, cpu_model=None, cpu_cores=None, ram_bytes=None, host_name="")
 
-    assert {"os": "Linux 6.8.0", "gpu": []} == hardware_info(blank)
+    assert hardware_info(blank) == {"os": "Linux 6.8.0", "gpu": []}
 
 
 def test_it_fits_the_schema_of_the_peer(tmp_path: Path) -> None:
@@ -227,21 +227,21 @@ def test_nvml_lists_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names come as str or bytes, the driver's CUDA as an integer; both GPUs are read."""
     fake_nvml(monkeypatch)
 
-    assert (RTX, L40) == probes.nvml_gpus()
+    assert probes.nvml_gpus() == (RTX, L40)
 
 
 def test_nvml_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without NVIDIA's driver has no NVIDIA GPU."""
     fake_nvml(monkeypatch, nvmlInit=NvmlError("Driver Not Loaded"))
 
-    assert () == probes.nvml_gpus()
+    assert probes.nvml_gpus() == ()
 
 
 def test_no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without pynvml has no GPU that NVML would know."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
-    assert () == probes.nvml_gpus()
+    assert probes.nvml_gpus() == ()
 
 
 def test_a_lost_gpu_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_a_lost_gpu_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> 
 
     fake_nvml(monkeypatch, nvmlDeviceGetHandleByIndex=handle)
 
-    assert (L40,) == probes.nvml_gpus()
+    assert probes.nvml_gpus() == (L40,)
 
 
 def test_shared_memory_has_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,8 +271,8 @@ def test_nvml_is_always_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch, nvmlDeviceGetCount=NvmlError("Unknown Error"), nvmlShutdown=lambda: closed.append(True)
     )
 
-    assert () == probes.nvml_gpus()
-    assert [True] == closed
+    assert probes.nvml_gpus() == ()
+    assert closed == [True]
 
 
 # torch
@@ -286,7 +286,7 @@ def test_installed_build(tmp_path: Path) -> None:
 
     assert TorchBuild("2.5.1+cu124", cuda="12.4") == build
     assert build is not None
-    assert "2.5.1" == build.release
+    assert build.release == "2.5.1"
 
 
 def test_version_file_is_never_run(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_gpu_of_a_forked_process() -> None:
     torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
     torch.cuda.get_device_properties = refuse
 
-    assert () == torch_state.torch_gpus(torch)
+    assert torch_state.torch_gpus(torch) == ()
 
 
 def test_torch_imported_half_way_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +337,7 @@ def test_torch_blocked_from_import(monkeypatch: pytest.MonkeyPatch) -> None:
     """A torch that may not be imported is not there."""
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    assert (None, None) == (probes.loaded_torch(), probes.torch_version_file())
+    assert (probes.loaded_torch(), probes.torch_version_file()) == (None, None)
 
 
 # CPU and memory
@@ -355,7 +355,7 @@ def test_cpu_name_of_linux(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: AMD Ryzen 9 7950X 16-Core Processor\nmodel name : B\n")
 
-    assert "AMD Ryzen 9 7950X 16-Core Processor" == probes._proc_cpu_name(cpuinfo)
+    assert probes._proc_cpu_name(cpuinfo) == "AMD Ryzen 9 7950X 16-Core Processor"
 
 
 def test_cpu_without_a_name(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_cpu_without_a_name(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
 
-    assert (None, None) == (probes._proc_cpu_name(cpuinfo), probes._proc_cpu_name(tmp_path / "none"))
+    assert (probes._proc_cpu_name(cpuinfo), probes._proc_cpu_name(tmp_path / "none")) == (None, None)
 
 
 # The machine's name
@@ -390,7 +390,7 @@ def test_name_under_a_known_key(tmp_path: Path) -> None:
     """The name is the start of HMAC-SHA256 of the host name."""
     (tmp_path / "machine.key").write_bytes(bytes(range(32)))
 
-    assert "85ac74495c53ccca" == machine_name(HOST, tmp_path)
+    assert machine_name(HOST, tmp_path) == "85ac74495c53ccca"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
@@ -400,9 +400,9 @@ def test_key_is_private_and_alone(tmp_path: Path) -> None:
     machine_name(HOST, folder)
     key = folder / "machine.key"
 
-    assert ["machine.key"] == os.listdir(folder)
-    assert (0o600, 0o700) == (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(folder.stat().st_mode))
-    assert 32 == len(key.read_bytes())
+    assert os.listdir(folder) == ["machine.key"]
+    assert (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(folder.stat().st_mode)) == (0o600, 0o700)
+    assert len(key.read_bytes()) == 32
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
@@ -433,7 +433,7 @@ def test_a_folder_that_refuses_links_gives_no_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "link", refuse)
 
     assert machine_name(HOST, tmp_path) is None
-    assert [] == os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,8 +446,8 @@ def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "link", link_too_late)
 
-    assert "85ac74495c53ccca" == machine_name(HOST, tmp_path)
-    assert ["machine.key"] == os.listdir(tmp_path)
+    assert machine_name(HOST, tmp_path) == "85ac74495c53ccca"
+    assert os.listdir(tmp_path) == ["machine.key"]
 
 
 def test_many_threads_make_one_key(tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_many_threads_make_one_key(tmp_path: Path) -> None:
         names = set(pool.map(lambda _: machine_name(HOST, tmp_path), range(64)))
 
     assert {machine_name(HOST, tmp_path)} == names
-    assert ["machine.key"] == os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == ["machine.key"]
 
 
 def test_many_processes_make_one_key(tmp_path: Path) -> None:
@@ -474,12 +474,12 @@ def test_many_processes_make_one_key(tmp_path: Path) -> None:
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) for _ in range(6)]
     for process in running:
         assert process.stdout is not None
-        assert "ready\n" == process.stdout.readline()
+        assert process.stdout.readline() == "ready\n"
     start.touch()
     names = {process.communicate(timeout=60)[0].strip() for process in running}
 
     assert {machine_name(HOST, folder)} == names
-    assert ["machine.key"] == os.listdir(folder)
+    assert os.listdir(folder) == ["machine.key"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
@@ -545,11 +545,11 @@ def test_drift_of_gpus() -> None:
     gpus = [{"name": "NVIDIA L40S", "memory_gb": 45.0, "driver": "550.54.14"}]
     (drift,) = hardware_drift({"gpu": gpus}, {"gpu": [*gpus, {"name": "NVIDIA T4"}]})
 
-    assert (
+    assert str(drift) == (
         "Environment component 'hardware.gpu' differs:\n"
         "  File: NVIDIA L40S driver 550.54.14\n"
         "  Current: NVIDIA L40S driver 550.54.14, NVIDIA T4"
-    ) == str(drift)
+    )
 
 
 @pytest.mark.parametrize(
@@ -569,7 +569,7 @@ def test_drift_of_gpus() -> None:
 )
 def test_no_drift(stored: dict[str, Any], current: dict[str, Any]) -> None:
     """Rounding, empty, missing and mistyped values, and the machine's name, are no drift."""
-    assert [] == hardware_drift(stored, current)
+    assert hardware_drift(stored, current) == []
 
 
 @pytest.mark.parametrize("stored", [{"ram_gb": 10**400}, {"gpu": [7]}, {"gpu": [{}, {}]}])
@@ -582,4 +582,4 @@ def test_drift_of_senseless_values(stored: dict[str, Any]) -> None:
 
 def test_a_skipped_key_is_not_told() -> None:
     """What is told as a component is not told as hardware again."""
-    assert [] == hardware_drift({"os": "Linux 6.8.0"}, {"os": "Windows 11"}, skip={"os"})
+    assert hardware_drift({"os": "Linux 6.8.0"}, {"os": "Windows 11"}, skip={"os"}) == []

@@ -142,7 +142,7 @@ class TestEncode:
         with pytest.raises(EncodeError) as raised:
             encode_image(np.zeros(shape, np.uint8))
         rule = "it is (H, W), (H, W, C) or (B, H, W, C), C 1, 3 or 4, none 0"
-        assert f"image shape is {shape}; {rule}" == str(raised.value)
+        assert str(raised.value) == f"image shape is {shape}; {rule}"
 
     @pytest.mark.parametrize("dtype", ["float32", "uint16", "int8", "bool"])
     def test_wrong_dtype(self, dtype: str) -> None:
@@ -150,7 +150,7 @@ class TestEncode:
         with pytest.raises(UnsupportedDtypeError) as raised:
             encode_image(np.zeros((2, 2, 3), dtype))
         remedy = "scale floats from 0..1 with (255 * x).clip(0, 255).astype(np.uint8)"
-        assert f"image pixels are {dtype}, a PNG here holds uint8: {remedy}" == str(raised.value)
+        assert str(raised.value) == f"image pixels are {dtype}, a PNG here holds uint8: {remedy}"
 
 
 class TestText:
@@ -180,7 +180,7 @@ class TestText:
     def test_half_a_surrogate(self) -> None:
         """What UTF-8 cannot carry becomes a question mark."""
         data = encode_image(noise(2, 2, 3), text={"prompt": "犬\ud800"})
-        assert {"prompt": "犬?"} == pillow(data).text
+        assert pillow(data).text == {"prompt": "犬?"}
 
     @pytest.mark.parametrize("keyword", ["", "x" * 80, "a\0b"], ids=["empty", "long", "with zero"])
     def test_keyword_length(self, keyword: str) -> None:
@@ -200,7 +200,7 @@ class TestText:
         with gen5core.open(tmp_path / "a.gen5") as file:
             text = pillow(file.images[0].bytes).text
         expected = {"prompt": '{"3":{"class_type":"\\u72ac"}}', "workflow": '{"nodes":[]}'}
-        assert expected == text
+        assert text == expected
 
 
 class TestDeflate:
@@ -225,7 +225,7 @@ class TestDeflate:
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
         before = SIGNATURE + header + chunk(b"gAMA", b"\0\0\xb1\x8f") + b"".join(parts) + chunk(b"IEND")
         after = deflate_png(before)
-        assert [b"IHDR", b"gAMA", b"IDAT", b"tEXt", b"IEND"] == kinds(after)
+        assert kinds(after) == [b"IHDR", b"gAMA", b"IDAT", b"tEXt", b"IEND"]
         assert pillow(before).tobytes() == pillow(after).tobytes()
 
     def test_small_already(self) -> None:
@@ -289,7 +289,7 @@ class TestDecode:
         for mode in ("RGB", "CMYK", "L"):
             data = encoded(image.convert(mode), "JPEG")
             expected = pillow(data).convert("L" if mode == "L" else "RGB").tobytes()
-            assert expected == decode(data).tobytes()
+            assert decode(data).tobytes() == expected
 
     @pytest.mark.parametrize(
         ("before", "colour", "expected"),
@@ -303,7 +303,7 @@ class TestDecode:
     def test_transparent_colour(self, before: bytes, colour: int, expected: list[int]) -> None:
         """A colour or palette entry that tRNS makes transparent is transparent in the array."""
         actual = decode(png(2, 2, colour=colour, before=before))
-        assert [expected] * 4 == actual.reshape(4, 4).tolist()
+        assert actual.reshape(4, 4).tolist() == [expected] * 4
 
     @pytest.mark.parametrize("colour", [0, 2, 4, 6])
     def test_16_bit(self, colour: int) -> None:
@@ -313,7 +313,7 @@ class TestDecode:
         rule = (
             "its pixels take 16 bits a channel, which 8 bits do not hold; take the encoded image (`.bytes`)"
         )
-        assert f"chunk 0 (DATA) at offset 32: {rule}" == str(raised.value)
+        assert str(raised.value) == f"chunk 0 (DATA) at offset 32: {rule}"
 
     @pytest.mark.parametrize("depth", [1, 2, 4])
     def test_fewer_bits(self, depth: int) -> None:
@@ -326,7 +326,7 @@ class TestDecode:
         """Pixels come in memory that may be written to."""
         pixels = decode(encode_image(noise(2, 2, 3)))
         pixels[:] = 9
-        assert 9 * 12 == pixels.sum()
+        assert pixels.sum() == 9 * 12
 
 
 class TestLimits:
@@ -338,12 +338,12 @@ class TestLimits:
         rule = (
             "image of 20000 x 20000 pixels, the limit is 268435456; if you trust the file, pass larger Limits"
         )
-        assert f"chunk 0 (DATA) at offset 32: {rule}" == str(raised.value)
+        assert str(raised.value) == f"chunk 0 (DATA) at offset 32: {rule}"
 
     def test_exactly(self) -> None:
         """The limit itself is allowed."""
         data = encode_image(noise(4, 5, 3))
-        assert (4, 5, 3) == decode(data, Limits(image_pixels=20)).shape
+        assert decode(data, Limits(image_pixels=20)).shape == (4, 5, 3)
         with pytest.raises(LimitError, match="image of 5 x 4 pixels, the limit is 19;"):
             decode(data, Limits(image_pixels=19))
 
@@ -397,7 +397,7 @@ class TestGivenBytes:
             gen5core.save(tmp_path / "a.gen5", images=data, environment=None)
         start = f"image starts with {data[:8]!r} and is not read as a PNG, JPEG or WebP ("
         assert start == str(raised.value)[: len(start)]
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestBatch:
@@ -413,12 +413,12 @@ class TestBatch:
     def test_views(self) -> None:
         """A batch is not copied."""
         batch = np.zeros((2, 4, 5, 4), np.uint8)
-        assert [True, True] == [np.shares_memory(batch, image) for image in split_batch(batch)]
+        assert [np.shares_memory(batch, image) for image in split_batch(batch)] == [True, True]
 
     def test_torch(self) -> None:
         """torch tensors of uint8 are taken, of anything else refused by dtype."""
         torch = pytest.importorskip("torch")
-        assert [(4, 5, 3)] * 2 == [image.shape for image in split_batch(torch.zeros(2, 4, 5, 3).byte())]
+        assert [image.shape for image in split_batch(torch.zeros(2, 4, 5, 3).byte())] == [(4, 5, 3)] * 2
         with pytest.raises(UnsupportedDtypeError, match=r"^image pixels are torch\.bfloat16, a PNG"):
             split_batch(torch.zeros(2, 4, 5, 3, dtype=torch.bfloat16))
 
@@ -428,7 +428,7 @@ class TestBatch:
         kind = "str" if not isinstance(images, (int, type(None))) else type(images).__name__
         with pytest.raises(EncodeError) as raised:
             split_batch(images)
-        assert f"an image is a {kind}; give encoded bytes, or pixels as uint8 array" == str(raised.value)
+        assert str(raised.value) == f"an image is a {kind}; give encoded bytes, or pixels as uint8 array"
 
 
 @pytest.mark.filterwarnings("ignore:Invalid APNG:UserWarning")
@@ -468,7 +468,7 @@ class TestHostile:
             pixels = decode(png(3, 2, before=chunk(kind, body)))
         except Gen5Error:
             return
-        assert (2, 3) == pixels.shape[:2]
+        assert pixels.shape[:2] == (2, 3)
 
 
 SAMPLES = {

@@ -133,7 +133,7 @@ class TestThePeerReadsOurFiles:
         gen5core.save(target, latents=latents, compression=compression)
         actual = peer_decode(target)[0]["chunks"]["latent"]
         expected = [latents["initial_noise"], video, audio]
-        assert [True] * 3 == [same(*pair) for pair in zip(expected, actual, strict=True)]
+        assert [same(*pair) for pair in zip(expected, actual, strict=True)] == [True] * 3
 
     @pytest.mark.parametrize("compression", COMPRESSIONS)
     @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
@@ -142,8 +142,8 @@ class TestThePeerReadsOurFiles:
         expected = encoded(image_format)
         gen5core.save(target, images=expected, compression=compression)
         decoded, _ = peer_decode(target)
-        assert expected == decoded["chunks"]["image"]
-        assert [] == decoded["chunks"]["latent"]
+        assert decoded["chunks"]["image"] == expected
+        assert decoded["chunks"]["latent"] == []
 
     def test_several_images(self, target: Path) -> None:
         """Of several images the peer shows the last."""
@@ -170,8 +170,8 @@ class TestThePeerReadsOurFiles:
             "generation_settings": SETTINGS,
             "hardware_info": page_facts.HARDWARE,
         }
-        assert expected == {name: value for name, value in info.items() if name != "date"}
-        assert FURTHER == {name: metadata[name] for name in FURTHER}
+        assert {name: value for name, value in info.items() if name != "date"} == expected
+        assert {name: metadata[name] for name in FURTHER} == FURTHER
         with gen5core.open(target) as file:
             assert file.metadata == metadata
             assert file.date == info["date"]
@@ -198,7 +198,7 @@ class TestThePeerReadsOurFiles:
         rows = peer_decode(target)[0]["metadata"]["gen5_metadata"]["chunks"]
         loaded = [load() for load in Gen5Latent().iter_lazy_latents(str(target), rows)]
         expected = list(latents.values())
-        assert [True, True] == [same(*pair) for pair in zip(expected, loaded, strict=True)]
+        assert [same(*pair) for pair in zip(expected, loaded, strict=True)] == [True, True]
 
     def test_canonical_strings(self) -> None:
         """The documented components are byte for byte the peer's; it leaves the GPU out where CUDA works."""
@@ -224,7 +224,7 @@ class TestThePeerReadsOurFiles:
         has_gpu = any(part.component_id == "gpu" for part in environment.components)
         sees_gpu = any(part.component_id == "gpu" for part in Gen5Env().env_chunk_populator().components)
         expected = ["Environment component 'gpu' missing in current system"] * (has_gpu and not sees_gpu)
-        assert expected == peer_decode(target)[1]
+        assert peer_decode(target)[1] == expected
 
     def test_environment(self, target: Path) -> None:
         """The peer's EnvChunk holds our six components with the digests as 32 bytes."""
@@ -239,7 +239,7 @@ class TestThePeerReadsOurFiles:
             }
             for part in environment.components
         ]
-        assert {"env_version": 1, "components": expected} == asdict(chunk)
+        assert asdict(chunk) == {"env_version": 1, "components": expected}
 
     @pytest.mark.parametrize(
         "facts",
@@ -287,7 +287,7 @@ class TestThePeerReadsOurFiles:
         pairs = zip(arrays, decoded["chunks"]["latent"], strict=True)
         assert [True] * len(arrays) == [same(*pair) for pair in pairs]
         assert prompt == decoded["metadata"]["gen5_metadata"]["model_info"]["prompt"]
-        assert [] == raised
+        assert raised == []
 
 
 class TestWeReadThePeersFiles:
@@ -305,8 +305,8 @@ class TestWeReadThePeersFiles:
             arrays = file.latents.arrays()
             report = file.verify()
         assert list(latents) == list(arrays)
-        assert [True, True] == [same(latents[name].astype(stored), arrays[name]) for name in latents]
-        assert ("version 1.0 has no seal: damage to header and META may not show",) == report.notes
+        assert [same(latents[name].astype(stored), arrays[name]) for name in latents] == [True, True]
+        assert report.notes == ("version 1.0 has no seal: damage to header and META may not show",)
         assert (3, target.stat().st_size) == (report.chunk_count, report.checked_bytes)
 
     def test_every_field(self, target: Path) -> None:
@@ -316,14 +316,14 @@ class TestWeReadThePeersFiles:
         with gen5core.open(target) as file:
             info = decoded["metadata"]["gen5_metadata"]["model_info"]
             assert decoded["metadata"] == file.metadata
-            assert (1, 0) == file.version
+            assert file.version == (1, 0)
             assert file.sealed is False
             assert [encoded("PNG")] == [image.bytes for image in file.images]
-            assert (SETTINGS, page_facts.HARDWARE) == (file.settings, file.hardware)
+            assert (file.settings, file.hardware) == (SETTINGS, page_facts.HARDWARE)
             assert (FACTS["prompt"], info["date"]) == (file.prompt, file.date)
-            assert ("Stable Diffusion 3", "3") == (file.model_name, file.model_version)
-            assert ("puppy", "dog", "smile") == file.tags
-            assert (None, None, []) == (file.comfyui, file.capture, file.resources)
+            assert (file.model_name, file.model_version) == ("Stable Diffusion 3", "3")
+            assert file.tags == ("puppy", "dog", "smile")
+            assert (file.comfyui, file.capture, file.resources) == (None, None, [])
             components = [(part.component_id, part.canonical) for part in file.environment.components]
         theirs = decoded["chunks"]["env"].components
         assert [(part["component_id"], part["cononical_str"]) for part in theirs] == components
@@ -347,7 +347,7 @@ class TestWeReadThePeersFiles:
         expected = noise((1, 4, 2, 2))
         peer_encode(target, {"x_T": expected})
         with gen5core.open(target) as file:
-            assert ["x_T"] == list(file.latents)
+            assert list(file.latents) == ["x_T"]
             assert same(expected, file.latents["initial_noise"].array())
             assert same(expected, file.latents["x_T"].array())
 
@@ -357,7 +357,7 @@ class TestWeReadThePeersFiles:
         with gen5core.open(target) as file:
             drifts = file.environment.diff(Environment.capture())
         documented = ("torch", "numpy", "python", "cuda", "os")
-        assert [] == [drift for drift in drifts if drift.component in documented]
+        assert [drift for drift in drifts if drift.component in documented] == []
 
     @pytest.mark.parametrize("image", [None, encoded("PNG")], ids=["no image", "image"])
     def test_handlers_agree(self, target: Path, image: bytes | None) -> None:
@@ -365,14 +365,14 @@ class TestWeReadThePeersFiles:
         peer_encode(target, {"a": noise((1, 4, 2, 2)), "b": noise((1, 1, 1, 1))}, img_binary=image)
         theirs, _ = peer_decode(target)
         ours = _decode_quietly(gen5core.Gen5FileHandler().file_decoder, target)
-        assert ["a", "b"] == list(ours.pop("latents"))
+        assert list(ours.pop("latents")) == ["a", "b"]
         assert list(theirs) == list(ours)
         assert list(theirs["chunks"]) == list(ours["chunks"])
         assert (theirs["header"], theirs["metadata"]) == (ours["header"], ours["metadata"])
         assert theirs["chunks"].get("image") == ours["chunks"].get("image")
         assert asdict(theirs["chunks"]["env"]) == asdict(ours["chunks"]["env"])
         pairs = zip(theirs["chunks"]["latent"], ours["chunks"]["latent"], strict=True)
-        assert [True, True] == [same(*pair) for pair in pairs]
+        assert [same(*pair) for pair in pairs] == [True, True]
 
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(

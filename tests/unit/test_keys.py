@@ -28,7 +28,7 @@ from gen5core.signatures.key_files import (
     save_signing_key,
 )
 from gen5core.signatures.keys import parse_public_key
-from gen5core.signatures.trust import weigh
+from gen5core.signatures.trust import evaluate_trust
 from gen5core.signatures.trusted_keys import (
     add_trusted_key,
     load_trusted_keys,
@@ -139,7 +139,7 @@ def test_keys_that_prove_nothing_are_refused() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     points = weak_points()
-    assert 14 == len(points)
+    assert len(points) == 14
     for raw in points:
         with pytest.raises(InvalidKeyError, match=f"{raw.hex()} is no public key that proves anything"):
             PublicKey(raw)
@@ -166,8 +166,8 @@ def test_a_key_that_is_no_point_fits_nothing() -> None:
 def test_text_of_a_public_key() -> None:
     """One line: kind, base64, comment; the id is the first half of a SHA-256."""
     public = key().public_key
-    assert (LINE, f"{LINE} anna", KEY_ID) == (public.text, str(public), public.key_id)
-    assert KEY_ID == hashlib.sha256(signer.public_key(SEED)).hexdigest()[:32]
+    assert (public.text, str(public), public.key_id) == (LINE, f"{LINE} anna", KEY_ID)
+    assert hashlib.sha256(signer.public_key(SEED)).hexdigest()[:32] == KEY_ID
     assert LINE == str(key(comment="").public_key) == signer.keyid(SEED)
 
 
@@ -228,12 +228,12 @@ def test_a_private_key_is_its_owners(tmp_path: Path, umask: None) -> None:
     """Mode 0600 whatever the umask; the public key lies beside it, for all to read."""
     public = save_signing_key(tmp_path / "key.pem", key())
     assert public == tmp_path / "key.pub" == public_key_path(tmp_path / "key.pem")
-    assert 0o600 == stat.S_IMODE((tmp_path / "key.pem").stat().st_mode)
-    assert 0o644 == stat.S_IMODE(public.stat().st_mode)
-    assert f"{LINE} anna\n" == public.read_text()
+    assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+    assert stat.S_IMODE(public.stat().st_mode) == 0o644
+    assert public.read_text() == f"{LINE} anna\n"
     assert (tmp_path / "key.pem").read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----\n")
     assert key().public_key == load_signing_key(tmp_path / "key.pem").public_key == load_public_key(public)
-    assert "anna" == load_public_key(public).comment
+    assert load_public_key(public).comment == "anna"
 
 
 @pytest.mark.parametrize("there", ["key.pem", "key.pub"])
@@ -243,7 +243,7 @@ def test_a_key_is_never_replaced(tmp_path: Path, there: str) -> None:
     with pytest.raises(FileExistsError):
         save_signing_key(tmp_path / "key.pem", key())
     assert [there] == os.listdir(tmp_path)
-    assert "mine" == (tmp_path / there).read_text()
+    assert (tmp_path / there).read_text() == "mine"
 
 
 def test_a_private_key_is_not_named_pub(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_private_key_that_others_can_use_is_refused(tmp_path: Path, mode: int)
     with pytest.raises(InvalidKeyError, match=message):
         load_signing_key(path)
     path.chmod(0o400)
-    assert KEY_ID == load_signing_key(path).public_key.key_id
+    assert load_signing_key(path).public_key.key_id == KEY_ID
 
 
 @posix
@@ -287,7 +287,7 @@ def test_a_public_key_is_not_taken_for_a_private_one(tmp_path: Path, mode: int) 
     public.chmod(mode)
     with pytest.raises(InvalidKeyError) as caught:
         load_signing_key(public)
-    assert f"{public}: is a public key; name the file of the private one" == str(caught.value)
+    assert str(caught.value) == f"{public}: is a public key; name the file of the private one"
 
 
 @posix
@@ -317,7 +317,7 @@ def test_sign_file_takes_the_file_of_a_key(tmp_path: Path) -> None:
         path.write_bytes(before)
         gen5core.sign_file(path, named)
         with gen5core.open(path) as file:
-            assert [KEY_ID] == [found.key_id for found in file.signatures]
+            assert [found.key_id for found in file.signatures] == [KEY_ID]
     with pytest.raises(InvalidKeyError, match="is a public key; name the file of the private one"):
         gen5core.sign_file(path, tmp_path / "key.pub")
 
@@ -394,7 +394,7 @@ def test_the_configured_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "key.pem"))
     found = configured_signing_key()
     assert found is not None
-    assert KEY_ID == found.public_key.key_id
+    assert found.public_key.key_id == KEY_ID
     monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "no.pem"))
     with pytest.raises(FileNotFoundError):
         configured_signing_key()
@@ -417,7 +417,7 @@ def test_where_the_list_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_list_is_an_empty_one(trusted: Path) -> None:
     """Nobody is trusted until somebody is."""
-    assert () == load_trusted_keys()
+    assert load_trusted_keys() == ()
     assert not trusted.parent.exists()
 
 
@@ -428,12 +428,12 @@ def test_keys_come_and_go(trusted: Path) -> None:
     trusted.write_text(f"# people\n\n{trusted.read_text(encoding='utf-8')}", encoding="utf-8")
     add_trusted_key(other)
     add_trusted_key(key("anna's new name").public_key)
-    assert ["ben", "anna's new name"] == [found.comment for found in load_trusted_keys()]
-    assert f"# people\n\n{other}\n{LINE} anna's new name\n" == trusted.read_text(encoding="utf-8")
+    assert [found.comment for found in load_trusted_keys()] == ["ben", "anna's new name"]
+    assert trusted.read_text(encoding="utf-8") == f"# people\n\n{other}\n{LINE} anna's new name\n"
     assert remove_trusted_key(other.key_id)
     assert not remove_trusted_key(other.key_id)
     assert [key().public_key] == list(load_trusted_keys())
-    assert [] == [name for name in os.listdir(trusted.parent) if name != "trusted"]
+    assert [name for name in os.listdir(trusted.parent) if name != "trusted"] == []
 
 
 def test_a_bad_line_is_named(trusted: Path) -> None:
@@ -448,14 +448,14 @@ def test_a_bad_line_is_named(trusted: Path) -> None:
     ):
         with pytest.raises(InvalidKeyError, match="trusted, line 2: starts with 'ssh-ed25519'"):
             use()
-    assert f"{LINE}\nssh-ed25519 AAAA\n" == trusted.read_text(encoding="utf-8")
+    assert trusted.read_text(encoding="utf-8") == f"{LINE}\nssh-ed25519 AAAA\n"
 
 
 @posix
 def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> None:
     """Who can write to it decides whom you trust; what we write is closed to others, whatever the umask."""
     add_trusted_key(key().public_key)
-    assert 0o644 == stat.S_IMODE(trusted.stat().st_mode)
+    assert stat.S_IMODE(trusted.stat().st_mode) == 0o644
     for mode in (0o664, 0o646, 0o666):
         trusted.chmod(mode)
         with pytest.raises(
@@ -463,7 +463,7 @@ def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> 
         ):
             load_trusted_keys()
     trusted.chmod(0o600)
-    assert 1 == len(load_trusted_keys())
+    assert len(load_trusted_keys()) == 1
 
 
 @posix
@@ -474,7 +474,7 @@ def test_a_list_of_another_user_is_refused(trusted: Path, monkeypatch: pytest.Mo
     for reader, is_taken in ((owner, True), (0, True), (owner + 4711, owner == 0)):
         monkeypatch.setattr(os, "geteuid", lambda reader=reader: reader)
         if is_taken:
-            assert 1 == len(load_trusted_keys())
+            assert len(load_trusted_keys()) == 1
             continue
         with pytest.raises(InvalidKeyError, match=rf"belongs to another user \(uid {owner}\), so it proves"):
             load_trusted_keys()
@@ -495,16 +495,16 @@ def test_a_list_that_points_nowhere_is_empty(trusted: Path) -> None:
     """A link to a file that is not there names no list, and adding a key makes the file that it points to."""
     trusted.parent.mkdir()
     trusted.symlink_to("elsewhere")
-    assert () == load_trusted_keys()
+    assert load_trusted_keys() == ()
     add_trusted_key(key().public_key)
-    assert f"{LINE} anna\n" == (trusted.parent / "elsewhere").read_text()
+    assert (trusted.parent / "elsewhere").read_text() == f"{LINE} anna\n"
 
 
 def test_files_of_windows_editors(trusted: Path, tmp_path: Path) -> None:
     """A byte order mark before the first key and CR LF behind each are no part of a key."""
     text = f"\ufeff{LINE} anna\r\n".encode()
     (tmp_path / "anna.pub").write_bytes(text)
-    assert "anna" == load_public_key(tmp_path / "anna.pub").comment
+    assert load_public_key(tmp_path / "anna.pub").comment == "anna"
     trusted.parent.mkdir()
     trusted.write_bytes(text)
     trusted.chmod(0o600)
@@ -546,8 +546,8 @@ def test_the_words() -> None:
         ),
     }
     for signatures, expected in cases.items():
-        trust = weigh(tuple(_signature(*signature) for signature in signatures), listed)
-        assert expected == (trust.word, str(trust)), signatures
+        trust = evaluate_trust(tuple(_signature(*signature) for signature in signatures), listed)
+        assert (trust.word, str(trust)) == expected, signatures
 
 
 # Without cryptography

@@ -66,7 +66,7 @@ class TestComfyNoise:
             expected = [torch.randn(shape).to(dtype) for shape in shapes]
         actual = comfy_noise(shapes, 7, dtype=dtype)
         assert isinstance(actual, list)
-        assert [True, True] == [one.equal(other) for one, other in zip(expected, actual, strict=True)]
+        assert [one.equal(other) for one, other in zip(expected, actual, strict=True)] == [True, True]
 
     def test_nested_with_batch_index(self) -> None:
         """batch_index holds for each part: all of the first part's noises are drawn before the second's."""

@@ -69,7 +69,7 @@ def test_what_is_wrong_is_told_as_of_the_whole_file(name: str) -> None:
     """A forged header or META ends in the same error; what is wrong in a chunk cannot be seen."""
     path = CORPUS / "invalid" / name
     expected = ending(lambda: gen5core.open(path))
-    assert expected == ending(lambda: gen5core.open_parts(head_and_tail(path.read_bytes())))
+    assert ending(lambda: gen5core.open_parts(head_and_tail(path.read_bytes()))) == expected
 
 
 def test_header_without_anything() -> None:
@@ -211,6 +211,6 @@ class TestProgress:
         for reader in readers:
             reader.join()
         counting.close()
-        assert [False] * 800 == overlaps
+        assert overlaps == [False] * 800
         with pytest.raises(ValueError, match="is closed"):
             source.read(0, 1, chunk="x")

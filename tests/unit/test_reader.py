@@ -148,7 +148,7 @@ class TestLaziness:
             _ = [(latent.shape, latent.dtype, latent.orig_dtype) for latent in file.latents.values()]
             _ = [(image.size_bytes, image.facts) for image in file.images]
             _ = repr(file), file.rows, file.trailers
-        assert [] == reads
+        assert reads == []
 
     def test_one_latent(self, stored: Path, reads: Reads) -> None:
         """An array reads its own chunk, whole and once, and no other."""
@@ -190,7 +190,7 @@ class TestLaziness:
         with gen5core.open(stored) as file, pytest.MonkeyPatch.context() as patch:
             patch.setattr(FileSource, "read_into", marking)
             file.verify()
-        assert [] == np.flatnonzero(~seen).tolist()
+        assert np.flatnonzero(~seen).tolist() == []
 
 
 class TestFields:
@@ -199,28 +199,28 @@ class TestFields:
         save(target, latents={"initial_noise": noise(3)}, images=png(), **FACTS)
         with gen5core.open(target) as file:
             read = {name: getattr(file, name) for name in FACTS}
-            assert FACTS | {"tags": ("cat", "neon")} == read
-            assert ((1, 1), "1.1", True) == (file.version, str(file.version), file.sealed)
+            assert read == FACTS | {"tags": ("cat", "neon")}
+            assert (file.version, str(file.version), file.sealed) == ((1, 1), "1.1", True)
             assert str(target) == file.path
             meta = target.read_bytes()[file.header.chunk_table_offset :]
             assert hashlib.sha256(meta).hexdigest() == file.root
-            assert ["gen5_metadata", "comfyui", "capture", "resources", "environment"] == list(file.metadata)
+            assert list(file.metadata) == ["gen5_metadata", "comfyui", "capture", "resources", "environment"]
             assert file.metadata["gen5_metadata"]["model_info"]["date"] == file.date
 
     def test_nothing(self, target: Path) -> None:
         """What was not saved is None or empty, never an error."""
         save(target)
         with gen5core.open(target) as file:
-            assert (None, None, [], None) == (file.comfyui, file.capture, file.resources, file.environment)
-            assert ({}, {}, (), "") == (file.settings, file.hardware, file.tags, file.prompt)
-            assert ([], ()) == (list(file.latents), file.images)
+            assert (file.comfyui, file.capture, file.resources, file.environment) == (None, None, [], None)
+            assert (file.settings, file.hardware, file.tags, file.prompt) == ({}, {}, (), "")
+            assert (list(file.latents), file.images) == ([], ())
 
     def test_metadata_only_of_the_other(self, target: Path) -> None:
         """A file that holds no model_info at all has empty fields."""
         target.write_bytes(old_file(b"", []))
         with gen5core.open(target) as file:
             told = (file.prompt, file.model_name, file.model_version, file.date, file.tags)
-        assert ("", "", "", "", ()) == told
+        assert told == ("", "", "", "", ())
 
     @pytest.mark.parametrize(
         ("name", "field", "value", "kind"),
@@ -244,7 +244,7 @@ class TestFields:
                 with pytest.raises(MalformedChunkError) as raised:
                     ask()
                 expected = f"{target}: META at offset 32: {field} is {shown!r}, not {kind}"
-                assert expected == str(raised.value)
+                assert str(raised.value) == expected
 
     def test_repr(self, target: Path) -> None:
         """A file, a latent and a header row show what they are."""
@@ -252,11 +252,11 @@ class TestFields:
         save(target, latents=latents, images=[png(), png()])
         with gen5core.open(target) as file:
             names = "initial_noise, final_latent"
-            assert f"<Gen5File {target} version 1.1, latents {names}, 2 images>" == repr(file)
-            assert "<StoredTensor 'initial_noise' float32 [1, 4]>" == repr(file.latents["initial_noise"])
+            assert repr(file) == f"<Gen5File {target} version 1.1, latents {names}, 2 images>"
+            assert repr(file.latents["initial_noise"]) == "<StoredTensor 'initial_noise' float32 [1, 4]>"
             nested = "<StoredTensor 'final_latent' float32 [2] + float32 [3]>"
             assert nested == repr(file.latents["final_latent"])
-            assert "chunk 0 (LATN 'initial_noise')" == str(file.rows[0])
+            assert str(file.rows[0]) == "chunk 0 (LATN 'initial_noise')"
 
     def test_report(self, target: Path) -> None:
         """A verification reports what it looked at."""
@@ -271,7 +271,7 @@ class TestFields:
                 "notes": (),
                 "signatures": (),
             }
-            assert expected == asdict(file.verify())
+            assert asdict(file.verify()) == expected
 
 
 class TestLatents:
@@ -279,8 +279,8 @@ class TestLatents:
         """Latents are a Mapping in the order they were saved."""
         save(target, latents={"b": noise(1), "a": noise(2)})
         with gen5core.open(target) as file:
-            assert (["b", "a"], 2) == (list(file.latents), len(file.latents))
-            assert [True, False, False] == [name in file.latents for name in ("a", "initial_noise", 3)]
+            assert (list(file.latents), len(file.latents)) == (["b", "a"], 2)
+            assert [name in file.latents for name in ("a", "initial_noise", 3)] == [True, False, False]
             assert file.latents.get("c") is None
 
     @pytest.mark.parametrize(("names", "told"), [(["b", "a"], "b, a"), ([], "none")])
@@ -289,7 +289,7 @@ class TestLatents:
         save(target, latents={name: noise(1) for name in names})
         with gen5core.open(target) as file, pytest.raises(KeyError) as raised:
             file.latents["c"]
-        assert f"there is no latent 'c'; the file has {told}" == str(raised.value)
+        assert str(raised.value) == f"there is no latent 'c'; the file has {told}"
         assert isinstance(raised.value, ChunkNotFoundError)
 
     @pytest.mark.parametrize("threads", [None, 1, 2, 8])
@@ -303,7 +303,7 @@ class TestLatents:
         assert {name: array.tobytes() for name, array in latents.items()} == {
             name: array.tobytes() for name, array in every.items()
         }
-        assert ["4", "1"] == list(some)
+        assert list(some) == ["4", "1"]
         assert [latents["4"].tolist(), latents["1"].tolist()] == [array.tolist() for array in some.values()]
 
     def test_arrays_use_threads(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,7 @@ class TestLatents:
         with gen5core.open(target) as file:
             monkeypatch.setattr(FileSource, "read_into", meeting)
             arrays = file.latents.arrays(threads=2)
-        assert (2, 10, 20) == (len(waited), arrays["a"].size, arrays["b"].size)
+        assert (len(waited), arrays["a"].size, arrays["b"].size) == (2, 10, 20)
 
     def test_first_error_in_order(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of several damaged latents the first asked for is told, whichever thread is first."""
@@ -358,7 +358,7 @@ class TestLatents:
                 thread.start()
             for thread in threads:
                 thread.join()
-        assert [] == faults
+        assert faults == []
 
 
 class TestClosing:
@@ -426,7 +426,7 @@ class TestVerifyFlag:
             different = np.flatnonzero(file.latents["a"].array() != noise(100))
             with pytest.raises(ChecksumError, match="SHA-256 of the payload is"):
                 file.verify()
-        assert [4] == different.tolist()
+        assert different.tolist() == [4]
 
     def test_seal(self, target: Path) -> None:
         """With verify=False a wrong seal opens, without it not, and ``verify()`` finds it."""
@@ -459,7 +459,7 @@ class TestVerifyFlag:
         ):
             file.latents["a"].array()
         with gen5core.open(target, limits=Limits(inflated_bytes=4012)) as file:
-            assert (1000,) == file.latents["a"].array().shape
+            assert file.latents["a"].array().shape == (1000,)
 
 
 class TestOldFiles:
@@ -470,22 +470,22 @@ class TestOldFiles:
         """The only latent of a 1.0 file is the starting noise too, whatever its name."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
         with gen5core.open(target) as file:
-            assert (["x_T"], True) == (list(file.latents), "initial_noise" in file.latents)
-            assert [1.5, -2.0] == file.latents["initial_noise"].array().tolist()
-            assert "x_T" == file.latents["initial_noise"].name
+            assert (list(file.latents), "initial_noise" in file.latents) == (["x_T"], True)
+            assert file.latents["initial_noise"].array().tolist() == [1.5, -2.0]
+            assert file.latents["initial_noise"].name == "x_T"
 
     def test_no_name(self, target: Path) -> None:
         """A latent without a name is called by its number."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32, key=None)]))
         with gen5core.open(target) as file:
-            assert (["latent_0"], True) == (list(file.latents), "initial_noise" in file.latents)
+            assert (list(file.latents), "initial_noise" in file.latents) == (["latent_0"], True)
 
     def test_no_alias_of_two(self, target: Path) -> None:
         """Of two latents neither is taken for the starting noise."""
         rows = [latent_row(self.DATA, 32, "a"), latent_row(self.DATA, 52, "b", 1)]
         target.write_bytes(old_file(self.CHUNK * 2, rows))
         with gen5core.open(target) as file:
-            assert (["a", "b"], False) == (list(file.latents), "initial_noise" in file.latents)
+            assert (list(file.latents), "initial_noise" in file.latents) == (["a", "b"], False)
             with pytest.raises(KeyError, match="no latent 'initial_noise'; the file has a, b"):
                 file.latents["initial_noise"]
 
@@ -501,8 +501,8 @@ class TestOldFiles:
         rows = [latent_row(self.DATA, 96, "b"), latent_row(self.DATA, 64, "a", 1)]
         target.write_bytes(old_file(chunks, rows))
         with gen5core.open(target) as file:
-            assert 2 == file.verify().chunk_count
-            assert [[1.5, -2.0]] * 2 == [array.tolist() for array in file.latents.arrays().values()]
+            assert file.verify().chunk_count == 2
+            assert [array.tolist() for array in file.latents.arrays().values()] == [[1.5, -2.0]] * 2
 
     def test_unknown_chunk(self, target: Path) -> None:
         """A chunk of an unknown type is checked, noted and passed over."""
@@ -515,18 +515,18 @@ class TestOldFiles:
             )
         )
         with gen5core.open(target) as file:
-            assert ["x_T"] == list(file.latents)
-            assert (
+            assert list(file.latents) == ["x_T"]
+            assert file.verify().notes == (
                 "version 1.0 has no seal: damage to header and META may not show",
                 "chunk 1 (XTRA) is of a type that this reader does not know",
-            ) == file.verify().notes
+            )
 
     def test_wrong_file_size(self, target: Path) -> None:
         """The manifest's wrong file size of a 1.0 file is no fault."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
         with gen5core.open(target) as file:
-            assert 1 == file.metadata["gen5_metadata"]["file_info"]["file_size"]
-            assert 1 == file.verify().chunk_count
+            assert file.metadata["gen5_metadata"]["file_info"]["file_size"] == 1
+            assert file.verify().chunk_count == 1
 
 
 class TestTrailers:
@@ -543,11 +543,11 @@ class TestTrailers:
             ) == file.trailers
             report = file.verify()
             assert noise(3).tolist() == file.latents["a"].array().tolist()
-            assert "a cat" == file.prompt
-        assert (
+            assert file.prompt == "a cat"
+        assert report.notes == (
             "trailer 'NOTE' is not checked: unknown type",
             "trailer 'XXXX' is not checked: unknown type",
-        ) == report.notes
+        )
         assert len(before) == report.checked_bytes
 
     def test_root_stays(self, target: Path) -> None:

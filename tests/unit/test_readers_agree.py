@@ -39,7 +39,7 @@ ODD: list[Any] = [
 ]
 """Values that some place in META may have and others may not."""
 ODD_AT_A_PLACE = 5
-Place = tuple[Any, ...]
+RecordLocation = tuple[Any, ...]
 
 
 def enrich(document: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ def enrich(document: dict[str, Any]) -> None:
     document.update(comfyui={"version": "1"}, capture={}, resources=[{}], environment={"host": "a"})
 
 
-def places(value: Any, place: Place = ()) -> Iterator[Place]:
+def places(value: Any, place: RecordLocation = ()) -> Iterator[RecordLocation]:
     """Yield where each value within value stands."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -58,7 +58,7 @@ def places(value: Any, place: Place = ()) -> Iterator[Place]:
         yield from places(item, (*place, key))
 
 
-def altered(place: Place, value: Any, minor: int) -> bytes:
+def altered(place: RecordLocation, value: Any, minor: int) -> bytes:
     """Return a rich file that has value at a place of META, digests and seal true."""
 
     def edit(document: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def test_any_flipped_bit(tmp_path: Path) -> None:
     taken, unlike = disagreements(tmp_path, files)
     signed, note = data.index(b"SIGN"), data.index(b"NOTE")
     uncovered = {*range(signed, signed + 4), *range(note, note + 8), *range(note + 12, len(data))}
-    assert [] == unlike
+    assert unlike == []
     assert uncovered == set(map(int, taken))
 
 
@@ -88,7 +88,7 @@ def test_any_flipped_bit_of_a_png(tmp_path: Path) -> None:
     """A bit flipped in any byte of a PNG that carries a file shows to both readers."""
     data = CARRIER.read_bytes()
     files = {str(at): forge.flipped(data, at, 1 << at % 8) for at in range(len(data))}
-    assert ([], []) == disagreements(tmp_path, files)
+    assert disagreements(tmp_path, files) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["index", "png_sha256", "png_bytes", "trailer", "original", *ORIGINAL])
@@ -108,7 +108,7 @@ def test_any_changed_carrier(tmp_path: Path, name: str) -> None:
         facts = {"original": {**original, name: odd}} if name in ORIGINAL else {name: odd}
         files[ascii(odd)[:20] + str(len(files))] = forge.carrier(facts=facts)
     taken, unlike = disagreements(tmp_path, files)
-    assert [] == unlike
+    assert unlike == []
     assert len(taken) < len(files)
 
 
@@ -123,7 +123,7 @@ def test_any_changed_character(tmp_path: Path, minor: int, mask: int) -> None:
         for at in range(len(text))
     }
     taken, unlike = disagreements(tmp_path, files)
-    assert [] == unlike
+    assert unlike == []
     assert 0 < len(taken) < len(files)
 
 
@@ -137,5 +137,5 @@ def test_any_changed_value(tmp_path: Path, minor: int) -> None:
             name = f"{'.'.join(map(str, place))}: {'dropped' if odd is DROP else ascii(odd)}"
             files[name] = altered(place, odd, minor)
     taken, unlike = disagreements(tmp_path, files)
-    assert [] == unlike
+    assert unlike == []
     assert 0 < len(taken) < len(files)

@@ -51,7 +51,7 @@ def told(changes: dict[str, Any], changelog: str = "") -> list[str]:
 
 def test_this_pack_lacks_nothing() -> None:
     """Name, version and publisher are such as the registry takes; version is the package's own."""
-    assert [] == told({})
+    assert told({}) == []
     assert gen5core.__version__ == check_release.version_of(PROJECT)
 
 
@@ -84,7 +84,7 @@ def test_as_a_step_runs_it() -> None:
     """Compared with a commit that is not there, the version is new, and what stops it goes to stderr."""
     command = [sys.executable, str(SCRIPT), "--before", "0" * 40, "--repository", ADDRESS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (1, "is_new=true\n") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (1, "is_new=true\n")
     assert f"this is '{ADDRESS}'" in done.stderr
 
 

@@ -126,12 +126,12 @@ def test_facts_are_scrubbed_before_they_are_saved(tmp_path: Path) -> None:
     comfyui = {"prompt": PROMPT, "workflow": workflow, "version": "0.3.64", "client": "anna"}
     facts, dropped = scrub_facts(private_facts(comfyui=comfyui))
     path = gen5core.save(tmp_path / "a.gen5", **facts)
-    assert ["comfyui.workflow", "images[0]: PNG text 'workflow'"] == find_private(path)
+    assert find_private(path) == ["comfyui.workflow", "images[0]: PNG text 'workflow'"]
     with gen5core.open(path) as file:
         cleaned = {"nodes": [{"widgets_values": ["cat.png", 7, None]}]}
         assert {"prompt": CLEAN_PROMPT, "workflow": cleaned, "version": "0.3.64"} == file.comfyui
         texts = [*strings(file.metadata), file.images[0].bytes.decode("latin-1")]
-    assert [] == [text for text in texts for secret in SECRETS if secret.lower() in text.lower()]
+    assert [text for text in texts for secret in SECRETS if secret.lower() in text.lower()] == []
     at = "comfyui.workflow.nodes[0].widgets_values[0]"
     assert f"{at}: '/home/anna/refs/cat.png' is now 'cat.png'" in dropped
     assert {"hardware_info.machine_name", "hardware_info.gpu[0].uuid", "comfyui.client"} < set(dropped)
@@ -162,7 +162,7 @@ def test_pictures_in_widgets_stay(text: str) -> None:
     assert without_folders(picture) != picture
     expected = text.replace("/home/anna/", "").replace("~/", "").format(picture)
     [cleaned] = scrub_facts({"tags": [text.format(picture)]})[0]["tags"]
-    assert expected == cleaned
+    assert cleaned == expected
 
 
 def test_a_long_path_is_no_picture() -> None:

@@ -52,9 +52,9 @@ def test_valid_files_show_every_part(corpus: dict[Path, Answer]) -> None:
     found = [corpus[path] for path in VALID]
     dtypes = {latent["dtype"] for answer in found for latent in answer["latents"].values()}
     seeds = {answer["model_info"].get("generation_settings", {}).get("seed") for answer in found}
-    assert {"float32", "float16"} == dtypes
-    assert {None, 2**64 - 1} == seeds
-    assert [True] == [answer["picture"]["is_as_written"] for answer in found if answer["picture"]]
+    assert dtypes == {"float32", "float16"}
+    assert seeds == {None, 2**64 - 1}
+    assert [answer["picture"]["is_as_written"] for answer in found if answer["picture"]] == [True]
     for name in ("images", "environment_chunk", "environment", "signed_by", "unknown_trailers", "carrier"):
         assert any(answer.get(name) for answer in found), name
 
@@ -63,7 +63,7 @@ def test_valid_files_show_every_part(corpus: dict[Path, Answer]) -> None:
 def test_invalid_file_is_refused(corpus: dict[Path, Answer], name: str) -> None:
     """Whatever breaks a rule of the page is refused, and a reason given."""
     answer = corpus[CORPUS / "invalid" / name]
-    assert {"error"} == answer.keys()
+    assert answer.keys() == {"error"}
     assert answer["error"]
 
 
@@ -79,9 +79,9 @@ def test_only_pixels_are_left_out(corpus: dict[Path, Answer], name: str) -> None
 def test_command() -> None:
     """The exit status tells read, refused and asked wrongly apart."""
     read, refused, empty = run_reader(VALID[0]), run_reader(VALID[0], INVALID[0]), run_reader()
-    assert [0, 1, 2] == [done.returncode for done in (read, refused, empty)]
-    assert [1, 2, 0] == [done.stdout.count("\n") for done in (read, refused, empty)]
-    assert "usage: node scripts/read_gen5.mjs FILE...\n" == empty.stderr
+    assert [done.returncode for done in (read, refused, empty)] == [0, 1, 2]
+    assert [done.stdout.count("\n") for done in (read, refused, empty)] == [1, 2, 0]
+    assert empty.stderr == "usage: node scripts/read_gen5.mjs FILE...\n"
 
 
 def test_what_this_package_writes(tmp_path: Path) -> None:
@@ -99,11 +99,11 @@ def test_what_this_package_writes(tmp_path: Path) -> None:
         told = {"seed": 2**64 - 1, "steps": 3, "sampler": "euler"}
         gen5core.save(tmp_path / name, latents=latents, images=images, compression="zstd", settings=told)
     answers = read_all(sorted(tmp_path.iterdir()))
-    assert 3 == len(answers)
+    assert len(answers) == 3
     for path, answer in answers.items():
         assert facts(path) == as_facts(answer)
-        assert ["float32", "float16"] == [part["dtype"] for part in answer["latents"]["initial_noise"]]
-        assert "bfloat16" == answer["latents"]["narrow"]["orig_dtype"]
+        assert [part["dtype"] for part in answer["latents"]["initial_noise"]] == ["float32", "float16"]
+        assert answer["latents"]["narrow"]["orig_dtype"] == "bfloat16"
 
 
 @settings(

@@ -74,8 +74,8 @@ def test_only_the_chunk_changes(png: Path, tmp_path: Path) -> None:
     assert png == sign_file(png, KEY)
     after = png.read_bytes()
     assert (tmp_path / "b.png").read_bytes() == after == with_record(before, signer.signed(record(before)))
-    assert (0o640, "trusted") == (png.stat().st_mode & 0o777, word(png))
-    assert ["a.png", "b.png"] == sorted(os.listdir(tmp_path))
+    assert (png.stat().st_mode & 0o777, word(png)) == (0o640, "trusted")
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.png"]
     with Image.open(png) as image:
         assert PIXELS.tobytes() == image.tobytes()
 
@@ -85,7 +85,7 @@ def test_the_forged_png_is_signed_as_by_hand(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(forge.carrier())
     sign_file(tmp_path / "a.png", KEY)
     expected = with_record(forge.carrier(), signer.signed(record(forge.carrier())))
-    assert expected == (tmp_path / "a.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == expected
 
 
 def test_signed_as_it_is_saved_or_later(png: Path) -> None:
@@ -109,10 +109,10 @@ def test_what_stands_beside_stays(png: Path) -> None:
     sign_file(png, KEY)
     assert whole[-20:] == png.read_bytes()[-20:]
     with gen5core.open(png) as file:
-        assert (["SIGN", "NOTE"], "trusted") == (
+        assert (
             [trailer.type for trailer in file.trailers],
             file.trust(TRUSTED).word,
-        )
+        ) == (["SIGN", "NOTE"], "trusted")
 
 
 def test_blocks_larger_than_are_copied_at_once(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_blocks_larger_than_are_copied_at_once(tmp_path: Path) -> None:
     before = path.read_bytes()
     sign_file(path, KEY)
     assert with_record(before, signer.signed(record(before))) == path.read_bytes()
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
 
 
 # All or nothing
@@ -212,7 +212,7 @@ def test_the_file_is_closed_before_it_is_replaced(
 
     monkeypatch.setattr(os, "replace", looking)
     sign_file(path, KEY)
-    assert ([False], "trusted") == (opened, word(path))
+    assert (opened, word(path)) == ([False], "trusted")
 
 
 def test_two_who_sign_at_once_lose_no_signature(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +245,7 @@ def test_every_bit_of_a_signed_png(png: Path) -> None:
             png.write_bytes(forge.flipped(data, position, 1 << bit))
             ended[word(png)] += 1
     assert len(data) * 8 == ended.total()
-    assert [] == [name for name in ended if not name.endswith("Error")]
+    assert [name for name in ended if not name.endswith("Error")] == []
 
 
 def test_every_byte_of_the_signed_record_its_crc_true(png: Path) -> None:
@@ -259,7 +259,7 @@ def test_every_byte_of_the_signed_record_its_crc_true(png: Path) -> None:
             png.write_bytes(with_record(data, forge.flipped(inner, position, mask)))
             name = word(png)
             assert name.endswith("Error") or position in range(kind, kind + 4), (position, mask)
-            assert "trusted" != name
+            assert name != "trusted"
 
 
 def test_every_truncation_of_a_signed_png(png: Path) -> None:
@@ -303,11 +303,11 @@ def test_another_picture_around_a_signed_record(png: Path, tmp_path: Path) -> No
     other = small(tmp_path / "b.png", images=PIXELS[::-1].copy())
     for path in (png, other):
         sign_file(path, KEY)
-        assert "trusted" == word(path)
+        assert word(path) == "trusted"
     one, two = png.read_bytes(), other.read_bytes()
     for host, guest in ((one, two), (two, one)):
         png.write_bytes(with_record(host, record(guest)))
-        assert "ChecksumError" == word(png)
+        assert word(png) == "ChecksumError"
 
 
 # There and back
@@ -327,8 +327,8 @@ def test_a_signed_file_there_and_back(tmp_path: Path) -> None:
             f"keeps the signature by {name}, which is over the .gen5, for the way back: sign the PNG too"
             for name in sorted((KEY_ID, OTHER.public_key.key_id))
         ] == sorted(notes)
-        assert "unsigned" == word(tmp_path / "a.png")
-        assert () == import_file(tmp_path / "a.png", tmp_path / "b.gen5")
+        assert word(tmp_path / "a.png") == "unsigned"
+        assert import_file(tmp_path / "a.png", tmp_path / "b.gen5") == ()
         assert start.read_bytes() == (tmp_path / "b.gen5").read_bytes()
 
 
@@ -357,19 +357,19 @@ def test_a_signature_that_fits_no_more_stays_behind(tmp_path: Path) -> None:
     chunk = (b"gfVE", record((tmp_path / "a.png").read_bytes()))
     (tmp_path / "a.png").write_bytes(joined([*again[:-1], chunk, again[-1]]))
     notes = import_file(tmp_path / "a.png", tmp_path / "b.gen5")
-    assert [True, True] == [
+    assert [
         notes[0].startswith("has a picture that another program wrote anew"),
         notes[1].startswith("loses the signatures of the .gen5 that it was made of"),
-    ]
-    assert "unsigned" == word(tmp_path / "b.gen5")
+    ] == [True, True]
+    assert word(tmp_path / "b.gen5") == "unsigned"
 
 
 def test_trailers_too_large_to_keep_are_said(tmp_path: Path) -> None:
     """What follows META is kept up to the size of the largest SIGN trailer; more is left out and said."""
     start = small(tmp_path / "a.gen5")
     start.write_bytes(signer.with_trailer(start.read_bytes(), forge.frame("NOTE", "0000", bytes(2**16 + 1))))
-    assert ("loses the trailer 'NOTE', whose type is not known",) == export_file(
-        start, tmp_path / "a.png", "png", carry=True
+    assert export_file(start, tmp_path / "a.png", "png", carry=True) == (
+        "loses the trailer 'NOTE', whose type is not known",
     )
 
 
@@ -382,9 +382,9 @@ def test_the_command_signs_pngs(png: Path, tmp_path: Path) -> None:
     key = tmp_path / "anna.pem"
     save_signing_key(key, KEY)
     for args in (("sign", png, alone, "--key", key), ("sign", png, "--key", key, "-o", tmp_path / "b.png")):
-        assert 0 == CliRunner().invoke(cli, list(map(str, args))).exit_code
+        assert CliRunner().invoke(cli, list(map(str, args))).exit_code == 0
     small(tmp_path / "c.png")
     signed_by = ("--signed-by", KEY_ID)
     paths = [str(tmp_path / name) for name in ("a.png", "a.gen5", "b.png", "c.png")]
-    assert 0 == CliRunner().invoke(cli, ["verify", *paths[:3], *signed_by]).exit_code
-    assert 1 == CliRunner().invoke(cli, ["verify", *paths, *signed_by]).exit_code
+    assert CliRunner().invoke(cli, ["verify", *paths[:3], *signed_by]).exit_code == 0
+    assert CliRunner().invoke(cli, ["verify", *paths, *signed_by]).exit_code == 1

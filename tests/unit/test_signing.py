@@ -135,8 +135,8 @@ def test_sign_file_gives_what_a_signed_save_gives(tmp_path: Path) -> None:
     assert plain == later.read_bytes()
     assert later == sign_file(later, KEY)
     assert (tmp_path / "a.gen5").read_bytes() == later.read_bytes() == (tmp_path / "c.gen5").read_bytes()
-    assert 0o640 == later.stat().st_mode & 0o777
-    assert ["a.gen5", "b.gen5", "c.gen5"] == sorted(os.listdir(tmp_path))
+    assert later.stat().st_mode & 0o777 == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["a.gen5", "b.gen5", "c.gen5"]
 
 
 def test_the_bytes_of_a_trailer(path: Path) -> None:
@@ -175,13 +175,13 @@ def test_signatures_of_several_keys(path: Path) -> None:
         sign_file(path, key)
     assert together == path.read_bytes()
     with gen5core.open(path) as file:
-        assert {"valid"} == {found.state for found in file.signatures}
+        assert {found.state for found in file.signatures} == {"valid"}
         assert {KEY_ID, OTHER_ID, FOE.public_key.key_id} == {found.key_id for found in file.signatures}
         assert sorted(found.public_key for found in file.signatures) == [
             found.public_key for found in file.signatures
         ]
-        assert ("trusted", {KEY_ID: "anna"}) == (file.trust(TRUSTED).word, file.trust(TRUSTED).names)
-        assert "signed" == file.trust(()).word
+        assert (file.trust(TRUSTED).word, file.trust(TRUSTED).names) == ("trusted", {KEY_ID: "anna"})
+        assert file.trust(()).word == "signed"
 
 
 def test_signing_checks_before(path: Path, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_signing_checks_before(path: Path, tmp_path: Path) -> None:
             with pytest.raises(kind):
                 sign_file(path, OTHER, out)
         assert data == path.read_bytes()
-    assert ["a.gen5"] == os.listdir(tmp_path)
+    assert os.listdir(tmp_path) == ["a.gen5"]
     assert root != b"\0" * 32
 
 
@@ -205,9 +205,9 @@ def test_signing_replaces_nothing_unasked(path: Path, tmp_path: Path) -> None:
     (tmp_path / "there.gen5").write_bytes(b"mine")
     with pytest.raises(FileExistsError):
         sign_file(path, KEY, tmp_path / "there.gen5")
-    assert b"mine" == (tmp_path / "there.gen5").read_bytes()
+    assert (tmp_path / "there.gen5").read_bytes() == b"mine"
     sign_file(path, KEY, tmp_path / "there.gen5", overwrite=True)
-    assert "trusted" == word(tmp_path / "there.gen5")
+    assert word(tmp_path / "there.gen5") == "trusted"
 
 
 def test_version_1_0_has_no_place_for_it(path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_later_minor_version_is_signed(path: Path) -> None:
     path.write_bytes(forge.build([forge.float32("x", [1.0])], minor=9))
     sign_file(path, KEY)
     with gen5core.open(path) as file:
-        assert ((1, 9), "trusted") == (file.version, file.trust(TRUSTED).word)
+        assert (file.version, file.trust(TRUSTED).word) == ((1, 9), "trusted")
 
 
 def test_other_trailers_stay(path: Path) -> None:
@@ -235,8 +235,8 @@ def test_other_trailers_stay(path: Path) -> None:
     assert path.read_bytes().endswith(NOTE + NOTE)
     with gen5core.open(path) as file:
         report = file.verify()
-        assert ["SIGN", "NOTE", "NOTE"] == [trailer.type for trailer in file.trailers]
-    assert ("trailer 'NOTE' is not checked: unknown type",) * 2 == report.notes
+        assert [trailer.type for trailer in file.trailers] == ["SIGN", "NOTE", "NOTE"]
+    assert report.notes == ("trailer 'NOTE' is not checked: unknown type",) * 2
     assert path.stat().st_size - 2 * len(NOTE) == report.checked_bytes
 
 
@@ -265,7 +265,7 @@ def test_save_takes_the_file_of_a_key(tmp_path: Path) -> None:
     """A key that cannot be used is an error before anything is written."""
     save_signing_key(tmp_path / "key.pem", KEY)
     path = save(tmp_path / "a.gen5", signing_key=tmp_path / "key.pem")
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
     assert KEY.to_pem().splitlines()[1] not in path.read_bytes()
     (tmp_path / "bad.pem").write_bytes(b"")
     (tmp_path / "bad.pem").chmod(0o600)
@@ -288,7 +288,7 @@ def test_old_reader_opens_a_signed_file(path: Path) -> None:
     assert plain["metadata"] == signed["metadata"]
     assert plain["chunks"]["image"] == signed["chunks"]["image"]
     differing = {name for name in plain["header"] if plain["header"][name] != signed["header"][name]}
-    assert {"flags", "file_size", "reserved"} == differing
+    assert differing == {"flags", "file_size", "reserved"}
 
 
 def _peer_decode(peer: Any, path: Path) -> Any:
@@ -306,7 +306,7 @@ def test_any_file_can_be_signed(tmp_path_factory: pytest.TempPathFactory, kept: 
     data = path.read_bytes()
     sign_file(path, KEY)
     assert data[32:] == path.read_bytes()[32 : len(data)]
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
 
 
 # What a reader sees
@@ -333,13 +333,13 @@ def test_own_list_is_asked_by_default(path: Path, tmp_path: Path, monkeypatch: p
     (tmp_path / "list").write_text("no key\n")
     save(path)
     with gen5core.open(path) as file:
-        assert "unsigned" == file.trust().word
+        assert file.trust().word == "unsigned"
     sign_file(path, KEY)
     with gen5core.open(path) as file:
         with pytest.raises(gen5core.InvalidKeyError, match="list, line 1: starts with 'no'"):
             file.trust()
         (tmp_path / "list").write_text(f"{KEY.public_key}\n")
-        assert "trusted" == file.trust().word
+        assert file.trust().word == "trusted"
 
 
 def test_checked_before_anything_is_parsed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,16 +361,16 @@ def test_unverified_everything_is_within_reach(path: Path) -> None:
     data = small_file()
     path.write_bytes(signer.with_trailer(data, signer.trailer(b"\0" * 32)))
     with gen5core.open(path, verify=False) as file:
-        assert [0.5, -1.25, 2.0] == file.latents["initial_noise"].array().tolist()
+        assert file.latents["initial_noise"].array().tolist() == [0.5, -1.25, 2.0]
         (found,) = file.signatures
         root = signer.root_of(data).hex()
-        assert f"it is over the root {'0' * 16}… and this file's is {root[:16]}…" == found.reason
-        assert ("invalid", "invalid") == (found.state, file.trust(TRUSTED).word)
+        assert found.reason == f"it is over the root {'0' * 16}… and this file's is {root[:16]}…"
+        assert (found.state, file.trust(TRUSTED).word) == ("invalid", "invalid")
         with pytest.raises(SignatureError, match="does not fit: it is over the root 0000000000000000… and"):
             file.verify()
     path.write_bytes(signer.with_trailer(data, forge.frame("SIGN", "0000", b"{}")))
     with gen5core.open(path, verify=False) as file:
-        assert [0.5, -1.25, 2.0] == file.latents["initial_noise"].array().tolist()
+        assert file.latents["initial_noise"].array().tolist() == [0.5, -1.25, 2.0]
         with pytest.raises(
             MalformedChunkError, match=r"a\.gen5: trailer 'SIGN' at offset \d+: is no DSSE envelope"
         ):
@@ -451,7 +451,7 @@ def test_without_cryptography_a_signed_file_is_read(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     missing = "the package cryptography is not installed: pip install cryptography"
     told = f"signature by {KEY_ID} not checked: {missing}"
-    assert [f"unchecked | {told} | {told}", "SignatureError"] == done.stdout.splitlines()
+    assert done.stdout.splitlines() == [f"unchecked | {told} | {told}", "SignatureError"]
 
 
 # What an attacker tries
@@ -461,7 +461,7 @@ def test_every_bit_of_a_signed_file(path: Path) -> None:
     """Each bit flipped alone ends in one of our errors, but for the trailer's type: then the file is unsigned."""
     data = signer.signed(small_file())
     path.write_bytes(data)
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
     kind = range(len(small_file()), len(small_file()) + 4)
     ended: Counter[str] = Counter()
     for position in range(len(data)):
@@ -470,12 +470,12 @@ def test_every_bit_of_a_signed_file(path: Path) -> None:
                 name = word(path)
             ended[name] += 1
             assert ("unsigned" if position in kind else name) == name, (position, bit)
-            assert "trusted" != name, (position, bit)
+            assert name != "trusted", (position, bit)
     assert len(data) * 8 == ended.total()
-    assert 32 == ended["unsigned"]
-    assert {"unsigned"} == {name for name in ended if not name.endswith("Error")}
+    assert ended["unsigned"] == 32
+    assert {name for name in ended if not name.endswith("Error")} == {"unsigned"}
     assert data == path.read_bytes()
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
 
 
 def test_every_bit_of_header_and_meta_sealed_again(path: Path) -> None:
@@ -493,7 +493,7 @@ def test_every_bit_of_header_and_meta_sealed_again(path: Path) -> None:
         path.write_bytes(forge.reseal(forge.flipped(data, position, mask)))
         ended[word(path)] += 1
     assert len(flips) == ended.total()
-    assert [] == [name for name in ended if not name.endswith("Error")]
+    assert [name for name in ended if not name.endswith("Error")] == []
     assert ended["SignatureError"] == len(meta) * 2
 
 
@@ -507,8 +507,8 @@ def test_every_byte_of_a_written_signed_file(path: Path) -> None:
             with changed(path, position, mask):
                 ended[word(path)] += 1
     assert 2 * len(data) == ended.total()
-    assert 8 == ended["unsigned"]
-    assert 0 == ended["trusted"] + ended["signed"] + ended["unchecked"]
+    assert ended["unsigned"] == 8
+    assert ended["trusted"] + ended["signed"] + ended["unchecked"] == 0
 
 
 def test_every_byte_deleted_or_doubled(path: Path) -> None:
@@ -550,12 +550,12 @@ def test_moved_chunks(path: Path) -> None:
     size = len(pair[0].stored_bytes())
     first, second = data[32 : 32 + size], data[32 + size : 32 + 2 * size]
     path.write_bytes(data)
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
     path.write_bytes(data[:32] + second + first + data[32 + 2 * size :])
-    assert "ChecksumError" == word(path)
+    assert word(path) == "ChecksumError"
     trailer = data[len(forge.build(pair)) :]
     path.write_bytes(signer.with_trailer(forge.build(pair[::-1]), trailer))
-    assert "SignatureError" == word(path)
+    assert word(path) == "SignatureError"
 
 
 @pytest.mark.parametrize("shift", [1, 4, 12, 100])
@@ -577,7 +577,7 @@ def test_replaced_content(path: Path) -> None:
     for other in (small_file(0.25), small_file(-0.5)):
         assert len(other) == len(data)
         path.write_bytes(signer.with_trailer(other, trailer))
-        assert "SignatureError" == word(path)
+        assert word(path) == "SignatureError"
 
 
 def test_glued_signature(path: Path) -> None:
@@ -586,7 +586,7 @@ def test_glued_signature(path: Path) -> None:
     end = len(small_file())
     path.write_bytes(one[:end] + other[end:])
     with gen5core.open(path, verify=False) as file:
-        assert ["invalid"] == [found.state for found in file.signatures]
+        assert [found.state for found in file.signatures] == ["invalid"]
     with pytest.raises(SignatureError, match=f"the signature by {KEY_ID} does not fit: it is over the root"):
         gen5core.open(path)
 
@@ -597,10 +597,10 @@ def test_half_a_glued_signature(path: Path) -> None:
     root, other = signer.root_of(data), signer.root_of(small_file(0.25))
     entries = [(signer.keyid(SEED), signer.entry(other, SEED)[1])]
     path.write_bytes(signer.with_trailer(data, _sign_trailer(root, entries)))
-    assert "SignatureError" == word(path)
+    assert word(path) == "SignatureError"
     entries.append(signer.entry(root, OTHER_SEED))
     path.write_bytes(signer.with_trailer(data, _sign_trailer(root, entries)))
-    assert "SignatureError" == word(path, (OTHER.public_key,))
+    assert word(path, (OTHER.public_key,)) == "SignatureError"
 
 
 def _sign_trailer(root: bytes, entries: list[tuple[str, str]]) -> bytes:
@@ -614,13 +614,13 @@ def test_replaced_key(path: Path) -> None:
     with gen5core.open(path) as file:
         file.verify()
         trust = file.trust(TRUSTED)
-    assert ("signed", {}) == (trust.word, trust.names)
-    assert f"signed by {FOE.public_key.key_id}, a key that is not in your list" == str(trust)
+    assert (trust.word, trust.names) == ("signed", {})
+    assert str(trust) == f"signed by {FOE.public_key.key_id}, a key that is not in your list"
     root = signer.root_of(data)
     for name, sig in ((FOE_SEED, SEED), (SEED, FOE_SEED)):
         entry = (signer.keyid(name), signer.entry(root, sig)[1])
         path.write_bytes(signer.with_trailer(data, _sign_trailer(root, [entry])))
-        assert "SignatureError" == word(path)
+        assert word(path) == "SignatureError"
 
 
 def test_a_foe_beside_you(path: Path) -> None:
@@ -628,7 +628,7 @@ def test_a_foe_beside_you(path: Path) -> None:
     path.write_bytes(signer.signed(small_file(), SEED, FOE_SEED))
     with gen5core.open(path) as file:
         trust = file.trust(TRUSTED)
-    assert ("trusted", {KEY_ID: "anna"}) == (trust.word, trust.names)
+    assert (trust.word, trust.names) == ("trusted", {KEY_ID: "anna"})
     assert f"signed by {FOE.public_key.key_id}, a key that is not in your list" in trust.lines()
 
 
@@ -649,14 +649,14 @@ def test_signature_for_another_purpose(path: Path) -> None:
     for message in (root, root.hex().encode(), signer.pae(root, "application/vnd.gen5.root.v2")):
         entry = (signer.keyid(SEED), signer._base64(signer.sign(SEED, message)))
         path.write_bytes(signer.with_trailer(data, _sign_trailer(root, [entry])))
-        assert "SignatureError" == word(path)
+        assert word(path) == "SignatureError"
 
 
 def test_stripped_signature(path: Path) -> None:
     """Anybody can take a signature off; what is left is an unsigned file, and says so."""
     path.write_bytes(signer.with_trailer(signer.signed(small_file()), b""))
     with gen5core.open(path) as file:
-        assert ((), "unsigned") == (file.verify().signatures, str(file.trust(TRUSTED)))
+        assert (file.verify().signatures, str(file.trust(TRUSTED))) == ((), "unsigned")
 
 
 def test_signature_out_of_its_place(path: Path) -> None:
@@ -668,7 +668,7 @@ def test_signature_out_of_its_place(path: Path) -> None:
         with pytest.raises(MalformedChunkError, match="does not lie first after META, where alone it may"):
             gen5core.open(path)
     path.write_bytes(signer.with_trailer(data, sign + NOTE))
-    assert "trusted" == word(path)
+    assert word(path) == "trusted"
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -695,9 +695,9 @@ def test_scrub_says_that_the_signature_is_gone(path: Path, tmp_path: Path) -> No
     lost = [f"the signature by {name}: what is written is unsigned" for name in (KEY_ID, OTHER_ID)]
     dropped = scrub(path, tmp_path / "b.gen5")
     assert {"hardware_info.machine_name", *lost} == set(dropped) == set(find_private(path))
-    assert "unsigned" == word(tmp_path / "b.gen5")
+    assert word(tmp_path / "b.gen5") == "unsigned"
     sign_file(tmp_path / "b.gen5", KEY)
-    assert "trusted" == word(tmp_path / "b.gen5")
+    assert word(tmp_path / "b.gen5") == "trusted"
 
 
 def test_parts_of_a_file_tell_of_its_signatures(path: Path) -> None:
@@ -705,7 +705,7 @@ def test_parts_of_a_file_tell_of_its_signatures(path: Path) -> None:
     path.write_bytes(signer.signed(small_file()))
     data = path.read_bytes()
     file = gen5core.open_parts(data[:32] + data[forge.header_of(data).meta_offset :])
-    assert "trusted" == file.trust(TRUSTED).word
+    assert file.trust(TRUSTED).word == "trusted"
 
 
 def test_cut_while_it_is_read(path: Path) -> None:

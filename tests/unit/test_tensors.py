@@ -147,7 +147,7 @@ class TestDtypes:
         )
         assert message == str(raised.value)
         assert isinstance(raised.value, (EncodeError, TypeError, ValueError))
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("dtype", ["float64", "int64", "uint8", "bool", "complex64"])
     def test_unsupported_tensor(self, tmp_path: Path, dtype: str) -> None:
@@ -185,13 +185,13 @@ class TestDtypes:
             "latent 'a' is a masked array, whose mask has no place in the format: "
             "give .filled(0) of it, or .data to keep what lies under the mask"
         )
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
         save(tmp_path / "a.gen5", {"a": masked.filled(0), "b": masked.data})
         with gen5core.open(tmp_path / "a.gen5") as file:
-            assert ([0, 2], [1, 2]) == (
+            assert (
                 file.latents["a"].array().tolist(),
                 file.latents["b"].array().tolist(),
-            )
+            ) == ([0, 2], [1, 2])
 
     def test_numpy_scalar(self, round_trip: RoundTrip) -> None:
         """A numpy scalar is an array of no axes."""
@@ -215,7 +215,7 @@ class TestHalf:
         with pytest.raises(EncodeError) as raised:
             save(tmp_path / "a.gen5", {"a": np.array([1, value, np.inf], np.float32)}, half=True)
         assert message == str(raised.value)
-        assert [] == list(tmp_path.iterdir())
+        assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("dtype", ["bfloat16", *FLOAT8])
     def test_leaves_the_others_alone(self, round_trip: RoundTrip, dtype: str) -> None:
@@ -280,8 +280,8 @@ class TestResults:
         path.unlink()
         first += 1
         tensor.zero_()
-        assert (True, True) == (first.flags.writeable, second.flags.c_contiguous)
-        assert (12.0, 6.0, 0.0) == (float(first.sum()), float(second.sum()), float(tensor.float().sum()))
+        assert (first.flags.writeable, second.flags.c_contiguous) == (True, True)
+        assert (float(first.sum()), float(second.sum()), float(tensor.float().sum())) == (12.0, 6.0, 0.0)
         assert not np.shares_memory(first, second)
 
     def test_owner_is_an_array(self, round_trip: RoundTrip) -> None:
@@ -289,7 +289,7 @@ class TestResults:
         owner = round_trip(np.ones(5, np.float32))
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
-        assert (None, True) == (owner.base, owner.flags.owndata)
+        assert (owner.base, owner.flags.owndata) == (None, True)
 
 
 class TestNested:
@@ -300,14 +300,16 @@ class TestNested:
             [video, audio],
             lambda stored: [(part.shape, part.orig_dtype, part.array().sum()) for part in stored.parts],
         )
-        assert [((1, 4, 2, 3), "bfloat16", 24.0), ((1, 8), "float16", 0.0)] == parts
+        assert parts == [((1, 4, 2, 3), "bfloat16", 24.0), ((1, 8), "float16", 0.0)]
 
     def test_part_numbers(self, tmp_path: Path) -> None:
         """A part's number stands in its row; a plain latent has none."""
         save(tmp_path / "a.gen5", {"a": (np.ones(1, "f4"), np.ones(2, "f4")), "b": np.ones(3, "f4")})
         with gen5core.open(tmp_path / "a.gen5") as file:
-            assert [("a", 0), ("a", 1), ("b", None)] == [
-                (row.extra["key"], row.extra.get("part")) for row in file.rows
+            assert [(row.extra["key"], row.extra.get("part")) for row in file.rows] == [
+                ("a", 0),
+                ("a", 1),
+                ("b", None),
             ]
 
     def test_whole_is_refused(self, tmp_path: Path) -> None:
@@ -324,7 +326,7 @@ class TestNested:
         """A nested latent of one part can be read as a plain one."""
         part = np.arange(3, dtype=np.float32)
         values, count = round_trip([part], lambda stored: (stored.array().tolist(), len(stored.parts)))
-        assert ([0.0, 1.0, 2.0], 1) == (values, count)
+        assert (values, count) == ([0.0, 1.0, 2.0], 1)
 
     def test_empty(self, tmp_path: Path) -> None:
         """An empty list is refused: no row could tell its name."""

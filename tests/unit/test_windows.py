@@ -161,14 +161,14 @@ DEEP = "\\".join(["d" * 50] * 6)
 def test_long_paths(monkeypatch: pytest.MonkeyPatch, path: str, expected: str) -> None:
     """A path of more characters than Windows takes by itself gets the form that it takes at any length."""
     monkeypatch.setattr(windows, "IS_WINDOWS", True)
-    assert expected == windows.extended(path)
+    assert windows.extended(path) == expected
     assert ntpath.normcase(expected) == ntpath.normcase(windows.extended(windows.extended(path)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="of other systems")
 def test_long_paths_elsewhere() -> None:
     """No other system has its paths changed."""
-    assert "/a" * 500 == windows.extended("/a" * 500)
+    assert windows.extended("/a" * 500) == "/a" * 500
 
 
 def test_long_path_is_saved_and_read(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ class TestSaving:
             with gen5core.open(path) as file:
                 file.verify()
                 assert prompt == file.prompt
-        assert ["a.gen5"] == os.listdir(tmp_path)
+        assert os.listdir(tmp_path) == ["a.gen5"]
 
     def test_without_overwriting(self, tmp_path: Path) -> None:
         """A file that must stay stays, byte for byte."""
@@ -200,7 +200,7 @@ class TestSaving:
         with pytest.raises(FileExistsError, match=r"a\.gen5"):
             gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
         assert before == path.read_bytes()
-        assert ["a.gen5"] == os.listdir(tmp_path)
+        assert os.listdir(tmp_path) == ["a.gen5"]
 
     def test_onto_a_file_that_stays_open(self, tmp_path: Path) -> None:
         """Where a program keeps the file open, that is said with the remedy; both stay, and nothing is left."""
@@ -208,9 +208,9 @@ class TestSaving:
         with gen5core.open(path) as file:
             with pytest.raises(PermissionError, match=r"a program has it open.*save again") as caught:
                 gen5core.save(path, prompt="new", **NOTHING)
-            assert "old" == file.prompt
+            assert file.prompt == "old"
         assert str(path) == caught.value.filename
-        assert ["a.gen5"] == os.listdir(tmp_path)
+        assert os.listdir(tmp_path) == ["a.gen5"]
 
     def test_onto_a_file_that_is_looked_at(self, tmp_path: Path) -> None:
         """A virus scanner that opens the file for a moment delays a save, and does not make it fail."""
@@ -223,7 +223,7 @@ class TestSaving:
         finally:
             closing.join()
         with gen5core.open(path) as file:
-            assert "new" == file.prompt
+            assert file.prompt == "new"
 
     def test_signing_in_place(self, tmp_path: Path) -> None:
         """A file is signed where it stands: what was read of it is closed by then."""
@@ -267,8 +267,8 @@ class TestSaving:
         monkeypatch.setattr(atomic.os, "close", close_and_sweep)
         with atomic.atomic_file(tmp_path / "a") as fd:
             atomic.write_all(fd, [b"whole"])
-        assert [1] == swept
-        assert b"whole" == (tmp_path / "a").read_bytes()
+        assert swept == [1]
+        assert (tmp_path / "a").read_bytes() == b"whole"
 
     def test_what_was_left_behind(self, tmp_path: Path) -> None:
         """The temporary file of a process that was killed is removed once it is old, and one that is open never."""
@@ -286,7 +286,7 @@ class TestSaving:
         """The temporary file is closed before it is removed."""
         with pytest.raises(TypeError), atomic.atomic_file(tmp_path / "a") as fd:
             atomic.write_all(fd, [b"half", 5])  # type: ignore[list-item]
-        assert [] == os.listdir(tmp_path)
+        assert os.listdir(tmp_path) == []
 
 
 def test_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

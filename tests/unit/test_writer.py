@@ -98,7 +98,7 @@ class TestArguments:
         with pytest.raises(EncodeError) as raised:
             save(tmp_path / name)
         remedy = f"name the file {Path(name).stem}.gen5"
-        assert f"{name!r} does not end in .gen5; {remedy}" == str(raised.value)
+        assert str(raised.value) == f"{name!r} does not end in .gen5; {remedy}"
 
     def test_extension_in_capitals(self, tmp_path: Path) -> None:
         """The extension may be written in capitals."""
@@ -129,8 +129,11 @@ class TestArguments:
         """Prompt, model and tags are kept as Unicode, tags from any iterable."""
         save(target, prompt="猫\n“x”\0", model_name="m", model_version="é", tags=(tag for tag in ("a", "b")))
         found = info(target)
-        assert ("猫\n“x”\0", "m", "é", ["a", "b"]) == tuple(
-            found[name] for name in ("prompt", "model_name", "version", "tags")
+        assert tuple(found[name] for name in ("prompt", "model_name", "version", "tags")) == (
+            "猫\n“x”\0",
+            "m",
+            "é",
+            ["a", "b"],
         )
 
     @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ class TestArguments:
         with pytest.raises(EncodeError) as raised:
             save(target, **facts)
         assert message == str(raised.value)
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
     def test_signature(self) -> None:
         """The arguments beyond the path go by name, with the documented defaults."""
@@ -186,7 +189,7 @@ class TestArguments:
             "signing_key": None,
         }
         assert defaults == {name: arguments[name].default for name in list(arguments)[1:]}
-        assert {"KEYWORD_ONLY"} == {arguments[name].kind.name for name in defaults}
+        assert {arguments[name].kind.name for name in defaults} == {"KEYWORD_ONLY"}
 
     def test_overwrite(self, target: Path) -> None:
         """A file is replaced, unless the caller says no: then it stays, and nothing beside it."""
@@ -196,7 +199,7 @@ class TestArguments:
         with pytest.raises(FileExistsError, match=r"a\.gen5"):
             save(target, prompt="newest", overwrite=False)
         assert {target: before} == {path: path.read_bytes() for path in target.parent.iterdir()}
-        assert "new" == info(target)["prompt"]
+        assert info(target)["prompt"] == "new"
 
 
 class TestSettings:
@@ -230,7 +233,7 @@ class TestSettings:
         given_settings = {"seed": np.uint64(2**64 - 1), "steps": np.int8(4), "deterministic": np.bool_(True)}
         save(target, settings=given_settings | {"cfg_scale": np.float64(7.5)})
         expected = {"seed": 2**64 - 1, "steps": 4, "deterministic": True, "cfg_scale": 7.5}
-        assert expected == info(target)["generation_settings"]
+        assert info(target)["generation_settings"] == expected
 
     @pytest.mark.parametrize(
         ("name", "value", "message"),
@@ -256,7 +259,7 @@ class TestSettings:
         """A setting that the peer's schema refuses is refused here, naming field and value."""
         with pytest.raises(EncodeError) as raised:
             save(target, settings=dict(self.FULL) | {name: value})
-        assert f"settings[{name!r}] {message}" == str(raised.value)
+        assert str(raised.value) == f"settings[{name!r}] {message}"
 
     def test_rules_are_the_schemas(self) -> None:
         """The names that have rules are those of the peer's JSON schema, no more and no fewer."""
@@ -293,7 +296,7 @@ class TestSettings:
         with pytest.raises(EncodeError) as raised:
             save(target, settings={"fine": [1, None], "extra": value})
         assert message == str(raised.value)
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
     @pytest.mark.parametrize(
         ("value", "where"),
@@ -323,7 +326,7 @@ class TestSettings:
         """Hardware, capture and resources name the place as settings do."""
         with pytest.raises(EncodeError) as raised:
             save(target, **{field: value})
-        assert f"{where} {NOT_JSON}: {{1}} is a set; {JSON_REMEDY}" == str(raised.value)
+        assert str(raised.value) == f"{where} {NOT_JSON}: {{1}} is a set; {JSON_REMEDY}"
 
     @pytest.mark.parametrize("start", [{}, {"nan": math.nan}], ids=["plain", "with NaN"])
     def test_cycle(self, target: Path, start: dict[str, Any]) -> None:
@@ -351,9 +354,9 @@ class TestSettings:
     def test_empty(self, target: Path, empty: Any) -> None:
         """Settings and hardware that hold nothing leave no key behind, which the peer's schema asks for."""
         save(target, settings=empty, hardware=empty)
-        assert {"model_name", "version", "date", "prompt", "tags"} == set(info(target))
+        assert set(info(target)) == {"model_name", "version", "date", "prompt", "tags"}
         with gen5core.open(target) as file:
-            assert ({}, {}) == (file.settings, file.hardware)
+            assert (file.settings, file.hardware) == ({}, {})
 
 
 class TestHardwareAndEnvironment:
@@ -381,11 +384,11 @@ class TestHardwareAndEnvironment:
     def test_given_environment(self, target: Path) -> None:
         """A given environment comes whole: components in ENVC, the rest and its hardware in META."""
         gen5core.save(target, environment=ENVIRONMENT)
-        assert ["ENVC"] == [row["type"] for row in rows(target)]
-        assert {"attention": "name=attention;backend=pytorch"} == document(target)["environment"]
+        assert [row["type"] for row in rows(target)] == ["ENVC"]
+        assert document(target)["environment"] == {"attention": "name=attention;backend=pytorch"}
         with gen5core.open(target) as file:
-            assert ENVIRONMENT == file.environment
-            assert {"os": "Linux 6.8.0"} == file.hardware
+            assert file.environment == ENVIRONMENT
+            assert file.hardware == {"os": "Linux 6.8.0"}
 
     @pytest.mark.parametrize("name", ["a.gen5", "a.png"])
     def test_an_environment_that_no_reader_takes(self, tmp_path: Path, name: str) -> None:
@@ -444,12 +447,12 @@ class TestFurtherKeys:
     def test_empty(self, target: Path) -> None:
         """Keys that hold nothing are not there."""
         save(target, latents={}, comfyui={}, capture={}, resources=[], environment=Environment())
-        assert ["gen5_metadata"] == list(document(target))
+        assert list(document(target)) == ["gen5_metadata"]
 
     def test_none(self, target: Path) -> None:
         """None leaves a key out, as nothing does."""
         save(target, latents=None, comfyui=None, capture=None, resources=None)
-        assert ["gen5_metadata"] == list(document(target))
+        assert list(document(target)) == ["gen5_metadata"]
 
     def test_is_changed(self, target: Path) -> None:
         """ComfyUI's ``is_changed`` cache keys are dropped from the prompt, and the caller's dict is kept."""
@@ -457,7 +460,7 @@ class TestFurtherKeys:
         comfyui = {"prompt": {"1": node, "2": "odd"}, "version": "1"}
         save(target, comfyui=comfyui, images=np.zeros((1, 1, 3), np.uint8))
         expected = {"1": {"class_type": "LoadImage", "inputs": {"is_changed": 1}}, "2": "odd"}
-        assert {"prompt": expected, "version": "1"} == document(target)["comfyui"]
+        assert document(target)["comfyui"] == {"prompt": expected, "version": "1"}
         with gen5core.open(target) as file:
             text = Image.open(io.BytesIO(file.images[0].bytes)).text
         assert {"prompt": json.dumps(expected, separators=(",", ":"))} == text
@@ -467,8 +470,8 @@ class TestFurtherKeys:
         """NaN and infinities anywhere become null, as JavaScript writes them."""
         values = [math.nan, math.inf, -math.inf, np.float32("nan"), (1.5, math.nan)]
         save(target, capture={"sigmas": values}, settings={"shift": math.nan})
-        assert {"sigmas": [None, None, None, None, [1.5, None]]} == document(target)["capture"]
-        assert {"shift": None} == info(target)["generation_settings"]
+        assert document(target)["capture"] == {"sigmas": [None, None, None, None, [1.5, None]]}
+        assert info(target)["generation_settings"] == {"shift": None}
 
     def test_images_given_encoded(self, target: Path) -> None:
         """An encoded image is not touched, whatever ComfyUI's prompt."""
@@ -480,7 +483,7 @@ class TestFurtherKeys:
         """META that no reader would take is refused, saying both limits, and nothing is left behind."""
         with pytest.raises(EncodeError, match=r"^META takes 671\d+ bytes, .* readers accept 67108864 "):
             save(target, prompt="x" * 64 * 2**20)
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
 
 class TestCompression:
@@ -496,9 +499,9 @@ class TestCompression:
         latents = {"noise": self.NOISE, "zeros": self.ZEROS}
         save(target, latents=latents, compression=compression, environment=ENVIRONMENT)
         found = rows(target)
-        assert ["LATN", "LATN", "ENVC"] == [row["type"] for row in found]
-        assert expected == [row["compressed"] for row in found]
-        assert expected == ["stored_sha256" in row["extra"] for row in found]
+        assert [row["type"] for row in found] == ["LATN", "LATN", "ENVC"]
+        assert [row["compressed"] for row in found] == expected
+        assert ["stored_sha256" in row["extra"] for row in found] == expected
 
     @pytest.mark.parametrize(("repeats", "compressed"), [(3, False), (30, True)])
     def test_threshold(self, target: Path, repeats: int, compressed: bool) -> None:
@@ -516,13 +519,13 @@ class TestCompression:
         third = {"start": 0, "middle": 1, "end": 2}[place]
         array[third * 2**16 : (third + 1) * 2**16] = noise(2**16)
         save(target, latents={"a": array})
-        assert [True] == [row["compressed"] for row in rows(target)]
+        assert [row["compressed"] for row in rows(target)] == [True]
 
     def test_empty(self, target: Path) -> None:
         """An empty latent is stored raw, as its frame header alone."""
         save(target, latents={"a": np.empty((0, 4), np.float32)})
         (row,) = rows(target)
-        assert (False, 12, 0) == (row["compressed"], row["compressed_size"], row["uncompressed_size"])
+        assert (row["compressed"], row["compressed_size"], row["uncompressed_size"]) == (False, 12, 0)
 
     def test_frames(self, target: Path) -> None:
         """Every zstd frame, META's too, carries its content size and checksum."""
@@ -531,7 +534,7 @@ class TestCompression:
         _, meta, _, data = stored_parts(target)
         stored = [data[row["offset"] : row["offset"] + row["compressed_size"]] for row in rows(target)]
         frames = [zstandard.get_frame_parameters(part) for part in [*stored, meta]]
-        assert [True] * 5 == [frame.has_checksum for frame in frames]
+        assert [frame.has_checksum for frame in frames] == [True] * 5
         sizes = [row["uncompressed_size"] + 12 for row in rows(target)]
         assert sizes == [frame.content_size for frame in frames[:-1]]
         assert len(zstandard.ZstdDecompressor().decompress(meta)) == frames[-1].content_size
@@ -541,7 +544,7 @@ class TestCompression:
         monkeypatch.setattr(spec, "MAX_INFLATED_BYTES", 1000)
         latents = {"fits": np.zeros(247, np.float32), "does not": np.zeros(248, np.float32)}
         save(target, latents=latents, compression="zstd")
-        assert [True, False] == [row["compressed"] for row in rows(target)]
+        assert [row["compressed"] for row in rows(target)] == [True, False]
 
 
 class TestLayout:
@@ -559,7 +562,7 @@ class TestLayout:
         fields, _, _, data = stored_parts(target)
         found = rows(target)
         ends = [row["offset"] + row["compressed_size"] for row in found]
-        assert ["LATN", "LATN", "LATN", "DATA", "DATA", "ENVC"] == [row["type"] for row in found]
+        assert [row["type"] for row in found] == ["LATN", "LATN", "LATN", "DATA", "DATA", "ENVC"]
         assert list(range(6)) == [row["index"] for row in found]
         assert [32, *ends] == [row["offset"] for row in found] + [fields[4]]
         assert fields[4] + fields[5] == len(data)
@@ -578,7 +581,7 @@ class TestLayout:
             assert frame == content[:12]
             assert hashlib.sha256(content[12:]).hexdigest() == row["hash"]
             expected = hashlib.sha256(stored).hexdigest() if row["compressed"] else None
-            assert expected == row["extra"].get("stored_sha256")
+            assert row["extra"].get("stored_sha256") == expected
 
     def test_root_and_seal(self, target: Path) -> None:
         """Root and seal follow their formulas, worked out here from the bytes alone."""
@@ -588,7 +591,7 @@ class TestLayout:
         meta = data[offset : offset + size]
         digest = hashlib.sha256(b"GEN5seal1" + data[:24] + meta).digest()
         assert struct.unpack("<Q", digest[:8]) == struct.unpack("<Q", data[24:32])
-        assert 1 == struct.unpack("<H", data[6:8])[0]
+        assert struct.unpack("<H", data[6:8])[0] == 1
         with gen5core.open(target) as file:
             assert hashlib.sha256(meta).hexdigest() == file.root
 
@@ -600,7 +603,7 @@ class TestLayout:
             fields, _, found, data = stored_parts(target)
             told.append((fields[7], found["gen5_metadata"]["file_info"]["file_size"], len(data)))
         assert [(size,) * 3 for _, _, size in told] == told
-        assert 150 < len({size for _, _, size in told})
+        assert len({size for _, _, size in told}) > 150
 
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(prompt=st.text(max_size=300), count=st.integers(0, 40_000), tags=st.lists(st.text(), max_size=5))
@@ -682,7 +685,7 @@ class TestRefusals:
         """More than 1000 chunks are refused before any is encoded."""
         with pytest.raises(EncodeError, match=r"^1001 latents and images are more than the 1000 chunks of a"):
             save(target, **facts)
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
     @pytest.mark.parametrize("half", [False, True])
     @pytest.mark.parametrize("kind", ["one", "many", "nested", "images", "torch"])
@@ -708,13 +711,13 @@ class TestRefusals:
             str(raised.value),
         )
         assert peak < 2**20
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
     def test_dtype(self, target: Path) -> None:
         """A dtype that cannot be stored is found before the latents ahead of it are encoded."""
         with pytest.raises(gen5core.UnsupportedDtypeError, match=r"^latent 'b' is int64;"):
             save(target, latents={"a": noise(3), "b": np.zeros(3, np.int64)})
-        assert [] == list(target.parent.iterdir())
+        assert list(target.parent.iterdir()) == []
 
 
 class TestMemory:
@@ -812,7 +815,7 @@ def test_more_values_than_readers_take_are_refused(tmp_path: Path) -> None:
     ):
         gen5core.save(path, prompt="," * 4_300_000)
     with gen5core.open(path) as file:
-        assert "first" == file.prompt
+        assert file.prompt == "first"
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from .guiders_and_sigmas import PARTS
 from .loaders_and_latents import SOURCES
 from .samplers import NOISES, SAMPLERS
 from .schema import NodeClass, Roles, options, row, words
-from .values_and_switches import PREFIXES, VALUES, WAYS
+from .values_and_switches import PREFIXES, SWITCHES, VALUES
 
 NOT_KNOWN: Final = "is not known to draw noise as ComfyUI does"
 TABLE: Final[Mapping[str, NodeClass]] = {
     **SOURCES,
     **VALUES,
-    **WAYS,
+    **SWITCHES,
     **PARTS,
     **NOISES,
     **SAMPLERS,

@@ -87,7 +87,7 @@ def _sampler(
 
 EFFICIENT: Final[Mapping[str, Any]] = {
     "outputs": "model positive negative latent vae image",
-    "spoilers": ("script",),
+    "noise_changing_inputs": ("script",),
 }
 EASY_PIPE: Final[Roles] = {"*": "@pipe", "model": ("@model", "@pipe")}
 EASY_FULL: Final[Roles] = {
@@ -122,7 +122,7 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
         },
         notes=options("self", "refine_at_step"),
         outputs="pipe latent vae image",
-        spoilers=("script",),
+        noise_changing_inputs=("script",),
     ),
     # Easy-Use: the settings are in the pipe
     "easy kSampler": _sampler(EASY_PIPE, OWN, outputs="pipe image"),
@@ -131,10 +131,13 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
     ),
     # Impact
     "ImpactKSamplerBasicPipe": _sampler(
-        {**KSAMPLER, **PIPED}, outputs="pipe latent vae", spoilers=("scheduler_func_opt",)
+        {**KSAMPLER, **PIPED}, outputs="pipe latent vae", noise_changing_inputs=("scheduler_func_opt",)
     ),
     "ImpactKSamplerAdvancedBasicPipe": _sampler(
-        {**ADVANCED, **PIPED}, notes=LEFTOVER, outputs="pipe latent vae", spoilers=("scheduler_func_opt",)
+        {**ADVANCED, **PIPED},
+        notes=LEFTOVER,
+        outputs="pipe latent vae",
+        noise_changing_inputs=("scheduler_func_opt",),
     ),
     **dict.fromkeys(
         ("FaceDetailer", "DetailerForEach", "DetailerForEachDebug"), _sampler(IMAGE_IN, PER_REGION, REGIONS)
@@ -217,9 +220,11 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
     "BNK_TiledKSamplerAdvanced": _sampler(ADVANCED, notes=TILES + LEFTOVER),
     # tinyterra
     "ttN KSampler_v2": _sampler(
-        TTN, notes=TTN_LORA, outputs=TTN_PIPE.removeprefix("pipe "), spoilers=("adv_xyPlot",)
+        TTN, notes=TTN_LORA, outputs=TTN_PIPE.removeprefix("pipe "), noise_changing_inputs=("adv_xyPlot",)
     ),
-    "ttN pipeKSampler_v2": _sampler(TTN, notes=TTN_LORA, outputs=TTN_PIPE, spoilers=("adv_xyPlot",)),
+    "ttN pipeKSampler_v2": _sampler(
+        TTN, notes=TTN_LORA, outputs=TTN_PIPE, noise_changing_inputs=("adv_xyPlot",)
+    ),
     "ttN pipeKSamplerAdvanced_v2": _sampler(
         {
             **TTN,
@@ -231,7 +236,7 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
         },
         notes=TTN_LORA + LEFTOVER,
         outputs=TTN_PIPE,
-        spoilers=("adv_xyPlot",),
+        noise_changing_inputs=("adv_xyPlot",),
     ),
     # others
     "KSamplerWithNAG": _sampler(KSAMPLER, notes=NAG),

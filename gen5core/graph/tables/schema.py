@@ -97,7 +97,7 @@ class NodeClass:
     outputs : what each output slot holds, in order
     noise : for a sampler or noise class, why its starting noise is not ``comfy.sample.prepare_noise`` of
         its seed; empty when it is
-    spoilers : inputs that, once connected, make it so
+    noise_changing_inputs : inputs that, once connected, make it so
     guessed : no row of its own: read by the names of its inputs
     """
 
@@ -106,7 +106,7 @@ class NodeClass:
     outputs: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     noise: str = ""
-    spoilers: tuple[str, ...] = ()
+    noise_changing_inputs: tuple[str, ...] = ()
     guessed: bool = False
 
     def reads(self, role: str) -> Reads | None:

@@ -114,7 +114,7 @@ LOADED: Final[Roles] = {
     "batch_size": "batch_size",
 }
 LOADER_LORA: Final = (Note("model", "lora", ("lora_name", "lora_model_strength")),)
-WAYS: Final[Mapping[str, NodeClass]] = {
+SWITCHES: Final[Mapping[str, NodeClass]] = {
     "SetNode": THROUGH,
     "GetNode": row({"*": "@"}, "pass"),
     "easy showAnything": THROUGH,

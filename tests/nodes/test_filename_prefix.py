@@ -32,4 +32,4 @@ PROMPT: dict[str, Any] = {
 )
 def test_tokens_are_replaced(prefix: str, expected: str) -> None:
     """Dates and the value of the only node of a title or class are put in; what nothing answers stays."""
-    assert expected == expand_prefix(prefix, PROMPT, NOW)
+    assert expand_prefix(prefix, PROMPT, NOW) == expected

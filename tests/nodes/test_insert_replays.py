@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gen5pack.nodes.prompt.edit import unsplice
-from gen5pack.nodes.prompt.insert_records import splice_records
-from gen5pack.nodes.prompt.insert_replays import splice_replays
+from gen5pack.nodes.prompt.edit import remove_inserted
+from gen5pack.nodes.prompt.insert_records import insert_records
+from gen5pack.nodes.prompt.insert_replays import insert_replays
 from gen5pack.nodes.prompt.on_prompt import handle_prompt, register
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,10 +49,10 @@ def advanced() -> Prompt:
 def changed(prompt: Prompt) -> Prompt:
     """Return the spliced prompt, having checked that the given one is untouched and can be had back."""
     before = json.dumps(prompt)
-    spliced = splice_replays(prompt)
+    spliced = insert_replays(prompt)
     assert before == json.dumps(prompt)
-    assert prompt == unsplice(spliced)
-    assert spliced == splice_replays(spliced)
+    assert prompt == remove_inserted(spliced)
+    assert spliced == insert_replays(spliced)
     json.dumps(spliced)
     return spliced
 
@@ -66,15 +66,15 @@ class TestKSampler:
         expected = straight()
         expected["3"]["inputs"].update(model=["gen5_replay_3", 0], latent_image=["gen5_replay_3", 1])
         node = spliced.pop("gen5_replay_3")
-        assert expected == spliced
-        assert "Gen5Replay" == node["class_type"]
-        assert {"model": ["4", 0], "gen5": ["20", 4], "pass_index": -1, "batch_index": 2} == node["inputs"]
+        assert spliced == expected
+        assert node["class_type"] == "Gen5Replay"
+        assert node["inputs"] == {"model": ["4", 0], "gen5": ["20", 4], "pass_index": -1, "batch_index": 2}
 
     def test_linked_batch_index(self) -> None:
         """A batch_index that is itself a link goes to the replay as that link."""
         prompt = straight()
         prompt["20"]["inputs"]["batch_index"] = ["5", 0]
-        assert ["5", 0] == changed(prompt)["gen5_replay_3"]["inputs"]["batch_index"]
+        assert changed(prompt)["gen5_replay_3"]["inputs"]["batch_index"] == ["5", 0]
 
     @pytest.mark.parametrize("name", ["Reroute", "Reroute (rgthree)"])
     def test_through_reroutes(self, name: str) -> None:
@@ -83,7 +83,7 @@ class TestKSampler:
         prompt["21"] = {"class_type": name, "inputs": {"": ["20", 0]}}
         prompt["22"] = {"class_type": name, "inputs": {"": ["21", 0]}}
         prompt["3"]["inputs"]["latent_image"] = ["22", 0]
-        assert ["20", 4] == changed(prompt)["gen5_replay_3"]["inputs"]["gen5"]
+        assert changed(prompt)["gen5_replay_3"]["inputs"]["gen5"] == ["20", 4]
 
     def test_subgraph_ids(self) -> None:
         """An id with colons, a subgraph's, gives an id without; two that would be alike stay apart."""
@@ -92,9 +92,9 @@ class TestKSampler:
         prompt["1_2_3"] = copy.deepcopy(prompt["3"])
         spliced = changed(prompt)
         links = [spliced[node]["inputs"]["model"][0] for node in ("3", "1:2:3", "1_2_3")]
-        assert 3 == len(set(links))
+        assert len(set(links)) == 3
         assert not any(":" in link for link in links)
-        assert {"Gen5Replay"} == {spliced[link]["class_type"] for link in links}
+        assert {spliced[link]["class_type"] for link in links} == {"Gen5Replay"}
 
     def test_ids_are_stable(self) -> None:
         """Another seed, and nodes in another order, give the same ids, so that ComfyUI's cache holds."""
@@ -108,7 +108,7 @@ class TestKSampler:
         spliced = changed(prompt)
         assert taken == spliced["gen5_replay_3"]
         put_in = spliced["3"]["inputs"]["model"][0]
-        assert "Gen5Replay" == spliced[put_in]["class_type"]
+        assert spliced[put_in]["class_type"] == "Gen5Replay"
         assert put_in == changed(prompt)["3"]["inputs"]["model"][0]
         assert len(prompt) + 1 == len(spliced)
 
@@ -183,7 +183,7 @@ class TestLeftAlone:
         prompt = {**straight(latent_image=["r0", 0]), **ring}
         assert prompt is changed(prompt)
         looped = {**straight(model=["r0", 0]), **ring}
-        assert ["r0", 0] == changed(looped)["gen5_replay_3"]["inputs"]["model"]
+        assert changed(looped)["gen5_replay_3"]["inputs"]["model"] == ["r0", 0]
 
 
 class TestGuider:
@@ -195,8 +195,8 @@ class TestGuider:
         copied = spliced["3"]["inputs"]["guider"][0]
         assert advanced()["30"] == spliced["30"]
         assert {**advanced()["30"]["inputs"], "model": ["gen5_replay_3", 0]} == spliced[copied]["inputs"]
-        assert ["4", 0] == spliced["gen5_replay_3"]["inputs"]["model"]
-        assert ["gen5_replay_3", 1] == spliced["3"]["inputs"]["latent_image"]
+        assert spliced["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
+        assert spliced["3"]["inputs"]["latent_image"] == ["gen5_replay_3", 1]
 
     def test_shared_guider_is_left_alone(self) -> None:
         """Another sampler of the same guider, which starts from its own latent, is not touched."""
@@ -227,10 +227,10 @@ class TestGuider:
         prompt["3"]["inputs"]["guider"] = ["34", 0]
         spliced = changed(prompt)
         guider = spliced["3"]["inputs"]["guider"][0]
-        assert ("CFGGuider", ["gen5_replay_3", 0]) == (
+        assert (
             spliced[guider]["class_type"],
             spliced[guider]["inputs"]["model"],
-        )
+        ) == ("CFGGuider", ["gen5_replay_3", 0])
 
     def test_guider_without_proper_meta(self) -> None:
         """A guider whose _meta is null, as a program may send it, is copied all the same."""
@@ -243,8 +243,8 @@ class TestGuider:
         prompt = advanced()
         prompt["3"]["inputs"]["model"] = "baked"
         spliced = changed(prompt)
-        assert "baked" == spliced["3"]["inputs"]["model"]
-        assert ["4", 0] == spliced["gen5_replay_3"]["inputs"]["model"]
+        assert spliced["3"]["inputs"]["model"] == "baked"
+        assert spliced["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
 
 
 class TestUnsplice:
@@ -263,7 +263,7 @@ class TestUnsplice:
     )
     def test_own_nodes_stay(self, prompt: Prompt) -> None:
         """Nodes of the person's stay, whatever they are called."""
-        assert prompt == unsplice(prompt)
+        assert prompt == remove_inserted(prompt)
 
     @pytest.mark.parametrize(
         "origin", [5, None, "abc", [1], [["3"]], [["3", "model", 7]], [["9", 4, ["4", 0]]], {"3": 1}]
@@ -272,7 +272,7 @@ class TestUnsplice:
         """Forged notes of what was replaced raise nothing: their nodes count as the person's own."""
         node = {"class_type": "Gen5Replay", "inputs": {}, "_meta": {"gen5_replaces": origin}}
         prompt = {**straight(), "gen5_replay_3": node}
-        assert prompt == unsplice(prompt)
+        assert prompt == remove_inserted(prompt)
 
 
 SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced", "UnknownSampler")
@@ -338,11 +338,11 @@ class TestHook:
         request = {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}}
         answer = handle_prompt(request)
         assert {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}} == request
-        assert {**request, "prompt": splice_records(splice_replays(straight()))} == answer
+        assert {**request, "prompt": insert_records(insert_replays(straight()))} == answer
 
     def test_a_request_may_leave_recording_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """extra_data or the environment variable turns recording off, not the replay."""
-        unrecorded = splice_replays(straight())
+        unrecorded = insert_replays(straight())
         asked = {"prompt": straight(), "extra_data": {"gen5": {"auto_record": False}}}
         assert unrecorded == handle_prompt(asked)["prompt"]
         assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
@@ -351,7 +351,7 @@ class TestHook:
 
     def test_a_person_may_leave_recording_out(self, folder: Path) -> None:
         """ComfyUI's setting turns recording off from the next prompt on, not the replay."""
-        unrecorded = splice_replays(straight())
+        unrecorded = insert_replays(straight())
         settings = folder / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True)
         settings.write_text('{"Gen5.Recording.Automatic": false}')

@@ -14,7 +14,7 @@ from gen5pack.gen5core.errors import MalformedChunkError
 from gen5pack.nodes import host
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.server.file_json import describe, describe_here, graphs
-from gen5pack.nodes.server.truncate import Room
+from gen5pack.nodes.server.truncate import Budget
 from gen5pack.nodes.stored import drift
 from gen5pack.nodes.stored.file import StoredFile
 from runs import hires, images, randn, txt2img
@@ -64,32 +64,32 @@ class TestDescribe:
             **{"negative": "blurry", "model_name": "sd.safetensors", "tags": ["cat", "neon"]},
             **{"noise_source": "derived", "reason": None, "comfyui_version": None, "has_workflow": True},
         }
-        assert expected == {name: facts[name] for name in expected}
+        assert {name: facts[name] for name in expected} == expected
         size = {"dtype": "float32", "orig_dtype": "float32", "part": None, "shape": [2, 4, 4, 8]}
         assert [
             {"name": "initial_noise", **size, "size_bytes": 1024},
             {"name": "final_latent", **size, "size_bytes": 1024},
         ] == facts["latents"]
-        assert [(6, 4), (6, 4)] == [(image["width"], image["height"]) for image in facts["images"]]
-        assert [True, True] == [image["size_bytes"] > 50 for image in facts["images"]]
-        assert "2026" <= facts["date"]
+        assert [(image["width"], image["height"]) for image in facts["images"]] == [(6, 4), (6, 4)]
+        assert [image["size_bytes"] > 50 for image in facts["images"]] == [True, True]
+        assert facts["date"] >= "2026"
         assert "drifts" not in facts
 
     def test_passes(self, folder: Path) -> None:
         """Each pass is told with its settings, the seed as text."""
         first, second = told(saved(hires(seed=MOST)).path)["passes"]
-        assert (0, "3", "KSampler", "5", "euler", True, False, False) == tuple(
+        assert tuple(
             first[name]
             for name in (
                 *("index", "node_id", "class_type", "seed", "sampler_name"),
                 *("add_noise", "recorded", "step_noise"),
             )
-        )
+        ) == (0, "3", "KSampler", "5", "euler", True, False, False)
         assert (1, "13", str(MOST), 0.5, "a cat, 猫", "blurry", "sd.safetensors") == tuple(
             second[name]
             for name in ("index", "node_id", "seed", "denoise", "positive", "negative", "model_name")
         )
-        assert ([], {}, None) == (second["loras"], second["options"], second["step_noise_reason"])
+        assert (second["loras"], second["options"], second["step_noise_reason"]) == ([], {}, None)
 
     def test_step_noise(self, folder: Path) -> None:
         """Step noise counts as stored where the latent that a pass names is there; a reason is told else."""
@@ -104,19 +104,19 @@ class TestDescribe:
             capture={"noise_source": "recorded", "passes": passes},
         )
         found = [(row["step_noise"], row["step_noise_reason"]) for row in told(path)["passes"]]
-        assert [(True, None), (False, None), (False, "it takes more than 64 MiB")] == found
+        assert found == [(True, None), (False, None), (False, "it takes more than 64 MiB")]
 
     def test_nested_latent(self, folder: Path) -> None:
         """Of a nested latent each part has a row."""
         path = stored(folder, latents={"initial_noise": [randn(1, 4, 2), randn(1, 3)]})
         rows = [(row["name"], row["part"], row["shape"]) for row in told(path)["latents"]]
-        assert [("initial_noise", 0, [1, 4, 2]), ("initial_noise", 1, [1, 3])] == rows
+        assert rows == [("initial_noise", 0, [1, 4, 2]), ("initial_noise", 1, [1, 3])]
 
     def test_widened_dtype(self, folder: Path) -> None:
         """A bfloat16 latent is told as stored and as it was."""
         path = stored(folder, latents={"a": randn(2).bfloat16()})
         [row] = told(path)["latents"]
-        assert ("float32", "bfloat16", 8) == (row["dtype"], row["orig_dtype"], row["size_bytes"])
+        assert (row["dtype"], row["orig_dtype"], row["size_bytes"]) == ("float32", "bfloat16", 8)
 
     def test_an_empty_file(self, folder: Path) -> None:
         """What a file does not tell is null, an empty list or an empty text."""
@@ -125,9 +125,9 @@ class TestDescribe:
         assert [None] * len(names) == [facts[name] for name in names]
         lists = ("tags", "passes", "latents", "images", "environment", "resources")
         assert [[]] * len(lists) == [facts[name] for name in lists]
-        assert ("", "", "", {}, False) == tuple(
+        assert tuple(
             facts[name] for name in ("prompt", "negative", "model_name", "hardware", "has_workflow")
-        )
+        ) == ("", "", "", {}, False)
 
     @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
     def test_golden_files_give_strict_json(self, path: Path) -> None:
@@ -159,7 +159,7 @@ class TestDescribe:
         with gen5core.open(CORPUS / "gen5-0.1.0_raw_float32.gen5") as file:
             monkeypatch.setattr(type(file), "settings", {name: value})
             facts = describe(file)
-        assert expected == facts["cfg" if name == "cfg_scale" else name]
+        assert facts["cfg" if name == "cfg_scale" else name] == expected
 
     def test_passes_of_other_types(self, folder: Path) -> None:
         """What a pass tells in another type than the page expects is left out, not handed on."""
@@ -176,7 +176,7 @@ class TestDescribe:
             **{"clip_names": [], "unresolved": ["cfg"], "options": {}, "seed": None, "step_noise": False},
             "step_noise_reason": None,
         }
-        assert expected == {name: row[name] for name in expected}
+        assert {name: row[name] for name in expected} == expected
 
     def test_resources_of_other_types(self, folder: Path) -> None:
         """An entry of resources that is no object is left out, of the drifts too."""
@@ -185,7 +185,7 @@ class TestDescribe:
         path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
         with gen5core.open(path) as file:
             facts = describe_here(file)
-        assert ([{"name": "m"}], []) == (facts["resources"], facts["drifts"])
+        assert (facts["resources"], facts["drifts"]) == ([{"name": "m"}], [])
 
     def test_a_page_gets_the_beginning_of_what_is_too_much(self, folder: Path) -> None:
         """Of a META without end some hundred kilobytes are told, and how much more of each there is."""
@@ -199,31 +199,31 @@ class TestDescribe:
             "capture": {"noise_source": "none", "reason": "r" * 10**6, "passes": [entry] * 300},
         }
         facts = told(stored(folder, **meta))
-        assert 3 * 10**6 > len(json.dumps(facts))
-        assert f"{'a' * 20_000}… 980000 more" == facts["prompt"]
-        assert ["m" * 2000 + "… 998000 more", "r" * 2000 + "… 998000 more"] == [
+        assert len(json.dumps(facts)) < 3 * 10**6
+        assert facts["prompt"] == f"{'a' * 20_000}… 980000 more"
+        assert [
             facts["model_name"],
             facts["reason"],
-        ]
-        assert {"tags": 300, "passes": 300, "resources": 1000} == facts["counts"]
-        assert [200] * 3 == [len(facts[name]) for name in ("tags", "passes", "resources")]
+        ] == ["m" * 2000 + "… 998000 more", "r" * 2000 + "… 998000 more"]
+        assert facts["counts"] == {"tags": 300, "passes": 300, "resources": 1000}
+        assert [len(facts[name]) for name in ("tags", "passes", "resources")] == [200] * 3
         first = facts["passes"][0]
         assert (f"{'p' * 1000}… 9000 more", str(2**64 - 1)) == (first["positive"], first["seed"])
-        assert ["c", "c", "… 100 more"] == first["clip_names"][-3:]
+        assert first["clip_names"][-3:] == ["c", "c", "… 100 more"]
 
     def test_values_of_any_shape(self) -> None:
         """So it is of what has no shape of its own, however deeply it is nested, and whatever it holds."""
         nested: Any = "end"
         for _ in range(50):
             nested = [nested]
-        assert "end" not in str(Room().fit(nested))
-        assert {"a": "h" * 2000 + "… 998000 more"} == Room().fit({"a": "h" * 10**6})
-        assert [*["f"] * 200, "… 100 more"] == Room().fit(["f"] * 300)
-        assert "100 more" == Room().fit({str(number): number for number in range(300)})["…"]
-        assert ["ab", "c… 1 more"] == Room(characters=3).fit(["ab", "cd"])
-        assert [[0, 0], ["… 2 more"], "… 2 more"] == Room(values=5).fit([[0] * 2] * 4)
+        assert "end" not in str(Budget().take(nested))
+        assert Budget().take({"a": "h" * 10**6}) == {"a": "h" * 2000 + "… 998000 more"}
+        assert Budget().take(["f"] * 300) == [*["f"] * 200, "… 100 more"]
+        assert Budget().take({str(number): number for number in range(300)})["…"] == "100 more"
+        assert Budget(characters=3).take(["ab", "cd"]) == ["ab", "c… 1 more"]
+        assert Budget(values=5).take([[0] * 2] * 4) == [[0, 0], ["… 2 more"], "… 2 more"]
         same = {"cpu": {"model": "x", "cores": 8, "flags": [True, None, 1.5]}}
-        assert same == Room().fit(same)
+        assert same == Budget().take(same)
 
     def test_few_passes_are_told_whole(self, folder: Path) -> None:
         """What files have is told as it is: long prompts of some passes, and every model."""
@@ -251,21 +251,21 @@ class TestDescribeHere:
         values = {row["component"]: row["value"] for row in facts["environment"]}
         assert {"torch", "numpy", "python", "os", "torch_build"} <= values.keys()
         assert values["numpy"].startswith("name=numpy;version=")
-        assert [] == facts["drifts"]
+        assert facts["drifts"] == []
         monkeypatch.setattr(host, "attention_backend", lambda: "attention_sage")
         monkeypatch.setattr(host, "description", lambda: "ComfyUI 0.33.0")
         path = saved(txt2img()).path
         monkeypatch.setattr(host, "description", lambda: "ComfyUI 0.34.0")
         with gen5core.open(path) as file:
             facts = describe_here(file)
-        assert [
+        assert facts["drifts"] == [
             {
                 "component": "host",
                 "stored": "name=host;version=ComfyUI 0.33.0",
                 "current": "name=host;version=ComfyUI 0.34.0",
                 "kind": "differs",
             }
-        ] == facts["drifts"]
+        ]
 
     def test_models_are_read_quickly(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A full digest is compared only where it is known already: no model is read whole for a page."""
@@ -285,13 +285,13 @@ class TestDescribeHere:
         monkeypatch.setattr(host, "description", lambda: None)
         monkeypatch.setattr(host, "progress", lambda total: pytest.fail("the node's bar is not the page's"))
         with gen5core.open(path) as file:
-            assert [] == describe_here(file)["drifts"]
+            assert describe_here(file)["drifts"] == []
             cache = gen5core.environment.model_digests.DigestCache(
                 folder / "user" / "gen5" / "fingerprints.sqlite3"
             )
             digest = cache.digest(model, "full")
             [found] = describe_here(file)["drifts"]
-        assert ("model tiny.safetensors", f"{digest} 7") == (found["component"], found["current"])
+        assert (found["component"], found["current"]) == ("model tiny.safetensors", f"{digest} 7")
 
     def test_the_first_models_are_compared(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of models without end some hundred are looked for here."""
@@ -301,7 +301,7 @@ class TestDescribeHere:
         with gen5core.open(stored(folder, resources=resources)) as file:
             facts = describe_here(file)
         assert [f"{number}" for number in range(200)] == asked
-        assert ([], 0, 1000) == (facts["drifts"], facts["counts"]["drifts"], facts["counts"]["resources"])
+        assert (facts["drifts"], facts["counts"]["drifts"], facts["counts"]["resources"]) == ([], 0, 1000)
 
 
 class TestGraphs:
@@ -318,4 +318,4 @@ class TestGraphs:
     def test_none(self, folder: Path, comfyui: Any) -> None:
         """A file without them, or with something else in their place, has none."""
         with gen5core.open(stored(folder, comfyui=comfyui)) as file:
-            assert {"workflow": None, "prompt": None} == graphs(file)
+            assert graphs(file) == {"workflow": None, "prompt": None}

@@ -14,7 +14,7 @@ from gen5pack.gen5core.environment.model_digests import DigestCache, digest_file
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes import host
 from gen5pack.nodes.drift import Gen5Environment, table
-from gen5pack.nodes.load import tell_drift
+from gen5pack.nodes.load import report_drift
 from gen5pack.nodes.stored.drift import stored_drifts
 from gen5pack.nodes.stored.file import StoredFile, open_stored
 
@@ -52,17 +52,19 @@ class TestComponents:
 
     def test_this_machine(self, folder: Path) -> None:
         """A file of this very machine matches."""
-        assert {"matches": True, "drift_count": 0, "report": "nothing differs"} == check(
-            stored(folder, environment=gen5core.Environment.capture())
-        )
+        assert check(stored(folder, environment=gen5core.Environment.capture())) == {
+            "matches": True,
+            "drift_count": 0,
+            "report": "nothing differs",
+        }
 
     def test_another_version(self, folder: Path) -> None:
         """One other version is one line: component, kind, stored, here."""
         found = check(stored(folder, environment=changed("numpy")))
-        assert (False, 1) == (found["matches"], found["drift_count"])
+        assert (found["matches"], found["drift_count"]) == (False, 1)
         head, line = found["report"].splitlines()
-        assert ["component", "drift", "stored", "here"] == head.split()
-        assert ["numpy", "differs"] == line.split()[:2]
+        assert head.split() == ["component", "drift", "stored", "here"]
+        assert line.split()[:2] == ["numpy", "differs"]
         assert "version=0." in line.split()[2]
         assert [head.index(word) for word in ("drift", "stored", "here")] == [
             line.index("differs"),
@@ -72,16 +74,18 @@ class TestComponents:
 
     def test_no_environment(self, folder: Path) -> None:
         """A file that was saved without an environment has nothing that could differ."""
-        assert {"matches": True, "drift_count": 0, "report": "nothing differs"} == check(
-            stored(folder, prompt="a cat")
-        )
+        assert check(stored(folder, prompt="a cat")) == {
+            "matches": True,
+            "drift_count": 0,
+            "report": "nothing differs",
+        }
 
     def test_told_to_the_browser(self, folder: Path) -> None:
         """The page gets each drift as an object."""
         [told] = Gen5Environment().check(stored(folder, environment=changed("numpy")))["ui"]["gen5"]
         [row] = told["drifts"]
-        assert ("numpy", "differs") == (row["component"], row["kind"])
-        assert {"component", "kind", "stored", "current"} == set(row)
+        assert (row["component"], row["kind"]) == ("numpy", "differs")
+        assert set(row) == {"component", "kind", "stored", "current"}
 
     def test_never_cached(self) -> None:
         """The machine may change where the file does not: the node runs each time."""
@@ -131,7 +135,7 @@ class TestModels:
         file = stored(folder, resources=[before])
         model.write_bytes(b"\x01" + model.read_bytes()[1:])
         found = check(file)
-        assert (False, 1) == (found["matches"], found["drift_count"])
+        assert (found["matches"], found["drift_count"]) == (False, 1)
         line = found["report"].splitlines()[1]
         size = str(model.stat().st_size)
         assert [
@@ -156,7 +160,7 @@ class TestModels:
         """Of a model saved without a digest its size is compared."""
         entry = {"kind": "lora", "name": NAME, "size_bytes": 2048}
         assert check(stored(folder, resources=[entry]))["matches"]
-        assert 1 == check(stored(folder, resources=[{**entry, "size_bytes": 2047}]))["drift_count"]
+        assert check(stored(folder, resources=[{**entry, "size_bytes": 2047}]))["drift_count"] == 1
 
     @pytest.mark.parametrize(
         "facts",
@@ -166,7 +170,7 @@ class TestModels:
         """A digest of a kind that is not known here says nothing; the size still counts."""
         assert check(stored(folder, resources=[self.resource(model, **facts)]))["matches"]
         larger = self.resource(model, **facts, size_bytes=9)
-        assert 1 == check(stored(folder, resources=[larger]))["drift_count"]
+        assert check(stored(folder, resources=[larger]))["drift_count"] == 1
 
     def test_not_found_when_it_was_saved(self, folder: Path, model: Path) -> None:
         """Of a model that was not found when the file was saved nothing can be said to differ."""
@@ -176,10 +180,10 @@ class TestModels:
         """on_drift error refuses a file whose model is another one here, and names the model."""
         file = stored(folder, resources=[self.resource(model)])
         with file.open() as opened:
-            assert [] == tell_drift(opened, "error")
+            assert report_drift(opened, "error") == []
             model.write_bytes(b"\x01" + model.read_bytes()[1:])
             with pytest.raises(EncodeError, match=rf"was made in another environment[^\n]*\n.*{NAME}"):
-                tell_drift(opened, "error")
+                report_drift(opened, "error")
 
     def test_entries_of_other_types(self, folder: Path, model: Path) -> None:
         """What is no object, or has no name, is no model; those beside it are compared."""
@@ -187,7 +191,7 @@ class TestModels:
         resources = [1, None, "x", [], {}, {"name": 5}, entry]
         path = folder / "input" / "a.gen5"
         path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
-        assert 1 == check(open_stored(path))["drift_count"]
+        assert check(open_stored(path))["drift_count"] == 1
 
     def test_model_that_cannot_be_read(
         self, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
@@ -202,7 +206,7 @@ class TestModels:
         with pytest.raises(PermissionError, match=NAME):
             check(file)
         with file.open() as opened:
-            assert ["model gone"] == [drift.component for drift in stored_drifts(opened, quick=True)]
+            assert [drift.component for drift in stored_drifts(opened, quick=True)] == ["model gone"]
 
     def test_models_come_first(self, folder: Path, model: Path) -> None:
         """Models stand above components."""
@@ -221,9 +225,9 @@ def test_models_without_comfyui(folder: Path) -> None:
 def test_table() -> None:
     """Columns are aligned, what is missing is a dash, and no line ends in blanks."""
     drifts = [Drift("a", "1", "22", "differs"), Drift("longer", None, "3", "missing in file")]
-    assert (
+    assert table(drifts) == (
         "component  drift            stored  here\n"
         "a          differs          1       22\n"
         "longer     missing in file  –       3"
-    ) == table(drifts)
-    assert "nothing differs" == table([])
+    )
+    assert table([]) == "nothing differs"

@@ -20,17 +20,17 @@ from gen5pack import gen5core
 from gen5pack.gen5core.errors import ChecksumError, ChunkNotFoundError, EncodeError
 from gen5pack.nodes.library import library
 from gen5pack.nodes.server import handlers
-from gen5pack.nodes.server.errors import Refusal, check_origin, refusal_of
+from gen5pack.nodes.server.errors import HttpError, check_origin, http_error_of
 from gen5pack.nodes.server.handlers import (
-    Answer,
-    Asked,
-    answer_file,
-    answer_image,
-    answer_library,
-    answer_noise,
-    answer_parts,
-    answer_workflow,
-    refused,
+    Request,
+    Response,
+    error_response,
+    handle_file,
+    handle_image,
+    handle_library,
+    handle_noise,
+    handle_parts,
+    handle_workflow,
 )
 from gen5pack.nodes.server.params import read_file_name, read_integer, read_switch
 from gen5pack.nodes.server.verify import Check
@@ -48,13 +48,13 @@ def stored(folder: Path, name: str = "a.gen5", kind: str = "input", **facts: Any
     return gen5core.save(path, **{"environment": None, "hardware": None, **facts})
 
 
-def asked(name: str = "a.gen5", **query: Any) -> Asked:
-    return Asked({"name": name, **{key: str(value) for key, value in query.items()}})
+def asked(name: str = "a.gen5", **query: Any) -> Request:
+    return Request({"name": name, **{key: str(value) for key, value in query.items()}})
 
 
-def content(answer: Answer) -> Any:
+def content(answer: Response) -> Any:
     """Return the JSON of an answer."""
-    assert ("application/json", HTTPStatus.OK) == (answer.content_type, answer.status)
+    assert (answer.content_type, answer.status) == ("application/json", HTTPStatus.OK)
     return json.loads(answer.body)
 
 
@@ -66,7 +66,7 @@ def head_and_tail(data: bytes) -> bytes:
 @contextmanager
 def refusing(status: HTTPStatus, message: str) -> Iterator[None]:
     """Expect a refusal of a status, its message told by a pattern."""
-    with pytest.raises(Refusal, match=message) as caught:
+    with pytest.raises(HttpError, match=message) as caught:
         yield
     assert status == caught.value.status
 
@@ -110,7 +110,7 @@ class TestOrigin:
         ],
     )
     def test_another_page(self, origin: str, host: str) -> None:
-        """A page of another host or port, or of none, is refused."""
+        """A page of another host or port, or of none, is error_response."""
         with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
             check_origin({"Host": host, "Origin": origin})
 
@@ -123,7 +123,7 @@ class TestOrigin:
                 check_origin({**headers, "Sec-Fetch-Site": site})
 
     def test_cross_site(self) -> None:
-        """What the browser itself says comes from another site is refused, also without an origin."""
+        """What the browser itself says comes from another site is error_response, also without an origin."""
         with refusing(HTTPStatus.FORBIDDEN, "^another site may not ask this$"):
             check_origin({"Host": "127.0.0.1", "Sec-Fetch-Site": "cross-site"})
 
@@ -145,12 +145,12 @@ class TestQueries:
         ],
     )
     def test_names_that_lead_out(self, folder: Path, name: str) -> None:
-        """A name that leads out of its folder is refused, whether or not something is there."""
+        """A name that leads out of its folder is error_response, whether or not something is there."""
         with refusing(HTTPStatus.BAD_REQUEST, r"leads out of the \w+ folder; choose a file inside it$"):
             read_file_name({"name": name})
 
     def test_links_that_lead_out(self, folder: Path) -> None:
-        """A link to a file or folder elsewhere is refused, one within the folder is followed."""
+        """A link to a file or folder elsewhere is error_response, one within the folder is followed."""
         stored(folder, "out.gen5", "elsewhere")
         stored(folder)
         (folder / "input" / "link.gen5").symlink_to(folder / "elsewhere" / "out.gen5")
@@ -163,32 +163,32 @@ class TestQueries:
 
     @pytest.mark.parametrize("name", ["", "a\0.gen5", "\0", "a\0/../../x"])
     def test_no_name(self, folder: Path, name: str) -> None:
-        """No name, and one that no file system takes, are refused, with an example of one."""
+        """No name, and one that no file system takes, are error_response, with an example of one."""
         with refusing(HTTPStatus.BAD_REQUEST, r"^name is '.*'; give the name of a file, e\.g\. cat\.gen5"):
             read_file_name({"name": name})
         with refusing(HTTPStatus.BAD_REQUEST, "^name is ''"):
             read_file_name({})
 
     def test_half_a_surrogate(self, folder: Path) -> None:
-        """A name that cannot be encoded is refused."""
+        """A name that cannot be encoded is error_response."""
         with refusing(HTTPStatus.BAD_REQUEST, "is no file name"):
             read_file_name({"name": "\ud800.gen5"})
 
     def test_numbers(self) -> None:
         """An integer within its bounds, or the default where it is left out."""
-        assert [7, 1, 9] == [read_integer(query, "n", 7, 1, 9) for query in ({}, {"n": "1"}, {"n": "9"})]
+        assert [read_integer(query, "n", 7, 1, 9) for query in ({}, {"n": "1"}, {"n": "9"})] == [7, 1, 9]
 
     @pytest.mark.parametrize(
         "text", ["", "0", "10", "-1", "1.0", "1e3", " 1", "x", "١", "²", "9" * 5000, "1_0"]
     )
     def test_no_numbers(self, text: str) -> None:
-        """Anything else is refused with the bounds."""
+        """Anything else is error_response with the bounds."""
         with refusing(HTTPStatus.BAD_REQUEST, r"^n is '.*; give an integer from 1 to 9$"):
             read_integer({"n": text}, "n", 7, 1, 9)
 
     def test_switches(self) -> None:
         """A switch is 0 or 1."""
-        assert [False, False, True] == [read_switch(query, "s") for query in ({}, {"s": "0"}, {"s": "1"})]
+        assert [read_switch(query, "s") for query in ({}, {"s": "0"}, {"s": "1"})] == [False, False, True]
         with refusing(HTTPStatus.BAD_REQUEST, "^s is 'true'; give 0 or 1$"):
             read_switch({"s": "true"}, "s")
 
@@ -214,22 +214,22 @@ class TestRefusals:
         """Each kind of error has its status; the message names the file as the person does, never its folder."""
         if isinstance(error, gen5core.FormatError):
             error.path = "/x/a.gen5"
-        refusal = refusal_of(error, "a.gen5", Path("/x/a.gen5"))
+        refusal = http_error_of(error, "a.gen5", Path("/x/a.gen5"))
         assert (status, message) == (refusal.status, refusal.message)
 
     def test_long_message(self) -> None:
         """A message that quotes a file at length is cut."""
-        refusal = refusal_of(ChunkNotFoundError("the file has " + "n" * 10**6), "a.gen5")
-        assert 2000 == len(refusal.message)
+        refusal = http_error_of(ChunkNotFoundError("the file has " + "n" * 10**6), "a.gen5")
+        assert len(refusal.message) == 2000
 
     def test_answer(self) -> None:
         """A refusal is JSON with a message."""
-        answer = refused(Refusal(HTTPStatus.NOT_FOUND, "“x” is not there"))
-        assert (HTTPStatus.NOT_FOUND, {"error": "“x” is not there"}) == (
+        answer = error_response(HttpError(HTTPStatus.NOT_FOUND, "“x” is not there"))
+        assert (
             answer.status,
             json.loads(answer.body),
-        )
-        assert {"Cache-Control": "no-store"} == dict(answer.headers)
+        ) == (HTTPStatus.NOT_FOUND, {"error": "“x” is not there"})
+        assert dict(answer.headers) == {"Cache-Control": "no-store"}
 
 
 class TestFile:
@@ -241,31 +241,31 @@ class TestFile:
             folder, "sub/a.gen5", "output", settings={"seed": 2**64 - 1, "steps": 1, "sampler": "euler"}
         )
         os.utime(path, (1, 1_700_000_000.5))
-        facts = content(answer_file(asked("sub/a.gen5 [output]")))
+        facts = content(handle_file(asked("sub/a.gen5 [output]")))
         expected = ("sub/a.gen5 [output]", 1_700_000_000.5, "18446744073709551615", [])
-        assert expected == tuple(facts[name] for name in ("name", "mtime", "seed", "drifts"))
+        assert tuple(facts[name] for name in ("name", "mtime", "seed", "drifts")) == expected
 
     def test_workflow(self, folder: Path) -> None:
         """Workflow and prompt are answered as they were saved."""
         stored(folder, comfyui={"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}})
         expected = {"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}}
-        assert expected == content(answer_workflow(asked()))
+        assert content(handle_workflow(asked())) == expected
 
     def test_parts(self, folder: Path) -> None:
         """Header and META of a file that is not here tell all but what differs and what the chunks hold."""
         path = stored(
             folder, latents={"initial_noise": randn(1, 4, 2, 2)}, comfyui={"workflow": {"nodes": []}}
         )
-        told = content(answer_parts(head_and_tail(path.read_bytes())))
-        facts = content(answer_file(asked()))
+        told = content(handle_parts(head_and_tail(path.read_bytes())))
+        facts = content(handle_file(asked()))
         beyond = {name: facts.pop(name) for name in ("name", "mtime", "drifts")}
-        assert [] == beyond["drifts"]
-        assert [0, 0] == [facts["counts"].pop(name) for name in ("environment", "drifts")]
+        assert beyond["drifts"] == []
+        assert [facts["counts"].pop(name) for name in ("environment", "drifts")] == [0, 0]
         assert facts == told["facts"]
         assert {"root": facts["root"], "version": "1.1", "sealed": True} == {
             name: told[name] for name in ("root", "version", "sealed")
         }
-        assert ({"nodes": []}, None) == (told["workflow"], told["prompt"])
+        assert (told["workflow"], told["prompt"]) == ({"nodes": []}, None)
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -277,11 +277,11 @@ class TestFile:
         ],
     )
     def test_no_parts(self, data: bytes, message: str) -> None:
-        """Bytes that are no head and tail of a file are refused with the core's message."""
+        """Bytes that are no head and tail of a file are error_response with the core's message."""
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, message):
-            answer_parts(data)
+            handle_parts(data)
 
-    @pytest.mark.parametrize("answer", [answer_file, answer_workflow, answer_image, answer_noise])
+    @pytest.mark.parametrize("answer", [handle_file, handle_workflow, handle_image, handle_noise])
     def test_missing_and_damaged(self, folder: Path, answer: Any) -> None:
         """A file that is not there, is of another kind, is damaged or is a folder is told, without its path."""
         with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
@@ -306,7 +306,7 @@ class TestPictures:
         buffer = io.BytesIO()
         Image.fromarray(PIXELS).save(buffer, "JPEG")
         path = stored(folder, images=[PIXELS, buffer.getvalue()])
-        answer = answer_image(asked(index=1))
+        answer = handle_image(asked(index=1))
         assert (buffer.getvalue(), "image/jpeg") == (answer.body, answer.content_type)
         with gen5core.open(path) as file:
             expected = {
@@ -314,58 +314,58 @@ class TestPictures:
                 "ETag": f'"{file.root}-1-whole"',
                 "X-Content-Type-Options": "nosniff",
             }
-        assert expected == dict(answer.headers)
+        assert dict(answer.headers) == expected
 
     def test_smaller_image(self, folder: Path) -> None:
         """With a size the longer side is at most that."""
         stored(folder, images=PIXELS)
-        answer = answer_image(asked(size=3))
-        assert ("image/webp", (3, 2)) == (answer.content_type, Image.open(io.BytesIO(answer.body)).size)
+        answer = handle_image(asked(size=3))
+        assert (answer.content_type, Image.open(io.BytesIO(answer.body)).size) == ("image/webp", (3, 2))
 
     def test_noise(self, folder: Path) -> None:
         """The starting noise is a PNG of 128 pixels unless something else is asked for."""
         stored(folder, latents={"initial_noise": randn(2, 4, 8, 4), "final_latent": randn(1, 4, 8, 4)})
-        answer = answer_noise(asked())
-        assert ("image/png", (64, 128)) == (answer.content_type, Image.open(io.BytesIO(answer.body)).size)
-        other = answer_noise(asked(latent="final_latent", size=16))
-        assert (8, 16) == Image.open(io.BytesIO(other.body)).size
+        answer = handle_noise(asked())
+        assert (answer.content_type, Image.open(io.BytesIO(answer.body)).size) == ("image/png", (64, 128))
+        other = handle_noise(asked(latent="final_latent", size=16))
+        assert Image.open(io.BytesIO(other.body)).size == (8, 16)
         assert answer.headers["ETag"] != other.headers["ETag"]
 
-    @pytest.mark.parametrize("answer", [answer_image, answer_noise])
+    @pytest.mark.parametrize("answer", [handle_image, handle_noise])
     def test_not_sent_twice(self, folder: Path, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the browser has under the same tag is neither read nor sent; after a change it is."""
         stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)})
         tag = answer(asked(size=4)).headers["ETag"].strip('"')
         for name in ("image_thumbnail", "noise_thumbnail"):
             monkeypatch.setattr(handlers, name, lambda *_: pytest.fail("it was read"))
-        known = Asked(asked(size=4).query, frozenset({tag, "another"}))
+        known = Request(asked(size=4).query, frozenset({tag, "another"}))
         again = answer(known)
-        assert (HTTPStatus.NOT_MODIFIED, b"", f'"{tag}"') == (again.status, again.body, again.headers["ETag"])
+        assert (again.status, again.body, again.headers["ETag"]) == (HTTPStatus.NOT_MODIFIED, b"", f'"{tag}"')
         monkeypatch.undo()
         monkeypatch.setenv("GEN5_FOLDER", str(folder))
         stored(folder, images=255 - PIXELS, latents={"initial_noise": randn(1, 4, 8, 4, seed=1)})
-        assert HTTPStatus.OK == answer(known).status
+        assert answer(known).status == HTTPStatus.OK
 
     @pytest.mark.parametrize(
         ("answer", "query", "status", "message"),
         [
-            (answer_image, {"index": 1}, 404, r"^a\.gen5: it holds 1 images, there is no number 1$"),
-            (answer_image, {"index": -1}, 400, "^index is '-1'; give an integer from 0 to 9999$"),
-            (answer_image, {"size": 0}, 400, "^size is '0'; give an integer from 1 to 2048$"),
-            (answer_image, {"size": 2049}, 400, "^size is '2049'"),
+            (handle_image, {"index": 1}, 404, r"^a\.gen5: it holds 1 images, there is no number 1$"),
+            (handle_image, {"index": -1}, 400, "^index is '-1'; give an integer from 0 to 9999$"),
+            (handle_image, {"size": 0}, 400, "^size is '0'; give an integer from 1 to 2048$"),
+            (handle_image, {"size": 2049}, 400, "^size is '2049'"),
             (
-                answer_noise,
+                handle_noise,
                 {"index": 1},
                 404,
                 r"^a\.gen5: latent 'initial_noise' holds 1, there is no number 1$",
             ),
             (
-                answer_noise,
+                handle_noise,
                 {"latent": "x"},
                 404,
                 r"^a\.gen5: there is no latent 'x'; the file has initial_noise$",
             ),
-            (answer_noise, {"size": "big"}, 400, "^size is 'big'"),
+            (handle_noise, {"size": "big"}, 400, "^size is 'big'"),
         ],
     )
     def test_refused(
@@ -377,7 +377,7 @@ class TestPictures:
             answer(asked(**query))
 
     def test_damaged(self, folder: Path) -> None:
-        """A picture or noise whose bytes do not match is refused, not shown."""
+        """A picture or noise whose bytes do not match is error_response, not shown."""
         path = stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)}, compression="none")
         data = bytearray(path.read_bytes())
         with gen5core.open(path) as file:
@@ -385,7 +385,7 @@ class TestPictures:
         for offset in offsets:
             data[offset] ^= 1
         path.write_bytes(data)
-        for answer in (answer_image, answer_noise):
+        for answer in (handle_image, handle_noise):
             with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: chunk \d .*SHA-256 of the payload is"):
                 answer(asked())
 
@@ -394,7 +394,7 @@ class TestPictures:
         stored(folder, images=PIXELS)
         monkeypatch.setattr(handlers, "MAX_PICTURE_BYTES", 10)
         with refusing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, r"^image 0 takes \d+ bytes, the limit is 10$"):
-            answer_image(asked())
+            handle_image(asked())
 
 
 class TestLibrary:
@@ -408,17 +408,17 @@ class TestLibrary:
         """Words, offset, limit and refresh are handed on; left out they have their defaults."""
         query = {"query": "a cat", "offset": "120", "limit": "200", "refresh": "1"}
         expected = {"query": "a cat", "offset": 120, "limit": 200, "refresh": True}
-        assert expected == content(answer_library(Asked(query)))
+        assert content(handle_library(Request(query))) == expected
         expected = {"query": "", "offset": 0, "limit": 60, "refresh": False}
-        assert expected == content(answer_library(Asked({})))
+        assert content(handle_library(Request({}))) == expected
 
     @pytest.mark.parametrize(
         "query", [{"limit": "201"}, {"limit": "0"}, {"offset": "-1"}, {"refresh": "yes"}]
     )
     def test_malformed(self, query: dict[str, str]) -> None:
-        """Anything beyond the bounds is refused."""
+        """Anything beyond the bounds is error_response."""
         with refusing(HTTPStatus.BAD_REQUEST, "; give "):
-            answer_library(Asked(query))
+            handle_library(Request(query))
 
     def test_turned_off(self, folder: Path) -> None:
         """Where the person turned the library off, nothing is told of it."""
@@ -426,7 +426,7 @@ class TestLibrary:
         settings.parent.mkdir(parents=True)
         settings.write_text('{"Gen5.Library.Enabled": false}')
         with refusing(HTTPStatus.NOT_FOUND, "^the library is turned off: turn it on in ComfyUI's settings"):
-            answer_library(Asked({}))
+            handle_library(Request({}))
 
 
 class TestVerifying:
@@ -446,7 +446,7 @@ class TestVerifying:
         assert [{"done": 32, "total": size}, {"done": size, "total": size}] == [progress[0], progress[-1]]
         trust = {"word": "unsigned", "signatures": []}
         expected = {"checked_bytes": size, "chunk_count": 1, "notes": [], "sealed": True, "trust": trust}
-        assert ({"report": expected}, None) == (report, end)
+        assert (report, end) == ({"report": expected}, None)
 
     def test_damage(self, folder: Path) -> None:
         """A damaged chunk ends the lines with the core's message, which does not tell the folder."""
@@ -462,7 +462,7 @@ class TestVerifying:
         assert end is None
 
     def test_refused(self, folder: Path) -> None:
-        """A file that cannot be opened is refused before there are lines."""
+        """A file that cannot be opened is error_response before there are lines."""
         with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
             self.lines()
         with refusing(HTTPStatus.BAD_REQUEST, "leads out of the input folder"):
@@ -480,6 +480,6 @@ class TestVerifying:
         worker = threading.Thread(target=check.run, args=(put.append,))
         worker.start()
         worker.join()
-        assert [None] == put
+        assert put == [None]
         with pytest.raises(ValueError, match="is closed"):
             check._file.latents["initial_noise"].array()

@@ -57,18 +57,18 @@ def test_nothing_private_is_left(folder: Path, format: str) -> None:
     """No file names machine, user or folder, in the texts of PNGs and in META; the workflow is there, cleaned."""
     choose(folder, Scrub=True, MachineName=True)
     contents, records, scrubbed = save(folder, format)
-    assert [] == [word for data in contents for word in PRIVATE if word.encode() in data]
+    assert [word for data in contents for word in PRIVATE if word.encode() in data] == []
     for path in records:
         with gen5core.open(path) as file:
             told = json.dumps([file.metadata, file.images[0].bytes.decode("latin-1")])
-            assert [] == [word for word in PRIVATE if word in told]
-            assert {"nodes": [{"id": 1, "widgets_values": ["cat.png", "x.png", 3]}]} == (file.comfyui or {})[
-                "workflow"
-            ]
-            assert ("sd.safetensors", ("tags", "cat")) == (file.model_name, file.tags)
+            assert [word for word in PRIVATE if word in told] == []
+            assert (file.comfyui or {})["workflow"] == {
+                "nodes": [{"id": 1, "widgets_values": ["cat.png", "x.png", 3]}]
+            }
+            assert (file.model_name, file.tags) == ("sd.safetensors", ("tags", "cat"))
             assert "initial_noise" in file.latents
         left = [line for line in find_private(path) if not line.endswith("workflow'")]
-        assert ["comfyui.workflow"] == left
+        assert left == ["comfyui.workflow"]
     assert {"hardware_info.machine_name", "comfyui.client"} < set(scrubbed)
     assert (
         "comfyui.prompt.4.inputs.ckpt_name: '/home/anna/models/sd.safetensors' is now 'sd.safetensors'"
@@ -83,12 +83,12 @@ def test_pngs(folder: Path, format: str) -> None:
     save(folder, format)
     for path in (folder / "output").glob("*.png"):
         with Image.open(path) as picture:
-            assert {"prompt", "workflow"} == picture.text.keys()
+            assert picture.text.keys() == {"prompt", "workflow"}
             prompt = json.loads(picture.text["prompt"])
-        assert ("sd.safetensors", "a cat like cat.png") == (
+        assert (
             prompt["4"]["inputs"]["ckpt_name"],
             prompt["6"]["inputs"]["text"],
-        )
+        ) == ("sd.safetensors", "a cat like cat.png")
 
 
 @pytest.mark.parametrize("values", [{}, {"Scrub": False}])
@@ -96,10 +96,10 @@ def test_not_by_itself(folder: Path, values: dict[str, Any]) -> None:
     """Without the setting everything is as it was, and nothing is said to be left out."""
     choose(folder, **values)
     _, [record], scrubbed = save(folder, "gen5+png")
-    assert [] == scrubbed
+    assert scrubbed == []
     with gen5core.open(record) as file:
-        assert WORKFLOW == (file.comfyui or {})["workflow"]
-        assert "/home/anna/models/sd.safetensors" == file.model_name
+        assert (file.comfyui or {})["workflow"] == WORKFLOW
+        assert file.model_name == "/home/anna/models/sd.safetensors"
 
 
 def test_nothing_to_leave_out(folder: Path) -> None:
@@ -108,4 +108,4 @@ def test_nothing_to_leave_out(folder: Path) -> None:
     answer = Gen5Save().save("x", images=images(), prompt=txt2img(), unique_id="9")
     captured = gen5core.Environment.capture().hardware
     expected = ["hardware_info.machine_name"] if "machine_name" in captured else []
-    assert expected == answer["ui"]["gen5"][0]["scrubbed"]
+    assert answer["ui"]["gen5"][0]["scrubbed"] == expected

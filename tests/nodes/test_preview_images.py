@@ -22,7 +22,7 @@ def test_every_dtype_of_an_image(dtype: torch.dtype) -> None:
     """An IMAGE of any floating dtype becomes pixels; whole eighths of 256 are exact in all of them."""
     values = torch.tensor([0.0, 0.125, 0.25, 0.5, 1.0, -1.0, 2.0, 0.75], dtype=dtype).reshape(1, 2, 4, 1)
     [pixels] = to_pixels(values.expand(1, 2, 4, 3))
-    assert [0, 31, 63, 127, 255, 0, 255, 191] == pixels[..., 0].reshape(-1).tolist()
+    assert pixels[..., 0].reshape(-1).tolist() == [0, 31, 63, 127, 255, 0, 255, 191]
 
 
 @pytest.mark.parametrize("format", ["gen5+png", "gen5", "png"])
@@ -44,7 +44,7 @@ def test_workflow_that_no_reader_takes(folder: Path, format: str) -> None:
     inputs = {"images": images(), "format": format, "extra_pnginfo": workflow, "prompt": txt2img()}
     with pytest.raises(EncodeError, match=message):
         Gen5Save().save("x", **inputs)
-    assert [] == [path for path in (folder / "output").rglob("*") if path.is_file()]
+    assert [path for path in (folder / "output").rglob("*") if path.is_file()] == []
     file = Gen5Save().save("x", **inputs, embed_workflow=False)["result"][1]
     with gen5core.open(file.path) as opened:
         assert opened.comfyui is None

@@ -6,9 +6,9 @@ import copy
 import json
 from typing import Any
 
-from gen5pack.nodes.prompt.edit import unsplice
-from gen5pack.nodes.prompt.insert_records import splice_records
-from gen5pack.nodes.prompt.insert_replays import splice_replays
+from gen5pack.nodes.prompt.edit import remove_inserted
+from gen5pack.nodes.prompt.insert_records import insert_records
+from gen5pack.nodes.prompt.insert_replays import insert_replays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import txt2img
@@ -31,20 +31,20 @@ def records(prompt: Prompt) -> list[str]:
 def changed(prompt: Prompt) -> Prompt:
     """Return the spliced prompt, having checked that the given one is untouched and can be had back."""
     before = json.dumps(prompt)
-    spliced = splice_records(prompt)
+    spliced = insert_records(prompt)
     assert before == json.dumps(prompt)
-    assert prompt == unsplice(spliced)
-    assert spliced == splice_records(spliced)
+    assert prompt == remove_inserted(spliced)
+    assert spliced == insert_records(spliced)
     return spliced
 
 
 def test_a_save_without_recording_gets_one() -> None:
     """A Record Sampling stands between the sampler and its MODEL, joined to the save."""
     spliced = changed(bare())
-    assert ["gen5_record_9_3"] == records(spliced)
-    assert ["gen5_record_9_3", 0] == spliced["3"]["inputs"]["model"]
-    assert ["gen5_record_9_3", 1] == spliced["9"]["inputs"]["recording"]
-    assert ["4", 0] == spliced["gen5_record_9_3"]["inputs"]["model"]
+    assert records(spliced) == ["gen5_record_9_3"]
+    assert spliced["3"]["inputs"]["model"] == ["gen5_record_9_3", 0]
+    assert spliced["9"]["inputs"]["recording"] == ["gen5_record_9_3", 1]
+    assert spliced["gen5_record_9_3"]["inputs"]["model"] == ["4", 0]
 
 
 def test_a_recording_wired_by_hand_is_left_alone() -> None:
@@ -53,7 +53,7 @@ def test_a_recording_wired_by_hand_is_left_alone() -> None:
     prompt["10"] = {"class_type": "Gen5Record", "inputs": {"model": ["4", 0]}}
     prompt["3"]["inputs"]["model"] = ["10", 0]
     prompt["9"]["inputs"]["recording"] = ["10", 1]
-    assert splice_records(prompt) is prompt
+    assert insert_records(prompt) is prompt
 
 
 def test_every_sampler_above_is_recorded_in_a_chain() -> None:
@@ -63,9 +63,9 @@ def test_every_sampler_above_is_recorded_in_a_chain() -> None:
     prompt["5b"]["inputs"]["latent_image"] = ["3", 0]
     prompt["9"]["inputs"]["latent"] = ["5b", 0]
     spliced = changed(prompt)
-    assert ["gen5_record_9_3", "gen5_record_9_5b"] == records(spliced)
-    assert ["gen5_record_9_3", 1] == spliced["gen5_record_9_5b"]["inputs"]["recording"]
-    assert ["gen5_record_9_5b", 1] == spliced["9"]["inputs"]["recording"]
+    assert records(spliced) == ["gen5_record_9_3", "gen5_record_9_5b"]
+    assert spliced["gen5_record_9_5b"]["inputs"]["recording"] == ["gen5_record_9_3", 1]
+    assert spliced["9"]["inputs"]["recording"] == ["gen5_record_9_5b", 1]
 
 
 def test_two_saves_have_recordings_of_their_own() -> None:
@@ -73,7 +73,7 @@ def test_two_saves_have_recordings_of_their_own() -> None:
     prompt = bare()
     prompt["11"] = copy.deepcopy(prompt["9"])
     spliced = changed(prompt)
-    assert 2 == len(records(spliced))
+    assert len(records(spliced)) == 2
     assert spliced["9"]["inputs"]["recording"] != spliced["11"]["inputs"]["recording"]
 
 
@@ -88,7 +88,7 @@ def test_a_guiders_model_is_recorded() -> None:
     prompt["30"] = {"class_type": "BasicGuider", "inputs": {"model": ["4", 0], "conditioning": ["6", 0]}}
     prompt["31"] = {"class_type": "RandomNoise", "inputs": {"noise_seed": 1}}
     spliced = changed(prompt)
-    assert ["gen5_record_9_30", 0] == spliced["30"]["inputs"]["model"]
+    assert spliced["30"]["inputs"]["model"] == ["gen5_record_9_30", 0]
 
 
 def test_samplers_inside_subgraphs_get_plain_ids() -> None:
@@ -96,18 +96,18 @@ def test_samplers_inside_subgraphs_get_plain_ids() -> None:
     prompt = {node_id: node for node_id, node in bare().items() if node_id != "3"}
     prompt["57:8"] = bare()["3"]
     prompt["9"]["inputs"]["latent"] = ["57:8", 0]
-    assert ["gen5_record_9_57_8"] == records(changed(prompt))
+    assert records(changed(prompt)) == ["gen5_record_9_57_8"]
 
 
 def test_record_stands_inside_the_replay() -> None:
     """Where a sampler also starts from a file, what is recorded is what the file gave."""
     prompt = bare(latent_image=["20", 0])
     prompt["20"] = {"class_type": "Gen5Load", "inputs": {"file": "a.gen5", "on_drift": "warn"}}
-    spliced = splice_records(splice_replays(prompt))
+    spliced = insert_records(insert_replays(prompt))
     record = spliced["3"]["inputs"]["model"][0]
-    assert "Gen5Record" == spliced[record]["class_type"]
-    assert "Gen5Replay" == spliced[spliced[record]["inputs"]["model"][0]]["class_type"]
-    assert prompt == unsplice(spliced)
+    assert spliced[record]["class_type"] == "Gen5Record"
+    assert spliced[spliced[record]["inputs"]["model"][0]]["class_type"] == "Gen5Replay"
+    assert prompt == remove_inserted(spliced)
 
 
 @given(
