@@ -1,4 +1,4 @@
-"""Print the tables of README: ratios against peers, every figure of one table from one run.
+"""Print the tables of docs/measured.md: ratios against peers, every figure of one table from one run.
 
 Usage: ``make bench``, or ``python benchmarks/run.py NAME …`` with names out of ``BENCHES`` at the end.
 """
@@ -241,7 +241,7 @@ def bench_damage(folder: Path) -> None:
         (name, str(flips), str(_count_accepted(path, read, flips)))
         for name, path, read in (("gen5core", ours, read_ours), ("gen5 0.1.0", peer, read_peer))
     ]
-    print_table("Damage: one random bit flipped", ("reader", "files", "taken for whole"), rows)
+    print_table("Damage: one random bit flipped", ("reader", "files", "accepted as intact"), rows)
 
 
 def _count_accepted(path: Path, read: Callable[[Path], None], flips: int) -> int:

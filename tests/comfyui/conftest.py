@@ -57,7 +57,7 @@ def matrix(pytestconfig: pytest.Config) -> list[Row]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table of samplers, with -q too, and what of it goes into README."""
+    """Print the table of samplers, with -q too, and the part of it that goes into docs/measured.md."""
     rows = config.stash.get(_MATRIX, [])
     if rows:
         terminalreporter.section("samplers replayed under another seed")
