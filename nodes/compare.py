@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from .. import gen5core
 from ..gen5core.errors import EncodeError
 from . import host
 from .stored.file import StoredFile
+from .stored.passes import image_of_batch, read_parts
 from .tensors.difference import Comparison, compare_tensors, difference_picture
 from .tensors.images import to_pixels, write_previews
 from .tensors.latents import Parts, samples_of, take
@@ -68,14 +71,12 @@ class Gen5Compare:
             raise EncodeError("nothing to compare: connect images, latent, or both")
         found: list[Comparison] = []
         picture: Any = host.blocked("Compare With Stored was given no images")
-        if latent is not None:
-            found += _compare_latent(gen5, latent)
-        if images is not None:
-            stored = stored_images(gen5)
-            what, current = _same_images(gen5, rounded(images))
-            _check_shapes(what, list(stored.shape), list(current.shape), gen5)
-            found.append(compare_tensors(what, stored, current, peak=1.0))
-            picture = difference_picture(stored, current)
+        with gen5.open() as file:
+            if latent is not None:
+                found += _compare_latent(file, latent)
+            if images is not None:
+                compared, picture = _compare_images(file, images)
+                found.append(compared)
         identical = all(one.identical for one in found)
         largest = max(one.max_difference for one in found)
         psnr = min(one.psnr for one in found)
@@ -95,7 +96,7 @@ class Gen5Compare:
         }
 
 
-def stored_images(gen5: StoredFile) -> torch.Tensor:
+def stored_images(file: gen5core.Gen5File) -> torch.Tensor:
     """Return the stored pictures: float32, shape (B, H, W, C), 0..1.
 
     Raises
@@ -103,12 +104,11 @@ def stored_images(gen5: StoredFile) -> torch.Tensor:
     EncodeError
         if there are none, or they are of different sizes.
     """
-    with gen5.open() as file:
-        arrays = [image.array() for image in file.images]
+    arrays = [image.array() for image in file.images]
     if not arrays:
-        raise EncodeError(f"{gen5.path.name} holds no picture to compare with")
+        raise EncodeError(f"{Path(file.path).name} holds no picture to compare with")
     if len({array.shape for array in arrays}) > 1:
-        raise EncodeError(f"the pictures of {gen5.path.name} are of different sizes")
+        raise EncodeError(f"the pictures of {Path(file.path).name} are of different sizes")
     return torch.from_numpy(np.stack(arrays).astype(np.float32) / 255.0)
 
 
@@ -138,9 +138,17 @@ def describe(found: Comparison, tolerance: float) -> str:
     )
 
 
-def _same_images(gen5: StoredFile, images: torch.Tensor) -> tuple[str, torch.Tensor]:
+def _compare_images(file: gen5core.Gen5File, images: torch.Tensor) -> tuple[Comparison, torch.Tensor]:
+    """Return how images differ from the stored ones, and the picture of it."""
+    stored = stored_images(file)
+    what, current = _same_images(file, rounded(images))
+    _check_shapes(what, list(stored.shape), list(current.shape), file)
+    return compare_tensors(what, stored, current, peak=1.0), difference_picture(stored, current)
+
+
+def _same_images(file: gen5core.Gen5File, images: torch.Tensor) -> tuple[str, torch.Tensor]:
     """Return what is compared: of a whole batch against a PNG that holds one of its images, that one."""
-    place = gen5.image_of_batch()
+    place = image_of_batch(file)
     if place is None:
         return "images", images
     is_whole = images.shape[0] == place.count
@@ -148,14 +156,13 @@ def _same_images(gen5: StoredFile, images: torch.Tensor) -> tuple[str, torch.Ten
     return f"image {place.index} of the batch of {place.count}", of_batch
 
 
-def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Comparison]:
-    with gen5.open() as file:
-        if "final_latent" not in file.latents:
-            raise EncodeError(f"{gen5.path.name} holds no result latent to compare with")
+def _compare_latent(file: gen5core.Gen5File, latent: Mapping[str, Any]) -> list[Comparison]:
+    if "final_latent" not in file.latents:
+        raise EncodeError(f"{Path(file.path).name} holds no result latent to compare with")
     current = samples_of(latent, "latent")
-    stored = _same_samples(gen5, gen5.tensors("final_latent"), current)
+    stored = _same_samples(file, read_parts(file, "final_latent"), current)
     shapes = [[list(part.shape) for part in parts] for parts in (stored, current)]
-    _check_shapes("latent", shapes[0], shapes[1], gen5)
+    _check_shapes("latent", shapes[0], shapes[1], file)
     named = ["latent"] if len(stored) == 1 else [f"latent part {number}" for number in range(len(stored))]
     return [
         compare_tensors(name, one, other, peak=_range_of(one))
@@ -163,9 +170,9 @@ def _compare_latent(gen5: StoredFile, latent: Mapping[str, Any]) -> list[Compari
     ]
 
 
-def _same_samples(gen5: StoredFile, stored: Parts, current: Parts) -> Parts:
+def _same_samples(file: gen5core.Gen5File, stored: Parts, current: Parts) -> Parts:
     """Return the stored latent, or of a batch's the image that a PNG holds, where one image is compared with it."""
-    place = gen5.image_of_batch()
+    place = image_of_batch(file)
     is_batch = place is not None and all(part.shape[0] == place.count for part in stored)
     if place is None or not is_batch or any(part.shape[0] != 1 for part in current):
         return stored
@@ -177,10 +184,10 @@ def _range_of(tensor: torch.Tensor) -> float:
     return float(finite.max() - finite.min()) or 1.0 if finite.numel() else 1.0
 
 
-def _check_shapes(what: str, stored: list[Any], current: list[Any], gen5: StoredFile) -> None:
+def _check_shapes(what: str, stored: list[Any], current: list[Any], file: gen5core.Gen5File) -> None:
     if stored != current:
         raise EncodeError(
-            f"the stored {what} of {gen5.path.name}: {stored}; given: {current}. Shapes must be equal"
+            f"the stored {what} of {Path(file.path).name}: {stored}; given: {current}. Shapes must be equal"
         )
 
 

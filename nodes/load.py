@@ -17,8 +17,8 @@ from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
 from .stored.choices import list_files
 from .stored.drift import stored_drifts
-from .stored.file import content_tag, open_stored
-from .stored.passes import image_of_batch, last_noise_mask, read_passes
+from .stored.file import StoredFile, content_tag
+from .stored.passes import image_of_batch, last_noise_mask, read_parts, read_passes
 from .stored.paths import resolve_file
 from .stored.signatures import describe_trust
 from .tensors.latents import joined, parts_of, take, take_mask
@@ -136,9 +136,9 @@ class Gen5Load:
 
     def load(self, file: str, on_drift: str = "warn", batch_index: int = -1) -> dict[str, Any]:
         """Check every byte and return the outputs; what the file lacks is blocked with the reason."""
-        stored = open_stored(resolve_file(file))
-        status = stored.path.stat()  # before the check: a file that is written meanwhile has another
-        with stored.open() as opened:
+        path = resolve_file(file)
+        status = path.stat()  # before the check: a file that is written meanwhile has another
+        with gen5core.open(path) as opened:
             opened.verify()
             told = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
             noise = _unless_refused(_noise, opened, batch_index)
@@ -146,12 +146,10 @@ class Gen5Load:
                 noise,
                 _unless_refused(_latent, opened, batch_index),
                 _image(opened, batch_index),
-                StoredNoise(noise["samples"], _seed(opened), stored.path.name)
-                if isinstance(noise, dict)
-                else noise,
-                stored,
+                StoredNoise(noise["samples"], _seed(opened), path.name) if isinstance(noise, dict) else noise,
+                StoredFile(path, opened.root),
             )
-        checked = {"file": file, "root": stored.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
+        checked = {"file": file, "root": opened.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         return {"ui": {"gen5": [{**checked, **told}]}, "result": result}
 
 
@@ -204,8 +202,7 @@ def _latent(opened: gen5core.Gen5File, batch_index: int) -> Any:
         return host.blocked(f"{Path(opened.path).name} holds no result latent: it was saved without one")
     latent = {"samples": _samples(opened, "final_latent", batch_index)}
     if (name := last_noise_mask(opened)) is not None:
-        masks = [part.torch() for part in opened.latents[name].parts]
-        latent["noise_mask"] = joined(take_mask(masks, batch_index))
+        latent["noise_mask"] = joined(take_mask(read_parts(opened, name), batch_index))
     batch_indices = (opened.capture or {}).get("batch_index")
     if isinstance(batch_indices, list) and batch_index < len(batch_indices):
         latent["batch_index"] = batch_indices if batch_index < 0 else [batch_indices[batch_index]]
@@ -213,8 +210,7 @@ def _latent(opened: gen5core.Gen5File, batch_index: int) -> Any:
 
 
 def _samples(opened: gen5core.Gen5File, name: str, batch_index: int) -> Any:
-    parts = [part.torch() for part in opened.latents[name].parts]
-    return joined(take(parts, batch_index, f"stored {name}"))
+    return joined(take(read_parts(opened, name), batch_index, f"stored {name}"))
 
 
 def _image(opened: gen5core.Gen5File, batch_index: int) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..gen5core.errors import EncodeError
 from . import host
 from .sampling.overrides import note_torch_settings
 from .sampling.replayer import SamplingReplayer
-from .sampling.start import start_of
 from .stored.file import StoredFile
+from .stored.start import StoredStart
+from .tensors.latents import joined, take, take_mask
 
 
 class Gen5Replay:
@@ -83,10 +85,29 @@ class Gen5Replay:
         use_stored_sigmas: bool = False,
     ) -> tuple[Any, Any]:
         """Return a clone of model that replays, and the start latent, blocked where it is not known."""
+        start = gen5.read_start(pass_index)
         replayer = SamplingReplayer(
-            gen5, pass_index, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
+            gen5, start, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
         )
-        latent = start_of(gen5, replayer.passes, batch_index)
         replayed = host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__)
         host.add_sampler_wrapper(replayed, "gen5_replay", note_torch_settings)
-        return replayed, latent
+        return replayed, start_latent(start, batch_index)
+
+
+def start_latent(start: StoredStart, batch_index: int) -> Any:
+    """Return the LATENT that sampling started from.
+
+    Blocked where the file does not hold it, or not the image that batch_index asks for.
+    """
+    if start.samples is None:
+        return host.blocked(
+            f"{start.file_name} does not hold the latent that sampling started from: connect your own, "
+            "or save with Record Sampling connected"
+        )
+    try:
+        latent: dict[str, Any] = {"samples": joined(take(start.samples, batch_index, "stored latent"))}
+    except EncodeError as error:
+        return host.blocked(f"{start.file_name}: {error}")
+    if start.noise_mask is not None:
+        latent["noise_mask"] = joined(take_mask(start.noise_mask, batch_index))
+    return latent

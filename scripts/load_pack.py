@@ -11,10 +11,15 @@ _ROOT = Path(__file__).resolve().parents[1]
 _NAME = "comfyui_gen5"
 
 
-def load_pack() -> ModuleType:
-    """Return the pack; its node classes are in NODE_CLASS_MAPPINGS, the library beneath is ``.gen5core``."""
+def load_pack(root: Path = _ROOT) -> ModuleType:
+    """Return the pack; its node classes are in NODE_CLASS_MAPPINGS, the library beneath is ``.gen5core``.
+
+    Parameters
+    ----------
+    root : the checkout to load, by default this one
+    """
     spec = importlib.util.spec_from_file_location(
-        _NAME, _ROOT / "__init__.py", submodule_search_locations=[str(_ROOT)]
+        _NAME, root / "__init__.py", submodule_search_locations=[str(root)]
     )
     assert spec is not None
     assert spec.loader is not None

@@ -19,12 +19,12 @@ from ...gen5core.environment.components import live_settings
 from ...gen5core.environment.hardware import Drift
 from ...gen5core.errors import EncodeError
 from .. import host
-from ..stored.file import StoredFile
+from ..stored.file import ReadLatent, StoredFile
 from ..stored.passes import StoredPass
+from ..stored.start import StoredStart
 from ..tensors.latents import is_zero, pack, take
 from .call import SamplingCall, float32_sigmas
 from .overrides import note_change, noting_changes
-from .start import choose_passes, stored_torch_settings
 from .step_noise import StepPlayer, standing_in
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class SamplingReplayer:
 
     Parameters
     ----------
-    pass_index : the stored pass to start from; −1 for the one of equal shape and sigmas
+    stored : the file, opened at most once for each run
+    start : which of its passes a run may start from: of several, the one of equal shape and sigmas
     batch_index : one image of the stored batch; −1 for all
     step_noise : play back what the sampler added later, under the stored sigmas
     use_stored_sigmas : sample along the stored sigmas, not the sampler's own
@@ -47,7 +48,7 @@ class SamplingReplayer:
     def __init__(
         self,
         stored: StoredFile,
-        pass_index: int = -1,
+        start: StoredStart,
         batch_index: int = -1,
         *,
         step_noise: bool = True,
@@ -55,9 +56,9 @@ class SamplingReplayer:
     ) -> None:
         self.stored, self.batch_index = stored, batch_index
         self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
-        self._is_chosen = pass_index >= 0
-        self._settings_at_rest = stored_torch_settings(stored)
-        self.passes: Sequence[StoredPass] = choose_passes(stored, pass_index)
+        # Not start itself: its tensors would live as long as the model that is replayed.
+        self.passes, self._is_chosen = start.passes, start.is_chosen
+        self._settings_at_rest = start.torch_settings
         if use_stored_sigmas and not any(found.sigmas for found in self.passes):
             raise EncodeError(
                 f"use_stored_sigmas is on, {stored.path.name} holds no sigmas: save it again with Record "
@@ -77,20 +78,33 @@ class SamplingReplayer:
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler from the stored start."""
         call = SamplingCall.parse(executor, args, kwargs)
-        stored_pass = self._match(call)
-        if stored_pass is None:
+        begun = self._begin(call)
+        if begun is None:
             return call.run(executor)
-        changes: dict[str, Any] = {"noise": self._noise(stored_pass, call)}
+        stored_pass, draws = begun
+        with noting_changes(call.guider) as received:
+            output = self._run(call, executor, draws)
+        self._report_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
+        return output
+
+    def _begin(self, call: SamplingCall) -> tuple[StoredPass, torch.Tensor | None] | None:
+        """Hand over the stored start, and return its pass and step noise; None for a run that is left alone."""
+        with self.stored.latents() as read:
+            stored_pass = self._match(call, read)
+            if stored_pass is None:
+                return None
+            self._hand_over(stored_pass, call, self._noise(stored_pass, call, read))
+            return stored_pass, self._draws(stored_pass, call, read)
+
+    def _hand_over(self, stored_pass: StoredPass, call: SamplingCall, noise: torch.Tensor) -> None:
+        """Put noise, seed and sigmas in place of what the sampler was given."""
+        changes: dict[str, Any] = {"noise": noise}
         if stored_pass.seed is not None:
             changes["seed"] = stored_pass.seed
         if stored_pass.sigmas and (self.use_stored_sigmas or _same_schedule(stored_pass, call)):
             changes |= _stored_sigmas(stored_pass.sigmas, call)
         call.arguments.update(changes)
         note_change(call.guider, **changes)
-        with noting_changes(call.guider) as received:
-            output = self._run(call, executor, self._draws(stored_pass, call))
-        self._report_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
-        return output
 
     def _run(self, call: SamplingCall, executor: Any, draws: torch.Tensor | None) -> torch.Tensor:
         """Sample, the draws played back, and return the result."""
@@ -112,7 +126,7 @@ class SamplingReplayer:
                 drift = Drift(name, stored[name], in_force[name], "differs")
                 logger.warning("%s, pass %d: %s", self.stored.path.name, stored_pass.index, drift)
 
-    def _draws(self, stored_pass: StoredPass, call: SamplingCall) -> torch.Tensor | None:
+    def _draws(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> torch.Tensor | None:
         """Return the stored step noise; None where there is none, or it is left out."""
         if stored_pass.step_noise is None or not self.step_noise:
             return None
@@ -121,15 +135,15 @@ class SamplingReplayer:
                 "%s: the sigmas are not the stored ones; step noise is left out", self.stored.path.name
             )
             return None
-        [draws] = self.stored.tensors(stored_pass.step_noise)
+        [draws] = read(stored_pass.step_noise)
         return draws if self.batch_index < 0 else draws[:, self.batch_index : self.batch_index + 1]
 
-    def _match(self, call: SamplingCall) -> StoredPass | None:
+    def _match(self, call: SamplingCall, read: ReadLatent) -> StoredPass | None:
         """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
         known = [stored for stored in self.passes if stored.noise is not None or not stored.adds_noise]
         alike = [stored for stored in known if _same_schedule(stored, call) and _fits(stored, call.shapes)]
         if alike:
-            return alike[0] if len(alike) == 1 else self._nearest(alike, call)
+            return alike[0] if len(alike) == 1 else self._nearest(alike, call, read)
         if is_zero([call.noise]):
             return None
         first = next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
@@ -143,9 +157,9 @@ class SamplingReplayer:
             )
         return first
 
-    def _nearest(self, alike: Sequence[StoredPass], call: SamplingCall) -> StoredPass:
+    def _nearest(self, alike: Sequence[StoredPass], call: SamplingCall, read: ReadLatent) -> StoredPass:
         """Return the pass of the nearest start; of equal ones that of the node, then that of the seed."""
-        distances = [self._distance(stored, call) for stored in alike]
+        distances = [self._distance(stored, call, read) for stored in alike]
         least = min(distances)
         nearest = [stored for stored, distance in zip(alike, distances, strict=True) if distance == least]
         _, node_id = host.executing()
@@ -162,12 +176,12 @@ class SamplingReplayer:
             )
         return nearest[0]
 
-    def _distance(self, stored: StoredPass, call: SamplingCall) -> tuple[bool, float]:
+    def _distance(self, stored: StoredPass, call: SamplingCall, read: ReadLatent) -> tuple[bool, float]:
         """Return how far a stored pass's start is from a run's: whether one alone is empty, and L∞."""
         latent = call.latent_image
         if stored.start_latent is None:
             return not is_zero([latent]), 0.0
-        parts = self.stored.tensors(stored.start_latent)
+        parts = read(stored.start_latent)
         if self.batch_index >= min(part.shape[0] for part in parts):
             return True, 0.0
         start = pack(take(parts, self.batch_index, "stored latent"))
@@ -175,10 +189,10 @@ class SamplingReplayer:
             return True, 0.0
         return is_zero([latent]), float((start.float() - latent.cpu().float()).abs().max())
 
-    def _noise(self, stored_pass: StoredPass, call: SamplingCall) -> torch.Tensor:
+    def _noise(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> torch.Tensor:
         if stored_pass.noise is None:
             return torch.zeros_like(call.noise)
-        noise = pack(take(self.stored.tensors(stored_pass.noise), self.batch_index, "stored noise"))
+        noise = pack(take(read(stored_pass.noise), self.batch_index, "stored noise"))
         if noise.shape != call.noise.shape:
             raise EncodeError(
                 f"{self.stored.path.name} holds noise of shape {list(noise.shape)}, the sampler's latent is "

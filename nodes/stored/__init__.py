@@ -6,6 +6,7 @@ choices     the files that Load Gen5 offers
 paths       a name in that list -> a path that stays inside ComfyUI's folders
 file        StoredFile, the value on a GEN5 wire: a path and a root, read on demand
 passes      the sampler passes of a file
+start       what a replay starts from: passes, settings, latent and mask, read at once
 settings    its sampler settings
 models      the model files behind an image, described and digested
 drift       what differs on this machine

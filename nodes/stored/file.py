@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ... import gen5core
 from ...gen5core.errors import ChecksumError, EncodeError
 from ..tensors.latents import Parts
-from .passes import BatchPosition, StoredPass, image_of_batch, read_passes
+from .passes import read_parts
+from .start import StoredStart, read_start
 
+ReadLatent = Callable[[str], Parts]
 _CHOOSE_ANEW = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
 """Queueing again is not enough behind a Save Gen5, which is cached."""
 
@@ -49,20 +52,17 @@ class StoredFile:
                 )
             yield file
 
-    def tensors(self, name: str) -> Parts:
-        """Return a latent's tensors in the dtype that was saved."""
-        with self.open() as file:
-            return [part.torch() for part in file.latents[name].parts]
+    @contextmanager
+    def latents(self) -> Iterator[ReadLatent]:
+        """Yield a function that reads a latent by its name; the first call opens the file, as ``open`` does."""
+        with ExitStack() as stack:
+            opened = cache(lambda: stack.enter_context(self.open()))
+            yield lambda name: read_parts(opened(), name)
 
-    def image_of_batch(self) -> BatchPosition | None:
-        """Return which image of its batch the file holds; None where it holds all that were saved."""
+    def read_start(self, pass_index: int = -1) -> StoredStart:
+        """Return what a replay of one pass, or of all for −1, starts from; see ``start.read_start``."""
         with self.open() as file:
-            return image_of_batch(file)
-
-    def passes(self) -> list[StoredPass]:
-        """Return the sampler passes as they ran; where none were captured, one made of the noise."""
-        with self.open() as file:
-            return read_passes(file)
+            return read_start(file, pass_index)
 
 
 def open_stored(path: Path) -> StoredFile:

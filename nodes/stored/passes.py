@@ -11,6 +11,7 @@ from ... import gen5core
 from ...gen5core.container.spec import META
 from ...gen5core.errors import MalformedChunkError, naming_file
 from ...gen5core.tensors.noise import MAX_SEED
+from ..tensors.latents import Parts
 
 FINAL_MASK = "final_noise_mask"
 """Name of the mask that the result bears, where it is not known to be the last pass's."""
@@ -98,6 +99,11 @@ def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
         return _pass_without_capture(file)
     with naming_file(file.path):
         return [_parse_pass(index, entry, file) for index, entry in enumerate(captured)]
+
+
+def read_parts(file: gen5core.Gen5File, name: str) -> Parts:
+    """Return a latent's tensors in the dtype that was saved."""
+    return [part.torch() for part in file.latents[name].parts]
 
 
 def latent_name(base: str, pass_index: int) -> str:

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from gen5pack.nodes.sampling.replayer import SamplingReplayer
+from gen5pack.nodes.stored.file import StoredFile
 
 Wrapper = Callable[..., torch.Tensor]
 SIGMAS = torch.tensor([14.5, 3.0, 0.0])
@@ -65,6 +67,13 @@ def run(
     start = torch.zeros_like(noise) if latent is None else latent
     output = outer(noise, start, SAMPLER, sigmas, mask, None, False, seed, **further)
     return output, outer.received[-1]
+
+
+def replaying(
+    stored: StoredFile, pass_index: int = -1, batch_index: int = -1, **options: bool
+) -> SamplingReplayer:
+    """Return a replayer as Replay Sampling makes it."""
+    return SamplingReplayer(stored, stored.read_start(pass_index), batch_index, **options)
 
 
 def randn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -16,11 +16,10 @@ from gen5pack.nodes import host
 from gen5pack.nodes.determinism import deterministic, workspace_advice
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.replayer import SamplingReplayer
 from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepRecorder
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import StoredFile
-from runs import SIGMAS, randn, run, txt2img
+from runs import SIGMAS, randn, replaying, run, txt2img
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA")
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, needs_gpu])]
@@ -88,7 +87,7 @@ def test_recorded_and_replayed(factories: SimpleNamespace, device: torch.device)
     sampler = Sampler(factories, device)
     result, file = record(sampler)
     expected = sampler.received
-    again, _ = run([SamplingReplayer(file)], randn(2, 4, 8, 8, seed=9), seed=77, compute=sampler)
+    again, _ = run([replaying(file)], randn(2, 4, 8, 8, seed=9), seed=77, compute=sampler)
     assert result.equal(again)
     assert all(one.equal(other) for one, other in zip(expected, sampler.received, strict=True))
 
@@ -98,7 +97,7 @@ def test_file_of_the_cpu(factories: SimpleNamespace, device: torch.device) -> No
     on_cpu, sampler = Sampler(factories, torch.device("cpu")), Sampler(factories, device)
     _, file = record(on_cpu)
     sigmas = (SIGMAS.double() * (1 + 2**-23)).float().to(device)  # as another device computes them
-    _, got = run([SamplingReplayer(file)], randn(2, 4, 8, 8, seed=9), sigmas=sigmas, compute=sampler)
+    _, got = run([replaying(file)], randn(2, 4, 8, 8, seed=9), sigmas=sigmas, compute=sampler)
     assert device.type == got["sigmas"].device.type
     assert SIGMAS.equal(got["sigmas"].cpu())
     assert len(SIGMAS) == len(sampler.received)

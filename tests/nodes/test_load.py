@@ -19,6 +19,7 @@ from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.load import Gen5Load, StoredNoise, list_files
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import open_stored
+from gen5pack.nodes.stored.passes import read_passes
 from gen5pack.nodes.stored.paths import resolve_file
 from runs import images, randn, txt2img
 
@@ -469,10 +470,11 @@ class TestTrust:
         """A file that was replaced since it was loaded is not read as if it were the one."""
         path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
         stored = load()[4]
-        assert randn(1, 4, 4, 4).equal(stored.tensors("initial_noise")[0])
+        with stored.latents() as read:
+            assert randn(1, 4, 4, 4).equal(read("initial_noise")[0])
         write(path, latents={"initial_noise": randn(1, 4, 4, 4, seed=9)})
         with pytest.raises(ChecksumError, match=rf"^a\.gen5 was replaced since it was .*: {REMEDY}$"):
-            stored.tensors("initial_noise")
+            stored.read_start()
 
     def test_file_gone_between_nodes(self, folder: Path) -> None:
         """A file that went away since it was loaded is told with what helps where its maker is cached."""
@@ -481,11 +483,11 @@ class TestTrust:
         path.unlink()
         message = rf"^a\.gen5 was moved or deleted since it was saved or loaded: {REMEDY}$"
         with pytest.raises(EncodeError, match=message):
-            stored.passes()
+            stored.read_start()
         path.parent.rmdir()
         path.parent.touch()  # a file in place of its folder: another error of the system
         with pytest.raises(EncodeError, match=message):
-            stored.passes()
+            stored.read_start()
 
     @pytest.mark.parametrize(
         ("passes", "message"),
@@ -508,10 +510,10 @@ class TestTrust:
         capture = {"noise_source": "recorded", "passes": passes}
         write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)}, capture=capture)
         with pytest.raises(FormatError, match=re.escape(f"a.gen5: META: {message}") + "$"):
-            open_stored(folder / "input" / "a.gen5").passes()
+            open_stored(folder / "input" / "a.gen5").read_start()
 
     def test_sigmas_that_json_does_not_have(self, folder: Path) -> None:
         """Sigmas with an infinity, which JSON stores as null, count as not known."""
         capture = {"noise_source": "recorded", "passes": [{"sigmas": [float("inf"), 0.0]}]}
-        write(folder / "input" / "a.gen5", capture=capture)
-        assert [found.sigmas for found in open_stored(folder / "input" / "a.gen5").passes()] == [None]
+        with gen5core.open(write(folder / "a.gen5", capture=capture)) as file:
+            assert [found.sigmas for found in read_passes(file)] == [None]

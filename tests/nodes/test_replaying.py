@@ -12,13 +12,13 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import EncodeError
 from gen5pack.nodes.host import Blocked
+from gen5pack.nodes.replay import start_latent
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
 from gen5pack.nodes.sampling.replayer import SamplingReplayer
-from gen5pack.nodes.sampling.start import choose_passes, start_of
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import StoredFile, open_stored
-from runs import SIGMAS, hires, randn, run, txt2img
+from runs import SIGMAS, hires, randn, replaying, run, txt2img
 
 OTHER = torch.tensor([9.0, 1.0, 0.0])
 NOISE, NOISE_1 = randn(1, 4, 4, 8, seed=1), randn(1, 4, 4, 8, seed=2)
@@ -65,7 +65,7 @@ class TestOnePass:
     def test_noise_and_seed_are_handed_on(self, file: StoredFile) -> None:
         """The sampler gets the stored noise and seed; everything else is its own."""
         latent, mask = randn(1, 4, 4, 8, seed=5), torch.ones(1, 4, 4, 8)
-        _, got = run([SamplingReplayer(file)], GIVEN, latent, seed=4, mask=mask, extra="kept")
+        _, got = run([replaying(file)], GIVEN, latent, seed=4, mask=mask, extra="kept")
         assert NOISE.equal(got["noise"])
         assert (got["seed"], got["extra"]) == (11, "kept")
         assert latent is got["latent_image"]
@@ -80,13 +80,13 @@ class TestOnePass:
             received.update(kwargs, args=args)
             return torch.zeros(1)
 
-        SamplingReplayer(file)(end, GIVEN, GIVEN, None, SIGMAS)
+        replaying(file)(end, GIVEN, GIVEN, None, SIGMAS)
         assert len(received["args"]) == 4
         assert received["seed"] == 11
 
     def test_other_sigmas_keep_the_noise(self, file: StoredFile) -> None:
         """Other sigmas are a legitimate use: the noise is the stored one."""
-        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
+        _, got = run([replaying(file)], GIVEN, sigmas=OTHER)
         assert NOISE.equal(got["noise"])
         assert OTHER is got["sigmas"]
 
@@ -95,32 +95,32 @@ class TestOnePass:
         """Sigmas that differ by rounding alone, as a GPU computes them, are the stored ones: those are sampled."""
         other = (SIGMAS.double() * (1 + rounding)).float()
         assert not SIGMAS.equal(other)
-        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=other)
+        _, got = run([replaying(file)], GIVEN, sigmas=other)
         assert SIGMAS.equal(got["sigmas"])
         assert SIGMAS.dtype == got["sigmas"].dtype
 
     def test_sigmas_nearby_are_others(self, file: StoredFile) -> None:
         """A schedule that differs by more than rounding is kept."""
         other = SIGMAS * (1 + 1e-4)
-        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=other)
+        _, got = run([replaying(file)], GIVEN, sigmas=other)
         assert other is got["sigmas"]
 
     def test_copied_with_the_models_options(self, file: StoredFile) -> None:
         """A host or a pack that copies a model's options deeply goes on replaying."""
-        [copied] = copy.deepcopy({"gen5": [SamplingReplayer(file).__call__]})["gen5"]
+        [copied] = copy.deepcopy({"gen5": [replaying(file).__call__]})["gen5"]
         _, got = run([copied], GIVEN)
         assert NOISE.equal(got["noise"])
 
     def test_stored_sigmas_where_asked_for(self, file: StoredFile) -> None:
         """use_stored_sigmas samples along the stored ones, bit for bit."""
-        _, got = run([SamplingReplayer(file, use_stored_sigmas=True)], GIVEN, sigmas=OTHER)
+        _, got = run([replaying(file, use_stored_sigmas=True)], GIVEN, sigmas=OTHER)
         assert torch.float32 == got["sigmas"].dtype
         assert SIGMAS.equal(got["sigmas"])
 
     def test_run_without_noise_is_left_alone(self, file: StoredFile) -> None:
         """A run that adds no noise and is like no stored pass goes on as it is."""
         zero = torch.zeros_like(GIVEN)
-        _, got = run([SamplingReplayer(file)], zero, seed=4, sigmas=OTHER)
+        _, got = run([replaying(file)], zero, seed=4, sigmas=OTHER)
         assert zero is got["noise"]
         assert got["seed"] == 4
 
@@ -132,17 +132,17 @@ class TestOnePass:
             "the stored size and batch"
         )
         with pytest.raises(EncodeError, match=f"^{message}$"):
-            run([SamplingReplayer(file)], randn(1, 4, 8, 8))
+            run([replaying(file)], randn(1, 4, 8, 8))
 
     def test_start_is_empty(self, file: StoredFile) -> None:
         """The latent output of a txt2img file is empty, of the noise's shape and dtype."""
-        latent = start_of(file, file.passes(), -1)
+        latent = start_latent(file.read_start(), -1)
         assert list(latent) == ["samples"]
         assert torch.zeros(1, 4, 4, 8).equal(latent["samples"])
 
     def test_file_changed_between_runs(self, folder: Path, file: StoredFile) -> None:
         """A file that was replaced after the replayer was made is an error when the sampler runs."""
-        replayer = SamplingReplayer(file)
+        replayer = replaying(file)
         stored(folder, entry("initial_noise"), initial_noise=NOISE_1)
         with pytest.raises(gen5core.ChecksumError, match=r"^a\.gen5 was replaced since it was saved"):
             run([replayer], GIVEN)
@@ -162,10 +162,10 @@ class TestBatch:
             start_latent=start,
             noise_mask=mask,
         )
-        replayer = SamplingReplayer(file, batch_index=2)
+        replayer = replaying(file, batch_index=2)
         _, got = run([replayer], GIVEN)
         assert noise[2:].equal(got["noise"])
-        latent = start_of(file, replayer.passes, 2)
+        latent = start_latent(file.read_start(), 2)
         assert start[2:].equal(latent["samples"])
         assert mask[2:].equal(latent["noise_mask"])
 
@@ -173,14 +173,14 @@ class TestBatch:
         """A stored batch does not fit a sampler of one image."""
         file = stored(folder, entry("initial_noise"), initial_noise=randn(3, 4, 4, 8))
         with pytest.raises(EncodeError, match=re.escape("noise of shape [3, 4, 4, 8], the sampler's")):
-            run([SamplingReplayer(file)], GIVEN)
+            run([replaying(file)], GIVEN)
 
     def test_image_that_is_not_there(self, folder: Path) -> None:
         """An index beyond the stored batch tells the range."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         message = re.escape("batch_index is 1, the stored noise holds 1 (0 to 0); −1 takes all")
         with pytest.raises(EncodeError, match=f"^{message}$"):
-            run([SamplingReplayer(file, batch_index=1)], GIVEN)
+            run([replaying(file, batch_index=1)], GIVEN)
 
 
 class TestMatching:
@@ -195,7 +195,7 @@ class TestMatching:
             initial_noise=NOISE,
             initial_noise__1=NOISE_1,
         )
-        replayer = SamplingReplayer(file)
+        replayer = replaying(file)
         for sigmas, noise, seed in ((OTHER, NOISE_1, 2), (SIGMAS, NOISE, 1)):
             _, got = run([replayer], GIVEN, sigmas=sigmas)
             assert noise.equal(got["noise"])
@@ -211,7 +211,7 @@ class TestMatching:
             initial_noise=NOISE,
             initial_noise__1=larger,
         )
-        _, got = run([SamplingReplayer(file)], torch.ones(1, 4, 8, 16))
+        _, got = run([replaying(file)], torch.ones(1, 4, 8, 16))
         assert larger.equal(got["noise"])
 
     def test_by_start(self, folder: Path) -> None:
@@ -227,7 +227,7 @@ class TestMatching:
             start_latent__1=START_1,
             start_latent__2=randn(1, 4, 4, 8, seed=8),
         )
-        replayer = SamplingReplayer(file)
+        replayer = replaying(file)
         starts = (randn(1, 4, 4, 8, seed=8), START_1, START_1 + 0.001, torch.zeros(1, 4, 4, 8))
         assert [run([replayer], GIVEN, start)[1]["seed"] for start in starts] == [3, 2, 2, 1]
 
@@ -240,7 +240,7 @@ class TestMatching:
             initial_noise=NOISE,
             start_latent__1=START_1,
         )
-        replayer = SamplingReplayer(file)
+        replayer = replaying(file)
         _, first = run([replayer], GIVEN, sigmas=SIGMAS[:2])
         _, second = run([replayer], GIVEN, START_1, sigmas=SIGMAS[1:])
         assert NOISE.equal(first["noise"])
@@ -251,7 +251,7 @@ class TestMatching:
         """A pass that added noise which the file does not hold gives no sampler zeros in its place."""
         lacking = {**entry(None), "add_noise": True}
         file = stored(folder, lacking, entry("initial_noise.1", OTHER), initial_noise__1=NOISE_1)
-        _, got = run([SamplingReplayer(file)], GIVEN)
+        _, got = run([replaying(file)], GIVEN)
         assert NOISE_1.equal(got["noise"])
 
     def test_batch_index_that_another_pass_lacks(self, folder: Path) -> None:
@@ -266,7 +266,7 @@ class TestMatching:
             start_latent=single,
             start_latent__1=triple,
         )
-        _, got = run([SamplingReplayer(file, batch_index=2)], GIVEN, triple[2:])
+        _, got = run([replaying(file, batch_index=2)], GIVEN, triple[2:])
         assert randn(3, 4, 4, 8)[2:].equal(got["noise"])
 
     @pytest.fixture
@@ -282,7 +282,7 @@ class TestMatching:
 
     def test_by_seed(self, twins: StoredFile, caplog: pytest.LogCaptureFixture) -> None:
         """Passes that nothing else tells apart are told apart by the run's own seed."""
-        replayer = SamplingReplayer(twins)
+        replayer = replaying(twins)
         for seed, noise in ((22, NOISE_1), (11, NOISE)):
             assert noise.equal(run([replayer], GIVEN, seed=seed)[1]["noise"])
         assert caplog.messages == []
@@ -292,7 +292,7 @@ class TestMatching:
         self, twins: StoredFile, caplog: pytest.LogCaptureFixture, seed: int | None
     ) -> None:
         """Where nothing tells passes apart the first is taken, and the log names them and the remedy."""
-        _, got = run([SamplingReplayer(twins)], GIVEN, seed=seed)
+        _, got = run([replaying(twins)], GIVEN, seed=seed)
         assert NOISE.equal(got["noise"])
         assert caplog.messages == [
             "a.gen5: pass 0 (node 3) and pass 1 (node 57:8) fit this run alike; taking the first. "
@@ -308,14 +308,14 @@ class TestMatching:
             entry("initial_noise.1", seed=2),
             initial_noise__1=NOISE_1,
         )
-        _, got = run([SamplingReplayer(file)], GIVEN, sigmas=OTHER)
+        _, got = run([replaying(file)], GIVEN, sigmas=OTHER)
         assert NOISE_1.equal(got["noise"])
         assert [NO_PASS.format("pass 1")] == caplog.messages
 
     def test_other_sigmas_of_one_pass_are_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """A sampler of other sigmas gets the noise and seed of a file's one pass, and the log warns of it."""
         file = stored(folder, entry("initial_noise", seed=11, node_id="3"), initial_noise=NOISE)
-        replayer = SamplingReplayer(file)
+        replayer = replaying(file)
         run([replayer], GIVEN)
         assert caplog.messages == []
         _, got = run([replayer], GIVEN, seed=99, sigmas=OTHER)
@@ -328,7 +328,7 @@ class TestMatching:
         """Where pass_index says which pass to take, other sigmas are the person's own choice."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         with caplog.at_level("INFO"):
-            run([SamplingReplayer(file, pass_index=0)], GIVEN, sigmas=OTHER)
+            run([replaying(file, pass_index=0)], GIVEN, sigmas=OTHER)
         assert caplog.messages == []
 
     def test_pass_index(self, folder: Path) -> None:
@@ -340,13 +340,13 @@ class TestMatching:
             initial_noise=NOISE,
             initial_noise__1=NOISE_1,
         )
-        _, got = run([SamplingReplayer(file, pass_index=1)], GIVEN, sigmas=SIGMAS)
+        _, got = run([replaying(file, pass_index=1)], GIVEN, sigmas=SIGMAS)
         assert NOISE_1.equal(got["noise"])
 
     def test_pass_without_noise_that_is_asked_for(self, folder: Path) -> None:
         """A pass that added no noise, asked for, gives a sampler none either, not its own."""
         file = stored(folder, entry("initial_noise"), entry(None, OTHER), initial_noise=NOISE)
-        _, got = run([SamplingReplayer(file, pass_index=1)], GIVEN, sigmas=SIGMAS * 2)
+        _, got = run([replaying(file, pass_index=1)], GIVEN, sigmas=SIGMAS * 2)
         assert torch.zeros(1, 4, 4, 8).equal(got["noise"])
 
     def test_pass_whose_noise_is_not_known(self, folder: Path) -> None:
@@ -354,14 +354,14 @@ class TestMatching:
         lacking = {"add_noise": True, "recorded": False}
         file = stored(folder, lacking, entry("initial_noise.1"), initial_noise__1=NOISE_1)
         with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise of pass 0; save it again"):
-            SamplingReplayer(file, pass_index=0)
+            replaying(file, pass_index=0)
 
     def test_pass_that_is_not_there(self, folder: Path) -> None:
         """A pass that the file does not have tells the range."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         message = re.escape("pass_index is 1, a.gen5 has 1 (0 to 0); −1 matches by itself")
         with pytest.raises(EncodeError, match=f"^{message}$"):
-            choose_passes(file, 1)
+            file.read_start(1)
 
     def test_no_noise_at_all(self, folder: Path) -> None:
         """A file without noise is refused with the reason that it was saved with."""
@@ -369,14 +369,14 @@ class TestMatching:
             folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "its seed is unknown"}
         )
         with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise; its seed is unknown$"):
-            SamplingReplayer(open_stored(path))
+            replaying(open_stored(path))
 
     def test_file_without_passes(self, folder: Path) -> None:
         """A file of any writer that holds noise and seed replays them."""
         path = gen5core.save(
             folder / "input" / "a.gen5", latents={"initial_noise": NOISE}, settings={"seed": 11}
         )
-        _, got = run([SamplingReplayer(open_stored(path))], GIVEN)
+        _, got = run([replaying(open_stored(path))], GIVEN)
         assert NOISE.equal(got["noise"])
         assert got["seed"] == 11
 
@@ -396,10 +396,10 @@ class TestNested:
         )
         file = open_stored(path)
         packed = torch.cat([part.reshape(2, 1, -1) for part in parts], dim=-1)
-        _, got = run([SamplingReplayer(file)], torch.ones_like(packed), latent_shapes=self.SHAPES)
+        _, got = run([replaying(file)], torch.ones_like(packed), latent_shapes=self.SHAPES)
         assert packed.equal(got["noise"])
         single = [[1, *shape[1:]] for shape in self.SHAPES]
-        replayer = SamplingReplayer(file, batch_index=1)
+        replayer = replaying(file, batch_index=1)
         _, got = run([replayer], torch.ones_like(packed[:1]), latent_shapes=single)
         assert packed[1:].equal(got["noise"])
 
@@ -417,7 +417,7 @@ class TestStart:
             start_latent=START_1,
             noise_mask=mask,
         )
-        latent = start_of(file, file.passes(), -1)
+        latent = start_latent(file.read_start(), -1)
         assert START_1.equal(latent["samples"])
         assert mask.equal(latent["noise_mask"])
 
@@ -433,19 +433,19 @@ class TestStart:
         assert Blocked(
             "x_00001_.gen5 does not hold the latent that sampling started from: connect your own, "
             "or save with Record Sampling connected"
-        ) == start_of(file, choose_passes(file, -1), -1)
+        ) == start_latent(file.read_start(), -1)
 
     def test_that_lacks_the_image_is_blocked(self, folder: Path) -> None:
         """Where the first pass had fewer images than batch_index asks for, only the latent is stopped."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         message = "a.gen5: batch_index is 2, the stored latent holds 1 (0 to 0); −1 takes all"
-        assert Blocked(message) == start_of(file, file.passes(), 2)
+        assert Blocked(message) == start_latent(file.read_start(), 2)
 
     def test_of_a_derived_text_to_image_is_empty(self) -> None:
         """A derived text to image started from an empty latent."""
         answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=txt2img(), unique_id="9")
         file: StoredFile = answer["result"][1]
-        assert torch.zeros(1, 4, 4, 8).equal(start_of(file, choose_passes(file, -1), -1)["samples"])
+        assert torch.zeros(1, 4, 4, 8).equal(start_latent(file.read_start(), -1)["samples"])
 
 
 class TestWithRecorder:
@@ -455,7 +455,7 @@ class TestWithRecorder:
     def replayer(self, folder: Path) -> SamplingReplayer:
         """A replayer of seed 11 along its own sigmas."""
         file = stored(folder, entry("initial_noise", seed=11), initial_noise=NOISE)
-        return SamplingReplayer(file, use_stored_sigmas=True)
+        return replaying(file, use_stored_sigmas=True)
 
     @pytest.mark.parametrize("order", ["record first", "replay first"])
     def test_either_order(self, replayer: SamplingReplayer, order: str) -> None:
@@ -513,8 +513,8 @@ def test_recorded_then_replayed_is_bit_exact() -> None:
         "x", latent={"samples": result}, recording=recording, prompt=txt2img(), unique_id="9"
     )
     file: StoredFile = answer["result"][1]
-    replayer = SamplingReplayer(file)
-    latent = start_of(file, replayer.passes, -1)["samples"]
+    replayer = replaying(file)
+    latent = start_latent(file.read_start(), -1)["samples"]
     again, got = run([replayer], GIVEN, latent, seed=424242)
     assert result.equal(again)
     assert got["seed"] == 5

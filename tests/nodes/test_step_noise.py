@@ -17,10 +17,9 @@ from gen5pack.nodes import host
 from gen5pack.nodes.sampling import step_noise
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.replayer import SamplingReplayer
 from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepPlayer, StepRecorder, standing_in
 from gen5pack.nodes.stored.file import StoredFile, open_stored
-from runs import randn, run
+from runs import randn, replaying, run
 
 X = torch.zeros(2, 4, 4, 8)
 SHAPE = tuple(X.shape)
@@ -452,7 +451,7 @@ class TestMissingFactory:
             return X
 
         recording = Recording()
-        wrappers = [SamplingRecorder(recording), SamplingReplayer(stored_draws(folder))]
+        wrappers = [SamplingRecorder(recording), replaying(stored_draws(folder))]
         if taken == 0:
             run(wrappers, randn(*SHAPE), compute=sampler)
             assert recording.runs[0].step_noise is None
@@ -525,7 +524,7 @@ class TestWithinARun:
             raise KeyboardInterrupt("stopped")
 
         with pytest.raises(KeyboardInterrupt, match="stopped"):
-            run([SamplingReplayer(stored_draws(folder))], randn(*SHAPE), compute=sampler)
+            run([replaying(stored_draws(folder))], randn(*SHAPE), compute=sampler)
         assert is_restored(factories)
 
     def test_recorded_again(self, factories: SimpleNamespace, folder: Path) -> None:
@@ -539,7 +538,7 @@ class TestWithinARun:
             return result
 
         recording = Recording()
-        for wrappers in ([SamplingRecorder(recording), SamplingReplayer(stored_draws(folder))],) * 2:
+        for wrappers in ([SamplingRecorder(recording), replaying(stored_draws(folder))],) * 2:
             run(wrappers, randn(*SHAPE, seed=8), compute=sampler)
         for found in recording.runs:
             assert found.step_noise is not None

@@ -20,10 +20,9 @@ from gen5pack.nodes.replay import Gen5Replay
 from gen5pack.nodes.sampling.overrides import note_torch_settings
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.replayer import SamplingReplayer
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import StoredFile, open_stored
-from runs import Wrapper, randn, run, txt2img
+from runs import Wrapper, randn, replaying, run, txt2img
 
 NOISE = randn(1, 4, 4, 8)
 ON = "name=deterministic_algorithms;enabled=True;warn_only=False"
@@ -118,7 +117,7 @@ class TestReplay:
 
     def replay(self, stored: StoredFile, *wrappers: Wrapper) -> None:
         """Sample from the file behind these wrappers, the replayer's place among them being None."""
-        chain = [wrapper or SamplingReplayer(stored) for wrapper in wrappers]
+        chain = [wrapper or replaying(stored) for wrapper in wrappers]
         run(chain, randn(1, 4, 4, 8, seed=9), compute=sampler)
 
     def test_without_the_node(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,7 +160,7 @@ class TestReplay:
             folder / "odd.gen5", latents={"initial_noise": NOISE}, capture={"passes": [entry]}
         )
         with pytest.raises(gen5core.MalformedChunkError, match=r"pass 0: torch_settings is \{'tf32': 7\}"):
-            open_stored(path).passes()
+            open_stored(path).read_start()
 
 
 class Model:

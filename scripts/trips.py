@@ -1,0 +1,180 @@
+"""Three trips through the pack, and what each of them passes: ``python scripts/trips.py [ROOT]``.
+
+Save is Save Gen5 with a recording; load is Load Gen5, and whether its file changed, which ComfyUI asks before each run;
+replayed run is load, Replay Sampling and one sampler call.
+
+Counted are the modules of gen5core/ and nodes/ in which a function is entered, and how often a GEN5 file is opened to
+be read. The sampler is the demo's, so no ComfyUI is needed. Every trip is made twice and the second is counted: what is
+imported or kept the first time is left out.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+import torch
+from closed_form import ClosedFormModel, karras_sigmas, sample_euler
+from demo import graph
+from load_pack import load_pack
+
+STEPS, SEED = 4, 7
+PACKAGES = ("gen5core", "nodes")
+SUFFIXES = (".gen5", ".png")
+"""Of a GEN5 file, and of a PNG that may carry one."""
+_MODEL = ClosedFormModel(64)
+
+
+@dataclass(slots=True)
+class Passed:
+    """What was passed on one trip."""
+
+    modules: set[str] = field(default_factory=set)
+    """Modules in which a function was entered, by their paths from the root."""
+    opened: list[str] = field(default_factory=list)
+    """Names of the files that were opened to be read, in order."""
+
+
+class Tracer:
+    """Counts what one checkout does; an audit hook cannot be taken away, so one tracer serves a process.
+
+    Parameters
+    ----------
+    root : the checkout
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._prefixes = tuple(os.path.join(root, package, "") for package in PACKAGES)
+        self._root = os.path.join(root, "")
+        self._passed: Passed | None = None
+        sys.addaudithook(self._hear)
+
+    @contextmanager
+    def tracing(self) -> Iterator[Passed]:
+        """Yield what is passed within the block, in this thread and those that start in it."""
+        self._passed = passed = Passed()
+        threading.setprofile(self._enter)
+        sys.setprofile(self._enter)
+        try:
+            yield passed
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]
+            self._passed = None
+
+    def _enter(self, frame: FrameType, event: str, _: object) -> None:
+        name = frame.f_code.co_filename
+        if event == "call" and self._passed is not None and name.startswith(self._prefixes):
+            self._passed.modules.add(name.removeprefix(self._root))
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or self._passed is None:
+            return
+        path, _, flags = arguments
+        name = "" if isinstance(path, int) else os.path.basename(os.fsdecode(path))
+        if flags & (os.O_WRONLY | os.O_RDWR) == 0 and name.endswith(SUFFIXES):
+            self._passed.opened.append(name)
+
+
+class Model:
+    """A MODEL that keeps the wrappers that it is given, as ComfyUI's patcher does."""
+
+    def __init__(self) -> None:
+        self.wrappers: tuple[Callable[..., torch.Tensor], ...] = ()
+
+    def clone(self) -> Model:
+        """Return a copy with wrappers of its own."""
+        return copy.copy(self)
+
+    def add_wrapper_with_key(self, kind: str, key: str, wrapper: Callable[..., torch.Tensor]) -> None:
+        """Keep a wrapper around the run; those around the sampler itself have nothing to note here."""
+        if kind == "outer":
+            self.wrappers = (*self.wrappers, wrapper)
+
+    def sample(self, seed: int) -> dict[str, torch.Tensor]:
+        """Return the LATENT that a sampler of this seed makes."""
+        shape = (1, *_MODEL.shape)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        sigmas = torch.from_numpy(karras_sigmas(STEPS)).float()
+        run: Callable[..., torch.Tensor] = _Executor()
+        for wrapper in reversed(self.wrappers):
+            run = _Executor(wrapper, run)
+        return {"samples": run(noise, torch.zeros(shape), None, sigmas, None, None, True, seed)}
+
+
+class _Executor:
+    """One link of a chain of wrappers; the last one samples."""
+
+    class_obj = SimpleNamespace(cfg=1.0)
+
+    def __init__(
+        self,
+        wrapper: Callable[..., torch.Tensor] | None = None,
+        inner: Callable[..., torch.Tensor] | None = None,
+    ) -> None:
+        self._wrapper, self._inner = wrapper, inner
+
+    def __call__(self, noise: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if self._wrapper is not None:
+            return self._wrapper(self._inner, noise, *args, **kwargs)
+        return torch.from_numpy(sample_euler(_MODEL, noise.numpy(), STEPS))
+
+
+def make_trips(nodes: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return the trips by name, all of one file."""
+    recorded, recording = nodes["Gen5Record"]().record(Model(), unique_id="record")
+    latent = recorded.sample(SEED)
+    images = latent["samples"].movedim(1, -1).clamp(0, 1)
+
+    def save() -> Any:
+        return nodes["Gen5Save"]().save(
+            "trips", images, latent, recording=recording, prompt=graph(SEED), unique_id="save"
+        )
+
+    def load() -> Any:
+        file = "trips_00001_.gen5 [output]"
+        nodes["Gen5Load"].IS_CHANGED(file)
+        return nodes["Gen5Load"]().load(file)["result"][4]
+
+    def replay() -> Any:
+        again = nodes["Gen5Replay"]().replay(Model(), load())[0].sample(SEED + 1)
+        assert again["samples"].equal(latent["samples"])
+
+    return {"save": save, "load": load, "replayed run": replay}
+
+
+def trace(root: Path) -> dict[str, Passed]:
+    """Return what each trip passes in the checkout at root."""
+    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
+    sys.modules["comfy.patcher_extension"] = SimpleNamespace(WrappersMP=kinds)  # type: ignore[assignment]
+    tracer = Tracer(root)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"GEN5_FOLDER": folder, "GEN5_HOME": folder}
+        for name, trip in make_trips(load_pack(root).NODE_CLASS_MAPPINGS).items():
+            trip()
+            with tracer.tracing() as found[name]:
+                trip()
+    return found
+
+
+def main() -> None:
+    """Print a row for each trip through the checkout at ROOT, by default this one."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()
+    print(f"{'trip':<14}{'gen5core':>9}{'nodes':>7}{'modules':>9}{'files opened':>14}")
+    for name, passed in trace(root).items():
+        counts = [sum(path.startswith(package) for path in passed.modules) for package in PACKAGES]
+        print(f"{name:<14}{counts[0]:>9}{counts[1]:>7}{sum(counts):>9}{len(passed.opened):>14}")
+
+
+if __name__ == "__main__":
+    main()
