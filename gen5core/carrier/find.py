@@ -8,40 +8,20 @@ Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3 (layout), 5.4 (names) a
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from ..container import spec
 from ..container.source import CountingSource, FileSource, Source
 from ..errors import ChecksumError, FormatError, LimitError, MalformedChunkError, NotGen5Error, TruncatedError
-from ..images.png_chunks import PNG_SIGNATURE
+from ..images.png_chunks import CRC, FRAME_BYTES, PNG_SIGNATURE, Span, chunk_crc, iter_spans
 
 DEFAULT_LIMITS: Final = spec.Limits()
 NAME: Final = spec.CARRIER.decode("ascii")
 PNG: Final = "the PNG"
 """What messages call everything but the chunk."""
-LENGTH_AND_TYPE: Final = struct.Struct(">I4s")
-CRC: Final = struct.Struct(">I")
-_FRAME_SIZE: Final = LENGTH_AND_TYPE.size + CRC.size
 _BLOCK_BYTES: Final = 2**20
-
-
-class Span(NamedTuple):
-    """Where a chunk of a PNG lies: offset of its length, and how many bytes of data it has."""
-
-    type: bytes
-    offset: int
-    size_bytes: int
-
-    @property
-    def data_offset(self) -> int:
-        return self.offset + LENGTH_AND_TYPE.size
-
-    @property
-    def end(self) -> int:
-        return self.offset + _FRAME_SIZE + self.size_bytes
 
 
 class RecordLocation(NamedTuple):
@@ -88,7 +68,7 @@ class CarrierSource(Source):
     @property
     def is_in_place(self) -> bool:
         """Whether the chunk lies where a writer puts it: right before IEND."""
-        return self.place.span.end + _FRAME_SIZE == self.place.png_end
+        return self.place.span.end + FRAME_BYTES == self.place.png_end
 
     def read_picture(self, limits: spec.Limits = DEFAULT_LIMITS) -> bytes:
         """Return the PNG without the chunk.
@@ -118,17 +98,18 @@ class CarrierSource(Source):
         ChecksumError, TruncatedError
         """
         span = self.place.span
-        crc = zlib.crc32(span.type)
-        for start in range(0, span.size_bytes, _BLOCK_BYTES):
-            size_bytes = min(_BLOCK_BYTES, span.size_bytes - start)
-            crc = zlib.crc32(self.outer.read(span.data_offset + start, size_bytes, chunk=NAME), crc)
-        (expected,) = CRC.unpack(self.outer.read(span.end - CRC.size, CRC.size, chunk=NAME))
+        crc = chunk_crc(span.type, self._iter_blocks())
+        (expected,) = CRC.unpack(self.outer.read(span.data_end, CRC.size, chunk=NAME))
         if crc != expected:
             raise ChecksumError(
                 f"the CRC is {expected:08x}, type and data give {crc:08x}: the PNG is damaged; take another copy",
                 chunk=NAME,
                 offset=span.offset,
             )
+
+    def _iter_blocks(self) -> Iterator[bytes]:
+        for offset in range(0, self.size_bytes, _BLOCK_BYTES):
+            yield self.read(offset, min(_BLOCK_BYTES, self.size_bytes - offset), chunk=NAME)
 
     def close(self) -> None:
         """Close the PNG."""
@@ -154,7 +135,7 @@ def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMI
 
 
 def find_record(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Source:
-    """Return the GEN5 file that source carries where it is a PNG, else source itself; raises as ``find_place``."""
+    """Return the GEN5 file that source carries where it is a PNG, else source itself; raises as ``locate_record``."""
     return CarrierSource(source, locate_record(source, limits)) if _is_png(source) else source
 
 
@@ -171,7 +152,7 @@ def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMIT
     except FormatError:
         return False
     try:
-        return _is_png(source) and any(span.type == spec.CARRIER for span in iter_spans(source, limits))
+        return _is_png(source) and any(span.type == spec.CARRIER for span in _iter_checked(source, limits))
     except FormatError as error:
         return error.chunk == NAME
     finally:
@@ -189,7 +170,7 @@ def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
         if the PNG is cut, has two, or has chunks without end.
     """
     found: list[Span] = []
-    for span in iter_spans(source, limits):
+    for span in _iter_checked(source, limits):
         png_end = span.end
         if span.type == spec.CARRIER:
             found.append(span)
@@ -208,34 +189,6 @@ def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
     return RecordLocation(found[0], png_end)
 
 
-def iter_spans(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Iterator[Span]:
-    """Yield where the chunks of a PNG lie, IEND last; 8 bytes of each are read.
-
-    Raises
-    ------
-    TruncatedError, MalformedChunkError, LimitError
-        as ``find_place``.
-    """
-    position = len(PNG_SIGNATURE)
-    for _ in range(limits.png_chunks):
-        span = _read_span(source, position)
-        if position == len(PNG_SIGNATURE) and span.type != b"IHDR":
-            raise MalformedChunkError(
-                f"starts with {span.type!r}, a PNG with its IHDR: it was changed; take another copy",
-                chunk=NAME if span.type == spec.CARRIER else PNG,
-                offset=position,
-            )
-        yield span
-        if span.type == b"IEND":
-            return
-        position = span.end
-    raise LimitError(
-        f"has more than {limits.png_chunks} chunks; if you trust the file, pass larger Limits",
-        chunk=PNG,
-        offset=position,
-    )
-
-
 def counted(source: Source, tell: Callable[[int], None]) -> Source:
     """Return source with the bytes that are read of it told; of a carried file, those of the PNG too."""
     if isinstance(source, CarrierSource):
@@ -248,26 +201,43 @@ def _is_png(source: Source) -> bool:
     return source.read(0, size_bytes, chunk=PNG) == PNG_SIGNATURE
 
 
-def _read_span(source: Source, position: int) -> Span:
-    if position + _FRAME_SIZE > source.size_bytes:
+def _iter_checked(source: Source, limits: spec.Limits) -> Iterator[Span]:
+    """Yield where the chunks of a PNG lie, IEND last, each checked; errors as ``locate_record``."""
+    for index, span in enumerate(iter_spans(source.size_bytes, partial(source.read, chunk=PNG))):
+        if index == limits.png_chunks:
+            raise LimitError(
+                f"has more than {limits.png_chunks} chunks; if you trust the file, pass larger Limits",
+                chunk=PNG,
+                offset=span.offset,
+            )
+        _check_span(span, source.size_bytes)
+        yield span
+
+
+def _check_span(span: Span, size_bytes: int) -> None:
+    """Check where a chunk lies in a PNG of size_bytes, and that the first is its IHDR."""
+    if not span.type:
         raise TruncatedError(
-            f"ends after {source.size_bytes} bytes, before its IEND: it was cut or is still being copied",
+            f"ends after {size_bytes} bytes, before its IEND: it was cut or is still being copied",
             chunk=PNG,
-            offset=position,
+            offset=span.offset,
         )
-    size_bytes, kind = LENGTH_AND_TYPE.unpack(source.read(position, LENGTH_AND_TYPE.size, chunk=PNG))
-    if not kind.isalpha() or size_bytes > spec.MAX_CARRIED_BYTES:
+    if not span.type.isalpha() or span.size_bytes > spec.MAX_CARRIED_BYTES:
         raise MalformedChunkError(
-            f"has {kind!r} of {size_bytes} bytes where a chunk should be: it is damaged; take another copy",
+            f"has {span.type!r} of {span.size_bytes} bytes where a chunk should be: it is damaged; take another copy",
             chunk=PNG,
-            offset=position,
+            offset=span.offset,
         )
-    span = Span(kind, position, size_bytes)
-    if span.end > source.size_bytes:
+    if span.end > size_bytes:
         raise TruncatedError(
-            f"its {kind.decode('ascii')} takes {size_bytes} bytes, the PNG ends after {source.size_bytes}: "
+            f"its {span.type.decode('ascii')} takes {span.size_bytes} bytes, the PNG ends after {size_bytes}: "
             "it was cut or is still being copied",
-            chunk=NAME if kind == spec.CARRIER else PNG,
-            offset=position,
+            chunk=NAME if span.type == spec.CARRIER else PNG,
+            offset=span.offset,
         )
-    return span
+    if span.offset == len(PNG_SIGNATURE) and span.type != b"IHDR":
+        raise MalformedChunkError(
+            f"starts with {span.type!r}, a PNG with its IHDR: it was changed; take another copy",
+            chunk=NAME if span.type == spec.CARRIER else PNG,
+            offset=span.offset,
+        )

@@ -21,10 +21,10 @@ from ..errors import ChecksumError, ChunkNotFoundError, EncodeError, MalformedCh
 from ..images import png_chunks
 from ..images.codec import decode_image
 from ..images.deflate import store
-from ..images.png_chunks import replace_stream
+from ..images.png_chunks import LENGTH_AND_TYPE, replace_stream
 from ..images.stored import StoredImage
 from .edited import check_one_picture, read_chunks, rewritten_notes
-from .find import LENGTH_AND_TYPE, NAME, PNG, CarrierSource
+from .find import NAME, PNG, CarrierSource
 from .meta import Carrier, Original
 
 Encoded = bytes

@@ -10,23 +10,63 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..container import spec
 from ..errors import EncodeError, LimitError
-from . import png_chunks
 
+PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+LENGTH_AND_TYPE: Final = struct.Struct(">I4s")
+CRC: Final = struct.Struct(">I")
+FRAME_BYTES: Final = LENGTH_AND_TYPE.size + CRC.size
+"""Length, type and CRC around a chunk's data."""
 TEXT_CHUNKS: Final = (b"tEXt", b"zTXt", b"iTXt")
 MAX_TEXT_BYTES: Final = 64 * 2**20
 """One text, inflated: as much as META itself may take."""
-_LENGTH: Final = struct.Struct(">I")
-_FRAME_SIZE: Final = 12
-"""Length, type and CRC around a chunk's data."""
+_HEADER_BYTES: Final = 13
+"""What IHDR holds."""
 PngChunk = tuple[bytes, bytes]
 """Type and data."""
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEADER_BYTES = 13
-"""What IHDR holds."""
+Read = Callable[[int, int], bytes]
+"""An offset and a number of bytes -> these bytes."""
+
+
+class Span(NamedTuple):
+    """Where a chunk of a PNG lies: offset of its length, and how many bytes of data it has."""
+
+    type: bytes
+    offset: int
+    size_bytes: int
+
+    @property
+    def data_offset(self) -> int:
+        return self.offset + LENGTH_AND_TYPE.size
+
+    @property
+    def data_end(self) -> int:
+        return self.offset + LENGTH_AND_TYPE.size + self.size_bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + FRAME_BYTES + self.size_bytes
+
+
+def iter_spans(size_bytes: int, read: Read) -> Iterator[Span]:
+    """Yield where the chunks of a PNG lie, IEND last; 8 bytes of each are read, and nothing is checked.
+
+    The last span of a PNG that is cut ends beyond it; its type is empty where not even a chunk without data fits.
+
+    Parameters
+    ----------
+    size_bytes : size of what holds the PNG, which begins at offset 0 with its signature
+    """
+    offset, kind = len(PNG_SIGNATURE), b""
+    while kind != b"IEND" and offset <= size_bytes:
+        length, kind = 0, b""
+        if offset + FRAME_BYTES <= size_bytes:
+            length, kind = LENGTH_AND_TYPE.unpack(read(offset, LENGTH_AND_TYPE.size))
+        yield Span(kind, offset, length)
+        offset += FRAME_BYTES + length
 
 
 def iter_chunks(png: bytes) -> Iterator[PngChunk]:
@@ -39,26 +79,63 @@ def iter_chunks(png: bytes) -> Iterator[PngChunk]:
     """
     if png[: len(PNG_SIGNATURE)] != PNG_SIGNATURE:
         raise EncodeError(f"image starts with {png[:8]!r}, a PNG with {PNG_SIGNATURE!r}")
-    position, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
-        head = png[position : position + 8]
-        end = position + _FRAME_SIZE + int.from_bytes(head[:4], "big")
-        if len(head) < 8 or end > len(png):
-            raise EncodeError(f"the PNG is cut at offset {position} of {len(png)}; take another copy")
-        kind, data = head[4:], png[position + 8 : end - 4]
-        if zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(png[end - 4 : end], "big"):
-            raise EncodeError(f"the PNG is damaged: its {kind!r} at offset {position} fails its CRC")
-        yield kind, data
-        position = end
+    for span in iter_spans(len(png), lambda offset, size_bytes: png[offset : offset + size_bytes]):
+        if (end := span.end) > len(png):
+            raise EncodeError(f"the PNG is cut at offset {span.offset} of {len(png)}; take another copy")
+        data = png[span.data_offset : end - CRC.size]
+        if CRC.pack(zlib.crc32(data, zlib.crc32(span.type))) != png[end - CRC.size : end]:
+            raise EncodeError(f"the PNG is damaged: its {span.type!r} at offset {span.offset} fails its CRC")
+        yield span.type, data
+
+
+def whole_chunks(png: bytes) -> list[PngChunk] | None:
+    """Return the chunks of a PNG that is whole, starts with IHDR and has nothing behind IEND, else None."""
+    try:
+        chunks = list(iter_chunks(png))
+    except EncodeError:
+        return None
+    return chunks if chunks[0][0] == b"IHDR" and joined_bytes(chunks) == len(png) else None
+
+
+def chunk_crc(kind: bytes, blocks: Iterable[bytes]) -> int:
+    """Return the CRC of a chunk whose data comes in blocks."""
+    crc = zlib.crc32(kind)
+    for block in blocks:
+        crc = zlib.crc32(block, crc)
+    return crc
+
+
+def iter_encoded(kind: bytes, size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a chunk in pieces, its data block by block as it comes.
+
+    Parameters
+    ----------
+    size_bytes : of all blocks together
+    """
+    yield LENGTH_AND_TYPE.pack(size_bytes, kind)
+    crc = zlib.crc32(kind)
+    for block in blocks:
+        crc = zlib.crc32(block, crc)
+        yield block
+    yield CRC.pack(crc)
+
+
+def encode_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a chunk: length, type, data, CRC."""
+    return b"".join(iter_encoded(kind, len(data), [data]))
 
 
 def join_chunks(chunks: Iterable[PngChunk]) -> bytes:
     """Return a PNG of these chunks, in order."""
     parts = [PNG_SIGNATURE]
     for kind, data in chunks:
-        crc = zlib.crc32(data, zlib.crc32(kind))
-        parts += [_LENGTH.pack(len(data)), kind, data, _LENGTH.pack(crc)]
+        parts += iter_encoded(kind, len(data), [data])
     return b"".join(parts)
+
+
+def joined_bytes(chunks: Iterable[PngChunk]) -> int:
+    """Return the size of a PNG of these chunks."""
+    return len(PNG_SIGNATURE) + sum(FRAME_BYTES + len(data) for _, data in chunks)
 
 
 def read_texts(png: bytes) -> dict[str, str]:
@@ -109,12 +186,28 @@ def encode_text(keyword: str, text: str) -> PngChunk:
     """Return a text as tEXt where Latin-1 holds it, else as iTXt, as ComfyUI writes its own.
 
     What UTF-8 cannot carry (half a surrogate pair) becomes a question mark.
+
+    Raises
+    ------
+    EncodeError
+        if the keyword is not 1 to 79 Latin-1 characters.
     """
-    key = keyword.encode("latin-1")
+    try:
+        key = keyword.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise EncodeError(f"PNG keyword {keyword!r} is not Latin-1") from error
+    if not 1 <= len(key) <= 79 or b"\0" in key:
+        raise EncodeError(f"PNG keyword {keyword!r} is not 1 to 79 characters")
     try:
         return b"tEXt", key + b"\0" + text.encode("latin-1")
     except UnicodeEncodeError:
         return b"iTXt", key + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
+
+
+def missing_texts(chunks: Iterable[PngChunk], texts: Mapping[str, str]) -> list[PngChunk]:
+    """Return those texts as chunks whose keyword a PNG of these chunks does not have yet."""
+    present = {data.partition(b"\0")[0].decode("latin-1") for kind, data in chunks if kind in TEXT_CHUNKS}
+    return [encode_text(name, text) for name, text in texts.items() if name not in present]
 
 
 def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
@@ -125,12 +218,9 @@ def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
     EncodeError
         if the PNG is damaged.
     """
-    present = {
-        data.partition(b"\0")[0].decode("latin-1") for kind, data in iter_chunks(png) if kind in TEXT_CHUNKS
-    }
-    header, *rest = iter_chunks(png)
-    new = [encode_text(name, text) for name, text in texts.items() if name not in present]
-    return join_chunks([header, *new, *rest]) if new else png
+    chunks = list(iter_chunks(png))
+    new = missing_texts(chunks, texts)
+    return join_chunks([chunks[0], *new, *chunks[1:]]) if new else png
 
 
 def _inflate(data: bytes, keyword: str, most_bytes: int) -> bytes:
@@ -149,37 +239,7 @@ def _inflate(data: bytes, keyword: str, most_bytes: int) -> bytes:
     return text
 
 
-def png_chunk(kind: bytes, data: bytes) -> list[bytes]:
-    """Return a PNG chunk in pieces: length, type, data, CRC."""
-    crc = zlib.crc32(data, zlib.crc32(kind))
-    return [struct.pack(">I", len(data)), kind, data, struct.pack(">I", crc)]
-
-
-def text_chunk(keyword: str, value: str) -> list[bytes]:
-    try:
-        key = keyword.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise EncodeError(f"PNG keyword {keyword!r} is not Latin-1") from error
-    if not 1 <= len(key) <= 79 or b"\0" in key:
-        raise EncodeError(f"PNG keyword {keyword!r} is not 1 to 79 characters")
-    try:
-        return png_chunk(b"tEXt", key + b"\0" + value.encode("latin-1"))
-    except UnicodeEncodeError:
-        return png_chunk(b"iTXt", key + b"\0\0\0\0\0" + value.encode("utf-8", "replace"))
-
-
-def iter_png_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and the whole of each chunk; nothing of a PNG that is cut or followed by more."""
-    position, found = len(PNG_SIGNATURE), []
-    while png.startswith(PNG_SIGNATURE) and position + 12 <= len(png):
-        (size,) = struct.unpack_from(">I", png, position)
-        found.append((png[position + 4 : position + 8], png[position : position + 12 + size]))
-        position += 12 + size
-    if position == len(png):
-        yield from found
-
-
-def inflate_pixels(header: bytes, stream: bytes) -> bytes | None:
+def _inflate_pixels(header: bytes, stream: bytes) -> bytes | None:
     """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR, header, allows."""
     if len(header) != _HEADER_BYTES:
         return None
@@ -196,10 +256,8 @@ def inflate_pixels(header: bytes, stream: bytes) -> bytes | None:
     return pixels if inflater.eof else None
 
 
-def replace_stream(
-    chunks: Sequence[png_chunks.PngChunk], encode: Callable[[memoryview], bytes]
-) -> list[png_chunks.PngChunk]:
-    """Return the chunks of a PNG with its pixel stream encoded anew, in one IDAT.
+def replace_stream(chunks: Sequence[PngChunk], encode: Callable[[memoryview], bytes]) -> list[PngChunk]:
+    """Return the chunks of a PNG with its pixel stream re-encoded, in one IDAT.
 
     Raises
     ------
@@ -210,7 +268,7 @@ def replace_stream(
     scanlines = None
     if b"IDAT" in kinds:
         stream = b"".join(data for kind, data in chunks if kind == b"IDAT")
-        scanlines = inflate_pixels(chunks[0][1], stream)
+        scanlines = _inflate_pixels(chunks[0][1], stream)
     if scanlines is None:
         raise EncodeError("the PNG has no whole pixel stream; take another copy")
     first = kinds.index(b"IDAT")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import EncodeError, UnsupportedDtypeError
 from ..tensors import codec as tensor_codec
 from .deflate import deflate, store
-from .png_chunks import PNG_SIGNATURE, inflate_pixels, iter_png_chunks, png_chunk, text_chunk
+from .png_chunks import PngChunk, encode_text, join_chunks, replace_stream, whole_chunks
 
 _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}
 """Channels -> PNG colour type: grey, RGB, RGBA."""
@@ -96,38 +96,29 @@ def encode_image(
     """
     lines = filtered_up(check_pixels(pixels))
     stream = {0: store, 1: deflate}.get(level, partial(zlib.compress, level=level))(lines)
-    return b"".join([encode_head(pixels, text or {}), *png_chunk(b"IDAT", stream), *png_chunk(b"IEND", b"")])
+    return join_chunks([*head_chunks(pixels, text or {}), (b"IDAT", stream), (b"IEND", b"")])
 
 
-def encode_head(pixels: npt.NDArray[np.uint8], text: Mapping[str, str]) -> bytes:
+def head_chunks(pixels: npt.NDArray[np.uint8], text: Mapping[str, str]) -> list[PngChunk]:
     """Return what stands before the pixels in the PNG of pixels; the rest and the errors as ``encode_image``."""
     height, width, channels = check_pixels(pixels).shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPE[channels], 0, 0, 0)
-    parts = [PNG_SIGNATURE, *png_chunk(b"IHDR", header)]
-    for keyword, value in text.items():
-        parts += text_chunk(keyword, value)
-    return b"".join(parts)
+    return [(b"IHDR", header), *(encode_text(keyword, value) for keyword, value in text.items())]
 
 
 def deflate_png(png: bytes, level: int = 6) -> bytes:
     """Return the same PNG with its pixel stream deflated again; every other chunk is kept, byte for byte.
 
-    png itself comes back where that saves nothing, and where png is no PNG, not a whole one, or of more pixels
-    than the limits allow.
+    png itself comes back where that saves nothing, and where png is no PNG, damaged or not a whole one, or of more
+    pixels than the limits allow.
     """
-    chunks = list(iter_png_chunks(png))
-    kinds = [kind for kind, _ in chunks]
-    if b"IDAT" not in kinds or kinds[0] != b"IHDR" or kinds[-1] != b"IEND":
+    chunks = whole_chunks(png)
+    if chunks is None:
         return png
-    stream = b"".join(whole[8:-4] for kind, whole in chunks if kind == b"IDAT")
-    pixels = inflate_pixels(chunks[0][1][8:-4], stream)
-    if pixels is None:
+    try:
+        smaller = join_chunks(replace_stream(chunks, partial(zlib.compress, level=level)))
+    except EncodeError:
         return png
-    first = kinds.index(b"IDAT")
-    parts = [PNG_SIGNATURE, *(whole for _, whole in chunks[:first])]
-    parts += png_chunk(b"IDAT", zlib.compress(pixels, level))
-    parts += [whole for kind, whole in chunks[first:] if kind != b"IDAT"]
-    smaller = b"".join(parts)
     return smaller if len(smaller) < len(png) else png
 
 

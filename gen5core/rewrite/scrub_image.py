@@ -61,17 +61,16 @@ def scrub_image(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
 
 def _scrub_png(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
     kept: list[png_chunks.PngChunk] = []
-    size_bytes = len(png_chunks.PNG_SIGNATURE)
-    for kind, content in png_chunks.iter_chunks(data):
-        size_bytes += len(content) + 12
+    chunks = list(png_chunks.iter_chunks(data))
+    for kind, content in chunks:
         if kind in _PNG_KEPT:
             kept.append((kind, content))
         elif kind in png_chunks.TEXT_CHUNKS:
             kept += _scrub_text(kind, content, where, scrub, dropped)
         else:
             dropped.append(f"{where}: PNG chunk {_named(kind)}")
-    if size_bytes < len(data):
-        dropped.append(f"{where}: {len(data) - size_bytes} bytes after the end of the PNG")
+    if behind := len(data) - png_chunks.joined_bytes(chunks):
+        dropped.append(f"{where}: {behind} bytes after the end of the PNG")
     return png_chunks.join_chunks(kept)
 
 

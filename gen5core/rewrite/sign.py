@@ -8,20 +8,20 @@ Source: FORMAT.md, "SIGN" and "PNG carrier".
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from ..carrier.find import CRC, LENGTH_AND_TYPE, CarrierSource, find_record
+from ..carrier.find import CarrierSource, find_record
 from ..container import spec
 from ..container.header import encode_header, seal_header
 from ..container.meta import StoredMeta
 from ..container.source import FileSource, Source
 from ..errors import ChecksumError, EncodeError, naming_file
 from ..files.atomic import atomic_file, write_all
+from ..images.png_chunks import iter_encoded
 from ..reader import file as reader
 from ..signatures.dsse import EnvelopeSignature
 from ..signatures.key_files import load_signing_key
@@ -135,12 +135,7 @@ def _png_blocks(source: CarrierSource, size_bytes: int, blocks: Iterable[bytes])
     """Yield a PNG with another file of size_bytes in its chunk, and every other byte as it was."""
     outer, span = source.outer, source.place.span
     yield from _copied(outer, 0, span.offset)
-    yield LENGTH_AND_TYPE.pack(size_bytes, span.type)
-    crc = zlib.crc32(span.type)
-    for block in blocks:
-        crc = zlib.crc32(block, crc)
-        yield block
-    yield CRC.pack(crc)
+    yield from iter_encoded(span.type, size_bytes, blocks)
     yield from _copied(outer, span.end, outer.size_bytes)
 
 

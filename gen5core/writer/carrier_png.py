@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ..carrier.find import CRC, LENGTH_AND_TYPE
 from ..carrier.meta import KEY, Carrier, Original, encode_carrier
 from ..carrier.picture import pixels_digest
 from ..container import spec
@@ -27,11 +26,11 @@ from ..files.atomic import atomic_file, write_all
 from ..images import codec as image_codec
 from ..images import png_chunks, png_encode
 from ..images.deflate import deflate, iter_deflated, store
-from ..images.png_chunks import replace_stream
+from ..images.png_chunks import CRC, LENGTH_AND_TYPE, replace_stream
 from ..signatures.keys import SigningKey
 from .assemble import Take, write_container
 
-IEND: Final = png_chunks.join_chunks([(b"IEND", b"")])[len(png_chunks.PNG_SIGNATURE) :]
+IEND: Final = png_chunks.encode_chunk(b"IEND", b"")
 """The chunk that every PNG here ends with."""
 _ADDED_CHUNKS: Final = 3
 """The most that a PNG gets on top of its own: prompt, workflow and the record."""
@@ -76,21 +75,21 @@ def show_encoded(data: bytes, texts: Mapping[str, str], original: Original, *, i
     EncodeError
         if it has no pixels of 8 bits.
     """
-    chunks = _whole_chunks(data)
+    chunks = _showable_chunks(data)
     pixels = _decode(data)
     if chunks is None:
         return Shown(_iter_encoded(pixels, texts), pixels, None, index)
     deflated = _is_stored(chunks)
     if deflated:
         chunks = replace_stream(chunks, deflate)
-    png = png_chunks.add_texts(png_chunks.join_chunks(chunks), texts)
-    added = sum(1 for _ in png_chunks.iter_chunks(png)) - len(chunks)
-    return Shown([png[: -len(IEND)]], pixels, replace(original, added_texts=added, deflated=deflated), index)
+    added = png_chunks.missing_texts(chunks, texts)
+    png = png_chunks.join_chunks([chunks[0], *added, *chunks[1:-1]])
+    return Shown([png], pixels, replace(original, added_texts=len(added), deflated=deflated), index)
 
 
 def can_show(data: bytes) -> bool:
     """Tell whether ``show_encoded`` shows an encoded image as it is, so that it need not be a chunk."""
-    return _whole_chunks(data) is not None
+    return _showable_chunks(data) is not None
 
 
 def write_carrier(
@@ -129,15 +128,16 @@ def write_carrier(
         )
         os.lseek(fd, start, os.SEEK_SET)
         write_all(fd, [LENGTH_AND_TYPE.pack(size_bytes, spec.CARRIER)])
-        write_all(fd, [CRC.pack(_crc_to_end(fd)), IEND])
+        crc = png_chunks.chunk_crc(spec.CARRIER, iter(partial(os.read, fd, _BLOCK_BYTES), b""))
+        write_all(fd, [CRC.pack(crc), IEND])
     return path
 
 
 def _iter_encoded(pixels: npt.NDArray[np.uint8], texts: Mapping[str, str]) -> Iterator[bytes]:
     """Yield pixels as a PNG without its IEND, each part of the pixel stream in an IDAT of its own."""
-    yield png_encode.encode_head(pixels, texts)
+    yield png_chunks.join_chunks(png_encode.head_chunks(pixels, texts))
     for part in iter_deflated(png_encode.filtered_up(pixels)):
-        yield b"".join(png_chunks.png_chunk(b"IDAT", part))
+        yield png_chunks.encode_chunk(b"IDAT", part)
 
 
 def _write_shown(fd: int, shown: Shown) -> Carrier:
@@ -162,32 +162,18 @@ def _write_shown(fd: int, shown: Shown) -> Carrier:
     )
 
 
-def _crc_to_end(fd: int) -> int:
-    """Return the CRC of the chunk's type and of what is written behind it; the file stands at its end then."""
-    return _crc_of(iter(lambda: os.read(fd, _BLOCK_BYTES), b""))
-
-
-def _crc_of(blocks: Iterator[bytes]) -> int:
-    crc = zlib.crc32(spec.CARRIER)
-    for block in blocks:
-        crc = zlib.crc32(block, crc)
-    return crc
-
-
-def _whole_chunks(data: bytes) -> list[png_chunks.PngChunk] | None:
+def _showable_chunks(data: bytes) -> list[png_chunks.PngChunk] | None:
     """Return the chunks of a PNG that can be shown as it is, else None.
 
-    It is whole, with nothing behind it, no record of its own, and so few chunks that readers step over them.
+    It is whole, with nothing in or behind its IEND, no record of its own, and so few chunks that readers step over
+    them.
     """
-    try:
-        chunks = list(png_chunks.iter_chunks(data))
-    except EncodeError:
+    chunks = png_chunks.whole_chunks(data)
+    if chunks is None or chunks[-1][1]:
         return None
-    kinds = [kind for kind, _ in chunks]
-    size_bytes = len(png_chunks.PNG_SIGNATURE) + sum(len(content) + len(IEND) for _, content in chunks)
-    is_whole = size_bytes == len(data) and kinds[0] == b"IHDR" and not chunks[-1][1]
     is_short = len(chunks) + _ADDED_CHUNKS <= spec.Limits().png_chunks
-    return chunks if is_whole and is_short and spec.CARRIER not in kinds else None
+    is_plain = all(kind != spec.CARRIER for kind, _ in chunks)
+    return chunks if is_short and is_plain else None
 
 
 def _is_stored(chunks: list[png_chunks.PngChunk]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ... import gen5core
+from ...gen5core.images.png_chunks import FRAME_BYTES
 from ...gen5core.images.stored import StoredImage
 from ...gen5core.tensors.stored import StoredTensor
 from ..stored.drift import stored_drifts
@@ -20,8 +21,6 @@ from ..stored.settings import as_integer, as_number, as_seed_text, as_string, as
 from ..stored.signatures import describe_trust
 from .truncate import MAX_PROMPT, MAX_ROWS, MAX_TEXT, Budget, first_rows, shorten
 
-_PNG_CHUNK_BYTES = 12
-"""Length, type and CRC around a PNG chunk's data."""
 _PASS_TEXTS = (
     "node_id",
     "class_type",
@@ -108,7 +107,7 @@ def graphs(file: gen5core.Gen5File) -> dict[str, Any]:
 
 def _size_bytes(file: gen5core.Gen5File) -> int:
     """Return the size of a file; of a PNG that carries it, the size as it was written, for the PNG may be elsewhere."""
-    around = 0 if file.carrier is None else file.carrier.png_bytes + _PNG_CHUNK_BYTES
+    around = 0 if file.carrier is None else file.carrier.png_bytes + FRAME_BYTES
     return file.header.file_size + around
 
 

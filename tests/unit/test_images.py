@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image, PngImagePlugin
-from png_chunks import SIGNATURE
+from png_chunks import SIGNATURE, joined, split
 from png_chunks import png_chunk as chunk
 
 import gen5core
 from gen5core.container.spec import Limits
 from gen5core.errors import EncodeError, Gen5Error, LimitError, MalformedChunkError, UnsupportedDtypeError
 from gen5core.images.codec import decode_image, image_info
+from gen5core.images.png_chunks import Span, iter_chunks, iter_encoded, iter_spans
 from gen5core.images.png_encode import deflate_png, encode_image, split_batch
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -72,6 +73,59 @@ def kinds(data: bytes) -> list[bytes]:
         found.append(data[position + 4 : position + 8])
         position += 12 + size
     return found
+
+
+def changed(data: bytes, old: bytes, new: bytes) -> bytes:
+    """Return a PNG with the first bytes of types and data that are old replaced, its CRCs true."""
+    return joined(
+        [(kind.replace(old, new, 1), content.replace(old, new, 1)) for kind, content in split(data)]
+    )
+
+
+class TestChunks:
+    CHUNKS = joined([(b"IHDR", bytes(13)), (b"teSt", b""), (b"IDAT", b"abc"), (b"IEND", b"")])
+    SPANS = (Span(b"IHDR", 8, 13), Span(b"teSt", 33, 0), Span(b"IDAT", 45, 3), Span(b"IEND", 60, 0))
+
+    @pytest.mark.parametrize("tail", [b"", b"after", chunk(b"IDAT")], ids=["nothing", "bytes", "a chunk"])
+    def test_spans(self, tail: bytes) -> None:
+        """Length and type of each chunk are all that is read, up to IEND, whatever follows."""
+        data, reads = self.CHUNKS + tail, []
+
+        def read(offset: int, size_bytes: int) -> bytes:
+            reads.append((offset, size_bytes))
+            return data[offset : offset + size_bytes]
+
+        assert tuple(iter_spans(len(data), read)) == self.SPANS
+        assert reads == [(8, 8), (33, 8), (45, 8), (60, 8)]
+
+    @pytest.mark.parametrize("size_bytes", range(len(SIGNATURE), len(CHUNKS)))
+    def test_cut(self, size_bytes: int) -> None:
+        """Wherever a PNG is cut, the last span ends beyond it; it has a type where its frame would fit."""
+        data = self.CHUNKS[:size_bytes]
+        *whole, last = iter_spans(size_bytes, lambda offset, count: data[offset : offset + count])
+        first_cut = next(span for span in self.SPANS if span.end > size_bytes)
+        assert tuple(whole) == self.SPANS[: self.SPANS.index(first_cut)]
+        fits = first_cut.offset + 12 <= size_bytes
+        assert last == (first_cut if fits else Span(b"", first_cut.offset, 0))
+        with pytest.raises(EncodeError, match=rf"cut at offset {first_cut.offset} of {size_bytes};"):
+            list(iter_chunks(data))
+
+    def test_data(self) -> None:
+        """Types and data of the chunks, as another program takes the PNG apart."""
+        assert list(iter_chunks(self.CHUNKS)) == split(self.CHUNKS)
+
+    @pytest.mark.parametrize("at", range(12, len(CHUNKS)))
+    def test_crc(self, at: int) -> None:
+        """A bit flipped in a type, in data or in a CRC is found; one in a length is, as another chunk or a cut."""
+        damaged = self.CHUNKS[:at] + bytes([self.CHUNKS[at] ^ 1]) + self.CHUNKS[at + 1 :]
+        with pytest.raises(EncodeError, match=r"fails its CRC|is cut at"):
+            list(iter_chunks(damaged))
+
+    @pytest.mark.parametrize("blocks", [[], [b"abc"], [b"a", b"", b"bc"]], ids=repr)
+    def test_encoded_in_blocks(self, blocks: list[bytes]) -> None:
+        """A chunk is the same bytes however its data comes."""
+        data = b"".join(blocks)
+        assert b"".join(iter_encoded(b"teSt", len(data), blocks)) == chunk(b"teSt", data)
 
 
 class TestEncode:
@@ -251,11 +305,27 @@ class TestDeflate:
             encode_image(PIXELS)[:-12],
             encode_image(PIXELS)[:-1],
             encode_image(PIXELS) + b"after",
-            encode_image(PIXELS).replace(b"\x78\x01", b"\x78\x02", 1),
-            encode_image(PIXELS).replace(b"IHDR", b"IHDS", 1),
+            changed(encode_image(PIXELS), b"\x78\x01", b"\x78\x02"),
+            encode_image(PIXELS, text={"a": "b"}).replace(b"a\0b", b"a\0c"),
+            changed(encode_image(PIXELS), b"IHDR", b"IHDS"),
+            changed(encode_image(PIXELS), b"IDAT", b"IDAS"),
+            encode_image(PIXELS) + chunk(b"IEND"),
             png(2, 2, pixels=bytes(10_000_000)),
         ],
-        ids=["empty", "no PNG", "signature", "no IEND", "cut", "more", "bad stream", "no IHDR", "bomb"],
+        ids=[
+            "empty",
+            "no PNG",
+            "signature",
+            "no IEND",
+            "cut",
+            "more",
+            "bad stream",
+            "bad CRC",
+            "no IHDR",
+            "no IDAT",
+            "two ends",
+            "bomb",
+        ],
     )
     def test_not_whole(self, data: bytes) -> None:
         """What is no whole PNG, or inflates to more than its size tells, comes back as it is."""
