@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from ..container import spec
+from ..container.copy import iter_blocks
 from ..container.source import CountingSource, FileSource, Source
 from ..errors import ChecksumError, FormatError, LimitError, MalformedChunkError, NotGen5Error, TruncatedError
 from ..images.png_chunks import CRC, FRAME_BYTES, PNG_SIGNATURE, Span, chunk_crc, iter_spans
@@ -21,7 +22,6 @@ DEFAULT_LIMITS: Final = spec.Limits()
 NAME: Final = spec.CARRIER.decode("ascii")
 PNG: Final = "the PNG"
 """What messages call everything but the chunk."""
-_BLOCK_BYTES: Final = 2**20
 
 
 class RecordLocation(NamedTuple):
@@ -98,7 +98,7 @@ class CarrierSource(Source):
         ChecksumError, TruncatedError
         """
         span = self.place.span
-        crc = chunk_crc(span.type, self._iter_blocks())
+        crc = chunk_crc(span.type, iter_blocks(self, 0, self.size_bytes, chunk=NAME))
         (expected,) = CRC.unpack(self.outer.read(span.data_end, CRC.size, chunk=NAME))
         if crc != expected:
             raise ChecksumError(
@@ -106,10 +106,6 @@ class CarrierSource(Source):
                 chunk=NAME,
                 offset=span.offset,
             )
-
-    def _iter_blocks(self) -> Iterator[bytes]:
-        for offset in range(0, self.size_bytes, _BLOCK_BYTES):
-            yield self.read(offset, min(_BLOCK_BYTES, self.size_bytes - offset), chunk=NAME)
 
     def close(self) -> None:
         """Close the PNG."""

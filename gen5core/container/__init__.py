@@ -11,5 +11,6 @@ chunk_table  the rows of META's table and the rules for their layout
 meta         META's records <-> one zstd frame
 payloads     chunks -> checked payloads in memory of our own
 trailers     the frames that follow META
+copy         for another file: bytes in blocks, a header over a new trailer
 ===========  ==================================================================
 """

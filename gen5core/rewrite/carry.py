@@ -23,7 +23,8 @@ from ..carrier.meta import KEY, MAX_TRAILER_BYTES, Original
 from ..carrier.picture import ShownImage
 from ..container import spec
 from ..container.chunks import Compression, Payload
-from ..container.header import encode_header, seal_header
+from ..container.copy import iter_blocks, seal_with_trailer
+from ..container.header import parse_header
 from ..container.records import ChunkRow, Header
 from ..container.source import Source
 from ..errors import EncodeError, FormatError, naming_file
@@ -33,7 +34,7 @@ from ..reader.file import DEFAULT_LIMITS, Gen5File
 from ..reader.partial import open_parts
 from ..reader.pick import graph_texts, pick_image
 from ..tensors.codec import parse_tensor_spec
-from ..writer.assemble import StoredChunk, Take, Write, check_suffix, write_container
+from ..writer.assemble import StoredChunk, Take, check_suffix, write_container
 from ..writer.carrier_png import show_encoded, write_carrier
 
 _REWRITTEN: Final = (
@@ -42,7 +43,6 @@ _REWRITTEN: Final = (
 _UNFIT: Final = (
     "loses the signatures of the .gen5 that it was made of, which do not fit what it turns back into"
 )
-_BLOCK_BYTES: Final = 2**20
 _AUTO: Final[Compression] = "auto"
 _CORE: Final = frozenset(("file_info", "model_info", "chunks"))
 
@@ -215,12 +215,10 @@ def _opened(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) 
 def _add_trailer(fd: int, trailer: bytes) -> bool:
     """Add to a file that was just written what had followed META; return False where its signatures do not fit."""
     header, meta = _read_written(fd)
-    if header.file_size + len(trailer) > spec.MAX_FILE_BYTES:
+    file_size = header.file_size + len(trailer)
+    if file_size > spec.MAX_FILE_BYTES:
         return False
-    changed = replace(
-        header, flags=header.flags | spec.FLAG_TRAILER, file_size=header.file_size + len(trailer)
-    )
-    head = encode_header(seal_header(changed, meta))
+    head = seal_with_trailer(header, meta, file_size)
     try:
         open_parts(head + meta + trailer).close()
     except FormatError:
@@ -235,7 +233,7 @@ def _add_trailer(fd: int, trailer: bytes) -> bool:
 def _read_written(fd: int) -> tuple[Header, bytes]:
     """Return header and stored META of a file without trailer."""
     os.lseek(fd, 0, os.SEEK_SET)
-    header = Header(*spec.HEADER.unpack(os.read(fd, spec.HEADER_SIZE))[1:])
+    header = parse_header(os.read(fd, spec.HEADER_SIZE), os.fstat(fd).st_size)
     os.lseek(fd, header.chunk_table_offset, os.SEEK_SET)
     with os.fdopen(os.dup(fd), "rb") as file:
         return header, file.read(header.chunk_table_size)
@@ -251,7 +249,7 @@ def _original_bytes(image: StoredImage) -> tuple[bytes, bool]:
 
 
 def _stored_chunk(whole: _Whole, row: ChunkRow) -> StoredChunk:
-    return StoredChunk(replace(row, extra=_extra(whole, row)), partial(_copy, whole.source, row))
+    return StoredChunk(replace(row, extra=_extra(whole, row)), _iter_stored(whole.source, row))
 
 
 def _extra(whole: _Whole, row: ChunkRow) -> dict[str, Any]:
@@ -263,11 +261,11 @@ def _extra(whole: _Whole, row: ChunkRow) -> dict[str, Any]:
             extra["key"] = spec.INITIAL_NOISE
     if row.compressed and "stored_sha256" not in extra:
         digest = hashlib.sha256()
-        _copy(whole.source, row, lambda buffers: digest.update(buffers[0]))
+        for block in _iter_stored(whole.source, row):
+            digest.update(block)
         extra["stored_sha256"] = digest.hexdigest()
     return extra
 
 
-def _copy(source: Source, row: ChunkRow, write: Write) -> None:
-    for offset in range(row.offset, row.end, _BLOCK_BYTES):
-        write((source.read(offset, min(_BLOCK_BYTES, row.end - offset), chunk=str(row)),))
+def _iter_stored(source: Source, row: ChunkRow) -> Iterator[bytes]:
+    return iter_blocks(source, row.offset, row.end, chunk=str(row))

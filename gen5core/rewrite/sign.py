@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from ..carrier.find import CarrierSource, find_record
 from ..container import spec
-from ..container.header import encode_header, seal_header
+from ..container.copy import iter_blocks, seal_with_trailer
 from ..container.meta import StoredMeta
 from ..container.source import FileSource, Source
 from ..errors import ChecksumError, EncodeError, naming_file
@@ -29,7 +28,8 @@ from ..signatures.keys import SigningKey
 from ..signatures.trailer import check_signatures, encode_signatures, read_envelope, refuse_invalid
 from ..writer.assemble import check_size, check_suffix
 
-BLOCK_BYTES: Final = 2**20
+_COPIED: Final = "the file"
+"""What messages call bytes that are copied."""
 
 
 def sign_file(
@@ -121,12 +121,11 @@ def _signed_blocks(
     file_size = header.meta_end + len(trailer) + sum(end - start for start, end in others)
     is_carried = isinstance(source, CarrierSource)
     check_size(file_size, spec.MAX_CARRIED_BYTES if is_carried else spec.MAX_FILE_BYTES)
-    changed = replace(header, flags=header.flags | spec.FLAG_TRAILER, file_size=file_size)
     blocks = chain(
-        [encode_header(seal_header(changed, meta))],
-        _copied(source, spec.HEADER_SIZE, header.chunk_table_offset),
+        [seal_with_trailer(header, meta, file_size)],
+        iter_blocks(source, spec.HEADER_SIZE, header.chunk_table_offset, chunk=_COPIED),
         [meta, trailer],
-        *(_copied(source, start, end) for start, end in others),
+        *(iter_blocks(source, start, end, chunk=_COPIED) for start, end in others),
     )
     return _png_blocks(source, file_size, blocks) if isinstance(source, CarrierSource) else blocks
 
@@ -134,9 +133,9 @@ def _signed_blocks(
 def _png_blocks(source: CarrierSource, size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield a PNG with another file of size_bytes in its chunk, and every other byte as it was."""
     outer, span = source.outer, source.place.span
-    yield from _copied(outer, 0, span.offset)
+    yield from iter_blocks(outer, 0, span.offset, chunk=_COPIED)
     yield from iter_encoded(span.type, size_bytes, blocks)
-    yield from _copied(outer, span.end, outer.size_bytes)
+    yield from iter_blocks(outer, span.end, outer.size_bytes, chunk=_COPIED)
 
 
 def _signatures_there(
@@ -153,8 +152,3 @@ def _read_signed_meta(file: reader.Gen5File, source: Source) -> bytes:
     if StoredMeta(meta).root != file.root:
         raise ChecksumError("was changed while the file was being signed; sign it again", chunk=spec.META)
     return meta
-
-
-def _copied(source: Source, start: int, end: int) -> Iterator[bytes]:
-    for offset in range(start, end, BLOCK_BYTES):
-        yield source.read(offset, min(BLOCK_BYTES, end - offset), chunk="the file")

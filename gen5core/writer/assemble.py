@@ -8,14 +8,14 @@ Source: FORMAT.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..container import spec
-from ..container.chunks import Buffer, Compression, Payload, write_chunk
+from ..container.chunks import Compression, Payload, write_chunk
 from ..container.header import encode_header, seal_header
 from ..container.meta import encode_meta
 from ..container.records import ChunkRow, Header
@@ -24,16 +24,14 @@ from ..files.atomic import atomic_file, write_all
 from ..signatures.keys import SigningKey
 from ..signatures.trailer import encode_signatures
 
-Write = Callable[[Sequence[Buffer]], None]
-
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
     """A chunk of another file, already checked, that is copied as it is stored there."""
 
     row: ChunkRow
-    copy: Callable[[Write], None]
-    """Writes the stored bytes with what it is given."""
+    blocks: Iterable[bytes]
+    """Its stored bytes, in order; read while they are written."""
 
 
 Take = Callable[[], Payload | StoredChunk]
@@ -143,7 +141,8 @@ def _write_chunks(
         chunk = take()
         if isinstance(chunk, StoredChunk):
             check_size(offset + chunk.row.compressed_size, most_bytes)
-            chunk.copy(write)
+            for block in chunk.blocks:
+                write((block,))
             rows.append(replace(chunk.row, index=len(rows), offset=offset))
         else:
             check_size(offset + chunk.data.nbytes, most_bytes)

@@ -21,6 +21,7 @@ from ..carrier.meta import KEY, Carrier, Original, encode_carrier
 from ..carrier.picture import pixels_digest
 from ..container import spec
 from ..container.chunks import Compression
+from ..container.copy import BLOCK_BYTES
 from ..errors import EncodeError, FormatError
 from ..files.atomic import atomic_file, write_all
 from ..images import codec as image_codec
@@ -34,7 +35,6 @@ IEND: Final = png_chunks.encode_chunk(b"IEND", b"")
 """The chunk that every PNG here ends with."""
 _ADDED_CHUNKS: Final = 3
 """The most that a PNG gets on top of its own: prompt, workflow and the record."""
-_BLOCK_BYTES: Final = 2**20
 _BLOCK_TYPE: Final = 0b110
 """Bits of a deflate block's first byte that are 0 for a stored one (RFC 1951, 3.2.3)."""
 
@@ -128,7 +128,7 @@ def write_carrier(
         )
         os.lseek(fd, start, os.SEEK_SET)
         write_all(fd, [LENGTH_AND_TYPE.pack(size_bytes, spec.CARRIER)])
-        crc = png_chunks.chunk_crc(spec.CARRIER, iter(partial(os.read, fd, _BLOCK_BYTES), b""))
+        crc = png_chunks.chunk_crc(spec.CARRIER, iter(partial(os.read, fd, BLOCK_BYTES), b""))
         write_all(fd, [CRC.pack(crc), IEND])
     return path
 
