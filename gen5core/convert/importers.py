@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ..carrier.find import is_carrier
 from ..container import spec
@@ -34,7 +33,7 @@ from ..writer.assemble import check_suffix, write_payloads
 from ..writer.model_info import build_model_info
 from ..writer.save import save
 from .exporters import LATENT_TENSOR, LATENT_VERSION, check_other_file
-from .safetensors import encode_raw, load_tensors
+from .safetensors import encode_raw, load_tensors, stored_values
 
 SD1_SCALE: Final = 1.0 / 0.18215
 """What LoadLatent multiplies by where it is missing: the scale of Stable Diffusion 1's latents."""
@@ -102,15 +101,12 @@ def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> 
             f"has tensors that a .latent does not ({', '.join(sorted(extra))}): "
             "name it .safetensors to import every tensor"
         )
-    payload = encode_raw(replace(by_name[LATENT_TENSOR], name=name or FINAL_LATENT))
+    raw = replace(by_name[LATENT_TENSOR], name=name or FINAL_LATENT)
     if LATENT_VERSION in by_name:
-        return _write_tensors(path, out, [payload], metadata, overwrite)
-    scaled = _stored_values(payload).astype(np.float32) * np.float32(SD1_SCALE)
+        return _write_tensors(path, out, [encode_raw(raw)], metadata, overwrite)
+    scaled = encode_tensor(raw.name, stored_values(raw).astype(np.float32) * np.float32(SD1_SCALE))
     note = f"has no {LATENT_VERSION}: multiplied by 1/0.18215, as ComfyUI's Load Latent does"
-    return (
-        note,
-        *_write_tensors(path, out, [encode_tensor(name or FINAL_LATENT, scaled)], metadata, overwrite),
-    )
+    return (note, *_write_tensors(path, out, [scaled], metadata, overwrite))
 
 
 def _import_safetensors(path: Path, out: Path, name: str | None, overwrite: bool) -> tuple[str, ...]:
@@ -212,11 +208,6 @@ def _parse_graph(text: str) -> dict[str, Any] | None:
         if isinstance(node, dict):
             node.pop("is_changed", None)
     return graph
-
-
-def _stored_values(payload: Payload) -> npt.NDArray[Any]:
-    stored = np.frombuffer(payload.data, np.dtype(payload.extra["dtype"]).newbyteorder("<"))
-    return stored.reshape(payload.extra["shape"])
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import math
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,8 @@ from ..container import spec, strict_json
 from ..container.chunks import Payload
 from ..container.source import FileSource
 from ..errors import EncodeError, FormatError, UnsupportedDtypeError
-from ..tensors.codec import FLAGS_BY_DTYPE, encode_tensor
+from ..tensors.codec import TensorSpec, latent_payload
+from ..tensors.dtypes import LAYOUTS, little_endian, narrow, widen
 from ..tensors.stored import StoredTensor
 
 DTYPES: Final[Mapping[str, str]] = {
@@ -37,15 +38,12 @@ DTYPES: Final[Mapping[str, str]] = {
 }
 """Its word for a dtype -> ours, of those that a GEN5 file holds without loss."""
 _CODES: Final = {dtype: code for code, dtype in DTYPES.items()}
-_ITEM_BYTES: Final = dict.fromkeys(_CODES, 1) | {"float32": 4, "float16": 2, "bfloat16": 2}
 MAX_FILE_BYTES: Final = spec.MAX_FILE_BYTES
 """More does not fit into one GEN5 file."""
 _LENGTH: Final = struct.Struct("<Q")
 _ALIGNMENT: Final = 8
 _METADATA: Final = "__metadata__"
 Buffer = bytes | bytearray | memoryview
-_UPPER_HALVES: Final = {"bfloat16": (np.uint16, np.uint32, 16), "float8_e5m2": (np.uint8, np.uint16, 8)}
-"""Narrow dtypes that are the upper half of the one they are stored as: bits, its bits, the shift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def encode_tensors(tensors: Iterable[RawTensor], metadata: Mapping[str, str]) ->
     EncodeError
         if a name is one that the format does not have.
     """
-    ordered = sorted(tensors, key=lambda tensor: (-_ITEM_BYTES[tensor.dtype], tensor.name))
+    ordered = sorted(tensors, key=lambda tensor: (-LAYOUTS[tensor.dtype].item_bytes, tensor.name))
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
     offset = 0
     for tensor in ordered:
@@ -154,34 +152,29 @@ def encode_raw(raw: RawTensor) -> Payload:
 
     Raises
     ------
-    EncodeError
-        if no row of the format describes it.
+    UnsupportedDtypeError
+        as ``stored_values``.
+    """
+    values = stored_values(raw)
+    return latent_payload(TensorSpec(raw.name, raw.shape, values.dtype.name, raw.dtype), values)
+
+
+def stored_values(raw: RawTensor) -> npt.NDArray[Any]:
+    """Return the values of a raw tensor in the dtype that a GEN5 file stores them as, exact to the bit.
+
+    Raises
+    ------
     UnsupportedDtypeError
         if it is float8 and there is no torch that knows it.
     """
-    if raw.dtype in FLAGS_BY_DTYPE:
-        values = np.frombuffer(raw.data, np.dtype(raw.dtype).newbyteorder("<"))
-        return encode_tensor(raw.name, values.reshape(raw.shape))
-    if raw.dtype not in _UPPER_HALVES:
-        return encode_tensor(raw.name, _as_torch(raw))
-    narrow, wide, shift = _UPPER_HALVES[raw.dtype]
-    bits = np.frombuffer(raw.data, np.dtype(narrow).newbyteorder("<")).astype(wide) << wide(shift)
-    stored = np.asarray(bits, wide).view(np.float32 if wide is np.uint32 else np.float16)
-    payload = encode_tensor(raw.name, stored.reshape(raw.shape))
-    return replace(payload, extra={**payload.extra, "orig_dtype": raw.dtype})
-
-
-def _as_torch(raw: RawTensor) -> Any:
+    width = LAYOUTS[raw.dtype].bits
+    bits = np.frombuffer(raw.data, f"<{width}").astype(width, copy=False)
     try:
-        import torch
-
-        dtype = getattr(torch, raw.dtype)
+        return widen(bits, raw.dtype).reshape(raw.shape)
     except (ImportError, AttributeError) as error:
         raise UnsupportedDtypeError(
             f"tensor {raw.name!r} is {raw.dtype}, which takes a torch that knows it: pip install -U torch"
         ) from error
-    data = torch.from_numpy(np.frombuffer(raw.data, np.uint8).copy())
-    return data.view(dtype).reshape(raw.shape)
 
 
 def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
@@ -196,18 +189,8 @@ def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
     ImportError
         if it is float8 and torch is not installed.
     """
-    dtype = tensor.orig_dtype
-    if dtype in _UPPER_HALVES:
-        narrow, wide, shift = _UPPER_HALVES[dtype]
-        bits: npt.NDArray[Any] = (tensor.array().reshape(-1).view(wide) >> wide(shift)).astype(narrow)
-    elif dtype in FLAGS_BY_DTYPE:
-        bits = tensor.array().reshape(-1)
-    else:
-        import torch
-
-        bits = tensor.torch().reshape(-1).view(torch.uint8).numpy()
-    little = np.ascontiguousarray(bits, bits.dtype.newbyteorder("<"))
-    return RawTensor(name, dtype, tensor.shape, little.view(np.uint8).data)
+    bits = narrow(tensor.array(), tensor.orig_dtype)
+    return RawTensor(name, tensor.orig_dtype, tensor.shape, little_endian(bits))
 
 
 def raw_tensors(tensor: StoredTensor) -> list[RawTensor]:

@@ -1,7 +1,4 @@
-"""ndarray or torch tensor <-> payload, by a table of dtypes; torch is never imported here unless asked for.
-
-float32 and float16 are stored as they are, in C order of the logical array. bfloat16 and float8 are
-widened to the smallest of the two that holds every one of their values, and narrowed back on reading.
+"""ndarray or torch tensor <-> payload, in C order of the logical array; torch is imported only when asked for.
 
 Source: FORMAT.md, "Tensors".
 """
@@ -20,23 +17,13 @@ from ..container import spec
 from ..container.chunks import Payload
 from ..container.records import ChunkRow
 from ..errors import EncodeError, MalformedChunkError, UnsupportedDtypeError
+from .dtypes import LAYOUTS, little_endian, narrow, widen
 
 if TYPE_CHECKING:
     import torch
 
 FLAGS_BY_DTYPE = {"float32": "F32\0", "float16": "F16\0"}
 DTYPE_BY_FLAGS = {flags.rstrip("\0"): dtype for dtype, flags in FLAGS_BY_DTYPE.items()}
-WIDENED = {
-    "bfloat16": "float32",
-    "float8_e4m3fn": "float16",
-    "float8_e4m3fnuz": "float16",
-    "float8_e5m2": "float16",
-    "float8_e5m2fnuz": "float16",
-    "float8_e8m0fnu": "float32",
-}
-"""dtype -> the stored dtype that holds all of its values exactly."""
-_BITS = {"bfloat16": "u2", "float8_e5m2": "u1"}
-"""Upper halves of the dtype they are widened to: moved as bits, a conversion replaces NaN payloads."""
 _MAX_DIMENSION = spec.U32_MAX
 
 
@@ -63,8 +50,8 @@ def payload_bytes(name: str, tensor: Any, *, half: bool = False) -> int:
         for what can be refused without looking at a value.
     """
     dtype, shape = _describe(name, tensor)
-    stored = "float16" if half and dtype == "float32" else WIDENED.get(dtype, dtype)
-    return math.prod(shape) * np.dtype(stored).itemsize
+    stored_as = "float16" if half and dtype == "float32" else LAYOUTS[dtype].stored_as
+    return math.prod(shape) * LAYOUTS[stored_as].item_bytes
 
 
 def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool = False) -> Payload:
@@ -84,17 +71,23 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
         if half would turn a finite value into infinity, or no row can describe the shape.
     """
     orig_dtype, _ = _describe(name, tensor)
-    array = _widened(tensor, orig_dtype)
+    array = _stored_array(tensor, orig_dtype)
     if half and orig_dtype == "float32":
-        array = _halved(name, array)
-    dtype = array.dtype.name
-    extra: dict[str, Any] = {"shape": list(array.shape), "dtype": dtype, "key": name}
-    if orig_dtype in WIDENED:
-        extra["orig_dtype"] = orig_dtype
-    if part is not None:
-        extra["part"] = part
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1)
-    return Payload(spec.LATN, FLAGS_BY_DTYPE[dtype], little.view(np.uint8).data, extra)
+        array, orig_dtype = _halved(name, array), "float16"
+    return latent_payload(TensorSpec(name, array.shape, array.dtype.name, orig_dtype, part), array)
+
+
+def latent_payload(spec_: TensorSpec, array: npt.NDArray[Any]) -> Payload:
+    """Return an array of the stored dtype and of spec_'s shape as a payload, not copied if ``little_endian``.
+
+    What its row says is what ``parse_tensor_spec`` returns of it.
+    """
+    extra: dict[str, Any] = {"shape": list(spec_.shape), "dtype": spec_.dtype, "key": spec_.name}
+    if spec_.orig_dtype != spec_.dtype:
+        extra["orig_dtype"] = spec_.orig_dtype
+    if spec_.part is not None:
+        extra["part"] = spec_.part
+    return Payload(spec.LATN, FLAGS_BY_DTYPE[spec_.dtype], little_endian(array), extra)
 
 
 def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
@@ -108,7 +101,7 @@ def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
     if dtype is None:
         raise _malformed(row, f"its flags are {row.flags!r}, a latent has F32 or F16")
     shape = _parse_shape(row)
-    expected = math.prod(shape) * np.dtype(dtype).itemsize
+    expected = math.prod(shape) * LAYOUTS[dtype].item_bytes
     if expected != row.uncompressed_size:
         raise _malformed(
             row,
@@ -120,7 +113,8 @@ def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
         raise _malformed(row, f"its key is {name!r}, not a string")
     if part is not None and type(part) is not int:
         raise _malformed(row, f"its part is {part!r}, not an integer")
-    if orig_dtype != dtype and WIDENED.get(str(orig_dtype)) != dtype:
+    layout = LAYOUTS.get(str(orig_dtype))
+    if layout is None or layout.stored_as != dtype:
         raise _malformed(row, f"orig_dtype {orig_dtype!r} is not one that is stored as {dtype}")
     return TensorSpec(name, shape, dtype, str(orig_dtype), part)
 
@@ -134,16 +128,8 @@ def decode_torch(spec_: TensorSpec, array: npt.NDArray[Any]) -> torch.Tensor:
     """Return array as a torch tensor of the dtype that was saved, on the CPU, bit for bit."""
     import torch
 
-    if spec_.orig_dtype == "bfloat16":
-        high = (array.reshape(-1).view(np.uint32) >> 16).astype(np.uint16)
-        return torch.from_numpy(high.view(np.int16)).view(torch.bfloat16).reshape(spec_.shape)
-    if spec_.orig_dtype == "float8_e5m2":
-        high8 = (array.reshape(-1).view(np.uint16) >> 8).astype(np.uint8)
-        return torch.from_numpy(high8).view(torch.float8_e5m2).reshape(spec_.shape)
-    tensor = torch.from_numpy(array)
-    if spec_.orig_dtype == spec_.dtype:
-        return tensor
-    return tensor.to(getattr(torch, spec_.orig_dtype))
+    bits = narrow(array, spec_.orig_dtype)
+    return torch.from_numpy(bits.view(f"i{bits.itemsize}")).view(getattr(torch, spec_.orig_dtype))
 
 
 def is_torch_tensor(value: Any) -> bool:
@@ -172,10 +158,9 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
         raise UnsupportedDtypeError(
             f"latent {name!r} is a {type(tensor).__name__}; give a numpy array or a torch tensor"
         )
-    if dtype not in FLAGS_BY_DTYPE and dtype not in WIDENED:
-        known = ", ".join((*FLAGS_BY_DTYPE, *WIDENED))
+    if dtype not in LAYOUTS:
         raise UnsupportedDtypeError(
-            f"latent {name!r} is {dtype}; the format holds {known} without loss: convert it first"
+            f"latent {name!r} is {dtype}; the format holds {', '.join(LAYOUTS)} without loss: convert it first"
         )
     if tensor.ndim > spec.MAX_DIMENSIONS:
         raise EncodeError(
@@ -184,31 +169,25 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
     return dtype, tuple(tensor.shape)
 
 
-def _widened(tensor: Any, dtype: str) -> npt.NDArray[Any]:
+def _stored_array(tensor: Any, dtype: str) -> npt.NDArray[Any]:
     """Return tensor as a float32 or float16 array, exact to the bit."""
+    layout = LAYOUTS[dtype]
     if is_torch_tensor(tensor):
-        return _widened_torch(tensor, dtype)
+        return widen(_torch_bits(tensor), dtype)
     array = np.asarray(tensor)
-    if dtype in _BITS:  # numpy knows these through ml_dtypes
-        return _shifted(array.view(_BITS[dtype]), dtype)
-    return array.astype(WIDENED[dtype]) if dtype in WIDENED else array
+    if layout.is_upper_half:  # numpy knows these through ml_dtypes
+        return widen(array.view(layout.bits), dtype)
+    return array.astype(layout.stored_as, copy=False)
 
 
-def _widened_torch(tensor: torch.Tensor, dtype: str) -> npt.NDArray[Any]:
+def _torch_bits(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    """Return the bits of a tensor's values as unsigned integers; of a CPU tensor they share its memory."""
     import torch
 
-    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
-    if dtype in _BITS:
-        signed = torch.int16 if dtype == "bfloat16" else torch.uint8
-        return _shifted(plain.contiguous().view(signed).numpy().view(_BITS[dtype]), dtype)
-    return (plain.to(getattr(torch, WIDENED[dtype])) if dtype in WIDENED else plain).numpy()
-
-
-def _shifted(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
-    """Return the bits of a dtype that is the upper half of a wider one as that wider one."""
-    width = bits.dtype.itemsize
-    wide = bits.astype(f"u{2 * width}") << np.array(8 * width, f"u{2 * width}")
-    return np.asarray(wide).view(WIDENED[dtype])
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    signed = {1: torch.int8, 2: torch.int16, 4: torch.int32}[plain.element_size()]
+    bits: npt.NDArray[Any] = plain.view(signed).numpy()
+    return bits.view(f"u{bits.itemsize}")
 
 
 def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis.extra import numpy as npst
 import gen5core
 from gen5core.errors import ChunkNotFoundError, EncodeError, UnsupportedDtypeError
 from gen5core.tensors.codec import encode_tensor, payload_bytes
+from gen5core.tensors.dtypes import LAYOUTS, little_endian, narrow, widen
 
 torch = pytest.importorskip("torch")
 
@@ -101,6 +103,57 @@ class TestEveryBitPattern:
         assert patterns == round_trip(array).view(np.uint32).tolist()
         tensor = round_trip(array, lambda stored: stored.torch())
         assert patterns == tensor.numpy().view(np.uint32).tolist()
+
+
+class TestLayouts:
+    def test_table(self) -> None:
+        """Every dtype of the format, as wide as torch has it, with the one that it is stored as."""
+        actual = {dtype: (layout.item_bytes, layout.stored_as) for dtype, layout in LAYOUTS.items()}
+        assert actual == {
+            dtype: (getattr(torch, dtype).itemsize, stored_as) for dtype, stored_as in STORED_AS.items()
+        }
+
+    @pytest.mark.parametrize("shape", [(-1,), (2, -1), (1, 16, -1, 4)], ids=str)
+    @pytest.mark.parametrize("dtype", STORED_AS)
+    def test_every_pattern(self, dtype: str, shape: tuple[int, ...]) -> None:
+        """Widened as torch widens it, and narrowed to the same bits again, in any shape."""
+        width = min(getattr(torch, dtype).itemsize, 2)
+        patterns = np.arange(2 ** (8 * width), dtype=f"u{width}")
+        patterns = (patterns.astype("u4") << 16 if dtype == "float32" else patterns).reshape(shape)
+        widened = widen(patterns, dtype)
+        assert (widened.dtype, widened.shape) == (np.dtype(STORED_AS[dtype]), patterns.shape)
+        narrowed = narrow(widened, dtype)
+        assert (narrowed.dtype, narrowed.tolist()) == (patterns.dtype, patterns.tolist())
+
+    @pytest.mark.parametrize("dtype", STORED_AS)
+    def test_no_axes(self, dtype: str) -> None:
+        """One value alone stays an array of no axes."""
+        one = np.array(0x3C, LAYOUTS[dtype].bits)
+        widened = widen(one, dtype)
+        narrowed = narrow(widened, dtype)
+        assert (widened.shape, narrowed.shape, int(narrowed)) == ((), (), 0x3C)
+
+    @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float8_e5m2"])
+    def test_what_needs_no_torch(self, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+        """What is stored as it is, and upper halves, are moved as bits where torch is not installed."""
+        monkeypatch.setitem(sys.modules, "torch", None)
+        patterns = np.arange(256).astype(LAYOUTS[dtype].bits)
+        assert narrow(widen(patterns, dtype), dtype).tolist() == patterns.tolist()
+
+    @pytest.mark.parametrize("dtype", sorted(set(FLOAT8) - {"float8_e5m2"}))
+    def test_what_needs_torch(self, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+        """The other float8 are converted by torch, both ways."""
+        monkeypatch.setitem(sys.modules, "torch", None)
+        with pytest.raises(ImportError):
+            widen(np.zeros(1, np.uint8), dtype)
+        with pytest.raises(ImportError):
+            narrow(np.zeros(1, STORED_AS[dtype]), dtype)
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_bytes_are_little_endian(self, order: str) -> None:
+        """Bytes are those of the values in C order, whatever the array's own order is."""
+        array = np.array([[1, 2], [3, 4]], f"{order}u2").T
+        assert little_endian(array).tobytes() == bytes((1, 0, 3, 0, 2, 0, 4, 0))
 
 
 class TestDtypes:

@@ -1,0 +1,103 @@
+"""The dtypes that a file holds without loss: how each is stored, and its bits there and back.
+
+float32 and float16 are stored as they are. bfloat16 and float8 are widened to the smallest of the two that
+holds every one of their values, and narrowed again on reading.
+
+Source: FORMAT.md, "Tensors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the values of a dtype are laid out, on their own and in a file."""
+
+    item_bytes: int
+    stored_as: str
+    """``float32`` or ``float16``, whichever is the smallest that holds all of its values."""
+    is_upper_half: bool = False
+    """Its bits are the upper half of those it is stored as. They are moved: a conversion replaces NaN payloads."""
+
+    @property
+    def bits(self) -> str:
+        """numpy's name of the unsigned integer of this width."""
+        return f"u{self.item_bytes}"
+
+
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    "float32": Layout(4, "float32"),
+    "float16": Layout(2, "float16"),
+    "bfloat16": Layout(2, "float32", is_upper_half=True),
+    "float8_e4m3fn": Layout(1, "float16"),
+    "float8_e4m3fnuz": Layout(1, "float16"),
+    "float8_e5m2": Layout(1, "float16", is_upper_half=True),
+    "float8_e5m2fnuz": Layout(1, "float16"),
+    "float8_e8m0fnu": Layout(1, "float32"),
+}
+"""By torch's name of the dtype."""
+
+
+def widen(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
+    """Return the values whose bits in dtype these are, in the dtype that they are stored as.
+
+    Parameters
+    ----------
+    bits : unsigned integers of that width, of any shape; what is stored as it is shares their memory
+
+    Raises
+    ------
+    ImportError, AttributeError
+        if torch, which converts every float8 but ``float8_e5m2``, is not installed or does not know dtype.
+    """
+    layout = LAYOUTS[dtype]
+    if layout.stored_as == dtype:
+        return bits.view(dtype)
+    if layout.is_upper_half:
+        wide, shift = _wide(layout)
+        return np.asarray(bits.astype(wide) << shift).view(layout.stored_as)
+    import torch
+
+    values = torch.from_numpy(np.require(bits, requirements="W")).view(getattr(torch, dtype))
+    widened: npt.NDArray[Any] = values.to(getattr(torch, layout.stored_as)).numpy()
+    return widened
+
+
+def narrow(array: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
+    """Return the bits in dtype of values that are stored; undoes ``widen``.
+
+    Raises
+    ------
+    ImportError, AttributeError
+        as ``widen``.
+    """
+    layout = LAYOUTS[dtype]
+    if layout.stored_as == dtype:
+        return array.view(layout.bits)
+    if layout.is_upper_half:
+        wide, shift = _wide(layout)
+        return np.asarray(array.view(wide) >> shift).astype(layout.bits)
+    import torch
+
+    values = torch.from_numpy(array).to(getattr(torch, dtype))
+    narrowed: npt.NDArray[Any] = values.view(torch.uint8).numpy()
+    return narrowed
+
+
+def little_endian(array: npt.NDArray[Any]) -> memoryview:
+    """Return the bytes of array in C order; not copied where they lie so already."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return little.reshape(-1).view(np.uint8).data
+
+
+def _wide(layout: Layout) -> tuple[np.dtype[Any], np.unsignedinteger[Any]]:
+    """Return the unsigned integer of twice the width, and the shift to its upper half as one of its values."""
+    wide = np.dtype(f"u{2 * layout.item_bytes}")
+    return wide, wide.type(8 * layout.item_bytes)
