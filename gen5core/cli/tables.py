@@ -215,7 +215,7 @@ def _print_facts(console: _Console, heading: str, facts: Mapping[str, Any]) -> N
 def _print_latents(console: _Console, rows: Sequence[ChunkRow]) -> None:
     table = _table("name", "dtype", "shape", "size", "stored")
     for row in rows:
-        found = parse_tensor_spec(row, fallback_name=f"latent_{row.index}")
+        found = parse_tensor_spec(row)
         part = f" part {found.part}" if found.part is not None else ""
         dtype = found.orig_dtype
         if dtype != found.dtype:

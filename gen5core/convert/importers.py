@@ -29,7 +29,7 @@ from ..images import png_chunks
 from ..reader.pick import GRAPHS
 from ..rewrite.carry import uncarry_file
 from ..tensors.codec import encode_tensor
-from ..writer.assemble import check_suffix, write_payloads
+from ..writer.assemble import build_further, check_suffix, write_payloads
 from ..writer.model_info import build_model_info
 from ..writer.save import save
 from .exporters import LATENT_TENSOR, LATENT_VERSION, check_other_file
@@ -148,14 +148,13 @@ def _write_tensors(
     capture = _capture(path, [str(payload.extra["key"]) for payload in payloads])
     if texts.others:
         capture["imported"]["metadata"] = texts.others
-    further = {"comfyui": texts.comfyui, "capture": capture}
     write_payloads(
         out,
         [partial(_same, payload) for payload in payloads],
         model_info=build_model_info(
             model_name="", model_version="", prompt="", tags=(), settings=None, hardware=None
         ),
-        further={key: value for key, value in further.items() if value},
+        further=build_further(comfyui=texts.comfyui, capture=capture),
         overwrite=overwrite,
     )
     return texts.notes

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..container import strict_json
-from ..container.spec import ENVC, META
+from ..container.chunks import Payload
+from ..container.spec import ENVC, LEVEL_TEXT, META, NO_FLAGS
 from ..errors import (
     ChecksumError,
     EncodeError,
@@ -109,6 +110,11 @@ class Environment:
         drifts += _compare(self.further, current.further, shared)
         told = before.keys() & now.keys()
         return drifts + hardware_drift(self.hardware, current.hardware, skip=told)
+
+
+def environment_payload(environment: Environment) -> Payload:
+    """Return the components of an environment as a payload; META has the rest."""
+    return Payload(ENVC, NO_FLAGS, memoryview(environment.encode()), level=LEVEL_TEXT)
 
 
 def _by_id(environment: Environment) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..container import spec
+from ..container.chunks import Buffer, Payload
 from ..errors import EncodeError, LimitError, MalformedChunkError
 from .png_chunks import PNG_SIGNATURE
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _DEPTH_OFFSET = 24
 """Where IHDR, the first chunk, has the bits a channel."""
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Channels -> Pillow's mode of a PNG that has them."""
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -49,6 +53,26 @@ class ImageInfo:
     width: int
     height: int
     mode: str
+
+    def extra(self, index: int) -> dict[str, Any]:
+        """Return what the row of an image says of it, the one at index among those of its file."""
+        return {"index": index, "width": self.width, "height": self.height, "format": self.format}
+
+
+def image_payload(data: Buffer, extra: Mapping[str, Any]) -> Payload:
+    """Return an encoded image as a payload, not copied.
+
+    Parameters
+    ----------
+    extra : of ``ImageInfo.extra``
+    """
+    return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
+
+
+def pixels_info(pixels: npt.NDArray[np.uint8]) -> ImageInfo:
+    """Return what ``image_info`` says of the PNG that pixels of shape (H, W, C) become, C 1, 3 or 4."""
+    height, width, channels = pixels.shape
+    return ImageInfo("PNG", width, height, _MODES[channels])
 
 
 def image_info(data: bytes, limits: spec.Limits | None = None) -> ImageInfo:

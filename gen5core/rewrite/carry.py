@@ -22,18 +22,18 @@ from ..carrier.find import open_source
 from ..carrier.meta import KEY, MAX_TRAILER_BYTES, Original
 from ..carrier.picture import ShownImage
 from ..container import spec
-from ..container.chunks import Compression, Payload
+from ..container.chunks import Compression
 from ..container.copy import iter_blocks, seal_with_trailer
 from ..container.header import parse_header
 from ..container.records import ChunkRow, Header
 from ..container.source import Source
 from ..errors import EncodeError, FormatError, naming_file
 from ..files.atomic import atomic_file, write_all
+from ..images.codec import image_payload
 from ..images.stored import StoredImage
 from ..reader.file import DEFAULT_LIMITS, Gen5File
 from ..reader.partial import open_parts
 from ..reader.pick import graph_texts, pick_image
-from ..tensors.codec import parse_tensor_spec
 from ..writer.assemble import StoredChunk, Take, check_suffix, write_container
 from ..writer.carrier_png import show_encoded, write_carrier
 
@@ -182,8 +182,7 @@ def uncarry_file(
         takes, compression, notes = whole.copies(whole.file.rows), _AUTO, list(whole.lost())
         if (original := carrier.original) is not None:
             data, is_same = _original_bytes(whole.file.images[carrier.index])
-            payload = Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), original.extra)
-            takes.insert(original.row, lambda: payload)
+            takes.insert(original.row, partial(image_payload, data, original.extra))
             compression = original.compression
             notes += [] if is_same else [_REWRITTEN]
         with atomic_file(target, overwrite=overwrite) as fd:
@@ -256,9 +255,7 @@ def _extra(whole: _Whole, row: ChunkRow) -> dict[str, Any]:
     """Return a row's extra as version 1.1 has it: a name for every latent, a digest of what is compressed."""
     extra = dict(row.extra)
     if whole.file.header.version_minor == 0 and row.type == spec.LATN:
-        extra["key"] = parse_tensor_spec(row, fallback_name=f"latent_{row.index}").name
-        if len(whole.file.latents) == 1:  # which goes by this name there, whatever it is called
-            extra["key"] = spec.INITIAL_NOISE
+        extra["key"] = whole.file.latents.describe(row).name
     if row.compressed and "stored_sha256" not in extra:
         digest = hashlib.sha256()
         for block in _iter_stored(whole.source, row):

@@ -15,23 +15,22 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from ..carrier.meta import KEY
 from ..container import spec
 from ..container.chunks import Payload
-from ..environment.components import Environment
+from ..environment.components import Environment, environment_payload
 from ..errors import EncodeError, naming_file
-from ..images import codec as image_codec
+from ..images.codec import image_info, image_payload
 from ..images.stored import StoredImage
 from ..reader import file as reader
 from ..reader.file import Gen5File
-from ..tensors.codec import FLAGS_BY_DTYPE, parse_tensor_spec
+from ..tensors.codec import TensorSpec, latent_payload
 from ..tensors.stored import StoredTensor
-from ..writer.assemble import check_suffix, write_payloads
+from ..writer.assemble import build_further, check_suffix, write_payloads
 from ..writer.model_info import HARDWARE_RULES
 from .private_paths import without_private_folders
 from .scrub_image import scrub_image
@@ -166,8 +165,7 @@ def _scrub_file(file: Gen5File, dropped: list[str]) -> _Scrubbed:
     dropped += [f"the signature by {found.key_id}: what is written is unsigned" for found in file.signatures]
     payloads = [*_latent_payloads(file, cleaner), *_image_payloads(file, dropped)]
     if environment is not None:
-        encoded = Payload(spec.ENVC, spec.NO_FLAGS, memoryview(environment.encode()), level=spec.LEVEL_TEXT)
-        payloads.append(lambda: encoded)
+        payloads.append(partial(environment_payload, environment))
     return _Scrubbed(model_info, further, payloads)
 
 
@@ -230,13 +228,12 @@ def _clean_hardware(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any
 def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cleaner) -> dict[str, Any]:
     unknown = {name: None for name in file.metadata if name not in _META_KEPT}
     cleaner.only(unknown, frozenset(), "")
-    further = {
-        "comfyui": cleaner.only(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
-        "capture": _clean_capture(file.capture or {}, cleaner),
-        "resources": _clean_resources(file.resources, cleaner),
-        "environment": dict(environment.further) if environment else {},
-    }
-    return {name: value for name, value in further.items() if value}
+    return build_further(
+        comfyui=cleaner.only(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
+        capture=_clean_capture(file.capture or {}, cleaner),
+        resources=_clean_resources(file.resources, cleaner),
+        environment=environment,
+    )
 
 
 def _clean_capture(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
@@ -269,40 +266,28 @@ def _clean_environment(environment: Environment | None, cleaner: Cleaner) -> Env
 
 
 def _latent_payloads(file: Gen5File, cleaner: Cleaner) -> Iterator[Callable[[], Payload]]:
-    """Yield the latents as they are stored; the only one of a 1.0 file gets the name that it goes by."""
-    taken: dict[str, int] = {}
-    alias = file.header.version_minor == 0 and len(file.latents) == 1
+    """Yield the latents as they are stored, in the order of their rows."""
+    parts: dict[str, Iterator[StoredTensor]] = {}
     for row in file.rows:
-        if row.type != spec.LATN:
-            continue
-        found = parse_tensor_spec(row, fallback_name=f"latent_{row.index}")
-        part = file.latents[found.name].parts[taken.get(found.name, 0)]
-        taken[found.name] = taken.get(found.name, 0) + 1
-        key = spec.INITIAL_NOISE if alias else cleaner.text(found.name, "the name of a latent")
-        extra: dict[str, Any] = {"shape": list(found.shape), "dtype": found.dtype, "key": key}
-        if found.orig_dtype != found.dtype:
-            extra["orig_dtype"] = found.orig_dtype
-        if found.part is not None:
-            extra["part"] = found.part
-        yield lambda part=part, extra=extra: _latent_payload(part, extra)  # type: ignore[misc]
+        if row.type == spec.LATN:
+            found = file.latents.describe(row)
+            left = parts.setdefault(found.name, iter(file.latents[found.name].parts))
+            name = cleaner.text(found.name, "the name of a latent")
+            yield partial(_latent_payload, replace(found, name=name), next(left))
 
 
-def _latent_payload(part: StoredTensor, extra: Mapping[str, Any]) -> Payload:
-    array = part.array()
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(-1)
-    return Payload(spec.LATN, FLAGS_BY_DTYPE[array.dtype.name], little.view(np.uint8).data, extra)
+def _latent_payload(found: TensorSpec, part: StoredTensor) -> Payload:
+    return latent_payload(found, part.array())
 
 
 def _image_payloads(file: Gen5File, dropped: list[str]) -> Iterator[Callable[[], Payload]]:
     for index, image in enumerate(file.images):
-        yield lambda index=index, image=image: _image_payload(image, index, dropped)  # type: ignore[misc]
+        yield partial(_image_payload, image, index, dropped)
 
 
 def _image_payload(image: StoredImage, index: int, dropped: list[str]) -> Payload:
     data = scrub_image(image.bytes, f"images[{index}]", Cleaner(dropped).value, dropped)
-    info = image_codec.image_info(data)
-    extra = {"index": index, "width": info.width, "height": info.height, "format": info.format}
-    return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
+    return image_payload(data, image_info(data).extra(index))
 
 
 def _clean_comfyui(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:

@@ -90,8 +90,8 @@ def latent_payload(spec_: TensorSpec, array: npt.NDArray[Any]) -> Payload:
     return Payload(spec.LATN, FLAGS_BY_DTYPE[spec_.dtype], little_endian(array), extra)
 
 
-def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
-    """Return what a LATN row says of its tensor, checked against its size.
+def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
+    """Return what a LATN row says of its tensor, checked against its size; one without a name is ``latent_<index>``.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def parse_tensor_spec(row: ChunkRow, fallback_name: str) -> TensorSpec:
             row,
             f"{dtype} of shape {list(shape)} takes {expected} bytes, the table says {row.uncompressed_size}",
         )
-    name, part = row.extra.get("key", fallback_name), row.extra.get("part")
+    name, part = row.extra.get("key", f"latent_{row.index}"), row.extra.get("part")
     orig_dtype = row.extra.get("orig_dtype", dtype)
     if not isinstance(name, str):
         raise _malformed(row, f"its key is {name!r}, not a string")

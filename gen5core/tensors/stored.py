@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,11 @@ class Latents(Mapping[str, StoredTensor]):
     def __len__(self) -> int:
         return len(self._tensors)
 
+    def describe(self, row: ChunkRow) -> TensorSpec:
+        """Return what the row of one of these latents says, under ``initial_noise`` where it goes by that name."""
+        found = parse_tensor_spec(row)
+        return replace(found, name=spec.INITIAL_NOISE) if found.name == self._alias else found
+
     def arrays(self, names: Iterable[str] | None = None, *, threads: int | None = None) -> dict[str, Any]:
         """Return several latents at once, read side by side: name -> array, a list of them for a nested one.
 
@@ -140,7 +146,7 @@ def collect_latents(rows: Iterable[ChunkRow], read: ReadPayload, *, alias_single
     pieces: dict[str, list[tuple[TensorSpec, ChunkRow]]] = {}
     for row in rows:
         if row.type == spec.LATN:
-            parsed = parse_tensor_spec(row, fallback_name=f"latent_{row.index}")
+            parsed = parse_tensor_spec(row)
             pieces.setdefault(parsed.name, []).append((parsed, row))
     for name, found in pieces.items():
         _check_parts(name, found)

@@ -19,6 +19,7 @@ from ..container.chunks import Compression, Payload, write_chunk
 from ..container.header import encode_header, seal_header
 from ..container.meta import encode_meta
 from ..container.records import ChunkRow, Header
+from ..environment.components import Environment
 from ..errors import EncodeError
 from ..files.atomic import atomic_file, write_all
 from ..signatures.keys import SigningKey
@@ -121,6 +122,23 @@ def write_container(
     os.lseek(fd, start, os.SEEK_SET)
     write_all(fd, [encode_header(seal_header(header, meta.data))])
     return file_size
+
+
+def build_further(
+    *,
+    comfyui: Mapping[str, Any] | None = None,
+    capture: Mapping[str, Any] | None = None,
+    resources: Sequence[Any] = (),
+    environment: Environment | None = None,
+) -> dict[str, Any]:
+    """Return META's keys beside ``gen5_metadata``, those that hold something."""
+    found = {
+        "comfyui": comfyui,
+        "capture": capture,
+        "resources": resources,
+        "environment": dict(environment.further) if environment else None,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def check_suffix(path: Path, suffix: str = ".gen5") -> None:

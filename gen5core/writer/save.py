@@ -20,14 +20,14 @@ import numpy as np
 from ..carrier.meta import Original
 from ..container import spec, strict_json
 from ..container.chunks import Compression, Payload, check_compression
-from ..environment.components import Environment, check_environment
+from ..environment.components import Environment, check_environment, environment_payload
 from ..errors import EncodeError
-from ..images import codec as image_codec
 from ..images import png_encode
+from ..images.codec import image_info, image_payload, pixels_info
 from ..signatures.key_files import load_signing_key
 from ..signatures.keys import SigningKey
 from ..tensors.codec import encode_tensor, payload_bytes
-from .assemble import check_size, check_suffix, write_payloads
+from .assemble import build_further, check_size, check_suffix, write_payloads
 from .carrier_png import Shown, can_show, show_encoded, show_pixels, write_carrier
 from .model_info import as_mapping, build_model_info, check_json
 
@@ -114,13 +114,7 @@ def save(
     is_carrier = target.suffix.lower() == ".png"
     if not is_carrier:
         check_suffix(target)
-    captured = Environment.capture() if CAPTURED in (environment, hardware) else None
-    if not isinstance(environment, (Environment, _Captured, type(None))):
-        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
-    kept = captured if isinstance(environment, _Captured) else environment
-    if kept is not None:
-        check_environment(kept)
-    told = (kept or captured).hardware if isinstance(hardware, _Captured) else hardware  # type: ignore[union-attr]
+    kept, told = _resolve_machine(environment, hardware)
     model_info = build_model_info(
         model_name=model_name,
         model_version=model_version,
@@ -136,14 +130,12 @@ def save(
         raise _nothing_to_show(target)
     row = len(planned) - len(pictures)
     if kept is not None:
-        planned.append(_plan_environment(kept))
-    if not is_carrier:
-        _check_sizes(planned)
-        write: Callable[..., Path] = write_payloads
-    else:
-        if not isinstance(pictures[0], bytes) or can_show(pictures[0]):
-            del planned[row]
-        _check_sizes(planned, spec.MAX_CARRIED_BYTES)
+        planned.append(_ready(environment_payload(kept)))
+    if is_carrier and (not isinstance(pictures[0], bytes) or can_show(pictures[0])):
+        del planned[row]
+    _check_sizes(planned, spec.MAX_CARRIED_BYTES if is_carrier else spec.MAX_FILE_BYTES)
+    write: Callable[..., Path] = write_payloads
+    if is_carrier:
         write = partial(write_carrier, shown=_show(pictures[0], texts, row, compression))
     return write(
         target,
@@ -154,6 +146,25 @@ def save(
         overwrite=overwrite,
         signing_key=key,
     )
+
+
+def _resolve_machine(
+    environment: Environment | _Captured | None, hardware: Mapping[str, Any] | _Captured | None
+) -> tuple[Environment | None, Mapping[str, Any] | None]:
+    """Return environment, checked, and hardware, both captured where they are to be."""
+    captured = Environment.capture() if CAPTURED in (environment, hardware) else None
+    if not isinstance(environment, (Environment, _Captured, type(None))):
+        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
+    kept = captured if isinstance(environment, _Captured) else environment
+    if kept is not None:
+        check_environment(kept)
+    if isinstance(hardware, _Captured):
+        hardware = (kept or captured).hardware  # type: ignore[union-attr]
+    return kept, hardware
+
+
+def _ready(payload: Payload) -> _Planned:
+    return _Planned(payload.data.nbytes, lambda: payload)
 
 
 def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
@@ -185,12 +196,16 @@ def _graph_texts(comfyui: Mapping[str, Any]) -> dict[str, str]:
 
 def _plan_images(images: Iterable[Any], texts: Mapping[str, str]) -> Iterator[_Planned]:
     for index, image in enumerate(images):
-        most_bytes = (
-            len(image) if isinstance(image, bytes) else image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
-        )
         if isinstance(image, bytes):
-            image_codec.image_info(image)
-        yield _Planned(most_bytes, partial(_encode_image, image, index, texts))
+            yield _ready(image_payload(image, image_info(image).extra(index)))
+        else:
+            most_bytes = image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
+            yield _Planned(most_bytes, partial(_encode_pixels, image, index, texts))
+
+
+def _encode_pixels(pixels: np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
+    data = png_encode.encode_image(pixels, text=text)
+    return image_payload(data, image_info(data).extra(index))
 
 
 def _nothing_to_show(target: Path) -> EncodeError:
@@ -205,23 +220,8 @@ def _show(
 ) -> Shown:
     """Return the first image as the PNG that it will be; of one handed in as pixels, facts as of its chunk."""
     if isinstance(picture, bytes):
-        info = image_codec.image_info(picture)
-        facts: dict[str, Any] = {"width": info.width, "height": info.height, "format": info.format}
-        return show_encoded(picture, texts, Original(row, {"index": 0, **facts}, compression))
-    facts = {"width": picture.shape[1], "height": picture.shape[0], "format": "PNG"}
-    return show_pixels(picture, texts, Original(row, {"index": 0, **facts}, compression))
-
-
-def _encode_image(image: bytes | np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
-    data = image if isinstance(image, bytes) else png_encode.encode_image(image, text=text)
-    info = image_codec.image_info(data)
-    extra = {"index": index, "width": info.width, "height": info.height, "format": info.format}
-    return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
-
-
-def _plan_environment(environment: Environment) -> _Planned:
-    payload = Payload(spec.ENVC, spec.NO_FLAGS, memoryview(environment.encode()), level=spec.LEVEL_TEXT)
-    return _Planned(payload.data.nbytes, lambda: payload)
+        return show_encoded(picture, texts, Original(row, image_info(picture).extra(0), compression))
+    return show_pixels(picture, texts, Original(row, pixels_info(picture).extra(0), compression))
 
 
 def _collect_further(
@@ -230,16 +230,16 @@ def _collect_further(
     resources: Iterable[Mapping[str, Any]] | None,
     environment: Environment | None,
 ) -> dict[str, Any]:
-    """Return META's top-level keys beside ``gen5_metadata``, those that hold something."""
-    further = {
-        "comfyui": _without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
-        "capture": as_mapping(capture, "capture") if capture else None,
-        "resources": _listed(resources),
-        "environment": dict(environment.further) if environment else None,
-    }
+    """Return META's keys beside ``gen5_metadata``, checked."""
+    further = build_further(
+        comfyui=_without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
+        capture=as_mapping(capture, "capture") if capture else None,
+        resources=_listed(resources),
+        environment=environment,
+    )
     for name in ("capture", "resources"):
-        check_json(further[name], name)
-    return {name: value for name, value in further.items() if value}
+        check_json(further.get(name), name)
+    return further
 
 
 def _listed(resources: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from png_chunks import png_chunk as chunk
 import gen5core
 from gen5core.container.spec import Limits
 from gen5core.errors import EncodeError, Gen5Error, LimitError, MalformedChunkError, UnsupportedDtypeError
-from gen5core.images.codec import decode_image, image_info
+from gen5core.images.codec import decode_image, image_info, image_payload, pixels_info
 from gen5core.images.png_chunks import Span, iter_chunks, iter_encoded, iter_spans
 from gen5core.images.png_encode import deflate_png, encode_image, split_batch
 
@@ -416,6 +416,19 @@ class TestLimits:
         assert decode(data, Limits(image_pixels=20)).shape == (4, 5, 3)
         with pytest.raises(LimitError, match="image of 5 x 4 pixels, the limit is 19;"):
             decode(data, Limits(image_pixels=19))
+
+    @pytest.mark.parametrize("channels", MODES)
+    def test_known_before_encoding(self, channels: int) -> None:
+        """What pixels say of the PNG that they become is what its header says."""
+        pixels = noise(4, 5, channels)
+        assert pixels_info(pixels) == image_info(encode_image(pixels))
+
+    def test_row(self) -> None:
+        """The row of an image has its place, size and format, in this order; its bytes are not copied."""
+        data = encode_image(noise(4, 5, 3))
+        payload = image_payload(data, image_info(data).extra(7))
+        assert (payload.type, payload.flags, payload.data.obj is data) == ("DATA", "0000", True)
+        assert list(payload.extra.items()) == [("index", 7), ("width", 5), ("height", 4), ("format", "PNG")]
 
     @pytest.mark.parametrize("side", [10_000, 16_384])
     def test_pillows_own_bound(self, side: int) -> None:

@@ -250,6 +250,17 @@ def test_a_file_of_version_1_0_keeps_its_starting_noise(tmp_path: Path) -> None:
         assert file.latents["initial_noise"].array().tolist() == [1.0, 2.0]
 
 
+def test_the_parts_of_latents_stay_in_their_rows(tmp_path: Path) -> None:
+    """Parts of two nested latents that another program stored in turns keep their places, rows and values."""
+    parts = [("a", {"part": 0}), ("b", {"part": 0}), ("a", {"part": 1}), ("b", {"part": 1}), ("c", {})]
+    rows = [forge.float32(name, [float(value)], **part) for value, (name, part) in enumerate(parts)]
+    (tmp_path / "a.gen5").write_bytes(forge.build(rows))
+    scrub(tmp_path / "a.gen5", tmp_path / "b.gen5")
+    with gen5core.open(tmp_path / "b.gen5") as file:
+        assert [row.extra for row in file.rows] == [row.extra for row in rows]
+        assert [row.hash for row in file.rows] == [forge.sha256(row.payload) for row in rows]
+
+
 def test_what_this_version_does_not_know_is_dropped(tmp_path: Path) -> None:
     """Unknown chunks, trailers and keys of META could hold anything, so they go, and are named."""
 

@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import gen5core
+from gen5core.container.records import ChunkRow
 from gen5core.errors import ChunkNotFoundError, EncodeError, UnsupportedDtypeError
-from gen5core.tensors.codec import encode_tensor, payload_bytes
+from gen5core.tensors.codec import (
+    TensorSpec,
+    encode_tensor,
+    latent_payload,
+    parse_tensor_spec,
+    payload_bytes,
+)
 from gen5core.tensors.dtypes import LAYOUTS, little_endian, narrow, widen
 
 torch = pytest.importorskip("torch")
@@ -179,6 +186,18 @@ class TestDtypes:
             extra["orig_dtype"] = dtype
         assert ("LATN", {"float32": "F32\0", "float16": "F16\0"}[expected]) == (payload.type, payload.flags)
         assert extra == payload.extra
+
+    @pytest.mark.parametrize("part", [None, 0, 3])
+    @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
+    def test_row_there_and_back(self, dtype: str, stored_as: str, part: int | None) -> None:
+        """What is parsed of a row is what the row was made of."""
+        spec = TensorSpec("a", (2, 3), stored_as, dtype, part)
+        payload = latent_payload(spec, np.ones((2, 3), stored_as))
+        size_bytes = payload.data.nbytes
+        row = ChunkRow(
+            0, payload.type, payload.flags, 32, size_bytes + 12, size_bytes, "", False, payload.extra
+        )
+        assert parse_tensor_spec(row) == spec
 
     @pytest.mark.parametrize("dtype", STORED_AS)
     @pytest.mark.parametrize("half", [False, True])
