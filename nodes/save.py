@@ -9,28 +9,20 @@ from typing import Any
 import torch
 
 from ..gen5core.container import spec
+from ..gen5core.container.chunks import Compression
 from ..gen5core.errors import EncodeError
-from ..gen5core.graph.passes import sampler_passes
 from ..gen5core.graph.sampler_pass import SamplerPass
+from ..gen5core.signatures.keys import SigningKey
 from . import host
-from .prompt.edit import remove_inserted
 from .sampling.recording import Recording
 from .saving.capture import Captured, capture_noise
-from .saving.match_runs import SaveInputs
-from .saving.metadata import (
-    describe_capture,
-    describe_graph,
-    describe_last_pass,
-    describe_machine,
-    without_private,
-)
-from .saving.output_formats import BOTH, FORMATS, PNG, plan_files
+from .saving.inputs import BOTH, FORMATS, PNG, SaveOptions, read_inputs
+from .saving.metadata import apply_privacy_setting, build_request
+from .saving.output_formats import plan_files
 from .saving.output_paths import OutputPath, find_output_path, write_numbered
 from .stored.file import StoredFile, open_stored
-from .stored.models import describe_resources
 from .stored.signatures import signing_key
 from .tensors.images import Pixels, to_pixels, write_previews
-from .tensors.latents import samples_of
 
 
 class Gen5Save:
@@ -120,7 +112,7 @@ class Gen5Save:
         recording: Recording | None = None,
         format: str = BOTH,
         images_stored: str = "all",
-        compression: Any = "auto",
+        compression: Compression = "auto",
         tags: str = "",
         embed_workflow: bool = True,
         fingerprint_models: str = "sampled",
@@ -129,38 +121,23 @@ class Gen5Save:
         unique_id: str | None = None,
     ) -> dict[str, Any]:
         """Save and return the node's preview and outputs."""
+        options = SaveOptions(format, images_stored, compression, tags, embed_workflow, fingerprint_models)
         pixels = _pixels(images, latent, format)
         key = signing_key()
-        executed = prompt or {}
-        passes = sampler_passes(executed, unique_id) if unique_id is not None else []
-        inputs = _save_inputs(executed, unique_id, passes, latent)
-        captured = capture_noise(inputs, recording, None if noise is None else samples_of(noise, "noise"))
-        if latent is not None:
-            captured.keep_result(inputs.latent or [], latent.get("noise_mask"))
-        stored_count = 1 if format == PNG else {"all": len(pixels), "first": 1, "none": 0}[images_stored]
-        _check_count(captured.latents, len(pixels[:stored_count]))
-        place = find_output_path(filename_prefix, *_size(pixels, passes), executed)
-        is_embedded = embed_workflow and not host.metadata_disabled()
-        facts, scrubbed = without_private(
-            {
-                "latents": captured.latents,
-                "comfyui": describe_graph(remove_inserted(executed), extra_pnginfo) if is_embedded else None,
-                "capture": describe_capture(captured, inputs.batch_index),
-                "resources": describe_resources(passes, fingerprint_models),
-                "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],
-                "compression": compression,
-                "signing_key": key,
-                **describe_machine(),
-                **describe_last_pass(captured.passes),
-            }
+        inputs = read_inputs(prompt or {}, unique_id, latent, noise, recording)
+        captured = capture_noise(inputs)
+        stored_count = options.count_stored(len(pixels))
+        _check_chunk_count(captured.latents, stored_count)
+        output_path = find_output_path(filename_prefix, *_size(pixels, inputs.passes), inputs.prompt)
+        request, scrubbed = apply_privacy_setting(
+            build_request(inputs, captured, options, extra_pnginfo, key)
         )
-        paths = write_numbered(place, plan_files(format, facts, pixels, stored_count))
+        paths = write_numbered(output_path, plan_files(format, request, pixels, stored_count))
         saved = open_stored(paths[0])
-        shown = _shown(paths, place) or write_previews(pixels)
-        signed_by = None if key is None else key.public_key.key_id
-        told = {**_told(saved, place, captured), "signed_by": signed_by, "scrubbed": scrubbed}
+        shown = _shown_images(paths, output_path) or write_previews(pixels)
+        summary = _summary(saved, output_path, captured, key, scrubbed)
         passed_on = host.blocked("Save Gen5 was given no images") if images is None else images
-        return {"ui": {"images": shown, "gen5": [told]}, "result": (passed_on, saved)}
+        return {"ui": {"images": shown, "gen5": [summary]}, "result": (passed_on, saved)}
 
 
 def _pixels(images: torch.Tensor | None, latent: object, format: str) -> list[Pixels]:
@@ -169,7 +146,7 @@ def _pixels(images: torch.Tensor | None, latent: object, format: str) -> list[Pi
     Raises
     ------
     EncodeError
-        if there is nothing to save, or no picture for a PNG.
+        if there is nothing to save, or no image for a PNG.
     """
     if images is None and latent is None:
         raise EncodeError("nothing to save: connect images, latent, or both")
@@ -182,50 +159,48 @@ def _pixels(images: torch.Tensor | None, latent: object, format: str) -> list[Pi
     return pixels
 
 
-def _save_inputs(
-    executed: Mapping[str, Any],
-    unique_id: str | None,
-    passes: Sequence[SamplerPass],
-    latent: Mapping[str, Any] | None,
-) -> SaveInputs:
-    if latent is None:
-        return SaveInputs(executed, unique_id, passes, None, None)
-    parts = samples_of(latent, "latent")
-    return SaveInputs(executed, unique_id, passes, parts, latent.get("batch_index"))
+def _shown_images(paths: Sequence[Path], output_path: OutputPath) -> list[dict[str, str]]:
+    """Return the PNGs among paths as ``ui.images`` lists them."""
+    return [_file_entry(path, output_path) for path in paths if path.suffix == ".png"]
 
 
-def _shown(paths: Sequence[Path], place: OutputPath) -> list[dict[str, str]]:
-    """Return the PNGs among paths as ComfyUI shows them."""
-    names = [path.name for path in paths if path.suffix == ".png"]
-    return [{"filename": name, "subfolder": place.subfolder, "type": "output"} for name in names]
+def _file_entry(path: Path, output_path: OutputPath) -> dict[str, str]:
+    """Return a saved file as ComfyUI's ``/view`` finds it."""
+    return {"filename": path.name, "subfolder": output_path.subfolder, "type": "output"}
 
 
-def _told(stored: StoredFile, place: OutputPath, captured: Captured) -> dict[str, Any]:
-    """Return what the node shows of a saved file."""
+def _summary(
+    saved: StoredFile,
+    output_path: OutputPath,
+    captured: Captured,
+    key: SigningKey | None,
+    scrubbed: Sequence[str],
+) -> dict[str, Any]:
+    """Return what the node displays about a saved file."""
     return {
-        "filename": stored.path.name,
-        "subfolder": place.subfolder,
-        "type": "output",
-        "size_bytes": stored.path.stat().st_size,
-        "root": stored.root,
+        **_file_entry(saved.path, output_path),
+        "size_bytes": saved.path.stat().st_size,
+        "root": saved.root,
         "noise_source": captured.noise_source,
         "reason": captured.reason,
         "step_noise": [
             {"pass": index, "stored": "step_noise" in entry, "reason": entry.get("step_noise_reason")}
             for index, entry in enumerate(captured.passes)
         ],
+        "signed_by": None if key is None else key.public_key.key_id,
+        "scrubbed": scrubbed,
     }
 
 
 def _size(pixels: Sequence[Pixels], passes: Sequence[SamplerPass]) -> tuple[int, int]:
-    """Return width and height for the tokens of filename_prefix; 0 where nothing tells."""
+    """Return width and height for the tokens of filename_prefix; 0 if unknown."""
     if pixels:
         return pixels[0].shape[1], pixels[0].shape[0]
     return (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
 
 
-def _check_count(latents: Mapping[str, Any], images: int) -> None:
-    """Refuse more images than a file holds, before one of them is encoded."""
+def _check_chunk_count(latents: Mapping[str, Any], images: int) -> None:
+    """Refuse more images than a file can hold, before any of them is encoded."""
     tensors = sum(len(value) if isinstance(value, list) else 1 for value in latents.values())
     if images + tensors >= spec.MAX_CHUNKS:  # one chunk is the environment
         raise EncodeError(

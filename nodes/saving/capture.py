@@ -1,22 +1,25 @@
-"""What is known of the noise at save time, in this order: recorded, provided, derived, none.
+"""The noise of a save from the best source: recorded, provided, derived or none, in this order.
 
-The answer is the latents to store, META's `capture` that says whence they are, and why when there is none.
+The result is the latents to store, and META's ``capture``: where the noise came from, or why there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+import torch
 
 from ...gen5core.environment.components import live_settings
 from ...gen5core.errors import EncodeError
 from ...gen5core.graph.passes import noise_obstacle, starts_from_stored
 from ...gen5core.graph.sampler_pass import SamplerPass
-from ..sampling.recording import Recording, Run
+from ..sampling.recording import Run
 from ..stored.passes import FINAL_MASK, latent_name
 from ..tensors.latents import Parts, draw_noise, is_zero, parts_of, shapes_of, storable
-from .match_runs import Matched, SaveInputs, match_runs
+from .inputs import SaveInputs
+from .match_runs import Matched, match_runs
 
 _PASS_FIELDS = (
     "node_id",
@@ -43,185 +46,214 @@ _PASS_FIELDS = (
     "options",
     "unresolved",
 )
+_LATENT_NAMES = {"noise": "initial_noise"}
+"""Field of a pass in META -> name of the latent that it refers to, where the two differ."""
+Latents = Mapping[str, torch.Tensor | Parts]
+Entry = Mapping[str, Any]
+"""A pass as META's ``capture`` holds it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Captured:
     """Latents by name, and META's ``capture``."""
 
     noise_source: str
-    latents: dict[str, Any] = field(default_factory=dict)
-    passes: list[dict[str, Any]] = field(default_factory=list)
+    latents: Latents = field(default_factory=dict)
+    passes: Sequence[Entry] = ()
     reason: str | None = None
 
-    def keep_result(self, parts: Parts, noise_mask: Any) -> None:
-        """Store the result and the mask that it bears, which is the last pass's too where that was not recorded."""
-        self.latents["final_latent"] = storable(parts)
-        if noise_mask is None:
-            return
-        masks = [mask if mask.is_floating_point() else mask.float() for mask in parts_of(noise_mask)]
-        is_recorded = bool(self.passes) and bool(self.passes[-1].get("recorded"))
-        name = FINAL_MASK if is_recorded else latent_name("noise_mask", max(len(self.passes) - 1, 0))
-        self.latents[name] = storable(masks)
-        if self.passes and not is_recorded:
-            self.passes[-1]["noise_mask"] = name
+    def with_result(self, result: Parts, noise_mask: Any) -> Captured:
+        """Return this with the sampler's result and the result's mask.
 
-    def as_meta(self) -> dict[str, Any]:
+        The mask is also the last pass's, unless that pass was recorded: a recording holds its own.
+        """
+        latents = {**self.latents, "final_latent": storable(result)}
+        if noise_mask is None:
+            return replace(self, latents=latents)
+        mask = storable([part if part.is_floating_point() else part.float() for part in parts_of(noise_mask)])
+        *earlier, last = self.passes or [{}]
+        if last.get("recorded"):
+            return replace(self, latents={**latents, FINAL_MASK: mask})
+        name = latent_name("noise_mask", len(earlier))
+        passes = [*earlier, {**last, "noise_mask": name}] if self.passes else []
+        return replace(self, latents={**latents, name: mask}, passes=passes)
+
+    def as_meta(self, batch_index: Sequence[int] | None) -> dict[str, Any]:
         """Return META's ``capture``."""
-        meta: dict[str, Any] = {"noise_source": self.noise_source, "passes": self.passes}
+        meta: dict[str, Any] = {"noise_source": self.noise_source, "passes": list(self.passes)}
         if self.reason:
             meta["reason"] = self.reason
+        if batch_index:
+            meta["batch_index"] = list(batch_index)
         return meta
 
 
-def capture_noise(inputs: SaveInputs, recording: Recording | None, provided: Parts | None) -> Captured:
-    """Return the starting noise from the best source there is.
+def capture_noise(inputs: SaveInputs) -> Captured:
+    """Return the starting noise from the best source there is, and the result if it is connected.
 
-    Parameters
-    ----------
-    recording : what Record Sampling noted; it knows what the sampler really received
-    provided : the noise socket's tensors
+    Raises
+    ------
+    EncodeError
+        if the connected noise has another shape than the latent that was sampled from it.
     """
-    if recording is not None:
-        matched = match_runs(inputs, recording)
+    captured = _find_noise(inputs)
+    return captured if inputs.latent is None else captured.with_result(inputs.latent, inputs.noise_mask)
+
+
+def _find_noise(inputs: SaveInputs) -> Captured:
+    if inputs.recording is not None:
+        matched = match_runs(inputs, inputs.recording)
         if matched.has_runs:
             return _from_runs(matched, inputs.prompt)
-    described = [_describe(found) for found in inputs.passes]
-    if provided is not None:
-        _check_shapes(inputs, provided)
-        return _from_provided(described, provided)
-    derived = _derive(inputs, described)
-    if recording is not None:
-        told = "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
-        derived.reason = f"{told}; {derived.reason}" if derived.reason else told
-    return derived
+    entries = [_describe(sampler_pass) for sampler_pass in inputs.passes]
+    if inputs.noise is not None:
+        _check_shapes(inputs, inputs.noise)
+        return _from_provided(entries, inputs.noise)
+    derived = _derive(inputs, entries)
+    if inputs.recording is None:
+        return derived
+    reason = "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
+    return replace(derived, reason=f"{reason}; {derived.reason}" if derived.reason else reason)
 
 
-def _describe(found: SamplerPass) -> dict[str, Any]:
+def _describe(sampler_pass: SamplerPass) -> dict[str, Any]:
     """Return a pass as META holds it, without what is not there."""
-    values = {**asdict(found), "add_noise": found.add_noise and not found.is_idle}
+    values = {**asdict(sampler_pass), "add_noise": sampler_pass.add_noise and not sampler_pass.is_idle}
     return {name: values[name] for name in _PASS_FIELDS if values[name] not in (None, (), {}, [])}
 
 
 def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
-    captured = Captured("recorded", reason="; ".join(matched.reasons) or None)
-    for index, (found, run) in enumerate(matched.matches):
-        entry = _class_of(run, prompt) if found is None else _describe(found)
-        told = {"recorded": False} if run is None else _run_fields(run, index, captured.latents)
-        captured.passes.append({**entry, **told})
-    return captured
+    latents: dict[str, torch.Tensor | Parts] = {}
+    passes = []
+    for index, (sampler_pass, run) in enumerate(matched.matches):
+        entry = _node_class(run, prompt) if sampler_pass is None else _describe(sampler_pass)
+        if run is None:
+            passes.append({**entry, "recorded": False})
+            continue
+        tensors = _run_tensors(run)
+        names = {key: latent_name(_LATENT_NAMES.get(key, key), index) for key in tensors}
+        latents |= {names[key]: tensor for key, tensor in tensors.items()}
+        passes.append({**entry, **_run_fields(run, names)})
+    return Captured("recorded", latents, passes, "; ".join(matched.reasons) or None)
 
 
-def _class_of(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the class of a run's node; of one that was made as the prompt ran there is nothing to tell."""
+def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the class of a run's node; nothing if the node was created while the prompt ran."""
     node = None if run is None else prompt.get(run.node_id or "")
     class_type = node.get("class_type") if isinstance(node, Mapping) else None
     return {"class_type": class_type} if isinstance(class_type, str) else {}
 
 
-def _run_fields(run: Run, index: int, latents: dict[str, Any]) -> dict[str, Any]:
-    """Return what a run says of its pass; put its tensors into latents."""
-    names: dict[str, str] = {}
-    adds_noise = not is_zero(run.noise)
-    if adds_noise:
-        names["noise"] = latent_name("initial_noise", index)
-        latents[names["noise"]] = storable(run.noise)
+def _run_tensors(run: Run) -> dict[str, torch.Tensor | Parts]:
+    """Return a run's tensors by their fields in META; noise and start latent only where they are not all zero."""
+    tensors: dict[str, torch.Tensor | Parts] = {}
+    if not is_zero(run.noise):
+        tensors["noise"] = storable(run.noise)
     if not is_zero(run.start_latent):
-        names["start_latent"] = latent_name("start_latent", index)
-        latents[names["start_latent"]] = storable(run.start_latent)
+        tensors["start_latent"] = storable(run.start_latent)
     if run.noise_mask is not None:
-        names["noise_mask"] = latent_name("noise_mask", index)
-        latents[names["noise_mask"]] = storable(run.noise_mask)
+        tensors["noise_mask"] = storable(run.noise_mask)
     if run.step_noise is not None:
-        names["step_noise"] = latent_name("step_noise", index)
-        latents[names["step_noise"]] = run.step_noise
-    known = {
+        tensors["step_noise"] = run.step_noise
+    return tensors
+
+
+def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a run adds to its pass in META."""
+    optional = {
         "seed": run.seed,
         "cfg": run.cfg,
         "node_id": run.node_id,
         "step_noise_reason": run.step_noise_reason,
-        "torch_settings": _settings_of_their_own(run) or None,
+        "torch_settings": _changed_settings(run) or None,
     }
     return {
-        **{name: value for name, value in known.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
         "recorded": True,
-        "add_noise": adds_noise,
+        "add_noise": "noise" in latent_names,
         "recorded_sampler": run.sampler_name,
         "sigmas": list(run.sigmas),
         "shapes": run.shapes,
-        **names,
+        **latent_names,
     }
 
 
-def _settings_of_their_own(run: Run) -> dict[str, str]:
-    """Return how torch was set for a run where it is not so now, as the file's environment tells it."""
+def _changed_settings(run: Run) -> dict[str, str]:
+    """Return the torch settings of a run that differ from those now, which the file's environment holds."""
     now = live_settings()
     return {name: text for name, text in run.torch_settings.items() if text != now.get(name)}
 
 
-def _check_shapes(inputs: SaveInputs, provided: Parts) -> None:
+def _check_shapes(inputs: SaveInputs, noise: Parts) -> None:
     """Refuse noise that the sampler of the connected latent cannot have started from."""
-    if inputs.latent is None or not inputs.passes or inputs.latent_maker != inputs.passes[-1].node_id:
+    if inputs.latent is None or not inputs.passes or inputs.latent_sampler != inputs.passes[-1].node_id:
         return
-    given, sampled = shapes_of(provided), shapes_of(inputs.latent)
+    given, sampled = shapes_of(noise), shapes_of(inputs.latent)
     if given != sampled:
         raise EncodeError(
-            f"the noise connected to Save Gen5 has shape {_shown(given)}, the latent that was sampled "
-            f"{_shown(sampled)}: connect the noise that this sampler started from, or none"
+            f"the noise connected to Save Gen5 has shape {_format_shapes(given)}, the latent that was sampled "
+            f"{_format_shapes(sampled)}: connect the noise that this sampler started from, or none"
         )
 
 
-def _shown(shapes: Sequence[Sequence[int]]) -> str:
+def _format_shapes(shapes: Sequence[Sequence[int]]) -> str:
     return " and ".join(" × ".join(map(str, shape)) for shape in shapes)
 
 
-def _from_provided(described: list[dict[str, Any]], provided: Parts) -> Captured:
-    """Return the noise socket's tensors as the first noisy pass's."""
-    entries = described or [{}]
-    index = next((number for number, entry in enumerate(entries) if entry.get("add_noise", True)), 0)
-    name = latent_name("initial_noise", index)
-    entries[index] = {**entries[index], "noise": name, "shapes": shapes_of(provided)}
-    return Captured("provided", {name: storable(provided)}, entries)
+def _from_provided(entries: Sequence[Entry], noise: Parts) -> Captured:
+    """Store the noise socket's tensors as those of the first pass that adds noise."""
+    passes = list(entries) or [{}]
+    index = next((number for number, entry in enumerate(passes) if entry.get("add_noise", True)), 0)
+    return _with_noise("provided", passes, index, noise)
 
 
-def _derive(inputs: SaveInputs, described: list[dict[str, Any]]) -> Captured:
-    """Repeat the draw of the last pass that adds noise, where its class draws as ComfyUI does."""
-    index, obstacle = _derivable_pass(inputs)
-    for number, found in enumerate(inputs.passes):
-        if starts_from_stored(inputs.prompt, found):
-            described[number] = _without_seed(described[number])
+def _derive(inputs: SaveInputs, entries: Sequence[Entry]) -> Captured:
+    """Repeat the draw of the last pass that adds noise, if its class draws noise as ComfyUI does."""
+    passes = [
+        _without_seed(entry) if starts_from_stored(inputs.prompt, sampler_pass) else entry
+        for sampler_pass, entry in zip(inputs.passes, entries, strict=True)
+    ]
+    index = _last_noisy_pass(inputs.passes)
+    obstacle = _derivation_obstacle(inputs, index)
     if obstacle is not None or inputs.latent is None:
-        return Captured(
-            "none", {}, described, obstacle or "no latent is connected, so the noise's shape is unknown"
-        )
-    drawn = inputs.passes[index]
-    assert drawn.seed is not None  # noise_obstacle has looked
-    parts = draw_noise(inputs.latent, drawn.seed, inputs.batch_index)
+        reason = obstacle or "no latent is connected, so the noise's shape is unknown"
+        return Captured("none", {}, passes, reason)
+    seed = inputs.passes[index].seed
+    assert seed is not None  # noise_obstacle has checked
+    noise = draw_noise(inputs.latent, seed, inputs.batch_index)
+    return replace(_with_noise("derived", passes, index, noise), reason=_earlier_passes_reason(index))
+
+
+def _with_noise(noise_source: str, passes: Sequence[Entry], index: int, noise: Parts) -> Captured:
+    """Return passes with noise as the starting noise of one of them."""
     name = latent_name("initial_noise", index)
-    described[index] = {**described[index], "noise": name, "shapes": shapes_of(parts)}
-    return Captured("derived", {name: storable(parts)}, described, _earlier_reason(index))
+    entry = {**passes[index], "noise": name, "shapes": shapes_of(noise)}
+    return Captured(noise_source, {name: storable(noise)}, [*passes[:index], entry, *passes[index + 1 :]])
 
 
-def _without_seed(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return a pass without the widget's seed, which did not count where a stored noise took its place."""
+def _without_seed(entry: Entry) -> Entry:
+    """Return a pass without its widget's seed, which had no effect: the pass started from stored noise."""
     unresolved = [*entry.get("unresolved", ()), "seed"]
     return {**{name: value for name, value in entry.items() if name != "seed"}, "unresolved": unresolved}
 
 
-def _earlier_reason(index: int) -> str | None:
+def _earlier_passes_reason(index: int) -> str | None:
     if index == 0:
         return None
     return f"the noise of the {index} passes before the last cannot be derived: connect Record Sampling"
 
 
-def _derivable_pass(inputs: SaveInputs) -> tuple[int, str | None]:
-    """Return the pass whose noise has the latent's shape, and what is in the way of drawing it again."""
+def _last_noisy_pass(passes: Sequence[SamplerPass]) -> int:
+    """Return the index of the last pass that adds noise; 0 if none does."""
+    noisy = (index for index, found in enumerate(passes) if found.add_noise and not found.is_idle)
+    return max(noisy, default=0)
+
+
+def _derivation_obstacle(inputs: SaveInputs, index: int) -> str | None:
+    """Return why the noise of a pass cannot be drawn again in the latent's shape; None if it can."""
     if not inputs.passes:
-        return 0, "no sampler was found above this node"
-    index = len(inputs.passes) - 1
+        return "no sampler was found above this node"
     is_traceable = inputs.latent is not None and inputs.node_id is not None
-    if is_traceable and inputs.latent_maker != inputs.passes[index].node_id:
-        return index, "the latent was changed after sampling, so the noise's shape is unknown"
-    while index > 0 and (not inputs.passes[index].add_noise or inputs.passes[index].is_idle):
-        index -= 1
-    return index, noise_obstacle(inputs.prompt, inputs.passes[index])
+    if is_traceable and inputs.latent_sampler != inputs.passes[-1].node_id:
+        return "the latent was changed after sampling, so the noise's shape is unknown"
+    return noise_obstacle(inputs.prompt, inputs.passes[index])

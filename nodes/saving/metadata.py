@@ -1,4 +1,4 @@
-"""What a saved file tells of its making: graph, settings, machine, environment; private parts left out if asked."""
+"""How a saved file was made: graph, settings, machine and environment; private data left out if the user asks."""
 
 from __future__ import annotations
 
@@ -7,56 +7,73 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import gen5core
-from ...gen5core.rewrite.scrub import scrub_facts
 from ...gen5core.writer.model_info import fits_rule
 from .. import host
+from ..prompt.edit import remove_inserted
+from ..stored.models import describe_resources
 from .capture import Captured
+from .inputs import SaveInputs, SaveOptions
+from .request import SaveRequest
 
 MACHINE_NAME_SETTING = "Gen5.Privacy.MachineName"
 SCRUB_SETTING = "Gen5.Privacy.Scrub"
 
 
-def without_private(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return what is about to be saved as the person's settings let it out, and one line for each thing left out."""
-    return scrub_facts(facts) if host.setting(SCRUB_SETTING, False) else (dict(facts), [])
+def build_request(
+    inputs: SaveInputs,
+    captured: Captured,
+    options: SaveOptions,
+    extra_pnginfo: Mapping[str, Any] | None,
+    signing_key: gen5core.SigningKey | None,
+) -> SaveRequest:
+    """Return everything that is to be saved, except the images."""
+    environment = gen5core.Environment.capture(host=host.description(), attention=host.attention_backend())
+    is_embedded = options.embed_workflow and not host.metadata_disabled()
+    named = _find_named_pass(captured.passes)
+    return SaveRequest(
+        latents=captured.latents,
+        comfyui=_describe_graph(inputs.prompt, extra_pnginfo) if is_embedded else None,
+        capture=captured.as_meta(inputs.batch_index),
+        resources=describe_resources(inputs.passes, options.fingerprint_models),
+        tags=options.tag_list,
+        compression=options.compression,
+        signing_key=signing_key,
+        environment=environment,
+        hardware={**environment.hardware, **_machine_name()},
+        settings=_describe_settings(captured.passes) or None,
+        prompt=named.get("positive") or "",
+        model_name=named.get("model_name") or "",
+    )
 
 
-def describe_graph(
-    graph: Mapping[str, Any], extra_pnginfo: Mapping[str, Any] | None
+def apply_privacy_setting(request: SaveRequest) -> tuple[SaveRequest, list[str]]:
+    """Return the request, scrubbed if the user's settings say so, and one line for each thing left out."""
+    return request.scrubbed() if host.setting(SCRUB_SETTING, False) else (request, [])
+
+
+def _describe_graph(
+    prompt: Mapping[str, Any], extra_pnginfo: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Return META's ``comfyui``: prompt, workflow, what else the browser adds, and the version; None without them."""
-    embedded = {**({"prompt": dict(graph)} if graph else {}), **(extra_pnginfo or {})}
+    """Return META's ``comfyui``: prompt, workflow, whatever else the browser adds, and ComfyUI's version.
+
+    None if there is nothing but the version.
+    """
+    graph = remove_inserted(prompt)
+    embedded = {**({"prompt": graph} if graph else {}), **(extra_pnginfo or {})}
     return {**embedded, "version": host.description()} if embedded else None
 
 
-def embedded_texts(comfyui: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what of META's ``comfyui`` goes into PNGs too."""
-    return {name: value for name, value in (comfyui or {}).items() if name != "version"}
-
-
-def describe_machine() -> dict[str, Any]:
-    """Return environment and hardware, the machine under its own name only where the person has chosen that."""
-    environment = gen5core.Environment.capture(host=host.description(), attention=host.attention_backend())
+def _machine_name() -> dict[str, str]:
+    """Return the machine's name as ``hardware_info`` holds it; nothing unless the user has chosen to store it."""
     name = platform.node() if host.setting(MACHINE_NAME_SETTING, False) else ""
-    told = {"machine_name": name.encode("utf-8", "replace").decode()} if name else {}
-    return {"environment": environment, "hardware": {**environment.hardware, **told}}
+    # a name may hold lone surrogates, which JSON in UTF-8 cannot
+    return {"machine_name": name.encode("utf-8", "replace").decode()} if name else {}
 
 
-def describe_capture(captured: Captured, batch_index: Sequence[int] | None) -> dict[str, Any]:
-    """Return META's ``capture``."""
-    return {**captured.as_meta(), **({"batch_index": list(batch_index)} if batch_index else {})}
-
-
-def describe_last_pass(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return settings, prompt and model of the pass nearest the image; what META's rules refuse is left out.
-
-    Prompt and model are the nearest that are told: a run that the graph does not have tells of none.
-    """
+def _describe_settings(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the settings of the pass nearest the image, without values that META does not allow."""
     last = passes[-1] if passes else {}
-    named_last = next(
-        (entry for entry in reversed(passes) if "positive" in entry or "model_name" in entry), last
-    )
-    named = {
+    settings = {
         "seed": last.get("seed"),
         "steps": last.get("steps"),
         "sampler": last.get("sampler_name") or last.get("recorded_sampler"),
@@ -67,9 +84,9 @@ def describe_last_pass(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "width": last.get("width"),
         "height": last.get("height"),
     }
-    settings = {name: value for name, value in named.items() if value is not None and fits_rule(name, value)}
-    return {
-        "settings": settings or None,
-        "prompt": named_last.get("positive") or "",
-        "model_name": named_last.get("model_name") or "",
-    }
+    return {name: value for name, value in settings.items() if value is not None and fits_rule(name, value)}
+
+
+def _find_named_pass(passes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the pass nearest the image whose prompt or model is known; a run outside the graph has neither."""
+    return next((entry for entry in reversed(passes) if "positive" in entry or "model_name" in entry), {})

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...gen5core.container import spec, strict_json
 from ...gen5core.errors import EncodeError
 from ..tensors.images import Pixels, encode_pngs
-from .metadata import embedded_texts
-from .output_paths import Planned
-
-BOTH, GEN5, PNG = FORMATS = ("gen5+png", "gen5", "png")
+from .inputs import BOTH, PNG
+from .output_paths import OutputFile
+from .request import SaveRequest
 
 
 def plan_files(
-    format: str, facts: Mapping[str, Any], pixels: Sequence[Pixels], stored_count: int
-) -> list[Planned]:
-    """Return the files of a save, the one that its output stands for first.
+    format: str, request: SaveRequest, pixels: Sequence[Pixels], stored_count: int
+) -> list[OutputFile]:
+    """Return the files of a save; the first is the one that the node's output refers to.
 
     Parameters
     ----------
-    facts : what ``gen5core.save`` takes, but for the images
+    request : what to save, without the images
     stored_count : how many of the images a .gen5 holds; a PNG that carries the record holds its own
 
     Raises
@@ -29,18 +29,19 @@ def plan_files(
     EncodeError
         if the workflow is larger than readers accept.
     """
-    texts = _graph_texts(facts)
+    texts = _graph_texts(request)  # checks their size, whatever the format
     if format == PNG:
-        return _plan_carriers(facts, pixels)
+        return _plan_carriers(request, pixels)
     pngs = encode_pngs(pixels, texts) if format == BOTH else []
     images = (pngs or pixels)[:stored_count]
-    beside = [Planned(".png", png, _number(index, pngs)) for index, png in enumerate(pngs)]
-    return [Planned(".gen5", {**facts, "images": images}), *beside]
+    beside = [OutputFile(".png", png, _image_number(index, pngs)) for index, png in enumerate(pngs)]
+    return [OutputFile(".gen5", replace(request, images=images)), *beside]
 
 
-def _graph_texts(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return prompt, workflow and the like as JSON, which a PNG holds, and META."""
-    texts = {name: strict_json.dumps(value, name) for name, value in embedded_texts(facts["comfyui"]).items()}
+def _graph_texts(request: SaveRequest) -> dict[str, str]:
+    """Return prompt, workflow and the like as JSON: the text chunks of a PNG."""
+    comfyui = request.comfyui or {}
+    texts = {name: strict_json.dumps(value, name) for name, value in comfyui.items() if name != "version"}
     size, limit = sum(map(len, texts.values())), spec.Limits().meta_decoded_bytes
     if size > limit:
         raise EncodeError(
@@ -49,22 +50,24 @@ def _graph_texts(facts: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def _plan_carriers(facts: Mapping[str, Any], pixels: Sequence[Pixels]) -> list[Planned]:
-    """Return a PNG for each image, all with the whole record: a batch is sampled together, from all its noise."""
+def _plan_carriers(request: SaveRequest, pixels: Sequence[Pixels]) -> list[OutputFile]:
+    """Return one PNG per image, each with the whole record: a batch is sampled together, from all its noise."""
     return [
-        Planned(
+        OutputFile(
             ".png",
-            {**facts, "images": [image], "capture": {**facts["capture"], **_place(index, len(pixels))}},
-            _number(index, pixels),
+            replace(
+                request, images=[image], capture={**request.capture, **_batch_position(index, len(pixels))}
+            ),
+            _image_number(index, pixels),
         )
         for index, image in enumerate(pixels)
     ]
 
 
-def _place(index: int, count: int) -> dict[str, Any]:
-    """Return what ``capture`` says of an image of a batch; nothing of one that is alone."""
+def _batch_position(index: int, count: int) -> dict[str, Any]:
+    """Return what ``capture`` says of one image of a batch; nothing for a single image."""
     return {"image_of_batch": {"index": index, "count": count}} if count > 1 else {}
 
 
-def _number(index: int, images: Sequence[Any]) -> int | None:
+def _image_number(index: int, images: Sequence[Any]) -> int | None:
     return index if len(images) > 1 else None

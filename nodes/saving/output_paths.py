@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ... import gen5core
 from ...gen5core.errors import EncodeError
 from ...gen5core.files.atomic import atomic_file, write_all
 from .. import host
 from .filename_prefix import expand_prefix
+from .request import SaveRequest
 
 _MAX_COLLISIONS = 10_000
 _MAX_IMAGE = 9999
@@ -21,7 +21,7 @@ _MAX_IMAGE = 9999
 
 @dataclass(frozen=True, slots=True)
 class OutputPath:
-    """Where a save goes: folder, file name, number, and the subfolder as ComfyUI shows it."""
+    """Folder, file name and first number to try, and the subfolder as ComfyUI shows it."""
 
     folder: Path
     name: str
@@ -29,20 +29,19 @@ class OutputPath:
     subfolder: str
 
     def stem(self, counter: int, image: int | None) -> str:
-        """Return the name without suffix; image numbers the pictures of a batch."""
+        """Return the name without suffix; image is the number of one image of a batch."""
         name = self.name.replace("%batch_num%", str(image or 0))
         return f"{name}_{counter:05}_{'' if image is None else image}"
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A file of a save: what its name ends in, and what goes into it."""
+class OutputFile:
+    """One file of a save, before it has a number."""
 
     suffix: str
-    content: bytes | Mapping[str, Any]
-    """Bytes as they are, or what ``gen5core.save`` takes."""
+    content: bytes | SaveRequest
     image: int | None = None
-    """Which picture of a batch it is, in its name; None where there is one alone."""
+    """Number of the image in its batch, for the name; None for a single one."""
 
 
 def find_output_path(prefix: str, width: int, height: int, prompt: Mapping[str, Any]) -> OutputPath:
@@ -51,37 +50,41 @@ def find_output_path(prefix: str, width: int, height: int, prompt: Mapping[str, 
     Raises
     ------
     EncodeError
-        if the prefix gives no name that the file system takes.
+        if the prefix does not give a valid file name.
     """
     try:
-        place = OutputPath(*host.save_location(expand_prefix(prefix, prompt, datetime.now()), width, height))
+        expanded = expand_prefix(prefix, prompt, datetime.now())
+        output_path = OutputPath(*host.save_location(expanded, width, height))
+        # a name that is too long fails here, not after minutes of encoding
         with suppress(FileNotFoundError):
-            (place.folder / f"{place.stem(place.counter, _MAX_IMAGE)}.gen5").stat()  # names the one too long
-        return place
+            (output_path.folder / f"{output_path.stem(output_path.counter, _MAX_IMAGE)}.gen5").stat()
+        return output_path
     except (OSError, ValueError) as error:
         raise EncodeError(
             f"filename_prefix {prefix!r:.80} gives no file name ({error}); choose a shorter or plainer one"
         ) from error
 
 
-def write_numbered(place: OutputPath, files: Sequence[Planned]) -> list[Path]:
-    """Write files together under the next free number, and return where they are."""
-    for counter in range(place.counter, place.counter + _MAX_COLLISIONS):
-        paths = [place.folder / f"{place.stem(counter, file.image)}{file.suffix}" for file in files]
+def write_numbered(output_path: OutputPath, files: Sequence[OutputFile]) -> list[Path]:
+    """Write files together under the next free number, and return their paths."""
+    for counter in range(output_path.counter, output_path.counter + _MAX_COLLISIONS):
+        paths = [
+            output_path.folder / f"{output_path.stem(counter, file.image)}{file.suffix}" for file in files
+        ]
         if any(path.exists() for path in paths):
             continue
         try:
             _write_together(dict(zip(paths, files, strict=True)))
-        except FileExistsError:
+        except FileExistsError:  # another program took the number meanwhile
             continue
         return paths
     raise EncodeError(
-        f"{place.folder} has no free number after {place.counter}; choose another filename_prefix"
+        f"{output_path.folder} has no free number after {output_path.counter}; choose another filename_prefix"
     )
 
 
-def _write_together(files: Mapping[Path, Planned]) -> None:
-    """Write files, overwriting nothing; where one fails, those written are removed."""
+def _write_together(files: Mapping[Path, OutputFile]) -> None:
+    """Write files without overwriting any; if one fails, remove those already written."""
     written: list[Path] = []
     try:
         for path, file in files.items():
@@ -93,9 +96,9 @@ def _write_together(files: Mapping[Path, Planned]) -> None:
         raise
 
 
-def _write(path: Path, content: bytes | Mapping[str, Any]) -> None:
-    if not isinstance(content, bytes):
-        gen5core.save(path, overwrite=False, **content)
+def _write(path: Path, content: bytes | SaveRequest) -> None:
+    if isinstance(content, SaveRequest):
+        content.write(path)
         return
     with atomic_file(path, overwrite=False) as fd:
         write_all(fd, [content])

@@ -21,7 +21,6 @@ from gen5pack.nodes.compare import Gen5Compare
 from gen5pack.nodes.host import Blocked
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.saving import output_paths
 from gen5pack.nodes.server.errors import HttpError
 from gen5pack.nodes.server.handlers import Request, handle_file, handle_image, handle_parts
 from gen5pack.nodes.stored import choices
@@ -155,15 +154,15 @@ class TestSave:
                 raise OSError(28, "No space left on device")
             return Path(real(path, **facts))
 
-        monkeypatch.setattr(output_paths.gen5core, "save", failing)
+        monkeypatch.setattr(gen5core, "save", failing)
         with pytest.raises(OSError, match="No space left"):
             save(3)
         assert (len(seen), files_in(folder)) == (2, [])
 
     def test_a_number_that_is_taken(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where one PNG of the batch is there already, all take the next number, and that one is kept."""
-        place = save_module.OutputPath(folder / "output", "x", 1, "")
-        monkeypatch.setattr(save_module, "find_output_path", lambda *_: place)
+        output_path = save_module.OutputPath(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "find_output_path", lambda *_: output_path)
         (folder / "output" / "x_00001_1.png").write_bytes(b"kept")
         save(2)
         assert files_in(folder) == ["x_00001_1.png", "x_00002_0.png", "x_00002_1.png"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gen5pack import gen5core
 from gen5pack.gen5core.rewrite.scrub import find_private
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.saving import metadata
+from gen5pack.nodes.saving.request import SaveRequest
 from PIL import Image
 from runs import images, randn, txt2img
 
@@ -109,3 +111,55 @@ def test_nothing_to_leave_out(folder: Path) -> None:
     captured = gen5core.Environment.capture().hardware
     expected = ["hardware_info.machine_name"] if "machine_name" in captured else []
     assert answer["ui"]["gen5"][0]["scrubbed"] == expected
+
+
+def test_what_is_left_out_is_listed_in_order(folder: Path) -> None:
+    """What the node lists follows the request's fields: graph, passes, models, tags, machine, prompt, model."""
+    choose(folder, Scrub=True, MachineName=True)
+    _, _, scrubbed = save(folder, "gen5")
+    assert [line.split(":")[0] for line in scrubbed] == [
+        "comfyui.client",
+        "comfyui.prompt.4.inputs.ckpt_name",
+        "comfyui.prompt.6.inputs.text",
+        "comfyui.workflow.nodes[0].widgets_values[0]",
+        "comfyui.workflow.nodes[0].widgets_values[1]",
+        "capture.passes[0].positive",
+        "capture.passes[0].model_name",
+        "resources[0].name",
+        "tags[0]",
+        "hardware_info.machine_name",
+        "prompt",
+        "model_name",
+    ]
+
+
+def test_scrubbing_leaves_the_request_as_it_was() -> None:
+    """A scrubbed request is another one; what is not private is in it as it was given."""
+    environment = gen5core.Environment.capture()
+    noise = randn(1, 4, 4, 8)
+    request = SaveRequest(
+        latents={"initial_noise": noise},
+        comfyui={"workflow": WORKFLOW, "client": HOST},
+        capture={"noise_source": "none", "passes": []},
+        resources=[],
+        tags=["~anna/tags", "cat"],
+        compression="none",
+        signing_key=None,
+        environment=environment,
+        hardware={"machine_name": HOST},
+        settings={"seed": 5},
+        prompt="a cat",
+        model_name="/home/anna/models/sd.safetensors",
+    )
+    before = deepcopy(request)
+    cleaned, dropped = request.scrubbed()
+    assert (request.comfyui, request.tags, request.hardware, request.model_name) == (
+        before.comfyui,
+        before.tags,
+        before.hardware,
+        before.model_name,
+    )
+    assert cleaned.latents["initial_noise"] is noise
+    assert (cleaned.settings, cleaned.compression, cleaned.prompt) == ({"seed": 5}, "none", "a cat")
+    assert (cleaned.tags, cleaned.hardware, cleaned.model_name) == (["tags", "cat"], {}, "sd.safetensors")
+    assert "comfyui.client" in dropped

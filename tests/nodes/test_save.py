@@ -561,8 +561,8 @@ class TestCounter:
         self, folder: Path, taken: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file or PNG that another program wrote after the number was chosen is left; the next is taken."""
-        place = save_module.OutputPath(folder / "output", "x", 1, "")
-        monkeypatch.setattr(save_module, "find_output_path", lambda *_: place)
+        output_path = save_module.OutputPath(folder / "output", "x", 1, "")
+        monkeypatch.setattr(save_module, "find_output_path", lambda *_: output_path)
         (folder / "output" / taken).write_bytes(b"kept")
         path, _ = save(images=images())
         assert path.name == "x_00002_.gen5"
@@ -579,7 +579,7 @@ class TestCounter:
             (folder / "output" / "x_00001_.png").write_bytes(b"kept")
             return written(path, **facts)
 
-        monkeypatch.setattr(output_paths.gen5core, "save", save_slowly)
+        monkeypatch.setattr(gen5core, "save", save_slowly)
         save(images=images())
         assert (folder / "output" / "x_00001_.png").read_bytes() == b"kept"
         assert files_in(folder) == ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"]

@@ -1,0 +1,89 @@
+"""What Save Gen5 was given: its sockets, with the sampler passes above it, and its widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...gen5core.container.chunks import Compression
+from ...gen5core.graph.passes import sampler_of_latent, sampler_passes
+from ...gen5core.graph.sampler_pass import SamplerPass
+from ..sampling.recording import Recording
+from ..tensors.latents import Parts, samples_of
+
+BOTH, GEN5, PNG = FORMATS = ("gen5+png", "gen5", "png")
+
+
+@dataclass(frozen=True, slots=True)
+class SaveInputs:
+    """What the stored noise depends on."""
+
+    prompt: Mapping[str, Any]
+    node_id: str | None
+    """The Save node's own id; None where the graph is unknown."""
+    passes: Sequence[SamplerPass]
+    latent: Parts | None
+    """The sampler's result; None where only images are connected."""
+    noise_mask: Any
+    """The latent's mask: a tensor, a nested one, or None."""
+    batch_index: Sequence[int] | None
+    """Which noise of the seed each image has, as ComfyUI's LATENT keeps it."""
+    noise: Parts | None
+    """The starting noise, where the user connected it."""
+    recording: Recording | None
+
+    @property
+    def latent_sampler(self) -> str | None:
+        """Id of the sampler whose unchanged result the latent is; None where the graph does not say."""
+        if self.latent is None or self.node_id is None:
+            return None
+        return sampler_of_latent(self.prompt, self.node_id, "latent")
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """The node's widgets, except filename_prefix."""
+
+    format: str
+    images_stored: str
+    compression: Compression
+    tags: str
+    embed_workflow: bool
+    fingerprint_models: str
+
+    def count_stored(self, images: int) -> int:
+        """Return how many of the images one file holds; a PNG that carries the record holds its own."""
+        most = 1 if self.format == PNG else {"all": images, "first": 1, "none": 0}[self.images_stored]
+        return min(most, images)
+
+    @property
+    def tag_list(self) -> list[str]:
+        """The tags without the spaces around them; empty ones are left out."""
+        return [tag.strip() for tag in self.tags.split(",") if tag.strip()]
+
+
+def read_inputs(
+    prompt: Mapping[str, Any],
+    node_id: str | None,
+    latent: Mapping[str, Any] | None,
+    noise: Mapping[str, Any] | None,
+    recording: Recording | None,
+) -> SaveInputs:
+    """Return the sockets' tensors and the sampler passes that lead to the node.
+
+    Raises
+    ------
+    EncodeError
+        if latent or noise is not a LATENT.
+    """
+    return SaveInputs(
+        prompt=prompt,
+        node_id=node_id,
+        passes=[] if node_id is None else sampler_passes(prompt, node_id),
+        latent=None if latent is None else samples_of(latent, "latent"),
+        noise_mask=None if latent is None else latent.get("noise_mask"),
+        batch_index=None if latent is None else latent.get("batch_index"),
+        noise=None if noise is None else samples_of(noise, "noise"),
+        recording=recording,
+    )
