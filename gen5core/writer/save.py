@@ -45,10 +45,26 @@ _IMAGE_RESERVE_BYTES = 2**16
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A chunk before it is encoded: what it may take at most, and how to get it."""
+    """A chunk before it is encoded: the most bytes it may take, and how to encode it."""
 
     most_bytes: int
     encode: Callable[[], Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The chunks of a file in their order, and the function that writes them as a .gen5 or into a PNG."""
+
+    chunks: Sequence[_Planned]
+    write: Callable[..., Path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What is stored of this machine; None is left out."""
+
+    environment: Environment | None
+    hardware: Mapping[str, Any] | None
 
 
 def save(
@@ -111,35 +127,24 @@ def save(
     target = Path(path)
     key = signing_key if isinstance(signing_key, (SigningKey, type(None))) else load_signing_key(signing_key)
     check_compression(compression)
-    is_carrier = target.suffix.lower() == ".png"
-    if not is_carrier:
+    if not _is_png(target):
         check_suffix(target)
-    kept, told = _resolve_machine(environment, hardware)
+    machine = _describe_machine(environment, hardware)
     model_info = build_model_info(
         model_name=model_name,
         model_version=model_version,
         prompt=prompt,
         tags=tags,
         settings=settings,
-        hardware=told,
+        hardware=machine.hardware,
     )
-    further = _collect_further(comfyui, capture, resources, kept)
+    further = _collect_further(comfyui, capture, resources, machine.environment)
     pictures, texts = png_encode.split_batch(images), _graph_texts(further.get("comfyui", {}))
-    planned = [*_plan_latents({} if latents is None else latents, half), *_plan_images(pictures, texts)]
-    if is_carrier and not pictures:
-        raise _nothing_to_show(target)
-    row = len(planned) - len(pictures)
-    if kept is not None:
-        planned.append(_ready(environment_payload(kept)))
-    if is_carrier and (not isinstance(pictures[0], bytes) or can_show(pictures[0])):
-        del planned[row]
-    _check_sizes(planned, spec.MAX_CARRIED_BYTES if is_carrier else spec.MAX_FILE_BYTES)
-    write: Callable[..., Path] = write_payloads
-    if is_carrier:
-        write = partial(write_carrier, shown=_show(pictures[0], texts, row, compression))
-    return write(
+    tensors = list(_plan_latents({} if latents is None else latents, half))
+    layout = _lay_out(target, tensors, pictures, texts, machine.environment, compression)
+    return layout.write(
         target,
-        payloads=[chunk.encode for chunk in planned],
+        payloads=[chunk.encode for chunk in layout.chunks],
         model_info=model_info,
         further=further,
         compression=compression,
@@ -148,23 +153,52 @@ def save(
     )
 
 
-def _resolve_machine(
-    environment: Environment | _Captured | None, hardware: Mapping[str, Any] | _Captured | None
-) -> tuple[Environment | None, Mapping[str, Any] | None]:
-    """Return environment, checked, and hardware, both captured where they are to be."""
-    captured = Environment.capture() if CAPTURED in (environment, hardware) else None
-    if not isinstance(environment, (Environment, _Captured, type(None))):
-        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
-    kept = captured if isinstance(environment, _Captured) else environment
-    if kept is not None:
-        check_environment(kept)
-    if isinstance(hardware, _Captured):
-        hardware = (kept or captured).hardware  # type: ignore[union-attr]
-    return kept, hardware
-
-
 def _ready(payload: Payload) -> _Planned:
     return _Planned(payload.data.nbytes, lambda: payload)
+
+
+def _is_png(target: Path) -> bool:
+    return target.suffix.lower() == ".png"
+
+
+def _describe_machine(
+    environment: Environment | _Captured | None, hardware: Mapping[str, Any] | _Captured | None
+) -> _Machine:
+    """Return environment and hardware with what this process finds out in place of CAPTURED."""
+    if not isinstance(environment, (Environment, _Captured, type(None))):
+        raise EncodeError(f"environment is {environment!r:.80}; give an Environment, or None to leave it out")
+    stored = Environment.capture() if isinstance(environment, _Captured) else environment
+    if stored is not None:
+        check_environment(stored)
+    if not isinstance(hardware, _Captured):
+        return _Machine(stored, hardware)
+    known = Environment.capture() if stored is None else stored
+    return _Machine(stored, known.hardware)
+
+
+def _lay_out(
+    target: Path,
+    tensors: Sequence[_Planned],
+    pictures: Sequence[bytes | np.ndarray[Any, Any]],
+    texts: Mapping[str, str],
+    environment: Environment | None,
+    compression: Compression,
+) -> _Layout:
+    """Return the chunks of the file at target and its writer, after checking count and sizes."""
+    images = list(_plan_images(pictures, texts))
+    last = [] if environment is None else [_ready(environment_payload(environment))]
+    if not _is_png(target):
+        chunks = [*tensors, *images, *last]
+        _check_sizes(chunks)
+        return _Layout(chunks, write_payloads)
+    if not pictures:
+        raise _nothing_to_show(target)
+    first = pictures[0]
+    if not isinstance(first, bytes) or can_show(first):
+        images = images[1:]  # the PNG itself stores this one
+    chunks = [*tensors, *images, *last]
+    _check_sizes(chunks, spec.MAX_CARRIED_BYTES)
+    return _Layout(chunks, partial(write_carrier, shown=_show(first, texts, len(tensors), compression)))
 
 
 def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
