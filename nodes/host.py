@@ -11,7 +11,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -221,11 +221,6 @@ def add_prompt_handler(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> b
 def routes() -> Any | None:
     """Return aiohttp's table of routes that the server is going to serve; None where there is no server."""
     return getattr(_server(), "routes", None)
-
-
-def node_classes() -> Mapping[str, Any]:
-    """Return every node class that ComfyUI knows by its id; empty without ComfyUI."""
-    return _module("nodes").NODE_CLASS_MAPPINGS if is_present() else {}
 
 
 def add_sampler_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> None:

@@ -1,12 +1,5 @@
 """From a prompt graph to its sampler passes, each with the settings that reach it.
 
-    graph_links   the prompt as nodes and links
-    graph_walk    following one role up the graph
-    graph_rules   how several answers become one
-    graph_pass    the answers of one sampler, as a record
-    node_lookup   what is known of a node class, from the tables in samplers, sampler_parts, node_sources
-                  and node_ways; their words are in node_class
-
 The graph tells what was asked for, not what was computed: a value that only a run could know is named in
 ``SamplerPass.unresolved``. What ran is told by a recording.
 
@@ -20,19 +13,9 @@ from typing import Any
 
 from .findings import Finding, as_text
 from .prompt import Graph, Link, Node
-from .read_pass import TEXT_SEPARATOR, PassReader
+from .read_pass import PassReader
 from .sampler_pass import SamplerPass
 from .walk import Ask, Walker
-
-__all__ = [
-    "TEXT_SEPARATOR",
-    "noise_is_derivable",
-    "noise_obstacle",
-    "sampler_of_latent",
-    "sampler_passes",
-    "starts_from_stored",
-    "undecided_samplers",
-]
 
 
 def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> list[SamplerPass]:
@@ -47,7 +30,7 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     -------
     list of SamplerPass
         Empty where nothing samples, or where the prompt has no such node. Texts that meet in one
-        conditioning are joined by ``TEXT_SEPARATOR``, each told once; a zeroed conditioning is an empty
+        conditioning are joined by ``read_pass.TEXT_SEPARATOR``, each told once; a zeroed one is an empty
         text. LoRAs stand in the order in which they are applied. Never raises on a prompt that JSON can hold.
     """
     walker = Walker(Graph(prompt))
@@ -82,18 +65,13 @@ def starts_from_stored(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> 
     return any(kind == "replaces_noise" for kind, _, _ in notes)
 
 
-def noise_is_derivable(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> bool:
-    """Whether ``comfy.sample.prepare_noise`` with the pass's seed gives the noise that it starts from.
-
-    The shape and dtype it needs are those of the latent that the sampler returns (``sampler_of_latent``).
-    """
-    return noise_obstacle(prompt, sampler_pass) is None
-
-
 def noise_obstacle(prompt: Mapping[str, Any], sampler_pass: SamplerPass) -> str | None:
     """Return in words why the starting noise of a pass does not follow from its seed; None when it does.
 
-    Source: ComfyUI's comfy/sample.py, prepare_noise; what other samplers do is in ``samplers``.
+    It then is what ``comfy.sample.prepare_noise`` draws from the seed for the shape and dtype of the latent
+    that the sampler returns (``sampler_of_latent``).
+
+    Source: ComfyUI's comfy/sample.py, prepare_noise; what other samplers do is in ``tables.samplers``.
     """
     walker = Walker(Graph(prompt))
     node = walker.graph.node(sampler_pass.node_id)

@@ -90,11 +90,6 @@ def digest(parts: Sequence[torch.Tensor]) -> str:
     return total.hexdigest()
 
 
-def owned(parts: Sequence[torch.Tensor]) -> Parts:
-    """Return copies on the CPU that nobody else changes."""
-    return [part.detach().to("cpu", copy=True) for part in parts]
-
-
 def draw_noise(latent: Sequence[torch.Tensor], seed: int, batch_index: Sequence[int] | None) -> Parts:
     """Return the noise of a seed for a latent, as this ComfyUI draws it; without one, as the latest does."""
     drawn = host.prepare_noise(joined(latent), seed, batch_index)

@@ -8,7 +8,7 @@ role is asked of the node behind it, so a guider, a pipe or a latent answers for
     "SamplerCustom…"       cfg: "@guider"         the guider knows it
     "SplitSigmas"          end_step: "@sigmas:start_step"    another role is asked there
 
-Of several inputs the first one present counts, unless the rule says otherwise (``graph_rules.RULES``).
+Of several inputs the first one present counts, unless the rule says otherwise (``findings.RULES``).
 An input name that ends in ``*`` stands for every input that begins so, in the prompt's order (with ``@``, for
 every connected one).
 """
@@ -48,7 +48,7 @@ class Reads:
     Attributes
     ----------
     inputs : input names, ``@`` before a carrier; a missing one stays as an empty place
-    rule : name of a function in ``graph_rules.RULES``
+    rule : name of a function in ``findings.RULES``
     says : the class itself is the answer, e.g. ``"karras"``
     also : carriers whose LoRAs count as well, e.g. a LoRA stack
     """
