@@ -1,9 +1,9 @@
 """One file, whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-A process that is killed leaves its temporary file behind, unlocked; the next save in that folder
-removes it. A temporary file that is locked belongs to a save that is still going on. On Windows an open file
-is neither removed nor replaced, which serves as the lock; it is closed before it is renamed, so that only
-what has lain there for long is removed.
+A process that is killed leaves its temporary file behind. The next save in that folder removes it, provided that
+nothing was written to it for a day: a running save pauses for seconds, and a day leaves room for a computer that
+sleeps, a share that stalls and clocks that differ. A save that is stopped for longer fails when it continues,
+and what stood at its path stays; on Windows, where no open file can be removed, it continues.
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ from pathlib import Path
 
 from . import windows
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 PREFIX = ".gen5-"
 SUFFIX = ".tmp"
 _TEMPORARY = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{16}}{re.escape(SUFFIX)}")
@@ -32,8 +28,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What network and FUSE file systems answer that cannot sync a folder; the file stands there all the same."""
 _IOV_MAX = 64
-_STALE_SECONDS = 3600
-"""On Windows; a save is renamed moments after its file was closed."""
+_STALE_SECONDS = 24 * 3600
 _PATIENCE_SECONDS = (0.01, 0.05, 0.2, 0.5)
 """How long a virus scanner or an indexer may look at a file, from try to try."""
 Buffer = bytes | memoryview
@@ -52,21 +47,16 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
     """
     target = Path(windows.extended(os.path.realpath(path)))
     remove_stale(target.parent)
-    temporary, fd = _create_locked(target.parent)
+    temporary = target.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+    fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         try:
             yield fd
             _keep_mode(fd, target)
             os.fsync(fd)
-            if fcntl is None:
-                os.close(fd)
-                fd = -1
-            _publish(temporary, target, overwrite)
         finally:
-            if fd >= 0:
-                os.close(fd)
-            with suppress(FileNotFoundError, PermissionError):  # on Windows a scanner may have it open
-                os.unlink(temporary)
+            os.close(fd)  # Windows renames no open file
+        _publish(temporary, target, overwrite)
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise OSError(
@@ -75,6 +65,9 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
                 str(path),
             ) from error
         raise
+    finally:
+        with suppress(FileNotFoundError, PermissionError):  # on Windows a scanner may have it open
+            os.unlink(temporary)
     _sync_folder(target.parent)
 
 
@@ -90,50 +83,25 @@ def write_all(fd: int, buffers: Sequence[Buffer]) -> None:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files of saves that were killed; leave those still being written."""
+    """Remove temporary files of saves that were killed: those not written to for a day."""
+    oldest = time.time() - _STALE_SECONDS
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name)]
-    for name in names:
-        with suppress(OSError):
-            _remove_if_unlocked(folder / name)
-
-
-def _remove_if_unlocked(path: Path) -> None:
-    if fcntl is None:
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            os.unlink(path)
-        return
-    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
-    finally:
-        os.close(fd)
-
-
-def _create_locked(folder: Path) -> tuple[Path, int]:
-    """Create a temporary file in folder and lock it, again if another save swept it before the lock."""
-    while True:
-        path = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        if fcntl is None:
-            return path, fd
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
-            return path, fd
-        os.close(fd)
+        paths = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+    for path in paths:
+        with suppress(OSError):  # another save was faster, or on Windows it is open
+            if os.lstat(path).st_mtime < oldest:
+                os.unlink(path)
 
 
 def _keep_mode(fd: int, target: Path) -> None:
     """Give the new file the permissions of the one that it replaces."""
-    if fcntl is not None:
+    if not windows.IS_WINDOWS:
         with suppress(FileNotFoundError, PermissionError):
             os.fchmod(fd, stat.S_IMODE(target.stat().st_mode))
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
-    if fcntl is None:
+    if windows.IS_WINDOWS:
         _move(temporary, target, overwrite)
         return
     if overwrite:
@@ -167,7 +135,7 @@ def _move(temporary: Path, target: Path, overwrite: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if fcntl is None:  # Windows cannot open a folder to sync it
+    if windows.IS_WINDOWS:  # which cannot open a folder to sync it
         return
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,7 +71,13 @@ for _ in range(5):
     save(0)
 duration = (time.perf_counter() - started) / 5
 rng = random.Random(0)
-told = {"old": 0, "new": 0, "torn": [], "left": 0, "kept_after_save": 0}
+told = {"old": 0, "new": 0, "torn": [], "left": 0, "kept_while_young": 0, "kept_for_long": 0}
+
+def kept_after_save():
+    gen5core.save(os.path.join(folder, "next.gen5"), environment=None, hardware=None)
+    os.unlink(os.path.join(folder, "next.gen5"))
+    return len(os.listdir(folder)) - 1
+
 for number in range(1, rounds + 1):
     before = generation()
     ready, go = os.pipe()
@@ -89,20 +96,22 @@ for number in range(1, rounds + 1):
         told["torn"].append([before, number, after])
     told["new" if after == number else "old"] += 1
     told["left"] += len(os.listdir(folder)) - 1
-    gen5core.save(os.path.join(folder, "next.gen5"), environment=None, hardware=None)
-    told["kept_after_save"] += len(os.listdir(folder)) - 2
-    os.unlink(os.path.join(folder, "next.gen5"))
+    told["kept_while_young"] += kept_after_save()
+    for name in os.listdir(folder):
+        os.utime(os.path.join(folder, name), (time.time() - 25 * 3600,) * 2)
+    told["kept_for_long"] += kept_after_save()
 print(json.dumps(told))
 """
 
 
 @POSIX
 def test_killed_at_100_moments(tmp_path: Path) -> None:
-    """SIGKILL while saving over a file leaves the old file or the new one; the next save sweeps the rest."""
+    """SIGKILL while saving over a file leaves the old file or the new one; a save a day later sweeps the rest."""
     told = run(_KILLED, str(tmp_path))
     assert told["torn"] == []
     assert told["old"] + told["new"] == 100
-    assert told["kept_after_save"] == 0
+    assert told["kept_while_young"] == told["left"]
+    assert told["kept_for_long"] == 0
     # The moments were spread over the save: some came before its end, some left a temporary file.
     assert told["old"] >= 10
     assert told["left"] >= 5
@@ -195,6 +204,46 @@ def test_threads_in_one_folder(tmp_path: Path) -> None:
         list(threads.map(work, range(8)))
     assert len(list(tmp_path.glob("*.gen5"))) == 80
     assert debris(tmp_path) == []
+
+
+def _set_back(folder: Path, hours: float) -> None:
+    """Make the temporary files in folder look as if nothing was written to them for some time."""
+    for path in folder.glob(".gen5-*.tmp"):
+        os.utime(path, (time.time() - hours * 3600,) * 2)
+
+
+def test_a_running_save_is_not_swept(tmp_path: Path) -> None:
+    """Other saves leave the file of one that runs alone, however long ago it began, before and after it wrote."""
+    path = tmp_path / "a"
+    with atomic_module.atomic_file(path) as fd:
+        _set_back(tmp_path, 23)
+        gen5core.save(tmp_path / "b.gen5", **NOTHING)
+        _set_back(tmp_path, 1000)
+        atomic_module.write_all(fd, [b"whole"])
+        gen5core.save(tmp_path / "c.gen5", **NOTHING)
+    assert path.read_bytes() == b"whole"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b.gen5", "c.gen5"]
+
+
+@POSIX
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_save_that_was_stopped_for_days(tmp_path: Path, overwrite: bool) -> None:
+    """One whose file was taken for a dead one's fails as it goes on; what stood there stays, and nothing is left."""
+    path = tmp_path / "a"
+    if overwrite:
+        path.write_bytes(b"old")
+    before = sorted(os.listdir(tmp_path))
+
+    def save_and_sweep() -> None:
+        with atomic_module.atomic_file(path, overwrite=overwrite) as fd:
+            atomic_module.write_all(fd, [b"half"])
+            _set_back(tmp_path, 25)
+            atomic_module.remove_stale(tmp_path)
+
+    with pytest.raises(FileNotFoundError, match=r"\.gen5-.*a'"):
+        save_and_sweep()
+    assert sorted(os.listdir(tmp_path)) == before
+    assert not overwrite or path.read_bytes() == b"old"
 
 
 def test_stale_files_of_others_stay(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("open files are known from /proc")
     for name in LACKING:
         monkeypatch.delattr(os, name, raising=False)
-    monkeypatch.setattr(atomic, "fcntl", None)
+    monkeypatch.setattr(windows, "IS_WINDOWS", True)
     monkeypatch.setattr(source, "_HAS_PREADV", False)
     monkeypatch.setattr(key_files, "_IS_POSIX", False)
     for name in ("rename", "replace", "unlink", "remove"):
@@ -277,7 +277,7 @@ class TestSaving:
         for path in (old, new):
             path.touch()
         for path in (old, held):
-            os.utime(path, (time.time() - 7200,) * 2)
+            os.utime(path, (time.time() - 25 * 3600,) * 2)
         atomic.remove_stale(tmp_path)
         os.close(fd)
         assert {new.name, held.name} == set(os.listdir(tmp_path))
