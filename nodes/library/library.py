@@ -44,7 +44,7 @@ class Library:
     ) -> dict[str, Any]:
         """Return a page, the newest files first, out of what is indexed so far.
 
-        Where the index had to be made anew, a scan is started too.
+        Where the index had to be rebuilt, a scan is started too.
 
         Parameters
         ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ class TestPage:
         assert library.page() == expected
 
     @pytest.mark.parametrize("query", ["", "a.gen5"])
-    def test_index_made_anew(self, folder: Path, query: str) -> None:
+    def test_index_rebuilt(self, folder: Path, query: str) -> None:
         """A page that finds the index damaged says that the files are read again, and a later one has them."""
         write(folder / "input" / "a.gen5")
         library = scanned(folder)
@@ -92,6 +93,21 @@ class TestPage:
         library.wait()
         page = library.page(query)
         assert (page["total"], page["scan"]["running"]) == (1, False)
+
+    def test_any_damage_is_healed(self, folder: Path) -> None:
+        """An index any three bytes of which are others is complete and right after the next scan."""
+        for number in range(12):
+            write(folder / "output" / f"{number}.gen5", mtime=10**9 + number, prompt=f"cat {number}")
+        expected = scanned(folder).page("cat")["items"]
+        path = folder / "user" / "gen5" / "library.sqlite3"
+        sound, rng = path.read_bytes(), random.Random(6)
+        for _ in range(60):
+            damaged = bytearray(sound)
+            for _ in range(3):
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            path.write_bytes(damaged)
+            assert scanned(folder).page("cat")["items"] == expected
+        assert len(expected) == 12
 
     def test_index_moved_to_memory(self, folder: Path) -> None:
         """So does a page that cannot use the index any more, and keeps it in memory."""

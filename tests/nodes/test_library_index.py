@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -204,7 +206,7 @@ class TestDamage:
         assert found(Index(path)) == ["a"]
 
     def test_damaged_pages(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """A database whose pages are damaged is made anew, which the log says."""
+        """A database whose pages are damaged is started again, which the log says."""
         index.put([row(str(number), "word " * 500) for number in range(100)])
         generation = index.generation
         data = bytearray(path.read_bytes())
@@ -213,7 +215,7 @@ class TestDamage:
         self.check_is_new(index)
         assert index.generation > generation
         [message] = caplog.messages
-        assert message.startswith(f"{path} is damaged (database disk image is malformed)")
+        assert message.startswith(f"{path} is unusable (database disk image is malformed)")
 
     @pytest.mark.parametrize(
         "change",
@@ -221,9 +223,12 @@ class TestDamage:
             "UPDATE files SET item = '{'",
             "UPDATE files SET item = CAST(x'c3' AS TEXT)",
             "UPDATE files SET text = CAST(x'c3' AS TEXT)",
+            "UPDATE files SET text = CAST('a' AS BLOB)",
             "UPDATE made_in SET document = '{}'",
             "DROP TABLE files",
+            "DROP TABLE made_in",
             'ALTER TABLE files RENAME COLUMN text TO "t"',
+            "PRAGMA user_version = 0",
         ],
     )
     def test_damage_that_sqlite_does_not_see(
@@ -234,16 +239,56 @@ class TestDamage:
         with closing(sqlite3.connect(path)) as database, database:
             database.execute(change)
         assert found(index, "a") == []
-        assert "is damaged" in caplog.text
+        assert "is unusable" in caplog.text
         self.check_is_new(index)
         assert index._memory is None
 
-    def test_number_in_place_of_text(self, index: Index, path: Path) -> None:
-        """A text that became a number is looked through as one."""
-        index.put([row("a")])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE files SET text = 'b'",
+            "UPDATE files SET item = replace(item, '1.0', '2.0')",
+            "UPDATE files SET made_in = NULL",
+            "UPDATE files SET size_bytes = 2",
+            "UPDATE files SET name = 'b' WHERE name = 'a'",
+            "UPDATE made_in SET document = 'y'",
+            "UPDATE made_in SET document = x'00'",
+            "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = replace(sql, 'DESC', 'ASC')",
+        ],
+    )
+    def test_damage_that_no_page_shows(self, index: Index, path: Path, change: str) -> None:
+        """The first scan of a process looks through everything; whatever is not as it was put in is read again."""
+        index.put([row("a", made_in="x"), row("c", mtime_ns=2)])
+        assert Index(path).stamps(ROOTS).keys() == {(ROOT, "a"), (ROOT, "c")}
         with closing(sqlite3.connect(path)) as database, database:
-            database.execute("UPDATE files SET text = CAST(12 AS BLOB)")
-        assert found(index, "12") == ["a"]
+            database.executescript(change)
+        again = Index(path)
+        assert again.stamps(ROOTS) == {}
+        assert (again.generation, again._memory) == (1, None)
+
+    @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are known from /proc")
+    @pytest.mark.parametrize(
+        "call", [lambda index: index.page(ROOTS, "a", 0, 9), lambda index: index.stamps(ROOTS)]
+    )
+    def test_closed_before_it_is_removed(
+        self, index: Index, path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Index], object]
+    ) -> None:
+        """A damaged one is closed when it is removed: Windows removes no open file."""
+        index.put([row(str(number), "a") for number in range(100)])
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE files SET text = CAST(x'c3' AS TEXT) WHERE name = '50'")
+        unlink, still_open = Path.unlink, []
+
+        def look_and_unlink(path: Path, missing_ok: bool = False) -> None:
+            opened = [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()]
+            still_open.append(opened.count(os.path.realpath(path)))
+            unlink(path, missing_ok)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", look_and_unlink)
+            call(index)
+        assert (still_open, index._memory) == ([0, 0, 0, 0], None)
+        self.check_is_new(index)
 
     def test_cut(self, index: Index, path: Path) -> None:
         """So is one that was cut."""
@@ -271,7 +316,7 @@ class TestDamage:
 class TestSchema:
     @pytest.mark.parametrize("version", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, 2**31 - 1])
     def test_another_version(self, index: Index, path: Path, version: int) -> None:
-        """An index of an older or newer schema is made anew, with this one's columns."""
+        """An index of an older or newer schema is started again, with this one's columns."""
         with closing(sqlite3.connect(path)) as database:
             database.execute("CREATE TABLE files (name TEXT)")
             database.execute("CREATE TABLE foreign_one (x)")
@@ -318,7 +363,7 @@ class TestMemory:
     def test_read_only(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An index that can be read but not written is left as it is."""
+        """An index in a folder that can be read but not written is left as it is."""
         index.put([row("old")])
         before = path.read_bytes()
         generation, connect = index.generation, sqlite3.connect
@@ -328,11 +373,26 @@ class TestMemory:
                 return connect(f"{path.as_uri()}?mode=ro", uri=True)
             return connect(target, **options)  # type: ignore[call-overload,no-any-return]
 
+        def refuse(path: Path, missing_ok: bool = False) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
         monkeypatch.setattr(sqlite3, "connect", connect_to_read)
+        monkeypatch.setattr(Path, "unlink", refuse)
         assert found(index) == ["old"]
         self.check_is_in_memory(index, caplog)
         assert index.generation > generation
         assert before == path.read_bytes()
+
+    def test_locked_for_a_moment(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """One that another program writes to is waited for."""
+        index.put([row("old")])
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            release = threading.Timer(0.3, other.execute, ("COMMIT",))
+            release.start()
+            index.put([row("new")])
+            release.join()
+        assert (found(index), index._memory, caplog.messages) == (["new", "old"], None, [])
 
     def test_locked_for_long(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -346,8 +406,9 @@ class TestMemory:
 
     def test_our_own_mistakes_are_not_hidden(self, index: Index) -> None:
         """An error of ours is raised, not taken for a damaged index again and again."""
-        with pytest.raises(sqlite3.ProgrammingError, match="binding"):
-            index._run(lambda database: database.execute("SELECT ?", ()))
+        for _ in range(2):
+            with pytest.raises(sqlite3.ProgrammingError, match="binding"):
+                index._run(lambda database: database.execute("SELECT ?", ()))
 
 
 WRITER = """
