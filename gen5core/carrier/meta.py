@@ -6,22 +6,20 @@ Source: FORMAT.md, "PNG carrier".
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
-from ..container import spec, strict_json
-from ..container.chunks import Compression, check_compression
+from ..container import spec
+from ..container.chunks import Compression
+from ..container.fields import Fields
 from ..container.records import ChunkRow, Header
-from ..errors import EncodeError, MalformedChunkError
+from ..errors import MalformedChunkError
 
 KEY: Final = "carrier"
 """META's key."""
 MAX_TRAILER_BYTES: Final = spec.FRAME_SIZE + spec.MAX_SIGNATURE_BYTES
 """The most that is kept of what follows META: as large as a SIGN trailer may be."""
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,78 +92,48 @@ def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Ca
         raise MalformedChunkError(
             f"is of version {header.version}, a PNG carries version 1.1 or later", chunk="header", offset=4
         )
-    fields = _Fields(value, KEY, header.chunk_table_offset)
-    images = sum(row.type == spec.DATA for row in rows)
-    original = _parse_original(fields, len(rows)) if "original" in fields.values else None
-    shape = fields.get("shape", list)
-    if len(shape) != 3 or not all(type(size) is int and 0 < size <= spec.U32_MAX for size in shape):
-        raise fields.fault("shape", shape, "height, width and channels")
-    if original is not None:
-        before = sum(row.type == spec.DATA for row in rows[: original.row])
-        if fields.number("index", images) != before:
-            raise fields.fault("index", fields.values["index"], f"{before}, as its row {original.row} has it")
+    fields = Fields(value, KEY, chunk=spec.META, offset=header.chunk_table_offset)
+    shape = fields.numbers("shape", spec.U32_MAX, least=1)
+    if len(shape) != 3:
+        raise fields.fault("shape", "height, width and channels")
+    original = _parse_original(fields.object("original"), len(rows)) if "original" in fields.values else None
     return Carrier(
-        index=fields.number("index", images if original else images - 1),
+        index=_parse_index(fields, rows, original),
         shape=(shape[0], shape[1], shape[2]),
         pixels_sha256=fields.digest("pixels_sha256"),
         png_sha256=fields.digest("png_sha256"),
         png_bytes=fields.number("png_bytes", 2**63),
         original=original,
-        trailer=fields.base64("trailer") if "trailer" in fields.values else b"",
+        trailer=_parse_trailer(fields) if "trailer" in fields.values else b"",
     )
 
 
-def _parse_original(fields: _Fields, rows: int) -> Original:
-    part = _Fields(fields.values["original"], f"{KEY}.original", fields.offset)
-    compression = part.get("compression", str)
-    try:
-        check_compression(compression)
-    except EncodeError as error:
-        raise MalformedChunkError(f"{KEY}: {error}", chunk=spec.META, offset=fields.offset) from error
+def _parse_original(fields: Fields, rows: int) -> Original:
+    compression = fields.get("compression", str)
+    if compression not in get_args(Compression):
+        raise fields.fault("compression", f"one of {', '.join(get_args(Compression))}")
     return Original(
-        row=part.number("row", rows),
-        extra=part.get("extra", dict),
+        row=fields.number("row", rows),
+        extra=fields.get("extra", dict),
         compression=cast(Compression, compression),
-        added_texts=part.number("added_texts", 2**31),
-        deflated=part.get("deflated", bool),
-        sha256=part.digest("sha256") if "sha256" in part.values else None,
+        added_texts=fields.number("added_texts", 2**31),
+        deflated=fields.get("deflated", bool),
+        sha256=fields.digest("sha256") if "sha256" in fields.values else None,
     )
 
 
-class _Fields:
-    """The fields of one JSON object, each checked as it is taken."""
+def _parse_index(fields: Fields, rows: Sequence[ChunkRow], original: Original | None) -> int:
+    images = [row for row in rows if row.type == spec.DATA]
+    if original is None:
+        return fields.number("index", len(images) - 1)
+    before = sum(image.index < original.row for image in images)
+    if fields.get("index", int) != before:
+        raise fields.fault("index", f"{before}, as its row {original.row} has it")
+    return before
 
-    def __init__(self, value: Any, name: str, offset: int) -> None:
-        self.values: dict[str, Any] = strict_json.expect(dict, value, name, chunk=spec.META, offset=offset)
-        self.name, self.offset = name, offset
 
-    def get(self, key: str, kind: type[Any]) -> Any:
-        where = f"{self.name}.{key}"
-        return strict_json.expect(kind, self.values.get(key), where, chunk=spec.META, offset=self.offset)
-
-    def number(self, key: str, most: int) -> int:
-        value: int = self.get(key, int)
-        if not 0 <= value <= most:
-            raise self.fault(key, value, f"from 0 to {most}")
-        return value
-
-    def digest(self, key: str) -> str:
-        value: str = self.get(key, str)
-        if not _DIGEST.fullmatch(value):
-            raise self.fault(key, value, "a SHA-256 in hex")
-        return value
-
-    def base64(self, key: str) -> bytes:
-        text: str = self.get(key, str)
-        try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise self.fault(key, text, "base64") from error
-        if len(data) > MAX_TRAILER_BYTES:
-            raise self.fault(key, text, f"of at most {MAX_TRAILER_BYTES} bytes")
-        return data
-
-    def fault(self, key: str, value: Any, rule: str) -> MalformedChunkError:
-        return MalformedChunkError(
-            f"{self.name}.{key} is {value!r:.80}, it must be {rule}", chunk=spec.META, offset=self.offset
-        )
+def _parse_trailer(fields: Fields) -> bytes:
+    trailer = fields.base64("trailer")
+    if len(trailer) > MAX_TRAILER_BYTES:
+        raise fields.fault("trailer", f"base64 of at most {MAX_TRAILER_BYTES} bytes")
+    return trailer

@@ -4,6 +4,7 @@
 spec         magic numbers, structs, flags and limits, with the reason for each
 strict_json  JSON that every reader reads the same way
 records      Header, ChunkRow, Trailer: what the modules pass to each other
+fields       the fields of a stored JSON object, each checked as it is taken
 source       bytes at offsets of an open file
 header       the 32-byte header and its seal
 chunks       payload <-> stored chunk: framing, zstd, digests

@@ -5,52 +5,33 @@ Source: FORMAT.md, "Chunk table".
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from ..errors import LimitError, MalformedChunkError
-from . import spec, strict_json
+from . import spec
+from .fields import Fields
 from .records import ChunkRow, Header
 
-_HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
-_FIELDS: dict[str, type] = {
-    "index": int,
-    "type": str,
-    "flags": str,
-    "offset": int,
-    "compressed_size": int,
-    "uncompressed_size": int,
-    "hash": str,
-    "compressed": bool,
-}
+_MAX_SIZE: Final = spec.U32_MAX - spec.FRAME_SIZE
 
 
-def parse_rows(core: Mapping[str, Any], header: Header, limits: spec.Limits) -> tuple[ChunkRow, ...]:
+def parse_rows(core: Fields, header: Header, limits: spec.Limits) -> tuple[ChunkRow, ...]:
     """Return the chunk table of ``gen5_metadata``, every row checked against the header and the others.
 
     Raises
     ------
     LimitError, MalformedChunkError
     """
-    offset = header.chunk_table_offset
-    table = strict_json.expect(list, core.get("chunks"), "chunks", chunk=spec.META, offset=offset)
-    if max(len(table), header.chunk_count) > limits.chunks:
-        raise LimitError(
-            f"lists {max(len(table), header.chunk_count)} chunks, the limit is {limits.chunks}",
-            chunk=spec.META,
-            offset=offset,
-        )
-    if len(table) != header.chunk_count:
-        raise MalformedChunkError(
-            f"lists {len(table)} chunks, the header counts {header.chunk_count}",
-            chunk=spec.META,
-            offset=offset,
-        )
-    rows = tuple(_parse_row(index, entry, header) for index, entry in enumerate(table))
+    listed, counted = len(core.get("chunks", list)), header.chunk_count
+    if max(listed, counted) > limits.chunks:
+        raise core.error(f"lists {max(listed, counted)} chunks, the limit is {limits.chunks}", LimitError)
+    if listed != counted:
+        raise core.error(f"lists {listed} chunks, the header counts {counted}")
+    rows = tuple(_parse_row(index, fields, header) for index, fields in enumerate(core.objects("chunks")))
     _check_layout(rows, header)
     _check_single_environment(rows)
-    _check_file_info(core, header)
+    _check_file_info(core.object("file_info", {}), header)
     return rows
 
 
@@ -69,47 +50,34 @@ def encode_row(row: ChunkRow) -> dict[str, Any]:
     }
 
 
-def _parse_row(index: int, entry: Any, header: Header) -> ChunkRow:
-    offset = header.chunk_table_offset
-    fields = strict_json.expect(dict, entry, f"row {index}", chunk=spec.META, offset=offset)
-    for name, kind in _FIELDS.items():
-        strict_json.expect(kind, fields.get(name), f"row {index}.{name}", chunk=spec.META, offset=offset)
-    extra = strict_json.expect(
-        dict, fields.get("extra", {}), f"row {index}.extra", chunk=spec.META, offset=offset
+def _parse_row(index: int, fields: Fields, header: Header) -> ChunkRow:
+    if fields.get("index", int) != index:
+        raise fields.fault("index", str(index))
+    offset = fields.number("offset", header.chunk_table_offset, least=spec.HEADER_SIZE)
+    row = ChunkRow(
+        index=index,
+        type=_parse_ascii(fields, "type", range(4, 5), "four"),
+        flags=_parse_ascii(fields, "flags", range(5), "at most four"),
+        offset=offset,
+        compressed_size=fields.number("compressed_size", header.chunk_table_offset - offset),
+        uncompressed_size=fields.number("uncompressed_size", _MAX_SIZE),
+        hash=fields.digest("hash"),
+        compressed=fields.get("compressed", bool),
+        extra=fields.get("extra", dict, {}),
     )
-    row = ChunkRow(**{name: fields[name] for name in _FIELDS}, extra=extra)
-    if row.index != index:
-        raise MalformedChunkError(f"row {index} bears index {row.index}", chunk=spec.META, offset=offset)
-    for fault in _row_faults(row, header):
-        raise MalformedChunkError(fault, chunk=str(row), offset=offset)
+    if not row.compressed and row.compressed_size != row.uncompressed_size + spec.FRAME_SIZE:
+        size = row.uncompressed_size
+        raise fields.fault("compressed_size", f"{size + spec.FRAME_SIZE}, which {size} bytes take stored raw")
+    if row.compressed and header.version_minor >= 1:
+        fields.object("extra", {}).digest("stored_sha256")
     return row
 
 
-def _row_faults(row: ChunkRow, header: Header) -> Iterator[str]:
-    """Yield what is wrong with one row by itself: its words, its extent, its digests."""
-    for name, value in (("type", row.type), ("flags", row.flags)):
-        if not (value.isascii() and len(value) <= 4) or (name == "type" and len(value) < 4):
-            yield f"its {name} {value!r:.40} is not of four ASCII characters"
-    sizes = (row.compressed_size, row.uncompressed_size)
-    if not all(0 <= size <= spec.U32_MAX - spec.FRAME_SIZE for size in sizes):
-        yield f"its sizes are {sizes[0]!r:.40} and {sizes[1]!r:.40}; they go from 0 to 4294967283"
-    if row.offset < spec.HEADER_SIZE or row.end > header.chunk_table_offset:
-        # Their sum may have more digits than Python prints.
-        yield (
-            f"lies at {row.offset!r:.40}, {row.compressed_size} bytes long; "
-            f"chunks lie from 32 to META at {header.chunk_table_offset}"
-        )
-    if not row.compressed and row.compressed_size != row.uncompressed_size + spec.FRAME_SIZE:
-        yield f"is stored raw in {row.compressed_size} bytes; 12 and {row.uncompressed_size} are expected"
-    if not _HEX_DIGEST.fullmatch(row.hash):
-        yield f"its hash {row.hash!r:.80} is not a SHA-256 in hex"
-    stored = row.stored_sha256
-    if (
-        row.compressed
-        and header.version_minor >= 1
-        and not (isinstance(stored, str) and _HEX_DIGEST.fullmatch(stored))
-    ):
-        yield f"is compressed and its stored_sha256 {stored!r:.80} is not a SHA-256 in hex"
+def _parse_ascii(fields: Fields, key: str, lengths: range, rule: str) -> str:
+    value = fields.get(key, str)
+    if not value.isascii() or len(value) not in lengths:
+        raise fields.fault(key, f"{rule} ASCII characters")
+    return value
 
 
 def _check_layout(rows: Sequence[ChunkRow], header: Header) -> None:
@@ -138,11 +106,8 @@ def _check_single_environment(rows: Sequence[ChunkRow]) -> None:
         )
 
 
-def _check_file_info(core: Mapping[str, Any], header: Header) -> None:
+def _check_file_info(info: Fields, header: Header) -> None:
     """Check file_info against the header, without the size in 1.0: nearly every such file has it wrong."""
-    info = strict_json.expect(
-        dict, core.get("file_info", {}), "file_info", chunk=spec.META, offset=header.chunk_table_offset
-    )
     expected: dict[str, Any] = {
         "magic": spec.MAGIC.decode("ascii"),
         "version_major": header.version_major,
@@ -152,10 +117,6 @@ def _check_file_info(core: Mapping[str, Any], header: Header) -> None:
     if header.version_minor:
         expected["file_size"] = header.meta_end
     for name, value in expected.items():
-        found = info.get(name)
+        found = info.values.get(name)
         if type(found) is not type(value) or found != value:
-            raise MalformedChunkError(
-                f"file_info.{name} is {found!r:.80}, the header gives {value!r}",
-                chunk=spec.META,
-                offset=header.chunk_table_offset,
-            )
+            raise info.fault(name, f"{value!r}, as the header has it")

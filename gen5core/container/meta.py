@@ -18,10 +18,12 @@ from ..errors import EncodeError, LimitError, MalformedChunkError
 from . import spec, strict_json
 from .chunk_table import encode_row
 from .chunks import compress_frame, encode_frame, inflate
+from .fields import Fields, Kind
 from .records import ChunkRow, Header
 from .source import Source
 
-_HEAD = '{"gen5_metadata":'
+_CORE = "gen5_metadata"
+_HEAD = f'{{"{_CORE}":'
 _MAX_ATTEMPTS = 256
 _PADDING_STEP = 8
 _PADDING = "".join(random.Random(0).choices(" \n\t\r", k=_MAX_ATTEMPTS * _PADDING_STEP))
@@ -37,7 +39,9 @@ class Manifest:
         self._offset, self._limits = offset, limits
         self._document: dict[str, Any] | None = None
         self._tail: tuple[int, dict[str, Any]] = (len(text), {})
-        self.core: dict[str, Any] = self._parse_core()
+        self._first: dict[str, Any] | None = self._parse_first()
+        core = self.document[_CORE] if self._first is None else self._first
+        self.core = Fields(core, _CORE, chunk=spec.META, offset=offset)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -52,35 +56,40 @@ class Manifest:
             document = strict_json.loads(
                 self._text, chunk=spec.META, offset=self._offset, decoder=self._decoder, limits=self._limits
             )
-            document = self._expect_object(document, "the text")
-            self._expect_object(document.get("gen5_metadata"), "gen5_metadata")
-            if self.core and document["gen5_metadata"] != self.core:
-                raise MalformedChunkError("has gen5_metadata twice", chunk=spec.META, offset=self._offset)
-            self._document = document
+            fields = Fields(document, "", chunk=spec.META, offset=self._offset)
+            core = fields.get(_CORE, dict)
+            if self._first is not None and core != self._first:
+                raise fields.error(f"has {_CORE} twice")
+            self._document = fields.values
         return self._document
 
     @property
-    def model_info(self) -> dict[str, Any]:
+    def model_info(self) -> Fields:
         """``gen5_metadata.model_info``, empty where there is none."""
-        return self._expect_object(self.core.get("model_info", {}), "model_info")
+        return self.core.object("model_info", {})
 
-    def further(self, name: str) -> Any:
-        """Return one of this version's own keys, None where there is none.
+    def further(self, name: str, kind: type[Kind]) -> Kind | None:
+        """Return one of this version's own keys, which is of kind; None where it is missing or null.
 
         The graph, which is nearly all of META, stays unparsed where the key stands behind it.
 
         Raises
         ------
         MalformedChunkError
-            as ``document``, where that has to be parsed.
+            if it is of another kind, and as ``document``, where that has to be parsed.
         """
+        fields = Fields(self._parse_for(name), "", chunk=spec.META, offset=self._offset)
+        return fields.optional(name, kind)
+
+    def _parse_for(self, name: str) -> dict[str, Any]:
+        """Return the keys from name to the end where that is enough to know its value, else the document."""
         if self._document is None:
             start = self._text.rfind(f',"{name}":')
             if start >= 0 and name in (tail := self._parse_tail(start)):
-                return tail[name]
+                return tail
             if f'"{name}"' not in self._text and not _may_spell_otherwise(self._text):
-                return None
-        return self.document.get(name)
+                return {}
+        return self.document
 
     def _parse_tail(self, start: int) -> dict[str, Any]:
         """Return the keys from the comma at start to the end; empty if that is not at the top level.
@@ -96,22 +105,16 @@ class Manifest:
             self._tail = (start, tail)
         return self._tail[1]
 
-    def _parse_core(self) -> dict[str, Any]:
-        """Return ``gen5_metadata``, alone where it stands first as this package writes it."""
-        if self._text.startswith(_HEAD):
-            strict_json.check_values(self._text, self._limits, chunk=spec.META, offset=self._offset)
-            try:
-                core, end = self._decoder.raw_decode(self._text, len(_HEAD))
-            except (ValueError, RecursionError):
-                core, end = None, 0  # the whole text is parsed below and says what is wrong
-            if isinstance(core, dict) and self._text[end : end + 1] in (",", "}"):
-                return core
-        self.core = {}
-        return self._expect_object(self.document["gen5_metadata"], "gen5_metadata")
-
-    def _expect_object(self, value: Any, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = strict_json.expect(dict, value, name, chunk=spec.META, offset=self._offset)
-        return found
+    def _parse_first(self) -> dict[str, Any] | None:
+        """Return ``gen5_metadata`` alone where it stands first, as this package writes it; else None."""
+        if not self._text.startswith(_HEAD):
+            return None
+        strict_json.check_values(self._text, self._limits, chunk=spec.META, offset=self._offset)
+        try:
+            core, end = self._decoder.raw_decode(self._text, len(_HEAD))
+        except (ValueError, RecursionError):
+            return None  # the whole text is parsed next and says what is wrong
+        return core if isinstance(core, dict) and self._text[end : end + 1] in (",", "}") else None
 
 
 def _may_spell_otherwise(text: str) -> bool:

@@ -8,22 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import EncodeError, LimitError, MalformedChunkError
 from . import spec
 
-Kind = TypeVar("Kind")
 _SEPARATORS = (",", ":")
-_KIND_NAMES: dict[type, str] = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    int: "an integer",
-    bool: "true or false",
-}
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -116,19 +108,6 @@ def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | No
 def count_values(text: str) -> int:
     """Return how many values JSON text may hold at most."""
     return sum(map(text.count, "[{,"))
-
-
-def expect(kind: type[Kind], value: Any, name: str, *, chunk: str, offset: int | None) -> Kind:
-    """Return value if it is exactly of kind (a bool is no int).
-
-    Raises
-    ------
-    MalformedChunkError
-        otherwise, naming it.
-    """
-    if type(value) is kind:
-        return value
-    raise MalformedChunkError(f"{name} is {value!r:.80}, not {_KIND_NAMES[kind]}", chunk=chunk, offset=offset)
 
 
 def decode_utf8(data: bytes | memoryview, *, chunk: str, offset: int | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..container import strict_json
 from ..container.chunks import Payload
+from ..container.fields import Fields, is_utf8, shorten
 from ..container.spec import ENVC, LEVEL_TEXT, META, NO_FLAGS
 from ..errors import (
     ChecksumError,
@@ -184,14 +185,15 @@ def check_environment(environment: Environment) -> None:
     try:
         for component in environment.components:
             if not isinstance(component, Component):
-                raise MalformedChunkError(f"a component is {_short(component)}, not a Component")
-            _text(component.component_id, "component_id")
-            _text(component.canonical, f"canonical of {_short(component.component_id)}")
+                raise MalformedChunkError(f"a component is {shorten(component)}, not a Component")
+            _check_given(component.component_id, "component_id")
+            _check_given(component.canonical, f"canonical of {shorten(component.component_id)}")
         if not isinstance(environment.further, Mapping):
-            raise MalformedChunkError(f"further is {_short(environment.further)}, not a mapping")
-        for name in environment.further:
-            _text(name, "the name of an environment entry")
-        parse_environment(environment.encode(), chunk=ENVC, offset=None, further=environment.further)
+            raise MalformedChunkError(f"further is {shorten(environment.further)}, not a mapping")
+        for name, value in environment.further.items():
+            _check_given(name, "the name of an environment entry")
+            _check_given(value, f"environment entry {shorten(name)}")
+        parse_environment(environment.encode(), chunk=ENVC, offset=None)
     except LimitError as error:
         raise EncodeError(f"environment is more than readers accept: store less in it ({error})") from error
     except FormatError as error:
@@ -199,6 +201,11 @@ def check_environment(environment: Environment) -> None:
             f"environment cannot be stored: {error.args[0]}; give each fact as a string that UTF-8 can carry, "
             "under an id of its own"
         ) from error
+
+
+def _check_given(value: object, subject: str) -> None:
+    if not isinstance(value, str) or not is_utf8(value):
+        raise MalformedChunkError(f"{subject} is {shorten(value)}, not a string that UTF-8 can carry")
 
 
 def parse_environment(
@@ -232,73 +239,44 @@ def parse_environment(
     """
     text = strict_json.decode_utf8(payload, chunk=chunk, offset=offset)
     document = strict_json.loads(text, chunk=chunk, offset=offset)
-    try:
-        found = _read_components(document)
-    except FormatError as error:
-        error.chunk, error.offset = chunk, offset
-        raise
+    found = _read_components(Fields(document, "", chunk=chunk, offset=offset))
     components = tuple(Component(name, found.pop(name)) for name in COMPONENT_IDS if name in found)
     return Environment(components, found | read_further(further or {}), dict(hardware or {}))
 
 
-def _read_components(document: object) -> dict[str, str]:
+def _read_components(fields: Fields) -> dict[str, str]:
     """Return the canonical strings by id, of all components, in the order they are stored in."""
-    if not isinstance(document, dict) or not isinstance(document.get("components"), list):
-        raise MalformedChunkError("expected a JSON object with a list 'components'")
-    version = document.get("env_version")
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise MalformedChunkError(f"env_version is {_short(version)}, not an integer")
+    rows = fields.objects("components")
+    version = fields.get("env_version", int)
     if version != ENV_VERSION:
-        raise UnsupportedVersionError(f"env_version is {version}; this reader knows {ENV_VERSION}")
+        message = f"env_version is {shorten(version)}; this reader knows {ENV_VERSION}"
+        raise fields.error(message, UnsupportedVersionError)
     found: dict[str, str] = {}
     gpus = 0
-    for row in document["components"]:
+    for row in rows:
         component = _read_component(row)
         name = component.component_id
         if name == "gpu":
             name, gpus = (f"gpu{gpus}" if gpus else "gpu"), gpus + 1
         if name in found:
-            raise MalformedChunkError(f"component {_short(name)} stands twice")
+            raise fields.error(f"component {shorten(name)} stands twice")
         found[name] = component.canonical
     return found
 
 
-def _read_component(row: object) -> Component:
-    if not isinstance(row, dict):
-        raise MalformedChunkError(f"a component is {_short(row)}, not an object")
-    name = _text(row.get("component_id"), "component_id")
-    component = Component(name, _text(row.get("cononical_str"), f"cononical_str of {_short(name)}"))
-    digest = _text(row.get("component_sha256_digest"), f"component_sha256_digest of {_short(name)}")
+def _read_component(fields: Fields) -> Component:
+    component = Component(fields.text("component_id"), fields.text("cononical_str"))
+    digest = fields.text("component_sha256_digest")
     if digest.lower() != component.digest:
-        raise ChecksumError(
-            f"component {_short(name)} is {_short(component.canonical)}, whose SHA-256 is "
-            f"{component.digest}, but the file says {_short(digest)}: it was damaged or edited"
+        raise fields.error(
+            f"component {shorten(component.component_id)} is {shorten(component.canonical)}, whose SHA-256 is "
+            f"{component.digest}, but the file says {shorten(digest)}: it was damaged or edited",
+            ChecksumError,
         )
     return component
 
 
 def read_further(further: Mapping[str, Any]) -> dict[str, str]:
     """Return META's ``environment``, every value checked to be a string; MalformedChunkError where one is not."""
-    try:
-        return {name: _text(value, f"environment entry {_short(name)}") for name, value in further.items()}
-    except MalformedChunkError as error:
-        error.chunk = META
-        raise
-
-
-def _text(value: object, subject: str) -> str:
-    """Return value if it is a string that UTF-8 can carry; JSON also spells ones that it cannot."""
-    if not isinstance(value, str):
-        raise MalformedChunkError(f"{subject} is {_short(value)}, not a string")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise MalformedChunkError(f"{subject} holds half a surrogate pair") from error
-    return value
-
-
-def _short(value: object) -> str:
-    """Return a value as an error may show it, whatever its size."""
-    if isinstance(value, str):
-        return ascii(value if len(value) <= 200 else f"{value[:200]}…")
-    return f"a {type(value).__name__}" if isinstance(value, (dict, list)) else str(value)
+    fields = Fields(dict(further), "environment", chunk=META, offset=None)
+    return {name: fields.text(name) for name in fields.values}

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ import numpy.typing as npt
 from ..carrier.find import CarrierSource, counted, open_source
 from ..carrier.meta import KEY, Carrier, parse_carrier
 from ..carrier.picture import ShownImage, collect_images
-from ..container import spec, strict_json
+from ..container import spec
 from ..container.chunk_table import parse_rows
+from ..container.fields import Kind
 from ..container.header import check_seal, parse_header
 from ..container.meta import StoredMeta, decode_meta, read_meta
 from ..container.payloads import check_payload, check_text_size, read_payload
@@ -37,7 +38,6 @@ from ..tensors.stored import Latents, collect_latents
 from . import report
 from .report import Report
 
-Kind = TypeVar("Kind")
 DEFAULT_LIMITS = spec.Limits()
 
 
@@ -218,8 +218,8 @@ class Gen5File:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        tags = self._info("tags", list, [])
-        return tuple(self._expect(str, tag, "tags") for tag in tags)
+        with naming_file(self.path):
+            return tuple(self._manifest.model_info.texts("tags", []))
 
     @property
     def comfyui(self) -> Mapping[str, Any] | None:
@@ -301,18 +301,12 @@ class Gen5File:
             return read_payload(self._source, row, limits=self._limits, verify=self._verify)
 
     def _info(self, name: str, kind: type[Kind], default: Kind) -> Kind:
-        return self._expect(kind, self._manifest.model_info.get(name, default), name)
+        with naming_file(self.path):
+            return self._manifest.model_info.get(name, kind, default)
 
     def _further(self, name: str, kind: type[Kind]) -> Kind | None:
         with naming_file(self.path):
-            value = self._manifest.further(name)
-        return None if value is None else self._expect(kind, value, name)
-
-    def _expect(self, kind: type[Kind], value: Any, name: str) -> Kind:
-        with naming_file(self.path):
-            return strict_json.expect(
-                kind, value, name, chunk=spec.META, offset=self.header.chunk_table_offset
-            )
+            return self._manifest.further(name, kind)
 
     def _check_seal(self, source: Source) -> None:
         """Check the seal over what is in the file now; it may have changed since it was opened."""

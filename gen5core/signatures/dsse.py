@@ -11,10 +11,10 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ..container import strict_json
-from ..errors import MalformedChunkError
+from ..container.fields import Fields
 
 PAYLOAD_TYPE: Final = "application/vnd.gen5.root.v1"
 """The payload is the 32 bytes of a file's root."""
@@ -69,40 +69,24 @@ def parse_envelope(data: bytes, *, offset: int | None = None) -> Envelope:
     Raises
     ------
     MalformedChunkError
-        if data is anything else, be it by a space.
+        if data is anything else, though it differs by a space only.
     """
     text = strict_json.decode_utf8(data, chunk=TRAILER, offset=offset)
     document = strict_json.loads(text, chunk=TRAILER, offset=offset)
-    try:
-        envelope = _parse_document(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise MalformedChunkError(
-            f"is no DSSE envelope ({error!r:.80})", chunk=TRAILER, offset=offset
-        ) from error
+    fields = Fields(document, "", chunk=TRAILER, offset=offset)
+    envelope = Envelope(
+        payload=fields.base64("payload"),
+        signatures=tuple(
+            EnvelopeSignature(entry.get("keyid", str), entry.base64("sig"))
+            for entry in fields.objects("signatures")
+        ),
+        payload_type=fields.get("payloadType", str),
+    )
     if encode_envelope(envelope) != data:
-        raise MalformedChunkError(
-            "is not in the one form that an envelope may have: it was changed, or written by another program",
-            chunk=TRAILER,
-            offset=offset,
+        raise fields.error(
+            "is not in the one form that an envelope may have: it was changed, or written by another program"
         )
     return envelope
-
-
-def _parse_document(document: Any) -> Envelope:
-    entries = [
-        EnvelopeSignature(_string(entry["keyid"]), _data(entry["sig"])) for entry in document["signatures"]
-    ]
-    return Envelope(_data(document["payload"]), tuple(entries), _string(document["payloadType"]))
-
-
-def _string(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r:.40} is not a string")
-    return value
-
-
-def _data(value: Any) -> bytes:
-    return base64.b64decode(_string(value), validate=True)
 
 
 def _text(data: bytes) -> str:

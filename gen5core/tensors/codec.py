@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from ..container import spec
 from ..container.chunks import Payload
+from ..container.fields import Fields
 from ..container.records import ChunkRow
-from ..errors import EncodeError, MalformedChunkError, UnsupportedDtypeError
+from ..errors import EncodeError, UnsupportedDtypeError
 from .dtypes import LAYOUTS, little_endian, narrow, widen
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FLAGS_BY_DTYPE = {"float32": "F32\0", "float16": "F16\0"}
 DTYPE_BY_FLAGS = {flags.rstrip("\0"): dtype for dtype, flags in FLAGS_BY_DTYPE.items()}
-_MAX_DIMENSION = spec.U32_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +97,27 @@ def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
     ------
     MalformedChunkError
     """
+    fields = Fields(row.extra, "extra", chunk=row, offset=row.offset)
     dtype = DTYPE_BY_FLAGS.get(row.flags.rstrip("\0"))
     if dtype is None:
-        raise _malformed(row, f"its flags are {row.flags!r}, a latent has F32 or F16")
-    shape = _parse_shape(row)
+        raise fields.error(f"its flags are {row.flags!r}, a latent has F32 or F16")
+    shape = _parse_shape(fields)
     expected = math.prod(shape) * LAYOUTS[dtype].item_bytes
     if expected != row.uncompressed_size:
-        raise _malformed(
-            row,
-            f"{dtype} of shape {list(shape)} takes {expected} bytes, the table says {row.uncompressed_size}",
+        raise fields.error(
+            f"{dtype} of shape {list(shape)} takes {expected} bytes, the table says {row.uncompressed_size}"
         )
-    name, part = row.extra.get("key", f"latent_{row.index}"), row.extra.get("part")
-    orig_dtype = row.extra.get("orig_dtype", dtype)
-    if not isinstance(name, str):
-        raise _malformed(row, f"its key is {name!r}, not a string")
-    if part is not None and type(part) is not int:
-        raise _malformed(row, f"its part is {part!r}, not an integer")
-    layout = LAYOUTS.get(str(orig_dtype))
+    orig_dtype = fields.get("orig_dtype", str, dtype)
+    layout = LAYOUTS.get(orig_dtype)
     if layout is None or layout.stored_as != dtype:
-        raise _malformed(row, f"orig_dtype {orig_dtype!r} is not one that is stored as {dtype}")
-    return TensorSpec(name, shape, dtype, str(orig_dtype), part)
+        raise fields.fault("orig_dtype", f"one that is stored as {dtype}")
+    return TensorSpec(
+        name=fields.get("key", str, f"latent_{row.index}"),
+        shape=shape,
+        dtype=dtype,
+        orig_dtype=orig_dtype,
+        part=fields.optional("part", int),
+    )
 
 
 def decode_array(spec_: TensorSpec, payload: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
@@ -202,20 +203,11 @@ def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
     return half
 
 
-def _parse_shape(row: ChunkRow) -> tuple[int, ...]:
-    shape = row.extra.get("shape")
-    if not isinstance(shape, list) or len(shape) > spec.MAX_DIMENSIONS:
-        raise _malformed(
-            row, f"its shape is {shape!r:.80}, not a list of at most {spec.MAX_DIMENSIONS} sizes"
-        )
-    for size in shape:
-        if type(size) is not int or not 0 <= size <= _MAX_DIMENSION:
-            raise _malformed(row, f"its shape holds {size!r:.80}, not a size from 0 to {_MAX_DIMENSION}")
+def _parse_shape(fields: Fields) -> tuple[int, ...]:
+    shape = fields.numbers("shape", spec.U32_MAX)
+    if len(shape) > spec.MAX_DIMENSIONS:
+        raise fields.fault("shape", f"a list of at most {spec.MAX_DIMENSIONS} sizes, it has {len(shape)}")
     # numpy multiplies the sizes even where one of them is zero
     if math.prod(size for size in shape if size) > spec.U32_MAX:
-        raise _malformed(row, f"its shape {shape} has more elements than a file can hold")
+        raise fields.error(f"its shape {shape} has more elements than a file can hold")
     return tuple(shape)
-
-
-def _malformed(row: ChunkRow, message: str) -> MalformedChunkError:
-    return MalformedChunkError(message, chunk=str(row), offset=row.offset)

@@ -37,14 +37,22 @@ def _malformed() -> Iterator[tuple[str, str, Any]]:
     yield "not_json", r"not strict JSON", b"name=os"
     yield "not_utf8", r"not UTF-8", b'{"env_version":1,"components":[],"x":"\xc3"}'
     yield "nan", r"NaN is not JSON", b'{"env_version":NaN,"components":[]}'
-    yield "list", r"expected a JSON object with a list 'components'", []
-    yield "components_object", r"expected a JSON object with a list", _document({})
-    yield "component_string", r"a component is 'os', not an object", _document(["os"])
+    yield "list", r"its JSON is \[\], not an object", []
+    yield "components_object", r"components is \{\}, not a list", _document({})
+    yield "component_string", r"components\[0\] is 'os', not an object", _document(["os"])
     yield "component_twice", r"component 'os' stands twice", _document(_component()["components"] * 2)
     without = _component(cononical_str=None)
-    yield "component_without_text", r"cononical_str of 'os' is None, not a string", without
-    yield "component_id_number", r"component_id is 5, not a string", _component(component_id=5)
-    yield "half_surrogate", r"holds half a surrogate pair", _component(cononical_str="\ud800")
+    yield "component_without_text", r"components\[0\]\.cononical_str is None, not a string", without
+    yield (
+        "component_id_number",
+        r"components\[0\]\.component_id is 5, not a string",
+        _component(component_id=5),
+    )
+    yield (
+        "half_surrogate",
+        r"components\[0\]\.cononical_str is '\\ud800', not a string that UTF-8 can carry",
+        _component(cononical_str="\ud800"),
+    )
 
 
 def _case(error: str, why: str, message: str, payload: Any) -> Case:

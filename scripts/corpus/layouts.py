@@ -55,13 +55,13 @@ def layout_cases() -> Iterator[Case]:
     yield Case(
         MALFORMED,
         "stored_digest_missing",
-        r"its stored_sha256 None is not a SHA-256",
+        r"\.extra\.stored_sha256 is None, not a SHA-256",
         rows([PACKED], drop_digest),
     )
     yield Case(
         MALFORMED,
         "stored_digest_number",
-        r"its stored_sha256 5 is not a SHA-256",
+        r"\.extra\.stored_sha256 is 5, not a SHA-256",
         rows([PACKED], lambda table: table[0]["extra"].update(stored_sha256=5)),
     )
 

@@ -16,7 +16,7 @@ _KINDS: dict[str, tuple[str, Any]] = {
     "offset": ("an integer", 32.0),
     "compressed_size": ("an integer", "28"),
     "uncompressed_size": ("an integer", False),
-    "hash": ("a string", [0]),
+    "hash": ("a SHA-256 in hex", [0]),
     "compressed": ("true or false", 0),
     "extra": ("an object", []),
 }
@@ -31,32 +31,54 @@ def row_cases() -> Iterator[Case]:
 
     for name, (kind, value) in _KINDS.items():
         shown = repr(value).replace("[", r"\[").replace("]", r"\]")
-        yield case(f"{name}_kind", rf"row 0\.{name} is {shown}, not {kind}", name, value)
+        yield case(f"{name}_kind", rf"chunks\[0\]\.{name} is {shown}, not {kind}", name, value)
         if name != "extra":
-            yield case(f"{name}_missing", rf"row 0\.{name} is None, not {kind}", name, DROP)
+            yield case(f"{name}_missing", rf"chunks\[0\]\.{name} is None, not {kind}", name, DROP)
     yield Case(
         MALFORMED,
         "row_not_object",
-        r"row 0 is 'x', not an object",
+        r"chunks\[0\] is 'x', not an object",
         edited("x", "gen5_metadata", "chunks", 0),
     )
-    yield case("index_wrong", r"row 0 bears index 1", "index", 1)
-    yield case("type_short", r"its type 'LAT' is not of four ASCII", "type", "LAT")
-    yield case("type_long", r"its type 'LATNX' is not of four ASCII", "type", "LATNX")
-    yield case("type_not_ascii", r"its type 'LATÑ' is not of four ASCII", "type", "LATÑ")
-    yield case("flags_long", r"its flags 'F3200' is not of four ASCII", "flags", "F3200")
-    yield case("hash_short", r"its hash '0+' is not a SHA-256", "hash", "0" * 63)
-    yield case("hash_newline", r"is not a SHA-256 in hex", "hash", "0" * 64 + "\n")
-    yield case("hash_capitals", r"its hash 'A+' is not a SHA-256", "hash", "A" * 64)
-    yield case("size_negative", r"its sizes are 28 and -1", "uncompressed_size", -1)
-    yield case("stored_size_negative", r"its sizes are -1 and 16", "compressed_size", -1)
-    yield case("size_4_gib", r"its sizes are 28 and 4294967284", "uncompressed_size", 2**32 - 12)
-    yield case("raw_size_differs", r"stored raw in 28 bytes; 12 and 15 are expected", "uncompressed_size", 15)
-    yield case("offset_in_header", r"lies at 31, 28 bytes long; chunks lie from 32", "offset", 31)
-    yield case("offset_negative", r"lies at -1, 28 bytes", "offset", -1)
-    yield case("offset_in_meta", r"chunks lie from 32 to META at", "offset", len(WHOLE))
-    yield case("offset_of_4300_digits", r"lies at 9{40}, 28 bytes long", "offset", 10**4300 - 1)
-    yield Case(MALFORMED, "row_end_of_4301_digits", r"its sizes are 9{40} and 16", _endless_row())
+    yield case("index_wrong", r"chunks\[0\]\.index is 1, not 0", "index", 1)
+    yield case("type_short", r"chunks\[0\]\.type is 'LAT', not four ASCII", "type", "LAT")
+    yield case("type_long", r"chunks\[0\]\.type is 'LATNX', not four ASCII", "type", "LATNX")
+    yield case("type_not_ascii", r"chunks\[0\]\.type is 'LATÑ', not four ASCII", "type", "LATÑ")
+    yield case("flags_long", r"chunks\[0\]\.flags is 'F3200', not at most four ASCII", "flags", "F3200")
+    yield case("hash_short", r"chunks\[0\]\.hash is '0+', not a SHA-256", "hash", "0" * 63)
+    yield case("hash_newline", r"chunks\[0\]\.hash is '0+\\n', not a SHA-256 in hex", "hash", "0" * 64 + "\n")
+    yield case("hash_capitals", r"chunks\[0\]\.hash is 'A+', not a SHA-256", "hash", "A" * 64)
+    yield case(
+        "size_negative",
+        r"chunks\[0\]\.uncompressed_size is -1, not an integer from 0 to 4294967283",
+        "uncompressed_size",
+        -1,
+    )
+    yield case(
+        "stored_size_negative",
+        r"chunks\[0\]\.compressed_size is -1, not an integer from 0 to",
+        "compressed_size",
+        -1,
+    )
+    yield case(
+        "size_4_gib",
+        r"uncompressed_size is 4294967284, not an integer from 0 to 4294967283",
+        "uncompressed_size",
+        2**32 - 12,
+    )
+    yield case(
+        "raw_size_differs",
+        r"compressed_size is 28, not 27, which 15 bytes take stored raw",
+        "uncompressed_size",
+        15,
+    )
+    yield case("offset_in_header", r"chunks\[0\]\.offset is 31, not an integer from 32 to", "offset", 31)
+    yield case("offset_negative", r"chunks\[0\]\.offset is -1, not", "offset", -1)
+    yield case(
+        "offset_in_meta", rf"offset is {len(WHOLE)}, not an integer from 32 to \d+", "offset", len(WHOLE)
+    )
+    yield case("offset_of_4300_digits", r"chunks\[0\]\.offset is 9{40}", "offset", 10**4300 - 1)
+    yield Case(MALFORMED, "row_end_of_4301_digits", r"chunks\[0\]\.offset is 9{40}", _endless_row())
 
 
 def _row(**fields: Any) -> bytes:

@@ -24,25 +24,31 @@ def tensor_cases() -> Iterator[Case]:
     yield Case(
         MALFORMED, "tensor_flags", r"its flags are 'F64', a latent has F32 or F16", forge.build([flags])
     )
-    yield case("shape_missing", r"its shape is None, not a list", shape=DROP)
-    yield case("shape_number", r"its shape is 4, not a list", shape=4)
-    yield case("shape_33_dimensions", r"not a list of at most 32 sizes", shape=[1] * 33)
-    yield case("shape_negative", r"its shape holds -2, not a size", shape=[-2, -2])
-    yield case("shape_bool", r"its shape holds True, not a size", shape=[True, 4])
-    yield case("shape_float", r"its shape holds 4\.0, not a size", shape=[4.0])
-    yield case("shape_huge", r"its shape holds 4294967296, not a size", shape=[2**32])
+    yield case("shape_missing", r"extra\.shape is None, not a list", shape=DROP)
+    yield case("shape_number", r"extra\.shape is 4, not a list", shape=4)
+    yield case("shape_33_dimensions", r"not a list of at most 32 sizes, it has 33", shape=[1] * 33)
+    yield case("shape_negative", r"extra\.shape\[0\] is -2, not an integer from 0", shape=[-2, -2])
+    yield case("shape_bool", r"extra\.shape\[0\] is True, not an integer from 0", shape=[True, 4])
+    yield case("shape_float", r"extra\.shape\[0\] is 4\.0, not an integer from 0", shape=[4.0])
+    yield case(
+        "shape_huge", r"extra\.shape\[0\] is 4294967296, not an integer from 0 to 4294967295", shape=[2**32]
+    )
     yield case("shape_product", r"float32 of shape \[5\] takes 20 bytes, the table says 16", shape=[5])
     yield case("shape_product_wraps", r"has more elements than a file can hold", shape=[2**31, 2**31, 4])
     yield case("shape_product_of_zero", r"has more elements than a file can hold", shape=[0, huge, huge])
-    yield case("key_number", r"its key is 5, not a string", key=5)
-    yield case("part_string", r"its part is '0', not an integer", part="0")
-    yield case("part_bool", r"its part is True, not an integer", part=True)
+    yield case("key_number", r"extra\.key is 5, not a string", key=5)
+    yield case("part_string", r"extra\.part is '0', not an integer", part="0")
+    yield case("part_bool", r"extra\.part is True, not an integer", part=True)
     yield case("part_alone", r"their parts are \[1\]", part=1)
     yield case(
-        "orig_dtype_unknown", r"orig_dtype 'int8' is not one that is stored as float32", orig_dtype="int8"
+        "orig_dtype_unknown",
+        r"extra\.orig_dtype is 'int8', not one that is stored as float32",
+        orig_dtype="int8",
     )
-    yield case("orig_dtype_of_float16", r"orig_dtype 'float8_e5m2' is not", orig_dtype="float8_e5m2")
-    yield case("orig_dtype_list", r"orig_dtype \[\] is not one", orig_dtype=[])
+    yield case(
+        "orig_dtype_of_float16", r"extra\.orig_dtype is 'float8_e5m2', not one", orig_dtype="float8_e5m2"
+    )
+    yield case("orig_dtype_list", r"extra\.orig_dtype is \[\], not a string", orig_dtype=[])
     yield Case(
         MALFORMED,
         "tensor_name_twice",

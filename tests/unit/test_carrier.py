@@ -507,10 +507,10 @@ class TestDamaged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"index": 1}, r"carrier\.index is 1, it must be from 0 to 0"),
+            ({"index": 1}, r"carrier\.index is 1, not 0, as its row 0 has it"),
             ({"index": True}, r"carrier\.index is True, not an integer"),
-            ({"shape": [5, 7]}, r"carrier\.shape is \[5, 7\], it must be height, width and channels"),
-            ({"pixels_sha256": "0"}, r"carrier\.pixels_sha256 is '0', it must be a SHA-256 in hex"),
+            ({"shape": [5, 7]}, r"carrier\.shape is \[5, 7\], not height, width and channels"),
+            ({"pixels_sha256": "0"}, r"carrier\.pixels_sha256 is '0', not a SHA-256 in hex"),
             ({"original": {"row": 9}}, r"carrier\.original\.compression is None, not a string"),
             ({"original": 1}, r"carrier\.original is 1, not an object"),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -114,43 +115,53 @@ def test_no_byte_can_be_added(added: bytes) -> None:
         assert found != ENVELOPE, position
 
 
-OTHER_FORMS: dict[str, Any] = {
-    "order of keys": {"payloadType": "kind", "payload": "", "signatures": []},
-    "a key too many": {"payload": "", "payloadType": "kind", "signatures": [], "x": 0},
-    "a key too many in a signature": {
-        "payload": "",
-        "payloadType": "kind",
-        "signatures": [{"keyid": "", "sig": "", "x": 0}],
-    },
-    "sig before keyid": {"payload": "", "payloadType": "kind", "signatures": [{"sig": "", "keyid": ""}]},
-    "base64 without padding": {"payload": "AAE", "payloadType": "kind", "signatures": []},
-    "base64 with spare bits": {"payload": "AAF=", "payloadType": "kind", "signatures": []},
-    "base64 of URLs": {"payload": "-_==", "payloadType": "kind", "signatures": []},
-    "base64 with a line feed": {"payload": "AAE=\n", "payloadType": "kind", "signatures": []},
-    "base64 beyond ASCII": {"payload": "ü", "payloadType": "kind", "signatures": []},
-    "a payload that is a number": {"payload": 1, "payloadType": "kind", "signatures": []},
-    "a type that is a list": {"payload": "", "payloadType": [], "signatures": []},
-    "a keyid that is null": {
-        "payload": "",
-        "payloadType": "kind",
-        "signatures": [{"keyid": None, "sig": ""}],
-    },
-    "no keyid": {"payload": "", "payloadType": "kind", "signatures": [{"sig": ""}]},
-    "no payload": {"payloadType": "kind", "signatures": []},
-    "signatures that are an object": {"payload": "", "payloadType": "kind", "signatures": {"a": 1}},
-    "signatures that are text": {"payload": "", "payloadType": "kind", "signatures": "ab"},
-    "a signature that is text": {"payload": "", "payloadType": "kind", "signatures": ["ab"]},
-    "a list": [],
-    "text": "{}",
-    "null": None,
+ONE_FORM = "is not in the one form"
+
+
+def envelope_of(**changes: Any) -> dict[str, Any]:
+    return {"payload": "", "payloadType": "kind", "signatures": [], **changes}
+
+
+OTHER_FORMS: dict[str, tuple[Any, str]] = {
+    "order of keys": ({"payloadType": "kind", "payload": "", "signatures": []}, ONE_FORM),
+    "a key too many": (envelope_of(x=0), ONE_FORM),
+    "a key too many in a signature": (
+        envelope_of(signatures=[{"keyid": "", "sig": "", "x": 0}]),
+        ONE_FORM,
+    ),
+    "sig before keyid": (envelope_of(signatures=[{"sig": "", "keyid": ""}]), ONE_FORM),
+    "base64 without padding": (envelope_of(payload="AAE"), "payload is 'AAE', not base64"),
+    "base64 with spare bits": (envelope_of(payload="AAF="), ONE_FORM),
+    "base64 of URLs": (envelope_of(payload="-_=="), "payload is '-_==', not base64"),
+    "base64 with a line feed": (envelope_of(payload="AAE=\n"), r"payload is 'AAE=\n', not base64"),
+    "base64 beyond ASCII": (envelope_of(payload="ü"), "payload is 'ü', not base64"),
+    "a payload that is a number": (envelope_of(payload=1), "payload is 1, not a string"),
+    "a type that is a list": (envelope_of(payloadType=[]), "payloadType is [], not a string"),
+    "a keyid that is null": (
+        envelope_of(signatures=[{"keyid": None, "sig": ""}]),
+        "signatures[0].keyid is None, not a string",
+    ),
+    "no keyid": (envelope_of(signatures=[{"sig": ""}]), "signatures[0].keyid is None, not a string"),
+    "no payload": ({"payloadType": "kind", "signatures": []}, "payload is None, not a string"),
+    "signatures that are an object": (
+        envelope_of(signatures={"a": 1}),
+        "signatures is {'a': 1}, not a list",
+    ),
+    "signatures that are text": (envelope_of(signatures="ab"), "signatures is 'ab', not a list"),
+    "a signature that is text": (envelope_of(signatures=["ab"]), "signatures[0] is 'ab', not an object"),
+    "a list": ([], "its JSON is [], not an object"),
+    "text": ("{}", "its JSON is '{}', not an object"),
+    "null": (None, "its JSON is None, not an object"),
 }
+"""What to parse, and what the error says of it."""
 
 
 @pytest.mark.parametrize("name", OTHER_FORMS)
 def test_another_form_is_refused(name: str) -> None:
     """What says the same in other words, or something else, is one error of the format."""
-    data = json.dumps(OTHER_FORMS[name], separators=(",", ":")).encode()
-    with pytest.raises(MalformedChunkError, match=r"is no DSSE envelope|is not in the one form"):
+    document, message = OTHER_FORMS[name]
+    data = json.dumps(document, separators=(",", ":")).encode()
+    with pytest.raises(MalformedChunkError, match=rf"^trailer 'SIGN': {re.escape(message)}"):
         parse_envelope(data)
 
 

@@ -406,21 +406,24 @@ NUMPY = ("numpy", "name=numpy;version=2")
         (b"[" * 200_000, "its JSON is nested too deeply"),
         (b'{"env_version": ' + b"9" * 5000 + b"}", "its text is not strict JSON"),
         (payload(more=float("nan")), "its text is not strict JSON (NaN is not JSON)"),
-        (b"[]", "expected a JSON object with a list 'components'"),
-        (b'{"env_version": 1}', "expected a JSON object with a list 'components'"),
-        (payload(components={}), "expected a JSON object with a list 'components'"),
+        (b"[]", "its JSON is [], not an object"),
+        (b'{"env_version": 1}', "components is None, not a list"),
+        (payload(components={}), "components is {}, not a list"),
         (payload(env_version="1"), "env_version is '1', not an integer"),
         (payload(env_version=True), "env_version is True, not an integer"),
-        (payload(env_version=[]), "env_version is a list, not an integer"),
-        (payload(components=[7]), "a component is 7, not an object"),
-        (payload(components=[{}]), "component_id is None, not a string"),
-        (payload(components=[{"component_id": {}}]), "component_id is a dict, not a string"),
-        (payload(components=[{"component_id": "os"}]), "cononical_str of 'os' is None, not a string"),
+        (payload(env_version=[]), "env_version is [], not an integer"),
+        (payload(components=[7]), "components[0] is 7, not an object"),
+        (payload(components=[{}]), "components[0].component_id is None, not a string"),
+        (payload(components=[{"component_id": {}}]), "components[0].component_id is {}, not a string"),
+        (payload(components=[{"component_id": "os"}]), "components[0].cononical_str is None, not a string"),
         (
             payload(components=[{"component_id": "os", "cononical_str": ""}]),
-            "component_sha256_digest of 'os' is None, not a string",
+            "components[0].component_sha256_digest is None, not a string",
         ),
-        (payload(components=[{"component_id": "\ud800"}]), "component_id holds half a surrogate pair"),
+        (
+            payload(components=[{"component_id": "\ud800"}]),
+            r"components[0].component_id is '\ud800', not a string",
+        ),
         (payload(NUMPY, NUMPY), "component 'numpy' stands twice"),
         (payload(("gpu", "a"), ("gpu", "b"), ("gpu1", "c")), "component 'gpu1' stands twice"),
     ],
@@ -451,7 +454,7 @@ def test_a_long_string_is_shown_short() -> None:
 
 def test_malformed_further_facts() -> None:
     """A further fact that is no string is blamed on META, where it stands."""
-    with pytest.raises(MalformedChunkError, match=r"^META: environment entry 'host' is 7, not a string$"):
+    with pytest.raises(MalformedChunkError, match=r"^META: environment\.host is 7, not a string$"):
         parse(payload(), further={"host": 7})
 
 
@@ -463,16 +466,31 @@ REMEDY = "; give each fact as a string that UTF-8 can carry, under an id of its 
     ("environment", "message"),
     [
         (Environment(NUMPY_TWICE), "component 'numpy' stands twice"),
-        (Environment((Component("os", "\ud800"),)), "canonical of 'os' holds half a surrogate pair"),
-        (Environment((Component("\ud800", ""),)), "component_id holds half a surrogate pair"),
-        (Environment((Component("os", 7),)), "canonical of 'os' is 7, not a string"),
-        (Environment((Component(7, ""),)), "component_id is 7, not a string"),
+        (
+            Environment((Component("os", "\ud800"),)),
+            r"canonical of 'os' is '\ud800', not a string that UTF-8 can carry",
+        ),
+        (
+            Environment((Component("\ud800", ""),)),
+            r"component_id is '\ud800', not a string that UTF-8 can carry",
+        ),
+        (Environment((Component("os", 7),)), "canonical of 'os' is 7, not a string that UTF-8 can carry"),
+        (Environment((Component(7, ""),)), "component_id is 7, not a string that UTF-8 can carry"),
         (Environment({"os": "Linux"}), "a component is 'os', not a Component"),
-        (Environment(further={"a": 1}), "environment entry 'a' is 1, not a string"),
-        (Environment(further={"a": "\ud800"}), "environment entry 'a' holds half a surrogate pair"),
-        (Environment(further={"\ud800": ""}), "the name of an environment entry holds half a surrogate pair"),
-        (Environment(further={1: "a"}), "the name of an environment entry is 1, not a string"),
-        (Environment(further=["a"]), "further is a list, not a mapping"),
+        (Environment(further={"a": 1}), "environment entry 'a' is 1, not a string that UTF-8 can carry"),
+        (
+            Environment(further={"a": "\ud800"}),
+            r"environment entry 'a' is '\ud800', not a string that UTF-8 can carry",
+        ),
+        (
+            Environment(further={"\ud800": ""}),
+            r"the name of an environment entry is '\ud800', not a string that UTF-8 can carry",
+        ),
+        (
+            Environment(further={1: "a"}),
+            "the name of an environment entry is 1, not a string that UTF-8 can carry",
+        ),
+        (Environment(further=["a"]), "further is ['a'], not a mapping"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -53,15 +53,17 @@ def test_further_is_the_documents(further: list[tuple[str, Any]], spaced: bool, 
     text = text_of(further, spaced=spaced, escaped=escaped)
     lazy, whole = manifest(text), manifest(text)
     expected = [whole.document.get(name) for name in NAMES]
-    assert [lazy.further(name) for name in NAMES] == expected
-    assert [manifest(text).further(name) for name in NAMES] == expected
+    kinds = [(name, type(value)) for name, value in zip(NAMES, expected, strict=True)]
+    assert [lazy.further(name, kind) for name, kind in kinds] == expected
+    assert [manifest(text).further(name, kind) for name, kind in kinds] == expected
 
 
 def test_graph_is_not_parsed() -> None:
     """What stands behind the graph is read although the graph is no JSON, which the whole document tells."""
     text = '{"gen5_metadata":{},"comfyui":{"workflow":oops},"capture":{"noise_source":"none"},"resources":[]}'
     found = manifest(text)
-    assert [found.further("capture"), found.further("resources")] == [{"noise_source": "none"}, []]
-    assert found.further("environment") is None
+    assert found.further("capture", dict) == {"noise_source": "none"}
+    assert found.further("resources", list) == []
+    assert found.further("environment", dict) is None
     with pytest.raises(MalformedChunkError, match="its text is not strict JSON"):
         _ = found.document
