@@ -12,7 +12,17 @@ from contextlib import contextmanager
 
 
 class Gen5Error(Exception):
-    """Base of every error that this package raises by itself."""
+    """Base of every error that this package raises by itself.
+
+    Attributes
+    ----------
+    kind : str or None
+        a word for programs, e.g. ``"stripped"``, where the class alone does not tell one cause from another
+    """
+
+    def __init__(self, *args: object, kind: str | None = None) -> None:
+        super().__init__(*args)
+        self.kind = kind
 
 
 class FormatError(Gen5Error, ValueError):
@@ -28,13 +38,25 @@ class FormatError(Gen5Error, ValueError):
         the file, where it is one
     """
 
-    def __init__(self, message: str, *, offset: int | None = None, chunk: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int | None = None,
+        chunk: str | None = None,
+        kind: str | None = None,
+    ) -> None:
+        super().__init__(message, kind=kind)
         self.offset = offset
         self.chunk = chunk
         self.path: str | None = None
 
     def __str__(self) -> str:
+        return self.fault
+
+    @property
+    def fault(self) -> str:
+        """What is wrong and where, without a remedy that only a program can take."""
         where = [self.chunk] if self.chunk else []
         if self.offset is not None:
             where.append(f"at offset {self.offset}")
@@ -63,7 +85,22 @@ class SignatureError(ChecksumError):
 
 
 class LimitError(FormatError):
-    """Reading on would need more than the limits in force allow."""
+    """Reading on would need more than the limits in force allow.
+
+    Attributes
+    ----------
+    raisable : bool
+        whether larger Limits would let the file be read
+    """
+
+    def __init__(
+        self, message: str, *, offset: int | None = None, chunk: str | None = None, raisable: bool = False
+    ) -> None:
+        super().__init__(message, offset=offset, chunk=chunk)
+        self.raisable = raisable
+
+    def __str__(self) -> str:
+        return f"{self.fault}; if you trust the file, pass larger Limits" if self.raisable else self.fault
 
 
 class MalformedChunkError(FormatError):

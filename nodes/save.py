@@ -183,6 +183,7 @@ def _summary(
         "root": saved.root,
         "noise_source": captured.noise_source,
         "reason": captured.reason,
+        "reason_kind": captured.reason_kind,
         "step_noise": [
             {"pass": index, "stored": "step_noise" in entry, "reason": entry.get("step_noise_reason")}
             for index, entry in enumerate(captured.passes)

@@ -4,9 +4,9 @@
  */
 import { api } from "../../scripts/api.js"
 import { readHeadAndTail } from "./container.js"
+import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
 import { carriedRecord, requireRecord } from "./png_carrier.js"
-import { forPeople } from "./remedies.js"
 
 export { Gen5Error }
 
@@ -23,7 +23,7 @@ const TOO_LARGE = 413 // HTTP
 export async function readFile(file, record) {
   const body = await readHeadAndTail(record ?? (await carriedRecord(file)) ?? file, file.name)
   const headers = { "Content-Type": "application/octet-stream" }
-  return json(await ask("/gen5/read", { method: "POST", headers, body }))
+  return json(await ask("/gen5/read", { method: "POST", headers, body }, file.name))
 }
 
 /**
@@ -34,7 +34,7 @@ export async function readFile(file, record) {
  * @throws {Gen5Error}
  */
 export async function facts(name) {
-  return json(await ask(route("/gen5/file", { name })))
+  return json(await ask(route("/gen5/file", { name }), {}, name))
 }
 
 /**
@@ -43,7 +43,7 @@ export async function facts(name) {
  * @throws {Gen5Error}
  */
 export async function workflow(name) {
-  return json(await ask(route("/gen5/workflow", { name })))
+  return json(await ask(route("/gen5/workflow", { name }), {}, name))
 }
 
 /**
@@ -78,10 +78,10 @@ export function noiseUrl(name, { latent, index = 0, size, root } = {}) {
  * @throws {Gen5Error} if the file is damaged
  */
 export async function verify(name, onProgress = () => {}, { signal } = {}) {
-  const response = await ask(route("/gen5/verify", { name }), { signal })
+  const response = await ask(route("/gen5/verify", { name }), { signal }, name)
   for await (const line of lines(response.body)) {
     const told = JSON.parse(line)
-    if (told.error !== undefined) throw new Gen5Error(forPeople(told.error), response.status)
+    if (told.error !== undefined) throw errorOf(told, response.status, name)
     if (told.report) return told.report
     onProgress(told)
   }
@@ -97,7 +97,7 @@ export async function verify(name, onProgress = () => {}, { signal } = {}) {
  */
 export async function listLibrary({ query = "", offset = 0, limit = 60, refresh = false, signal } = {}) {
   const page = await json(await ask(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
-  for (const item of page.items ?? []) if (item.error) item.error = forPeople(item.error)
+  for (const item of page.items ?? []) if (item.error) item.error = errorText(item, item.name)
   return page
 }
 
@@ -121,7 +121,7 @@ function tellTooLarge(error) {
   if (error.status !== TOO_LARGE) throw error
   throw new Gen5Error(
     "It is larger than ComfyUI takes by upload. Copy it into the input folder and press R, or start ComfyUI with a larger --max-upload-size.",
-    TOO_LARGE,
+    { status: TOO_LARGE, kind: "too_large" },
   )
 }
 
@@ -130,7 +130,7 @@ function route(path, query) {
   return `${path}?${new URLSearchParams(given)}`
 }
 
-async function ask(path, options) {
+async function ask(path, options, name) {
   let response
   try {
     response = await api.fetchApi(path, options)
@@ -138,26 +138,30 @@ async function ask(path, options) {
     if (error.name === "AbortError") throw error
     throw new Gen5Error(`ComfyUI does not answer: ${error.message}`)
   }
-  if (!response.ok) throw new Gen5Error(await messageOf(response), response.status)
+  if (!response.ok) throw errorOf(await answerOf(response), response.status, name)
   return response
 }
 
-async function messageOf(response) {
+function errorOf(answer, status, name) {
+  return new Gen5Error(errorText(answer, name), { status, kind: answer.kind })
+}
+
+async function answerOf(response) {
   const text = await response.text().catch(() => "")
   try {
-    const { error } = JSON.parse(text)
-    if (typeof error === "string") return forPeople(error)
+    const answer = JSON.parse(text)
+    if (typeof answer.error === "string") return answer
   } catch {
     // not one of the extension's own answers: say its status
   }
-  return `ComfyUI answered ${response.status} ${response.statusText}`.trim()
+  return { error: `ComfyUI answered ${response.status} ${response.statusText}`.trim() }
 }
 
 async function json(response) {
   try {
     return await response.json()
   } catch (error) {
-    throw new Gen5Error(`ComfyUI's answer is not JSON: ${error.message}`, response.status)
+    throw new Gen5Error(`ComfyUI's answer is not JSON: ${error.message}`, { status: response.status })
   }
 }
 

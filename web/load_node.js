@@ -8,7 +8,6 @@ import { onResult, resultHooks } from "./panel.js"
 
 const LOADER = "Gen5Load"
 const DRIFT_SETTING = "Gen5.Drift.Default"
-const NOT_THERE = 404 // HTTP
 const ACCEPTED = /\.(gen5|png)$/i
 const SETTLES = 60 // ms: a node that is made, configured and linked in one go asks the server once
 
@@ -131,8 +130,8 @@ async function ask(state) {
     if (isCurrent()) view.showFile(name, found, batchIndex(node), state.ran)
   } catch (error) {
     if (!isCurrent()) return
-    if (error.status === NOT_THERE) list(widgetOf(node, "file"), name, false)
-    view.showProblem(name, error.message)
+    if (error.kind === "not_found") list(widgetOf(node, "file"), name, false)
+    view.showProblem(name, error)
   }
 }
 

@@ -19,7 +19,7 @@ const CARRIER = ["In a PNG", "Any viewer shows this picture; the record is in it
  *
  * @param {object} node a Load Gen5
  * @returns {{element: HTMLElement, say: (text: string) => void, showNothing: (text: string) => void,
- *   showProblem: (name: string, message: string) => void,
+ *   showProblem: (name: string, error: Error & {kind?: string}) => void,
  *   showFile: (name: string, facts: object, batchIndex: number, ran: object|null) => void,
  *   setBatchIndex: (index: number) => void, setRun: (ran: object) => boolean, stop: () => void}} setRun tells whether
  *   that file is shown; stop ends a check that runs
@@ -39,9 +39,9 @@ export function createLoadPanel(node) {
       leave()
       panel.show(element("p", { className: "gen5-faint", text }))
     },
-    showProblem(name, message) {
+    showProblem(name, error) {
       leave()
-      panel.show(problem(name, message))
+      panel.show(problem(name, error))
     },
     showFile(name, facts, batchIndex, ran) {
       const isVerified = (isSameFile(shown, name, facts) && shown.isVerified) || isRunOf(ran, name, facts)
@@ -91,9 +91,10 @@ function setIntact(shown, trust) {
   if (trust) shown.facts.trust = trust
 }
 
-function problem(name, message) {
-  const text = message.startsWith(name) ? message : `${name}: ${message}`
-  const badge = invalidBadge(message)
+/** An error of a kind names its file. */
+function problem(name, error) {
+  const text = error.kind ? error.message : `${name}: ${error.message}`
+  const badge = invalidBadge(error)
   const line = element("p", { className: "gen5-problem", text })
   return element("div", { attributes: { role: "alert" } }, badge && element("p", { className: "gen5-alert-badge" }, badge), line)
 }

@@ -6,17 +6,24 @@ const SOURCES = {
   derived: "derived from the seed",
 }
 
+/** Why there is none, where the server has a word for that; else it says so in its own words. */
+const REASONS = {
+  no_latent: "no latent is connected, so the noise's shape is unknown",
+  no_sampler: "no sampler was found above this node",
+  latent_changed: "the latent was changed after sampling, so the noise's shape is unknown",
+}
+
 /**
  * Tell where the starting noise is from, or why there is none.
  *
- * @param {{noise_source?: string|null, reason?: string|null}} told
+ * @param {{noise_source?: string|null, reason?: string|null, reason_kind?: string|null}} told
  * @param {boolean} [hasNoise] whether some is stored, for files that do not say where from
  * @returns {string}
  */
-export function startingNoise({ noise_source: source, reason }, hasNoise = false) {
+export function startingNoise({ noise_source: source, reason, reason_kind: kind }, hasNoise = false) {
   if (SOURCES[source]) return `Starting noise: ${SOURCES[source]}`
   if (source !== "none" && hasNoise) return "Starting noise: stored"
-  return `Starting noise: none${because(reason)}`
+  return `Starting noise: none${because(REASONS[kind] ?? reason)}`
 }
 
 /**

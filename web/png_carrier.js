@@ -1,4 +1,5 @@
 /** The GEN5 file that a PNG carries in one chunk, found by the headers of its chunks: no pixel is read. */
+import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
 
 /** Chunks that are stepped over: an encoder that writes 8 KiB at a time needs them for 800 MB of pixels. */
@@ -46,10 +47,7 @@ export async function carriedRecord(file) {
  */
 export async function requireRecord(file) {
   if ((await isOfOtherKind(file)) || (await carriedRecord(file))) return
-  throw new Gen5Error(
-    `${file.name ?? "The PNG"} carries no GEN5 record: a website or an editor took it out, or it never had one. ` +
-      "Choose the original file, or the .gen5 beside it.",
-  )
+  throw new Gen5Error(errorText({ kind: "stripped" }, file.name ?? "The PNG"), { kind: "stripped" })
 }
 
 /** A GEN5 file is one under any name. */

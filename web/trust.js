@@ -2,8 +2,9 @@
  * What a file's signatures are worth, in words: *signed by K* where a signature by the key K is valid, *trusted* where K
  * is in the person's list. *Intact* is another thing, and Verify's to say.
  *
- * @typedef {{key_id: string, state: "valid"|"invalid"|"unchecked", reason: string, comment: string|null}} Signature
- *   reason: why it is not valid or was not checked, or why the person's list could not be used
+ * @typedef {{key_id: string, state: "valid"|"invalid"|"unchecked", reason: string, comment: string|null,
+ *   problem?: "unusable_list"|null}} Signature reason: why it is not valid or was not checked; problem: why it is not known
+ *   whether it is trusted
  * @typedef {{word: "unsigned"|"signed"|"trusted"|"invalid"|"unchecked", signatures: Signature[]}} Trust
  */
 import { element } from "./dom.js"
@@ -16,17 +17,20 @@ export const TRUST_BADGES = {
     text: "Invalid signature",
     icon: "pi-times-circle",
     className: "gen5-badge-error",
-    title: "A signature does not fit the file: one of the two was changed",
+    title: "A signature is not valid for this file: one of the two was changed",
   },
   unchecked: {
     text: "Signature unchecked",
     icon: "pi-question-circle",
     className: "gen5-badge-warn",
-    title: "Nobody can say here whether the signature fits the file",
+    title: "Whether the signature is valid for this file cannot be checked here",
   },
 }
 
-const INVALID = /\bthe signature by [0-9a-f]+ does not fit\b/
+const PROBLEMS = {
+  unusable_list:
+    "Whether it is trusted is not known: your list of trusted keys cannot be used; `gen5core trust` says why.",
+}
 const WORDS = { valid: signedBy, invalid: invalidBy, unchecked: uncheckedBy }
 
 /**
@@ -60,14 +64,14 @@ export function trustList(trust) {
 }
 
 /**
- * Return the badge that goes with a server's message, where that is of a signature which does not fit: such a file is
- * not opened, so there are no facts of it.
+ * Return the badge that goes with an error, where that is of an invalid signature: such a file is not opened, so there
+ * are no facts of it.
  *
- * @param {string} message
+ * @param {Error & {kind?: string}} error
  * @returns {HTMLElement|null}
  */
-export function invalidBadge(message) {
-  return INVALID.test(message) ? badgeOf(TRUST_BADGES.invalid) : null
+export function invalidBadge(error) {
+  return error.kind === "invalid_signature" ? badgeOf(TRUST_BADGES.invalid) : null
 }
 
 function badgeOf({ text, className, title }) {
@@ -93,7 +97,7 @@ function lineOf(signature, word) {
   return signature.state !== "valid" || word === "invalid" ? `${told}.` : `${told}. ${keyWords(signature)}`
 }
 
-function keyWords({ comment, reason }) {
+function keyWords({ comment, problem }) {
   if ((comment ?? null) !== null) return "Trusted: the key is in your list."
-  return reason ? `Whether it is trusted is not known: ${reason}.` : "The key is not in your list."
+  return PROBLEMS[problem] ?? "The key is not in your list."
 }

@@ -81,9 +81,9 @@ class CarrierSource(Source):
         span, size_bytes = self.place.span, self.picture_bytes
         if size_bytes > limits.inflated_bytes:
             raise LimitError(
-                f"takes {size_bytes} bytes without its record, the limit is {limits.inflated_bytes}; "
-                "if you trust the file, pass larger Limits",
+                f"takes {size_bytes} bytes without its record, the limit is {limits.inflated_bytes}",
                 chunk=PNG,
+                raisable=True,
             )
         picture = memoryview(bytearray(size_bytes))
         self.outer.read_into(picture[: span.offset], 0, chunk=PNG)
@@ -174,7 +174,8 @@ def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
         raise NotGen5Error(
             f"is a plain PNG, without the {NAME} chunk that carries the record: a website or an editor stripped "
             "it, or it never had one; ask for the original file, or for the .gen5 beside it "
-            "(`gen5core import` makes a .gen5 of the image alone)"
+            "(`gen5core import` makes a .gen5 of the image alone)",
+            kind="stripped",
         )
     if len(found) > 1:
         raise MalformedChunkError(
@@ -202,9 +203,7 @@ def _iter_checked(source: Source, limits: spec.Limits) -> Iterator[Span]:
     for index, span in enumerate(iter_spans(source.size_bytes, partial(source.read, chunk=PNG))):
         if index == limits.png_chunks:
             raise LimitError(
-                f"has more than {limits.png_chunks} chunks; if you trust the file, pass larger Limits",
-                chunk=PNG,
-                offset=span.offset,
+                f"has more than {limits.png_chunks} chunks", chunk=PNG, offset=span.offset, raisable=True
             )
         _check_span(span, source.size_bytes)
         yield span

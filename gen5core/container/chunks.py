@@ -129,10 +129,10 @@ def inflate(
         )
     if expected is not None and expected > max_bytes:
         raise LimitError(
-            f"inflates to {expected} bytes, the limit is {max_bytes}; "
-            "if you trust the file, pass larger Limits",
+            f"inflates to {expected} bytes, the limit is {max_bytes}",
             chunk=chunk,
             offset=offset,
+            raisable=True,
         )
     ceiling = max_bytes if expected is None else expected
     try:

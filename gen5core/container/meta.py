@@ -143,10 +143,10 @@ def read_meta(source: Source, header: Header, limits: spec.Limits) -> StoredMeta
     size_bytes = header.chunk_table_size
     if size_bytes > limits.meta_stored_bytes:
         raise LimitError(
-            f"takes {size_bytes} bytes, the limit is {limits.meta_stored_bytes}; "
-            "if you trust the file, pass larger Limits",
+            f"takes {size_bytes} bytes, the limit is {limits.meta_stored_bytes}",
             chunk=spec.META,
             offset=header.chunk_table_offset,
+            raisable=True,
         )
     return StoredMeta(source.read(header.chunk_table_offset, size_bytes, chunk=spec.META))
 

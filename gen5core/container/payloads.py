@@ -85,10 +85,10 @@ def check_text_size(row: ChunkRow, limits: spec.Limits) -> None:
     """
     if row.uncompressed_size > limits.meta_decoded_bytes:
         raise LimitError(
-            f"is JSON of {row.uncompressed_size} bytes, the limit is {limits.meta_decoded_bytes}; "
-            "if you trust the file, pass larger Limits",
+            f"is JSON of {row.uncompressed_size} bytes, the limit is {limits.meta_decoded_bytes}",
             chunk=str(row),
             offset=row.offset,
+            raisable=True,
         )
 
 

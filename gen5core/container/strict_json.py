@@ -99,9 +99,10 @@ def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | No
     most = limits.json_values
     if len(text) > most and (count := count_values(text)) > most:
         raise LimitError(
-            f"its JSON may hold {count} values, the limit is {most}; if you trust it, pass larger Limits",
+            f"its JSON may hold {count} values, the limit is {most}",
             chunk=chunk,
             offset=offset,
+            raisable=True,
         )
 
 

@@ -170,6 +170,6 @@ def _target_mode(image: Any, chunk: str, offset: int) -> str:
 def _check_pixel_count(info: ImageInfo, limits: spec.Limits) -> None:
     if info.width * info.height > limits.image_pixels:
         raise LimitError(
-            f"image of {info.width} x {info.height} pixels, the limit is {limits.image_pixels}; "
-            "if you trust the file, pass larger Limits"
+            f"image of {info.width} x {info.height} pixels, the limit is {limits.image_pixels}",
+            raisable=True,
         )

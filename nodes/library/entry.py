@@ -12,6 +12,7 @@ from ... import gen5core
 from ...gen5core.environment.components import Component, Environment
 from ...gen5core.errors import Gen5Error, SignatureError
 from ...gen5core.signatures.trust import Signature
+from ..stored.error_kinds import fault_of, kind_of
 from ..stored.folders import Stamp, is_png
 from ..stored.passes import captured_passes
 from ..stored.settings import describe_settings
@@ -69,6 +70,8 @@ class Item:
     """Key id, public key, state and reason of each; None where they are not known."""
     error: str | None = None
     """Why it cannot be read."""
+    kind: str | None = None
+    """The same as a word for programs."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for a page."""
@@ -139,21 +142,22 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
     except FileNotFoundError:
         return None
     except Gen5Error as error:
-        message = str(error).removeprefix(f"{path}: ").replace(path, name)
+        message = fault_of(error).removeprefix(f"{path}: ").replace(path, name)
         signatures = _read_signatures(path) if isinstance(error, SignatureError) else None
-        return failed_entry(name, stamp, message, carrier=is_png(path), signatures=signatures)
+        return failed_entry(name, stamp, message, kind_of(error), carrier=is_png(path), signatures=signatures)
     except OSError as error:  # e.g. of permissions, which may change while the stamp stays
         told = error.strerror or type(error).__name__
-        return failed_entry(name, stamp, told, carrier=is_png(path), is_settled=False)
-    except (MemoryError, RecursionError):  # one file that is too much must not end the scan of all
+        return failed_entry(name, stamp, told, kind_of(error), carrier=is_png(path), is_settled=False)
+    except (MemoryError, RecursionError) as error:  # one file that is too much must not end the scan of all
         told = "reading it takes too much memory"
-        return failed_entry(name, stamp, told, carrier=is_png(path), is_settled=False)
+        return failed_entry(name, stamp, told, kind_of(error), carrier=is_png(path), is_settled=False)
 
 
 def failed_entry(
     name: str,
     stamp: Stamp,
     message: str,
+    kind: str,
     *,
     is_settled: bool = True,
     carrier: bool = False,
@@ -167,6 +171,7 @@ def failed_entry(
         carrier=carrier,
         signatures=None if signatures is None else _rows(signatures),
         error=message[:MAX_VALUE],
+        kind=kind,
     )
     words = [name, *(one.key_id for one in signatures or ())]
     return Entry(item, searchable("\n".join(words)), is_settled=is_settled)

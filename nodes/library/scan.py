@@ -89,7 +89,7 @@ def _read_entry(file: Found) -> Entry | None:
     if file.is_openable:
         return read_entry(file.path, file.name, file.stamp)
     told = "its name is not UTF-8: rename it"
-    return failed_entry(file.name, file.stamp, told, carrier=is_png(file.path))
+    return failed_entry(file.name, file.stamp, told, "bad_name", carrier=is_png(file.path))
 
 
 def walk(root: str, annotation: str) -> Iterator[Found]:

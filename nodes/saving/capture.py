@@ -54,6 +54,15 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why noise cannot be derived, in words, and as a word for programs if there is one."""
+
+    text: str
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
     """Latents by name, and META's ``capture``."""
 
@@ -61,6 +70,9 @@ class Captured:
     latents: Latents = field(default_factory=dict)
     passes: Sequence[Entry] = ()
     reason: str | None = None
+    """Why there is no noise, or what is not known of it, in words; in META too."""
+    reason_kind: str | None = None
+    """The same as a word for programs, where the words say no more than that."""
 
     def with_result(self, result: Parts, noise_mask: Any) -> Captured:
         """Return this with the sampler's result and the result's mask.
@@ -113,7 +125,8 @@ def _find_noise(inputs: SaveInputs) -> Captured:
     if inputs.recording is None:
         return derived
     reason = "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
-    return replace(derived, reason=f"{reason}; {derived.reason}" if derived.reason else reason)
+    text = f"{reason}; {derived.reason}" if derived.reason else reason
+    return replace(derived, reason=text, reason_kind=None)
 
 
 def _describe(sampler_pass: SamplerPass) -> dict[str, Any]:
@@ -216,8 +229,8 @@ def _derive(inputs: SaveInputs, entries: Sequence[Entry]) -> Captured:
     index = _last_noisy_pass(inputs.passes)
     obstacle = _derivation_obstacle(inputs, index)
     if obstacle is not None or inputs.latent is None:
-        reason = obstacle or "no latent is connected, so the noise's shape is unknown"
-        return Captured("none", {}, passes, reason)
+        why = obstacle or Obstacle("no latent is connected, so the noise's shape is unknown", "no_latent")
+        return Captured("none", {}, passes, why.text, why.kind)
     seed = inputs.passes[index].seed
     assert seed is not None  # noise_obstacle has checked
     noise = draw_noise(inputs.latent, seed, inputs.batch_index)
@@ -249,11 +262,14 @@ def _last_noisy_pass(passes: Sequence[SamplerPass]) -> int:
     return max(noisy, default=0)
 
 
-def _derivation_obstacle(inputs: SaveInputs, index: int) -> str | None:
+def _derivation_obstacle(inputs: SaveInputs, index: int) -> Obstacle | None:
     """Return why the noise of a pass cannot be drawn again in the latent's shape; None if it can."""
     if not inputs.passes:
-        return "no sampler was found above this node"
+        return Obstacle("no sampler was found above this node", "no_sampler")
     is_traceable = inputs.latent is not None and inputs.node_id is not None
     if is_traceable and inputs.latent_sampler != inputs.passes[-1].node_id:
-        return "the latent was changed after sampling, so the noise's shape is unknown"
-    return noise_obstacle(inputs.prompt, inputs.passes[index])
+        return Obstacle(
+            "the latent was changed after sampling, so the noise's shape is unknown", "latent_changed"
+        )
+    reason = noise_obstacle(inputs.prompt, inputs.passes[index])
+    return None if reason is None else Obstacle(reason)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from ...gen5core.errors import ChunkNotFoundError, FormatError, Gen5Error
+from ..stored.error_kinds import fault_of, kind_of
 
-_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 MAX_MESSAGE = 2000
 """Characters: a message may quote names out of a file, which may hold megabytes of each."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class HttpError(Exception):
-    """An answer that says why there is no other; ``message`` is shown to the person."""
+    """A response that says why there is no other.
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    Attributes
+    ----------
+    kind : a word by which the browser chooses its own text, badge and remedy
+    message : what is wrong, in English, for whatever has no text of its own for the kind
+    """
+
+    def __init__(self, status: HTTPStatus, kind: str, message: str) -> None:
         super().__init__(message)
-        self.status, self.message = status, message[:MAX_MESSAGE]
+        self.status, self.kind, self.message = status, kind, message[:MAX_MESSAGE]
+
+    def as_json(self) -> dict[str, str]:
+        """Return what a response, or the last line of a check, says of it."""
+        return {"error": self.message, "kind": self.kind}
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
@@ -42,10 +51,10 @@ def check_origin(headers: Mapping[str, str]) -> None:
     """
     site = headers.get("Sec-Fetch-Site")  # which no page can set
     if site == "cross-site":
-        raise HttpError(HTTPStatus.FORBIDDEN, "another site may not ask this")
+        raise HttpError(HTTPStatus.FORBIDDEN, "other_site", "another site may not ask this")
     origin = headers.get("Origin")
     if site != "same-origin" and origin is not None and not _is_same(origin, headers.get("Host", "")):
-        raise HttpError(HTTPStatus.FORBIDDEN, f"a page of {origin:.200} may not ask this")
+        raise HttpError(HTTPStatus.FORBIDDEN, "other_site", f"a page of {origin:.200} may not ask this")
 
 
 def _is_same(origin: str, host: str) -> bool:
@@ -61,27 +70,28 @@ def _is_same(origin: str, host: str) -> bool:
         return False
 
 
-def http_error_of(error: Exception, name: str = "", path: Path | None = None) -> HttpError:
-    """Return the refusal that an error means.
+def http_error_of(error: Gen5Error | OSError, name: str = "", path: Path | None = None) -> HttpError:
+    """Return the HTTP error that an error means.
 
     Parameters
     ----------
-    error : a Gen5Error or OSError
-    name, path : the file as the person knows it, and where it lies, which is not told
+    error : as it was raised
+    name, path : the file as the person knows it, and where it lies, which is left out
     """
-    if isinstance(error, OSError) and not isinstance(error, Gen5Error):
-        return _of_file_system(error, name)
+    kind = kind_of(error)
+    if not isinstance(error, Gen5Error):
+        return _of_file_system(error, kind, name)
     if isinstance(error, FormatError):
         error.path = name or None
-    message = str(error) if path is None else str(error).replace(str(path), name)
+    message = fault_of(error) if path is None else fault_of(error).replace(str(path), name)
     if isinstance(error, ChunkNotFoundError):
-        return HttpError(HTTPStatus.NOT_FOUND, f"{name}: {message}" if name else message)
-    return HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+        return HttpError(HTTPStatus.NOT_FOUND, kind, f"{name}: {message}" if name else message)
+    return HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, kind, message)
 
 
-def _of_file_system(error: OSError, name: str) -> HttpError:
-    if isinstance(error, PermissionError):
-        return HttpError(HTTPStatus.FORBIDDEN, f"{name} may not be read")
-    if error.errno in _NOT_THERE:
-        return HttpError(HTTPStatus.NOT_FOUND, f"{name} is not there")
-    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} cannot be read: {error.strerror}")
+def _of_file_system(error: OSError, kind: str, name: str) -> HttpError:
+    status, message = {
+        "no_access": (HTTPStatus.FORBIDDEN, f"{name} may not be read"),
+        "not_found": (HTTPStatus.NOT_FOUND, f"{name} is not there"),
+    }.get(kind, (HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} cannot be read: {error.strerror}"))
+    return HttpError(status, kind, message)

@@ -62,8 +62,8 @@ def json_response(value: Any) -> Response:
 
 
 def error_response(refusal: HttpError) -> Response:
-    """Return what a refused request is answered."""
-    body = strict_json.dumps({"error": refusal.message}, "the answer").encode()
+    """Return what a refused request is answered: ``error`` for people, ``kind`` for programs."""
+    body = strict_json.dumps(refusal.as_json(), "the answer").encode()
     return Response(body, status=refusal.status)
 
 
@@ -122,7 +122,7 @@ def handle_image(request: Request) -> Response:
         image = file.images[index]
         if image.size_bytes > MAX_PICTURE_BYTES:
             told = f"image {index} takes {image.size_bytes} bytes, the limit is {MAX_PICTURE_BYTES}"
-            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", told)
 
         def make() -> tuple[bytes, str]:
             return image_thumbnail(image, size) if size else (data := image.bytes, picture_type(data))
@@ -151,7 +151,7 @@ def handle_library(request: Request) -> Response:
     """
     if not host.setting(LIBRARY_SETTING, True):
         told = "the library is turned off: turn it on in ComfyUI's settings, under Gen5"
-        raise HttpError(HTTPStatus.NOT_FOUND, told)
+        raise HttpError(HTTPStatus.NOT_FOUND, "library_off", told)
     query = request.query
     return json_response(
         library.page(

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from ...gen5core.errors import EncodeError
+from ..stored.error_kinds import kind_of
 from ..stored.paths import resolve_file
 from .errors import HttpError
 
@@ -35,7 +36,7 @@ def read_file_name(query: Query) -> NamedFile:
     try:
         return NamedFile(name, resolve_file(name))
     except EncodeError as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        raise HttpError(HTTPStatus.BAD_REQUEST, kind_of(error), str(error)) from error
 
 
 def read_integer(query: Query, key: str, default: int, lowest: int, highest: int) -> int:
@@ -66,4 +67,4 @@ def read_switch(query: Query, key: str) -> bool:
 
 
 def _malformed(key: str, text: str, expected: str) -> HttpError:
-    return HttpError(HTTPStatus.BAD_REQUEST, f"{key} is {text!r:.80}; give {expected}")
+    return HttpError(HTTPStatus.BAD_REQUEST, "bad_query", f"{key} is {text!r:.80}; give {expected}")

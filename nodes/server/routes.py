@@ -100,7 +100,7 @@ async def _body(request: Any) -> bytes:
     """
     sent_type = request.headers.get("Content-Type", "")  # aiohttp's own property takes none for this type
     if sent_type.split(";")[0].strip().lower() != BODY_TYPE or "Content-Encoding" in request.headers:
-        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {BODY_TYPE}, not encoded")
+        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "bad_body", f"send {BODY_TYPE}, not encoded")
     body = bytearray()
     if (request.content_length or 0) <= MAX_BODY_BYTES:
         async for piece in request.content.iter_chunked(_READ_BYTES):
@@ -111,6 +111,7 @@ async def _body(request: Any) -> bytes:
             return bytes(body)
     raise HttpError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
         f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file, and META to its end",
     )
 
@@ -123,7 +124,7 @@ async def _verify(web: Any, request: Any) -> Any:
     HttpError
     """
     if request.method == "HEAD":  # which aiohttp takes with GET, and lines would be sent as its body
-        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "a check is asked for with GET")
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "bad_method", "a check is asked for with GET")
     check = await _in_thread(Check.begin, request.query)
     response = web.StreamResponse(headers={"Content-Type": LINES_TYPE, "Cache-Control": "no-store"})
     lines: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -20,7 +20,7 @@ SECONDS_BETWEEN = 0.1
 
 
 class _Stopped(Exception):
-    """Nobody waits for the check any more."""
+    """No one waits for the check any more."""
 
 
 class Check:
@@ -37,7 +37,7 @@ class Check:
 
         Raises
         ------
-        Refusal
+        HttpError
         """
         named = read_file_name(query)
         try:
@@ -51,7 +51,7 @@ class Check:
             with self._file as file:
                 put(_line({"report": _facts(file.verify(progress=self._tell(put)))}))
         except (Gen5Error, OSError) as error:
-            put(_line({"error": http_error_of(error, self._named.name, self._named.path).message}))
+            put(_line(http_error_of(error, self._named.name, self._named.path).as_json()))
         except _Stopped:
             pass
         finally:

@@ -37,5 +37,6 @@ def resolve_file(annotated: Any) -> Path:
     except ValueError as error:
         raise EncodeError(f"{annotated!r} is no file name: {error}") from error
     if not path.is_relative_to(root):
-        raise EncodeError(f"{annotated!r} leads out of the {kind} folder; choose a file inside it")
+        message = f"{annotated!r} leads out of the {kind} folder; choose a file inside it"
+        raise EncodeError(message, kind="outside")
     return path

@@ -49,6 +49,7 @@ def describe_trust(signatures: Sequence[Signature]) -> dict[str, Any]:
                 "state": one.state,
                 "reason": one.reason or problem,
                 "comment": trust.names.get(one.key_id),
+                "problem": "unusable_list" if problem and not one.reason else None,
             }
             for one in signatures
         ],

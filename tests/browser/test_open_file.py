@@ -47,7 +47,6 @@ DAMAGED = [
 ]
 OTHER_KINDS = ["NotGen5Error__png", "NotGen5Error__magic_small_letters", "NotGen5Error__empty_file"]
 OLD = "gen5-0.1.0_zstd_float32.gen5"
-FOR_PROGRAMMERS = "; if you trust the file, pass larger Limits"
 BIG_BYTES = 200 * 2**20
 HEADER = struct.Struct("<4sBBHIIIIQ")
 
@@ -149,14 +148,14 @@ def test_a_file_with_the_api_form_alone_opens(page, tmp_path):
 
 
 def test_damaged_files_are_told_and_change_nothing(page, server, shot):
-    """The message is the server's, of the core, but for what only a programmer can do; the graph stays as it is."""
+    """The message is the server's, of the core, without what only a programmer can do; the graph stays as it is."""
     before = state(page)
     for name in DAMAGED:
         path = INVALID / f"{name}.gen5"
         drop_file(page, path)
         text = wait_for_toast(page, path.name)
         assert f"{path.name} could not be opened" in text
-        assert answer_to(server, path).removesuffix(FOR_PROGRAMMERS) in text
+        assert answer_to(server, path) in text
         assert "Limits" not in text
     shot("open-damaged")
     assert before == state(page)

@@ -236,7 +236,7 @@ class TestSignatures:
         remove_trusted_key(key.key_id)
         [saved] = save(server, txt2img(Settings()), record=None, format=format)
         assert key.key_id == saved.told["signed_by"]
-        one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": None}
+        one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": None, "problem": None}
         signed = {"word": "signed", "signatures": [one]}
         trusted = {"word": "trusted", "signatures": [{**one, "comment": "Anna at home"}]}
         assert signed == told_by_load(server, saved.annotated)["trust"]

@@ -406,7 +406,7 @@ class TestRead:
                 _ = file.metadata, file.settings, file.hardware, file.prompt, file.model_name, file.date
                 _ = file.tags, file.comfyui, file.capture, file.resources
         except gen5core.Gen5Error as error:
-            expected = (422, str(error))
+            expected = (422, error.fault if isinstance(error, gen5core.FormatError) else str(error))
         reply = post(server, data)
         if reply.status == 200 and name.startswith("SignatureError"):
             return  # a Python without the means to check signatures says so elsewhere

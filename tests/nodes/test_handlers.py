@@ -17,7 +17,17 @@ import numpy as np
 import pytest
 import torch
 from gen5pack import gen5core
-from gen5pack.gen5core.errors import ChecksumError, ChunkNotFoundError, EncodeError
+from gen5pack.gen5core.errors import (
+    ChecksumError,
+    ChunkNotFoundError,
+    EncodeError,
+    LimitError,
+    MalformedChunkError,
+    NotGen5Error,
+    SignatureError,
+    TruncatedError,
+    UnsupportedVersionError,
+)
 from gen5pack.nodes.library import library
 from gen5pack.nodes.server import handlers
 from gen5pack.nodes.server.errors import HttpError, check_origin, http_error_of
@@ -64,11 +74,11 @@ def head_and_tail(data: bytes) -> bytes:
 
 
 @contextmanager
-def refusing(status: HTTPStatus, message: str) -> Iterator[None]:
-    """Expect a refusal of a status, its message told by a pattern."""
+def refusing(status: HTTPStatus, message: str, kind: str | None = None) -> Iterator[None]:
+    """Expect an HTTP error of a status, its message given by a pattern; of one kind, if given."""
     with pytest.raises(HttpError, match=message) as caught:
         yield
-    assert status == caught.value.status
+    assert (caught.value.status, caught.value.kind) == (status, kind or caught.value.kind)
 
 
 class TestOrigin:
@@ -146,7 +156,8 @@ class TestQueries:
     )
     def test_names_that_lead_out(self, folder: Path, name: str) -> None:
         """A name that leads out of its folder is error_response, whether or not something is there."""
-        with refusing(HTTPStatus.BAD_REQUEST, r"leads out of the \w+ folder; choose a file inside it$"):
+        message = r"leads out of the \w+ folder; choose a file inside it$"
+        with refusing(HTTPStatus.BAD_REQUEST, message, "outside"):
             read_file_name({"name": name})
 
     def test_links_that_lead_out(self, folder: Path) -> None:
@@ -197,25 +208,31 @@ class TestRefusals:
     """Errors as answers."""
 
     @pytest.mark.parametrize(
-        ("error", "status", "message"),
+        ("error", "status", "kind", "message"),
         [
-            (FileNotFoundError(2, "No such file"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
-            (NotADirectoryError(20, "Not a directory"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
-            (OSError(36, "File name too long"), HTTPStatus.NOT_FOUND, "a.gen5 is not there"),
-            (PermissionError(13, "Permission denied"), HTTPStatus.FORBIDDEN, "a.gen5 may not be read"),
-            (OSError(5, "I/O error"), HTTPStatus.INTERNAL_SERVER_ERROR, "a.gen5 cannot be read: I/O error"),
-            (ChunkNotFoundError("no 'x'"), HTTPStatus.NOT_FOUND, "a.gen5: no 'x'"),
-            (ChecksumError("bad", offset=3), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5: at offset 3: bad"),
-            (gen5core.TruncatedError("cut"), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5: cut"),
-            (EncodeError("/x/a.gen5 is odd"), HTTPStatus.UNPROCESSABLE_ENTITY, "a.gen5 is odd"),
+            (FileNotFoundError(2, "No such file"), 404, "not_found", "a.gen5 is not there"),
+            (NotADirectoryError(20, "Not a directory"), 404, "not_found", "a.gen5 is not there"),
+            (OSError(36, "File name too long"), 404, "not_found", "a.gen5 is not there"),
+            (PermissionError(13, "Permission denied"), 403, "no_access", "a.gen5 may not be read"),
+            (OSError(5, "I/O error"), 500, "unreadable", "a.gen5 cannot be read: I/O error"),
+            (ChunkNotFoundError("no 'x'"), 404, "missing_part", "a.gen5: no 'x'"),
+            (ChecksumError("bad", offset=3), 422, "damaged", "a.gen5: at offset 3: bad"),
+            (MalformedChunkError("odd"), 422, "damaged", "a.gen5: odd"),
+            (SignatureError("bad"), 422, "invalid_signature", "a.gen5: bad"),
+            (NotGen5Error("a PNG"), 422, "not_gen5", "a.gen5: a PNG"),
+            (NotGen5Error("a plain PNG", kind="stripped"), 422, "stripped", "a.gen5: a plain PNG"),
+            (UnsupportedVersionError("2.0"), 422, "newer_version", "a.gen5: 2.0"),
+            (TruncatedError("cut"), 422, "truncated", "a.gen5: cut"),
+            (LimitError("9 of 8", raisable=True), 422, "over_limit", "a.gen5: 9 of 8"),
+            (EncodeError("/x/a.gen5 is odd"), 422, "bad_value", "a.gen5 is odd"),
         ],
     )
-    def test_status_and_message(self, error: Exception, status: HTTPStatus, message: str) -> None:
-        """Each kind of error has its status; the message names the file as the person does, never its folder."""
+    def test_status_kind_and_message(self, error: Exception, status: int, kind: str, message: str) -> None:
+        """Each error has its status and kind; the message names the file as the person does, never its folder."""
         if isinstance(error, gen5core.FormatError):
             error.path = "/x/a.gen5"
-        refusal = http_error_of(error, "a.gen5", Path("/x/a.gen5"))
-        assert (status, message) == (refusal.status, refusal.message)
+        refused = http_error_of(error, "a.gen5", Path("/x/a.gen5"))
+        assert (refused.status, refused.kind, refused.message) == (status, kind, message)
 
     def test_long_message(self) -> None:
         """A message that quotes a file at length is cut."""
@@ -223,12 +240,12 @@ class TestRefusals:
         assert len(refusal.message) == 2000
 
     def test_answer(self) -> None:
-        """A refusal is JSON with a message."""
-        answer = error_response(HttpError(HTTPStatus.NOT_FOUND, "“x” is not there"))
+        """An error is JSON with a message for people and a kind for programs."""
+        answer = error_response(HttpError(HTTPStatus.NOT_FOUND, "not_found", "“x” is not there"))
         assert (
             answer.status,
             json.loads(answer.body),
-        ) == (HTTPStatus.NOT_FOUND, {"error": "“x” is not there"})
+        ) == (HTTPStatus.NOT_FOUND, {"error": "“x” is not there", "kind": "not_found"})
         assert dict(answer.headers) == {"Cache-Control": "no-store"}
 
 
@@ -459,7 +476,7 @@ class TestVerifying:
             "a.gen5: chunk 0 (LATN 'initial_noise') at offset 32: SHA-256 of the payload"
         )
         assert str(folder) not in error["error"]
-        assert end is None
+        assert (error["kind"], end) == ("damaged", None)
 
     def test_refused(self, folder: Path) -> None:
         """A file that cannot be opened is error_response before there are lines."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -86,7 +87,8 @@ class TestRoutes:
         web = SimpleNamespace(Response=SimpleNamespace)
         serve = routes._served(web, partial(routes._verify, web))
         answer = asyncio.run(serve(SimpleNamespace(method="HEAD", headers={}, query={"name": "a.gen5"})))
-        assert (answer.status, answer.body) == (405, b'{"error":"a check is asked for with GET"}')
+        expected = {"error": "a check is asked for with GET", "kind": "bad_method"}
+        assert (answer.status, json.loads(answer.body)) == (405, expected)
 
     def test_registered_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A second copy of the pack leaves the first one's routes alone: a server does not start with two."""

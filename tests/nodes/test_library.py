@@ -22,7 +22,7 @@ IDLE = {"running": False, "done": 0, "total": 0}
 
 FIELDS = (
     "name size_bytes mtime date seed steps cfg sampler scheduler width height prompt model_name tags "
-    "noise_source images latents sealed carrier error trust drift_count"
+    "noise_source images latents sealed carrier error kind trust drift_count"
 )
 
 
@@ -36,7 +36,12 @@ class TestPage:
         assert (page["total"], page["files"], page["offset"], page["scan"]) == (2, 2, 0, IDLE)
         damaged, whole = page["items"]
         assert FIELDS.split() == list(whole) == list(damaged)
-        assert (whole["seed"], whole["mtime"], whole["error"]) == ("18446744073709551615", 1000.5, None)
+        assert (whole["seed"], whole["mtime"], whole["error"], whole["kind"]) == (
+            "18446744073709551615",
+            1000.5,
+            None,
+            None,
+        )
         assert [(item["carrier"], item["trust"]) for item in (whole, damaged)] == [
             (False, "unsigned"),
             (False, None),

@@ -45,6 +45,7 @@ BLANK = {
     "carrier": False,
     "signatures": None,
     "error": None,
+    "kind": None,
 }
 
 
@@ -145,7 +146,7 @@ class TestErrors:
         entry = read(folder / "a.gen5", "Sub/A.gen5")
         told = entry.item.error or ""
         assert told.startswith("at offset 0: starts with b'no f', a GEN5 file starts with b'GEN5'")
-        assert BLANK | {"name": "Sub/A.gen5", "error": told} == entry.item.as_json()
+        assert BLANK | {"name": "Sub/A.gen5", "error": told, "kind": "not_gen5"} == entry.item.as_json()
         assert entry.text == "sub/a.gen5"
 
     def test_folder_in_place_of_a_file(self, folder: Path) -> None:
@@ -165,7 +166,8 @@ class TestErrors:
 
         monkeypatch.setattr(os, "open", refuse)
         entry = read(folder / "a.gen5")
-        assert (entry.item.error, entry.is_settled) == ("Permission denied", False)
+        item = entry.item
+        assert (item.error, item.kind, entry.is_settled) == ("Permission denied", "no_access", False)
 
     @pytest.mark.parametrize("error", [MemoryError, RecursionError])
     def test_too_much(self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
@@ -176,7 +178,8 @@ class TestErrors:
 
         monkeypatch.setattr(MadeIn, "of", fail)
         entry = read(write(folder / "a.gen5"))
-        assert (entry.item.error, entry.is_settled) == ("reading it takes too much memory", False)
+        told = (entry.item.error, entry.item.kind, entry.is_settled)
+        assert told == ("reading it takes too much memory", "over_memory", False)
 
 
 class TestText:

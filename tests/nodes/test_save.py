@@ -66,7 +66,8 @@ class TestWhatIsSaved:
                 "passes": [],
                 "reason": "no sampler was found above this node",
             }
-        assert ui["gen5"][0]["reason"] == "no sampler was found above this node"
+        told = (ui["gen5"][0]["reason"], ui["gen5"][0]["reason_kind"])
+        assert told == ("no sampler was found above this node", "no_sampler")
 
     def test_latent_only(self, folder: Path) -> None:
         """A latent alone is stored with its derived noise; no PNG is written."""
@@ -330,14 +331,20 @@ class TestNoise:
         assert (
             ui["gen5"][0]["noise_source"],
             ui["gen5"][0]["reason"],
-        ) == ("none", "the latent was changed after sampling, so the noise's shape is unknown")
+            ui["gen5"][0]["reason_kind"],
+        ) == (
+            "none",
+            "the latent was changed after sampling, so the noise's shape is unknown",
+            "latent_changed",
+        )
         with gen5core.open(path) as file:
             assert set(file.latents) == {"final_latent"}
 
     def test_images_alone_do_not_tell_the_shape(self) -> None:
         """Without the latent nothing is derived, and the reason says what is missing."""
         _, ui = save(images=images(), prompt=txt2img(), unique_id="9")
-        assert ui["gen5"][0]["reason"] == "no latent is connected, so the noise's shape is unknown"
+        told = (ui["gen5"][0]["reason"], ui["gen5"][0]["reason_kind"])
+        assert told == ("no latent is connected, so the noise's shape is unknown", "no_latent")
 
 
 class TestImagesStored:

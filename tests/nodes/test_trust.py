@@ -65,7 +65,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def signed_by(key: PublicKey, word: str, comment: str | None = None) -> dict[str, Any]:
     """Return what is told of a file with one valid signature."""
-    one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": comment}
+    one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": comment, "problem": None}
     return {"word": word, "signatures": [one]}
 
 
@@ -212,6 +212,7 @@ class TestWords:
         [item] = scanned(folder).page(key.key_id)["items"]
         assert ("invalid", format == "png") == (item["trust"], item["carrier"])
         assert f"the signature by {key.key_id} does not fit" in item["error"]
+        assert item["kind"] == "invalid_signature"
 
     def test_replaced_while_it_is_read(
         self, key: PublicKey, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -243,7 +244,8 @@ class TestWords:
         trusted_list.write_bytes(content if isinstance(content, bytes) else content.encode())
         with caplog.at_level(logging.WARNING):
             trust = load(path)
-        assert (trust["word"], trust["signatures"][0]["reason"]) == ("signed", UNUSABLE_LIST)
+        [one] = trust["signatures"]
+        assert (trust["word"], one["reason"], one["problem"]) == ("signed", UNUSABLE_LIST, "unusable_list")
         assert str(trusted_list) in caplog.text
         assert str(trusted_list) not in json.dumps(trust)
         assert [item["trust"] for item in scanned(folder).page()["items"]] == ["signed"]

@@ -70,20 +70,24 @@ describe("readFile", () => {
 })
 
 describe("errors", () => {
-  test("bear the server's message and status", async () => {
-    answerWith({ error: "META: seal is wrong" }, 422)
-    expect(await errorOf(facts(NAME))).toEqual([422, "META: seal is wrong"])
+  test("have the server's message, status and kind", async () => {
+    answerWith({ error: "META: seal is wrong", kind: "damaged" }, 422)
+    await expect(facts(NAME)).rejects.toMatchObject({ status: 422, kind: "damaged", message: "META: seal is wrong" })
+    streamOf(JSON.stringify({ error: "chunk 2: sha256 differs", kind: "damaged" }))
+    await expect(verify(NAME)).rejects.toMatchObject({ status: 200, kind: "damaged" })
+    answerWith({ error: "said otherwise", kind: "not_found" }, 404)
+    expect(await errorOf(facts(NAME))).toEqual([404, `${NAME} is not there`])
   })
 
-  test("advise nobody to pass Limits: not here, in a check, or in the library", async () => {
-    const message = "META: takes 9 bytes, the limit is 8; if you trust the file, pass larger Limits"
-    answerWith({ error: message }, 422)
+  test("have a remedy of the browser's own by their kind: here, in a check, and in the library", async () => {
+    const answer = { error: "META: takes 9 bytes, the limit is 8", kind: "over_limit" }
+    answerWith(answer, 422)
     const [, told] = await errorOf(facts(NAME))
-    expect(told).toContain("take another copy")
-    streamOf(JSON.stringify({ error: message }))
+    expect(told).toMatch(/^META: takes 9 bytes, the limit is 8; .*take another copy/)
+    streamOf(JSON.stringify(answer))
     expect(await errorOf(verify(NAME))).toEqual([200, told])
-    answerWith({ items: [{ error: message }, { error: null }] })
-    expect((await listLibrary()).items).toEqual([{ error: told }, { error: null }])
+    answerWith({ items: [answer, { error: null }] })
+    expect((await listLibrary()).items).toEqual([{ ...answer, error: told }, { error: null }])
   })
 
   test("tell the status where the answer is not the extension's", async () => {

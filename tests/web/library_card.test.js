@@ -51,11 +51,21 @@ describe("createCard", () => {
   })
 
   test("a damaged file is listed with its message", () => {
-    const damaged = createCard(item({ error: "META is cut short", prompt: null, seed: null }))
+    const damaged = createCard(item({ error: "META is cut short", kind: "truncated", prompt: null, seed: null }))
     expect(damaged.element.textContent).toContain("damaged")
     expect(damaged.element.textContent).toContain("META is cut short")
     damaged.showPicture()
     expect(damaged.element.querySelector("img")).toBeNull()
+  })
+
+  test.each([
+    ["newer_version", "newer version", "pi-arrow-circle-up"],
+    ["no_access", "not readable", "pi-lock"],
+  ])("a file that is not damaged is not called so: %s", (kind, text, icon) => {
+    const card = createCard(item({ error: "said otherwise", kind })).element
+    expect(card.textContent).toContain(text)
+    expect(card.textContent).not.toContain("damaged")
+    expect(card.querySelectorAll(`.${icon}`)).toHaveLength(2)
   })
 
   test("a file without facts is listed too", () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { app } from "../../scripts/app.js"
 import { facts, verify, workflow } from "../../web/gen5_api.js"
+import { Gen5Error } from "../../web/gen5_error.js"
 import { addLoader, isSampler, startFromStored } from "../../web/graph.js"
 import { createDetails } from "../../web/library/details.js"
 import { toast } from "../../web/toast.js"
@@ -272,7 +273,7 @@ describe("createDetails", () => {
   })
 
   test("a file that is refused for its signature says so in words", async () => {
-    facts.mockRejectedValueOnce(new Error(`the signature by ${KEY} does not fit: it was changed; take another copy`))
+    facts.mockRejectedValueOnce(new Gen5Error("take another copy", { kind: "invalid_signature" }))
     await show()
     expect(details.element.querySelector(".gen5-badge-error").textContent).toBe("Invalid signature")
   })

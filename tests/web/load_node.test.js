@@ -371,7 +371,7 @@ describe("the words of trust", () => {
   })
 
   test("a file that is refused for its signature says so beside the server's words", async () => {
-    answerWith({ error: `a.gen5: SIGN at offset 9: the signature by ${KEY} does not fit: it was changed; take another copy` }, 422)
+    answerWith({ error: "a.gen5: SIGN at offset 9: it was changed; take another copy", kind: "invalid_signature" }, 422)
     loader()
     await settle()
     expect(badges()).toEqual(["Invalid signature"])
@@ -414,7 +414,7 @@ describe("asking the server", () => {
   })
 
   test("what is wrong with the file is told in the server's words", async () => {
-    answerWith({ error: "META at offset 9: its digest differs" }, 422)
+    answerWith({ error: "a.gen5: META at offset 9: its digest differs", kind: "damaged" }, 422)
     loader()
     await settle()
     expect(document.querySelector("[role=alert]").textContent).toBe("a.gen5: META at offset 9: its digest differs")
@@ -424,7 +424,7 @@ describe("asking the server", () => {
     const node = loader({ file: "new.gen5" })
     node.onConfigure({})
     expect(widget(node, "file").options.values).toContain("new.gen5")
-    answerWith({ error: "new.gen5 is not there" }, 404)
+    answerWith({ error: "said otherwise", kind: "not_found" }, 404)
     await settle()
     expect(widget(node, "file").options.values).not.toContain("new.gen5")
     expect(document.querySelector("[role=alert]").textContent).toBe("new.gen5 is not there")

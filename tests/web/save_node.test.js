@@ -52,6 +52,12 @@ describe("Save Gen5", () => {
     expect(document.querySelector(".gen5-lacking").textContent).toBe("Starting noise: none: no sampler was found")
   })
 
+  test("says why in its own words where the server has a word for it", () => {
+    expect(startingNoise({ noise_source: "none", reason: "said otherwise", reason_kind: "no_sampler" })).toBe(
+      "Starting noise: none: no sampler was found above this node",
+    )
+  })
+
   test("a reason beside stored noise is told as well, once", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, reason: "no recorded run was found for node 3" }] })
     expect(document.body.textContent.split("no recorded run was found for node 3")).toHaveLength(2)

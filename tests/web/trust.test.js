@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
+import { Gen5Error } from "../../web/gen5_error.js"
 import { invalidBadge, signedBy, trustList, trustWords } from "../../web/trust.js"
 import { INVALID, KEY, OTHER_KEY, signed, signature, trusted, unchecked } from "./trust_facts.js"
 
@@ -15,7 +15,7 @@ describe("the three words", () => {
     expect(trustWords(undefined)).toEqual([])
   })
 
-  test("signed: by which key, and that nobody vouches for it", () => {
+  test("signed: by which key, and that it is not in the list", () => {
     const { badge, lines } = list(signed())
     expect(badge.textContent).toBe("Signed")
     expect(lines).toEqual([`Signed by key ${KEY}. The key is not in your list.`])
@@ -53,9 +53,9 @@ describe("the three words", () => {
   })
 
   test("a list of keys that cannot be used is told of", () => {
-    const trust = { word: "signed", signatures: [signature({ reason: "your list of trusted keys cannot be used" })] }
+    const trust = { word: "signed", signatures: [signature({ problem: "unusable_list" })] }
     expect(trustWords(trust)).toEqual([
-      `Signed by key ${KEY}. Whether it is trusted is not known: your list of trusted keys cannot be used.`,
+      `Signed by key ${KEY}. Whether it is trusted is not known: your list of trusted keys cannot be used; \`gen5core trust\` says why.`,
     ])
   })
 
@@ -74,12 +74,10 @@ test("what keys are called is text, never markup", () => {
 
 test("a saved file's key has no name", () => expect(signedBy({ key_id: KEY })).toBe(`Signed by key ${KEY}`))
 
-describe("the badge of a message", () => {
-  test("is there for gen5core's own words", () => {
-    const [, form] = /f"(the signature by [^"]*does not fit[^"]*)"/.exec(readFileSync("gen5core/signatures.py", "utf8"))
-    const message = `a.gen5: SIGN at offset 9: ${form.replace("{signature.key_id}", KEY)}`
-    expect(invalidBadge(message).textContent).toBe("Invalid signature")
+describe("the badge of an error", () => {
+  test("goes by the error's kind, not by its words", () => {
+    const error = new Gen5Error("a.gen5: SIGN at offset 9", { kind: "invalid_signature" })
+    expect(invalidBadge(error).textContent).toBe("Invalid signature")
+    expect(invalidBadge(new Gen5Error("the signature by 0a does not fit", { kind: "damaged" }))).toBeNull()
   })
-
-  test("is not there for others", () => expect(invalidBadge("META: the seal is wrong")).toBeNull())
 })

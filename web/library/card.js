@@ -1,4 +1,5 @@
 import { element } from "../dom.js"
+import { errorBadge } from "../error_words.js"
 import { imageUrl, noiseUrl } from "../gen5_api.js"
 import { ago } from "../text.js"
 import { TRUST_BADGES } from "../trust.js"
@@ -64,8 +65,8 @@ function madeWith(item) {
 
 function badgeLine(item) {
   const badges = [
-    item.error && item.trust !== "invalid" && badge("pi-times-circle", "damaged", "gen5-badge-error"),
-    trustBadge(TRUST_BADGES[item.trust]),
+    item.error && item.trust !== "invalid" && readBadge(errorBadge(item.kind)),
+    readBadge(TRUST_BADGES[item.trust]),
     item.drift_count > 0 && badge("pi-exclamation-triangle", plural(item.drift_count, "drift"), "gen5-badge-warn"),
     folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
     ...(item.tags ?? []).map((tag) => badge("pi-tag", `tag ${tag}`)), // else a file could call itself trusted
@@ -73,7 +74,7 @@ function badgeLine(item) {
   return element("div", { className: "gen5-library-badges" }, ...badges.filter(Boolean))
 }
 
-function trustBadge(known) {
+function readBadge(known) {
   return known && badge(known.icon, known.text.toLowerCase(), known.className || undefined)
 }
 
@@ -88,7 +89,7 @@ function badge(icon, text, className = "gen5-library-tag") {
 
 function createThumbnail(item) {
   const icon = element("i", {
-    className: `pi ${item.error ? "pi-times-circle" : "pi-image"}`,
+    className: `pi ${item.error ? errorBadge(item.kind).icon : "pi-image"}`,
     attributes: { "aria-hidden": "true" },
   })
   const frame = element("div", { className: "gen5-library-thumbnail" }, icon)

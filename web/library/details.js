@@ -1,4 +1,5 @@
 import { element } from "../dom.js"
+import { errorBadge } from "../error_words.js"
 import { facts as readFacts } from "../gen5_api.js"
 import { invalidBadge, trustList } from "../trust.js"
 import { openWorkflow, placeLoader, startSelected } from "./actions.js"
@@ -68,8 +69,8 @@ function showTrust(place, trust) {
 }
 
 function problem(state, error) {
-  const part = notice("pi-times-circle", "This file could not be read", error.message, "Try again", () => fill(state))
-  const badge = invalidBadge(error.message)
+  const part = notice(errorBadge(error.kind).icon, "This file could not be read", error.message, "Try again", () => fill(state))
+  const badge = invalidBadge(error)
   if (badge) part.querySelector("strong").after(badge)
   return part
 }
