@@ -3,18 +3,18 @@ import { defineConfig } from "vitest/config"
 
 const STUBS = new URL("./tests/web/stubs/", import.meta.url)
 
-/** ComfyUI serves its own modules beside an extension's; in unit tests stubs stand for them. */
-const comfyuiScripts = {
-  name: "comfyui-scripts",
+/** ComfyUI serves its own modules beside an extension's; in unit tests stubs stand for them, and for a second language. */
+const stubs = {
+  name: "stubs",
   enforce: "pre",
   resolveId(source) {
-    const found = /\/scripts\/(app|api)\.js$/.exec(source)
+    const found = /(?:\/scripts\/|^\.\/)(app|api|de)\.js$/.exec(source)
     return found ? fileURLToPath(new URL(`${found[1]}.js`, STUBS)) : null
   },
 }
 
 export default defineConfig({
-  plugins: [comfyuiScripts],
+  plugins: [stubs],
   test: {
     environment: "jsdom",
     setupFiles: ["tests/web/stubs/blob.js"],

@@ -3,6 +3,7 @@ import { app } from "../../scripts/app.js"
 import { fileName, isLoader } from "./graph.js"
 import { sourceOf } from "./graph_links.js"
 import { verify } from "./gen5_api.js"
+import { t } from "./i18n/index.js"
 import { progressBox } from "./progress_box.js"
 import { startChosen } from "./replay.js"
 import { verdict } from "./text.js"
@@ -15,19 +16,19 @@ const running = new Set() // names of the files that are being checked
 export const commands = [
   {
     id: "Gen5.OpenLibrary",
-    label: "Gen5: Open library",
+    label: t("command.library"),
     icon: "pi pi-images",
     function: openLibrary,
   },
   {
     id: "Gen5.StartFromStored",
-    label: "Gen5: Start from stored noise",
+    label: t("command.start"),
     icon: "pi pi-replay",
     function: () => startChosen(),
   },
   {
     id: "Gen5.VerifySelected",
-    label: "Gen5: Verify file of selected Load Gen5",
+    label: t("command.verify"),
     icon: "pi pi-verified",
     function: verifySelected,
   },
@@ -42,7 +43,7 @@ export const keybindings = [
 
 function openLibrary() {
   if (app.extensionManager.setting.get("Gen5.Library.Enabled") === false) {
-    toast("info", "The library is off", "Settings → Gen5 → Library turns it on.")
+    toast("info", t("library.off"), t("library.off.detail"))
     return
   }
   app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${LIBRARY_TAB}`)
@@ -52,34 +53,34 @@ function openLibrary() {
 export async function verifySelected() {
   const loaders = Object.values(app.canvas.selected_nodes ?? {}).filter(isLoader)
   if (loaders.length !== 1) {
-    toast("warn", "Select one Load Gen5", "Its file is then checked, every byte.")
+    toast("warn", t("verify.selectOne"), t("verify.selectOne.detail"))
     return
   }
   if (sourceOf(loaders[0], "file")) {
-    toast("warn", "Its file comes by a link", "Running the node checks every byte.")
+    toast("warn", t("verify.linked"), t("verify.linked.detail"))
     return
   }
   const name = fileName(loaders[0])
   if (name) await check(name)
-  else toast("warn", "No file is chosen", "Choose one in Load Gen5, or drop one on it.")
+  else toast("warn", t("verify.noFile"), t("verify.noFile.detail"))
 }
 
 async function check(name) {
   if (running.has(name)) return
   running.add(name)
   const stop = new AbortController()
-  const box = progressBox(`Verifying ${name}`, () => stop.abort())
+  const box = progressBox(t("verify.named", { name }), () => stop.abort())
   try {
-    tell(name, await verify(name, box.step, { signal: stop.signal }))
+    report(name, await verify(name, box.step, { signal: stop.signal }))
   } catch (error) {
-    if (!stop.signal.aborted) toast("error", `${name} is damaged or not readable`, error.message)
+    if (!stop.signal.aborted) toast("error", t("verify.fileDamaged", { name }), error.message)
   } finally {
     box.close()
     running.delete(name)
   }
 }
 
-function tell(name, report) {
-  const severity = report.notes?.length ? "warn" : "success"
-  toast(severity, `${name} is intact`, [verdict(report), ...trustWords(report.trust)].join("\n"))
+function report(name, found) {
+  const severity = found.notes?.length ? "warn" : "success"
+  toast(severity, t("verify.fileIntact", { name }), [verdict(found), ...trustWords(found.trust)].join("\n"))
 }

@@ -1,22 +1,23 @@
 /** Compare With Stored and Environment Drift in the browser: the verdict, and what differs. */
 import { element } from "./dom.js"
 import { driftTable } from "./drift_table.js"
+import { formatNumber, t } from "./i18n/index.js"
 import { addPanel, onResult, resultHooks, STRETCHES } from "./panel.js"
 
 const COMPARER = "Gen5Compare"
 const CHECKER = "Gen5Environment"
 const VERDICTS = {
-  "bit-exact": { text: "Bit-exact", className: "gen5-badge-ok" },
-  "within tolerance": { text: "Within tolerance", className: "gen5-badge-warn" },
-  differs: { text: "Differs", className: "gen5-badge-error" },
+  "bit-exact": { text: t("compare.exact"), className: "gen5-badge-ok" },
+  "within tolerance": { text: t("compare.within"), className: "gen5-badge-warn" },
+  differs: { text: t("compare.differs"), className: "gen5-badge-error" },
 }
 const SHOWN = {
   [COMPARER]: {
-    panel: { name: "gen5_verdict", label: "The verdict" },
+    panel: { name: "gen5_verdict", label: t("compare.label") },
     parts: (told) => told.map(verdict),
   },
   [CHECKER]: {
-    panel: { name: "gen5_drift", label: "Environment drift", stretches: true },
+    panel: { name: "gen5_drift", label: t("drift.label"), stretches: true },
     parts: (told) => told.flatMap(drift),
   },
 }
@@ -54,13 +55,17 @@ function verdict(told) {
 
 /** A figure that is not finite arrives as null. */
 function figures({ identical, max_difference: largest, psnr, tolerance }) {
-  if (identical) return "L∞ 0: every bit is the stored one"
+  if (identical) return t("compare.identical")
   const parts = [
-    `L∞ ${largest === null ? "infinite" : shortNumber(largest)}`,
-    tolerance > 0 && `tolerance ${shortNumber(tolerance)}`,
-    `PSNR ${psnr === null ? "infinite" : `${psnr.toFixed(2)} dB`}`,
+    t("compare.largest", { value: largest === null ? t("compare.infinite") : shortNumber(largest) }),
+    tolerance > 0 && t("compare.tolerance", { value: shortNumber(tolerance) }),
+    t("compare.psnr", { value: psnr === null ? t("compare.infinite") : decibels(psnr) }),
   ]
   return parts.filter(Boolean).join(", ")
+}
+
+function decibels(value) {
+  return t("compare.decibels", { value: formatNumber(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 }) })
 }
 
 function shortNumber(value) {
@@ -69,10 +74,10 @@ function shortNumber(value) {
 
 function drift({ drifts }) {
   const count = drifts.length
-  const text = count === 0 ? "Nothing differs" : count === 1 ? "1 thing differs" : `${count} things differ`
+  const text = count ? t("drift.things", { count }) : t("drift.nothing")
   const className = `gen5-badge ${count ? "gen5-badge-warn" : "gen5-badge-ok"}`
   const head = element("p", { attributes: { role: "status" } }, element("strong", { className, text }))
   if (!count) return [head]
-  const attributes = { role: "region", tabindex: "0", "aria-label": "What differs" }
+  const attributes = { role: "region", tabindex: "0", "aria-label": t("drift.what") }
   return [head, element("div", { className: `gen5-drift-list ${STRETCHES}`, attributes }, driftTable(drifts))]
 }

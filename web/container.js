@@ -1,4 +1,5 @@
 import { Gen5Error } from "./gen5_error.js"
+import { t } from "./i18n/index.js"
 
 export const HEADER_BYTES = 32
 /** What the server takes of META and what follows it; a graph of 10 000 nodes stays under 2 MiB. */
@@ -19,7 +20,7 @@ const META_OFFSET = 8
  *
  * Source: FORMAT.md, "Header".
  */
-export async function readHeadAndTail(file, name = file.name ?? "The file") {
+export async function readHeadAndTail(file, name = file.name ?? t("file.unnamed")) {
   const head = await bytesOf(file, 0, HEADER_BYTES)
   checkMagic(head, name)
   if (head.length < HEADER_BYTES) return head
@@ -30,16 +31,13 @@ export async function readHeadAndTail(file, name = file.name ?? "The file") {
 
 function checkMagic(head, name) {
   const found = String.fromCharCode(...head.slice(0, MAGIC.length))
-  if (found !== MAGIC) throw new Gen5Error(`${name} is not a GEN5 file: it does not begin with GEN5`)
+  if (found !== MAGIC) throw new Gen5Error(t("error.not_gen5", { name }), { kind: "not_gen5" })
 }
 
 function checkTail(sizeBytes, offset, name) {
   const tail = Math.max(0, sizeBytes - offset)
   if (tail <= TAIL_BYTES_MAX) return
-  throw new Gen5Error(
-    `META and what follows it, from offset ${offset} on, take ${tail} bytes, at most ${TAIL_BYTES_MAX} are read: ` +
-      `${name} is damaged, or its trailer is too large`,
-  )
+  throw new Gen5Error(t("error.tail", { offset, tail, most: TAIL_BYTES_MAX, name }), { kind: "damaged" })
 }
 
 async function bytesOf(file, start, end) {

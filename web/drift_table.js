@@ -1,11 +1,11 @@
 /** How many components of the environment differ from the stored ones, and which. */
 import { element } from "./dom.js"
+import { t } from "./i18n/index.js"
 import { MOST_ROWS, componentText, shorten } from "./text.js"
 
 /** Long enough to move the pointer from the badge onto its table. */
 const LEAVE_MILLISECONDS = 250
 const GAP_PIXELS = 6
-const NOT_THERE = "not there"
 
 let lastId = 0
 
@@ -18,13 +18,13 @@ let lastId = 0
  */
 export function driftBadge(drifts, count = drifts.length) {
   if (!drifts.length) {
-    return element("span", { className: "gen5-badge gen5-badge-ok", text: "No drift" })
+    return element("span", { className: "gen5-badge gen5-badge-ok", text: t("drift.none") })
   }
   const panel = driftPanel(drifts, count)
   const button = element("button", {
     className: "gen5-badge gen5-badge-warn gen5-drift-badge",
     type: "button",
-    text: count === 1 ? "1 drift" : `${count} drifts`,
+    text: t("drift.count", { count }),
     attributes: { "aria-expanded": "false", "aria-controls": panel.id },
   })
   const badge = element("span", { className: "gen5-drift" }, button, panel)
@@ -41,20 +41,20 @@ export function driftBadge(drifts, count = drifts.length) {
  */
 export function driftTable(drifts, count = drifts.length) {
   const shown = drifts.slice(0, MOST_ROWS)
-  const head = ["Component", "Stored", "Here"].map((text) =>
+  const head = [t("drift.component"), t("drift.stored"), t("drift.here")].map((text) =>
     element("th", { text, attributes: { scope: "col" } }),
   )
   return element(
     "table",
     { className: "gen5-drift-table" },
-    element("caption", { className: "gen5-unseen", text: "What differs from the stored environment" }),
+    element("caption", { className: "gen5-unseen", text: t("drift.caption") }),
     element("thead", {}, element("tr", {}, ...head)),
     element("tbody", {}, ...shown.map(row), count > shown.length && moreRow(count - shown.length)),
   )
 }
 
 function moreRow(count) {
-  const text = `… ${count.toLocaleString("en")} more`
+  const text = t("text.more", { count })
   return element("tr", {}, element("td", { className: "gen5-faint", text, attributes: { colspan: 3 } }))
 }
 
@@ -70,12 +70,12 @@ function row({ component, stored, current }) {
 
 function cell(canonical) {
   const text = componentText(canonical)
-  return element("td", { className: text === null ? "gen5-faint" : "", text: text === null ? NOT_THERE : shorten(text) })
+  return element("td", { className: text === null ? "gen5-faint" : "", text: text === null ? t("drift.notThere") : shorten(text) })
 }
 
 function driftPanel(drifts, count) {
   lastId += 1
-  const attributes = { role: "region", "aria-label": "Environment drift", tabindex: "-1" }
+  const attributes = { role: "region", "aria-label": t("drift.label"), tabindex: "-1" }
   const panel = element(
     "div",
     { id: `gen5-drift-${lastId}`, className: "gen5-panel gen5-drift-panel", attributes },

@@ -6,6 +6,7 @@ import { api } from "../../scripts/api.js"
 import { readHeadAndTail } from "./container.js"
 import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
+import { t } from "./i18n/index.js"
 import { carriedRecord, requireRecord } from "./png_carrier.js"
 
 export { Gen5Error }
@@ -85,7 +86,7 @@ export async function verify(name, onProgress = () => {}, { signal } = {}) {
     if (told.report) return told.report
     onProgress(told)
   }
-  throw new Gen5Error(`The check of ${name} ended before its report`)
+  throw new Gen5Error(t("error.check_ended", { name }))
 }
 
 /**
@@ -119,10 +120,7 @@ export async function upload(file) {
 
 function tellTooLarge(error) {
   if (error.status !== TOO_LARGE) throw error
-  throw new Gen5Error(
-    "It is larger than ComfyUI takes by upload. Copy it into the input folder and press R, or start ComfyUI with a larger --max-upload-size.",
-    { status: TOO_LARGE, kind: "too_large" },
-  )
+  throw new Gen5Error(t("error.upload"), { status: TOO_LARGE, kind: "too_large" })
 }
 
 function route(path, query) {
@@ -136,7 +134,7 @@ async function ask(path, options, name) {
     response = await api.fetchApi(path, options)
   } catch (error) {
     if (error.name === "AbortError") throw error
-    throw new Gen5Error(`ComfyUI does not answer: ${error.message}`)
+    throw new Gen5Error(t("error.no_answer", { message: error.message }))
   }
   if (!response.ok) throw errorOf(await answerOf(response), response.status, name)
   return response
@@ -154,14 +152,14 @@ async function answerOf(response) {
   } catch {
     // not one of the extension's own answers: say its status
   }
-  return { error: `ComfyUI answered ${response.status} ${response.statusText}`.trim() }
+  return { error: t("error.status", { status: `${response.status} ${response.statusText}`.trim() }) }
 }
 
 async function json(response) {
   try {
     return await response.json()
   } catch (error) {
-    throw new Gen5Error(`ComfyUI's answer is not JSON: ${error.message}`, { status: response.status })
+    throw new Gen5Error(t("error.not_json", { message: error.message }), { status: response.status })
   }
 }
 

@@ -2,6 +2,7 @@
 import { app } from "../../scripts/app.js"
 import { freePlace, GAP } from "./graph_layout.js"
 import { connectSource, drop, feedsOnly, inputNames, modelInputs, originOf, sourceOf, upstream } from "./graph_links.js"
+import { t } from "./i18n/index.js"
 
 const LOADER = "Gen5Load"
 const REPLAY = "Gen5Replay"
@@ -113,11 +114,11 @@ function orderNodes(graph) {
 function modelOwner(sampler) {
   if (hasInput(sampler, "model", "MODEL")) return sampler
   const origin = originOf(sourceOf(sampler, "guider"))
-  if (!origin) throw new Error(`${sampler.title} has no guider: connect one first`)
+  if (!origin) throw new Error(t("start.noGuider", { sampler: sampler.title }))
   const guider = origin.node
   if (guider && hasInput(guider, "model", "MODEL")) return guider
   if (!guider || guider.isSubgraphNode?.()) return null
-  throw new Error(`${guider.title} has no model input to put Replay Sampling before`)
+  throw new Error(t("start.noModel", { guider: guider.title }))
 }
 
 function putReplay(sampler, owner, name) {

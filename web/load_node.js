@@ -1,5 +1,6 @@
 /** Load Gen5 in the browser: an upload button, files dropped on the node, and what the chosen file is. */
 import { app } from "../../scripts/app.js"
+import { t } from "./i18n/index.js"
 import { toast } from "./toast.js"
 import { facts, upload } from "./gen5_api.js"
 import { asOneStep, isInGraph, setFile } from "./graph.js"
@@ -45,7 +46,7 @@ function addUpload(node) {
     input.value = "" // so that the same file can be chosen again
   })
   const button = node.addWidget("button", "upload_gen5", null, () => input.click(), { serialize: false })
-  button.label = "Upload a .gen5 or .png file"
+  button.label = t("load.upload")
   button.serialize = false
   node.onDragOver = (event) => [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file")
   node.onDragDrop = (event) => takeDrop(node, event)
@@ -67,7 +68,7 @@ async function uploadAll(node, files) {
   const say = (text) => number === panel.uploads && panel.say(text)
   const names = []
   for (const file of files) {
-    say(`Uploading ${file.name}…`)
+    say(t("load.uploading", { name: file.name }))
     const name = await uploadOne(file)
     if (name) names.push(name)
   }
@@ -76,14 +77,14 @@ async function uploadAll(node, files) {
   const isOvertaken = number !== panel.uploads || widgetOf(node, "file")?.value !== before
   if (isInGraph(node) && isOvertaken) names.forEach((name) => list(widgetOf(node, "file"), name))
   else if (isInGraph(node)) choose(node, names)
-  else toast("info", `Uploaded to the input folder: ${names.join(", ")}`, "Its Load Gen5 is no longer in the open workflow.")
+  else toast("info", t("load.uploaded", { names: names.join(", ") }), t("load.uploaded.nodeGone"))
 }
 
 async function uploadOne(file) {
   try {
     return await upload(file)
   } catch (error) {
-    toast("error", `${file.name} was not uploaded`, error.message)
+    toast("error", t("load.notUploaded", { name: file.name }), error.message)
     return null
   }
 }
@@ -122,7 +123,7 @@ async function ask(state) {
   const name = fileOf(node, state.ran)
   state.wasLinked = isLinked(node, "file")
   if (!name) {
-    view.showNothing(state.wasLinked ? "The file is known once the node has run." : "No file is chosen.")
+    view.showNothing(t(state.wasLinked ? "load.afterRun" : "load.noFile"))
     return
   }
   try {

@@ -2,17 +2,18 @@
 import { element } from "./dom.js"
 import { driftBadge } from "./drift_table.js"
 import { verify } from "./gen5_api.js"
+import { t } from "./i18n/index.js"
 import { startingNoise } from "./noise_words.js"
 import { addPanel } from "./panel.js"
 import { noiseThumbnail, storedPictures } from "./stored_pictures.js"
-import { fileSize, samplerLine, verdict } from "./text.js"
+import { fileSize, pixels, progressText, samplerLine, verdict } from "./text.js"
 import { invalidBadge, trustList } from "./trust.js"
 
-const SEALED = ["Sealed", "Header and index are whole. Verify reads every byte, as running the node does."]
-const UNSEALED = ["Not sealed", "A file of version 1.0: its header and index bear no seal."]
-const INTACT = ["Intact", "All that is stored was read, and matches its digests."]
-const FAILED = "Check failed"
-const CARRIER = ["In a PNG", "Any viewer shows this picture; the record is in it."]
+const SEALED = [t("load.sealed"), t("load.sealed.tip")]
+const UNSEALED = [t("load.unsealed"), t("load.unsealed.tip")]
+const INTACT = [t("load.intact"), t("load.intact.tip")]
+const FAILED = t("load.failed")
+const CARRIER = [t("load.carrier"), t("load.carrier.tip")]
 
 /**
  * Add the panel to a node.
@@ -25,7 +26,7 @@ const CARRIER = ["In a PNG", "Any viewer shows this picture; the record is in it
  *   that file is shown; stop ends a check that runs
  */
 export function createLoadPanel(node) {
-  const panel = addPanel(node, { name: "gen5_file", label: "The stored file", stretches: true })
+  const panel = addPanel(node, { name: "gen5_file", label: t("load.label"), stretches: true })
   let shown = null
   const draw = () => panel.show(...fileParts(panel, shown))
   const leave = () => {
@@ -93,7 +94,7 @@ function setIntact(shown, trust) {
 
 /** An error of a kind names its file. */
 function problem(name, error) {
-  const text = error.kind ? error.message : `${name}: ${error.message}`
+  const text = error.kind ? error.message : t("error.named", { name, message: error.message })
   const badge = invalidBadge(error)
   const line = element("p", { className: "gen5-problem", text })
   return element("div", { attributes: { role: "alert" } }, badge && element("p", { className: "gen5-alert-badge" }, badge), line)
@@ -109,7 +110,7 @@ function fileParts(panel, shown) {
 function settings(facts, noise) {
   const { seed, ...others } = facts
   const lines = [
-    seed !== null && line("gen5-seed", `Seed ${seed}`),
+    seed !== null && line("gen5-seed", t("load.seed", { seed })),
     line("", samplerLine(others)),
     line("gen5-faint", sizeLine(facts)),
     line("gen5-faint", startingNoise(facts, noise !== null)),
@@ -124,8 +125,12 @@ function line(className, text) {
 function sizeLine({ width, height, images, size_bytes: bytes, image_of_batch: place }) {
   const [first] = images
   const [wide, high] = first?.width ? [first.width, first.height] : [width, height]
-  const count = place ? `image ${place.index} of a batch of ${place.count}` : images.length > 1 && `${images.length} pictures`
-  return [wide && high && `${wide} × ${high}`, count, fileSize(bytes)].filter(Boolean).join(", ")
+  const count = place ? placeInBatch(place) : images.length > 1 && t("load.pictures", { count: images.length })
+  return [wide && high && pixels(wide, high), count, fileSize(bytes)].filter(Boolean).join(", ")
+}
+
+function placeInBatch({ index, count }) {
+  return t("load.imageOfBatch", { index, all: count })
 }
 
 function badges(panel, shown) {
@@ -159,8 +164,8 @@ function verifyButton(panel, shown) {
   const button = element("button", {
     className: "gen5-button",
     type: "button",
-    text: "Verify",
-    title: "Read every byte and check it",
+    text: t("verify.button"),
+    title: t("verify.button.tip"),
     onclick: () => !shown.isChecking && run(),
   })
   return button
@@ -193,6 +198,6 @@ function stamp(root, shown) {
   root.querySelector(".gen5-signatures").replaceWith(signatures(shown.facts))
 }
 
-function progress({ done, total }) {
-  return total ? `Verifying: ${Math.floor((100 * done) / total)} % of ${fileSize(total)}` : "Verifying…"
+function progress(step) {
+  return step.total ? t("verify.progress", { progress: progressText(step) }) : t("verify.running")
 }

@@ -1,16 +1,15 @@
 /** What noise a file holds, in words. */
+import { hasText, t } from "./i18n/index.js"
 
-const SOURCES = {
-  recorded: "recorded while sampling",
-  provided: "provided at the noise input",
-  derived: "derived from the seed",
-}
-
-/** Why there is none, where the server has a word for that; else it says so in its own words. */
-const REASONS = {
-  no_latent: "no latent is connected, so the noise's shape is unknown",
-  no_sampler: "no sampler was found above this node",
-  latent_changed: "the latent was changed after sampling, so the noise's shape is unknown",
+/**
+ * Return where noise is from; null for a source that is not known.
+ *
+ * @param {string|null} [source] recorded, provided, derived or none
+ * @returns {string|null}
+ */
+export function noiseSource(source) {
+  const key = `noise.source.${source}`
+  return hasText(key) ? t(key) : null
 }
 
 /**
@@ -20,10 +19,13 @@ const REASONS = {
  * @param {boolean} [hasNoise] whether some is stored, for files that do not say where from
  * @returns {string}
  */
-export function startingNoise({ noise_source: source, reason, reason_kind: kind }, hasNoise = false) {
-  if (SOURCES[source]) return `Starting noise: ${SOURCES[source]}`
-  if (source !== "none" && hasNoise) return "Starting noise: stored"
-  return `Starting noise: none${because(REASONS[kind] ?? reason)}`
+export function startingNoise({ noise_source: source, reason: told, reason_kind: kind }, hasNoise = false) {
+  const known = source === "none" ? null : noiseSource(source)
+  if (known) return t("noise.start", { source: known })
+  if (source !== "none" && hasNoise) return t("noise.start.stored")
+  const why = `noise.reason.${kind}`
+  const reason = hasText(why) ? t(why) : told
+  return reason ? t("noise.start.noneBecause", { reason }) : t("noise.start.none")
 }
 
 /**
@@ -36,13 +38,10 @@ export function stepNoise({ noise_source: source, step_noise: passes = [] }) {
   const stored = passes.filter((pass) => pass.stored)
   const reasons = [...new Set(passes.filter((pass) => !pass.stored && pass.reason).map((pass) => pass.reason))]
   if (stored.length) {
-    const share = stored.length < passes.length ? ` for ${stored.length} of ${passes.length} passes` : ""
-    return `Step noise: stored${share}${reasons.length ? `; else not: ${reasons.join("; ")}` : ""}`
+    const share = { stored: stored.length, all: passes.length }
+    const text = t(stored.length < passes.length ? "noise.steps.share" : "noise.steps.stored", share)
+    return reasons.length ? t("noise.steps.else", { text, reasons: reasons.join("; ") }) : text
   }
-  if (reasons.length) return `Step noise: not stored${because(reasons.join("; "))}`
-  return source === "recorded" ? "Step noise: the sampler added none" : "Step noise: not recorded"
-}
-
-function because(reason) {
-  return reason ? `: ${reason}` : ""
+  if (reasons.length) return t("noise.steps.notStored", { reasons: reasons.join("; ") })
+  return t(source === "recorded" ? "noise.steps.noneAdded" : "noise.steps.notRecorded")
 }

@@ -5,6 +5,7 @@
 import { app } from "../../scripts/app.js"
 import { Gen5Error, readFile, upload } from "./gen5_api.js"
 import { addLoader } from "./graph.js"
+import { t } from "./i18n/index.js"
 import { carriedRecord } from "./png_carrier.js"
 import { fileSize } from "./text.js"
 import { toast } from "./toast.js"
@@ -59,7 +60,7 @@ async function openGen5(file, source, load) {
   try {
     stored = await readFile(file)
   } catch (error) {
-    toast("error", `${file.name} could not be opened`, error.message)
+    toast("error", t("open.failed", { name: file.name }), error.message)
     return undefined
   }
   return openStored(stored, file, source, load)
@@ -80,8 +81,7 @@ async function openPng(file, source, load) {
 /** A file that the browser cannot read need not have a record: ComfyUI tells of it. */
 function tellUnread(file, error) {
   if (!(error instanceof Gen5Error)) return
-  const told = `${error.message}\nThe picture is opened as an ordinary PNG.`
-  toast("warn", `The GEN5 record in ${file.name} could not be read`, told)
+  toast("warn", t("open.unread", { name: file.name }), t("open.unread.detail", { message: error.message }))
 }
 
 async function openStored({ workflow, prompt }, file, source, load) {
@@ -105,20 +105,19 @@ function placeFor(source) {
 }
 
 async function offerLoader(file, pos) {
-  const told = "It was saved without one. Its noise, settings and image are for Load Gen5 to use."
-  toast("info", `${file.name} holds no workflow`, told)
+  toast("info", t("open.noWorkflow", { name: file.name }), t("open.noWorkflow.detail"))
   const place = openPlace()
   try {
     if (!(await wantsLoader(file))) return
     const name = await upload(file)
     if (openPlace().some((one, index) => one !== place[index])) {
-      toast("info", `Uploaded to the input folder: ${name}`, "Another workflow is open by now: no Load Gen5 was added.")
+      toast("info", t("open.uploaded", { name }), t("open.uploaded.elsewhere"))
       return
     }
     addLoader(name, { pos })
-    toast("success", "Load Gen5 added", name)
+    toast("success", t("load.added"), name)
   } catch (error) {
-    toast("error", `${file.name} could not be added`, error.message)
+    toast("error", t("open.notAdded", { name: file.name }), error.message)
   }
 }
 
@@ -129,7 +128,7 @@ function openPlace() {
 
 function wantsLoader({ name, size }) {
   return app.extensionManager.dialog.confirm({
-    title: "Add Load Gen5?",
-    message: `${name} holds no workflow. Add a Load Gen5 with it? The file (${fileSize(size)}) is copied into the input folder.`,
+    title: t("open.ask"),
+    message: t("open.ask.detail", { name, size: fileSize(size) }),
   })
 }

@@ -1,6 +1,7 @@
 /** The GEN5 file that a PNG carries in one chunk, found by the headers of its chunks: no pixel is read. */
 import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
+import { t } from "./i18n/index.js"
 
 /** Chunks that are stepped over: an encoder that writes 8 KiB at a time needs them for 800 MB of pixels. */
 export const CHUNKS_MAX = 100_000
@@ -12,6 +13,8 @@ const CARRIER = "gfVE"
 const FIRST = "IHDR"
 const PIXELS = ["IDAT", "fdAT"]
 const END = "IEND"
+const CUT = "truncated" // kinds of errors, as the server's
+const DAMAGED = "damaged"
 const LETTERS = /^[A-Za-z]{4}$/
 const HEAD_BYTES = 8 // length and type
 const CRC_BYTES = 4
@@ -28,12 +31,12 @@ const LENGTH_MAX = 2 ** 31 - 1
  */
 export async function carriedRecord(file) {
   if (!(await isPng(file)) || !(await mayCarry(file))) return null
-  const name = file.name ?? "The PNG"
+  const name = file.name ?? t("file.unnamedPng")
   let record = null
   for await (const { type, start, end, fault } of chunksOf(file)) {
     const isCarrier = type === CARRIER
-    if (fault && (isCarrier || record)) throw new Gen5Error(`${name} ${fault}`)
-    if (isCarrier && record) throw new Gen5Error(`${name} carries two records, a PNG carries one: take another copy`)
+    if (fault && (isCarrier || record)) throw new Gen5Error(t(fault.key, { ...fault.params, name }), { kind: fault.kind })
+    if (isCarrier && record) throw new Gen5Error(t("error.png.two", { name }), { kind: DAMAGED })
     if (isCarrier) record = file.slice(start, end)
   }
   return record
@@ -47,7 +50,7 @@ export async function carriedRecord(file) {
  */
 export async function requireRecord(file) {
   if ((await isOfOtherKind(file)) || (await carriedRecord(file))) return
-  throw new Gen5Error(errorText({ kind: "stripped" }, file.name ?? "The PNG"), { kind: "stripped" })
+  throw new Gen5Error(errorText({ kind: "stripped" }, file.name ?? t("file.unnamedPng")), { kind: "stripped" })
 }
 
 /** A GEN5 file is one under any name. */
@@ -91,7 +94,7 @@ async function* chunksOf(file, next = async (_, { end }) => end + CRC_BYTES) {
     if (chunk.fault || chunk.type === END) return
     offset = await next(file, chunk)
   }
-  yield { fault: `has more than ${CHUNKS_MAX} chunks: take another copy` }
+  yield { fault: { key: "error.png.count", kind: DAMAGED, params: { most: CHUNKS_MAX } } }
 }
 
 /** Return where the first chunk behind this one begins that is not alike: leaps grow while they meet its like, then shrink. */
@@ -111,11 +114,11 @@ async function endOfRun(file, { type, start, end }) {
 
 async function chunkAt(file, offset) {
   const head = await bytesOf(file, offset, offset + HEAD_BYTES)
-  if (head.length < HEAD_BYTES) return { fault: cut(`ends after ${file.size} bytes, before its ${END}`) }
+  if (head.length < HEAD_BYTES) return { fault: { key: "error.png.end", kind: CUT, params: { size: file.size, chunk: END } } }
   const length = new DataView(head.buffer).getUint32(0)
   const type = String.fromCharCode(...head.slice(4))
   if (!LETTERS.test(type) || length > LENGTH_MAX) {
-    return { type, fault: `is damaged at offset ${offset}, where a chunk should begin: take another copy` }
+    return { type, fault: { key: "error.png.damaged", kind: DAMAGED, params: { offset } } }
   }
   const start = offset + HEAD_BYTES
   const end = start + length
@@ -124,13 +127,10 @@ async function chunkAt(file, offset) {
 
 function faultOf(file, offset, { type, length, end }) {
   if (offset === SIGNATURE.length && type !== FIRST) {
-    return `starts with ${type}, a PNG with its ${FIRST}: it was changed; take another copy`
+    return { key: "error.png.first", kind: DAMAGED, params: { chunk: type } }
   }
-  return end + CRC_BYTES > file.size && cut(`ends after ${file.size} bytes, within its ${type} of ${length} bytes`)
-}
-
-function cut(what) {
-  return `${what}: it was cut or is still being copied`
+  const isCut = end + CRC_BYTES > file.size
+  return isCut && { key: "error.png.within", kind: CUT, params: { size: file.size, chunk: type, length } }
 }
 
 async function bytesOf(file, start, end) {

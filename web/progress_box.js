@@ -1,5 +1,6 @@
 /** A box at the foot of the page that tells how far something is which was begun by a key or the palette. */
 import { element } from "./dom.js"
+import { t } from "./i18n/index.js"
 
 /**
  * Show a box.
@@ -10,15 +11,15 @@ import { element } from "./dom.js"
  */
 export function progressBox(label, onStop) {
   const bar = element("progress", { attributes: { "aria-label": label, max: "1" } })
-  const text = element("p", { text: `${label}…`, attributes: { role: "status" } })
-  const stop = element("button", { className: "gen5-button", type: "button", text: "Stop", onclick: onStop })
+  const text = element("p", { text: t("progress.running", { label }), attributes: { role: "status" } })
+  const stop = element("button", { className: "gen5-button", type: "button", text: t("progress.stop"), onclick: onStop })
   const box = element("div", { className: "gen5-panel gen5-progress" }, text, element("div", {}, bar, stop))
   document.body.append(box)
   return {
     step({ done, total }) {
       if (!total) return
       bar.value = done / total
-      text.textContent = `${label}: ${Math.floor((100 * done) / total)} %`
+      text.textContent = t("progress.at", { label, percent: Math.floor((100 * done) / total) })
     },
     close: () => box.remove(),
   }

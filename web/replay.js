@@ -2,10 +2,9 @@
 import { app } from "../../scripts/app.js"
 import { upload } from "./gen5_api.js"
 import { isInGraph, isSampler, startFromStored } from "./graph.js"
+import { t } from "./i18n/index.js"
 import { chooseFile, gen5Of, knownFiles, refreshKnownFiles, watchSaves } from "./replay_files.js"
 import { toast } from "./toast.js"
-
-const TITLE = "Start from stored noise"
 
 /** The extension. */
 export const replay = {
@@ -23,20 +22,20 @@ export const replay = {
 export async function startChosen(file = knownFiles().find((known) => known.isOpened)) {
   const sampler = meantSampler()
   if (sampler) await start(sampler, file)
-  else toast("warn", "No sampler here", "Select the sampler that should start from a stored file.")
+  else toast("warn", t("start.noSampler"), t("start.noSampler.detail"))
 }
 
 function nodeMenu(node) {
   if (!isSampler(node)) return []
   const choices = knownFiles().map((file) => ({ content: file.label, callback: () => start(node, file) }))
-  choices.push({ content: "Choose a file…", callback: () => start(node) })
+  choices.push({ content: t("start.choose"), callback: () => start(node) })
   refreshKnownFiles({ refresh: true }) // for the next time: a menu does not wait
-  return [null, { content: TITLE, has_submenu: true, submenu: { options: choices } }]
+  return [null, { content: t("start.title"), has_submenu: true, submenu: { options: choices } }]
 }
 
 function canvasMenu() {
   if (!meantSampler()) return []
-  return [null, { content: `Gen5: ${TITLE}`, callback: () => startChosen() }]
+  return [null, { content: t("start.titleInCanvas"), callback: () => startChosen() }]
 }
 
 /** Start a sampler from a known file, or from one that is asked for. */
@@ -44,10 +43,10 @@ async function start(sampler, file) {
   try {
     const name = file ? await file.name() : await askForFile()
     if (!name) return
-    if (!isInGraph(sampler)) throw new Error(`${sampler.title} is no longer in the open workflow`)
+    if (!isInGraph(sampler)) throw new Error(t("start.samplerGone", { sampler: sampler.title }))
     startFromStored(sampler, name)
   } catch (error) {
-    toast("error", "Not started from stored noise", error.message)
+    toast("error", t("start.failed"), error.message)
   }
 }
 

@@ -2,6 +2,7 @@
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { listLibrary, upload } from "./gen5_api.js"
+import { t } from "./i18n/index.js"
 import { lastOpened } from "./open_file.js"
 
 const LISTED = 10
@@ -23,7 +24,7 @@ export function knownFiles() {
   const files = newest.map((name) => ({ label: plain(name), isOpened: false, name: () => name }))
   const opened = lastOpened()
   if (!opened) return files
-  return [{ label: `${plain(opened.name)} (opened last)`, isOpened: true, name: () => storedName(opened) }, ...files]
+  return [{ label: t("start.openedLast", { name: plain(opened.name) }), isOpened: true, name: () => storedName(opened) }, ...files]
 }
 
 /**

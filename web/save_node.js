@@ -1,5 +1,6 @@
 /** Save Gen5 in the browser: which file was written, how large it is, what noise is in it, and what was left out. */
 import { element } from "./dom.js"
+import { t } from "./i18n/index.js"
 import { startingNoise, stepNoise } from "./noise_words.js"
 import { addPanel, onResult, resultHooks } from "./panel.js"
 import { fileSize } from "./text.js"
@@ -14,7 +15,7 @@ export const saveNode = {
   name: "Gen5.SaveNode",
   nodeCreated(node) {
     if (node.comfyClass !== SAVER) return
-    panels.set(node, addPanel(node, { name: "gen5_saved", label: "The saved file" }))
+    panels.set(node, addPanel(node, { name: "gen5_saved", label: t("save.label") }))
     onResult(node, (told) => show(node, told))
   },
   ...resultHooks([SAVER], show),
@@ -30,7 +31,7 @@ function saved(file) {
   return element(
     "div",
     { className: "gen5-saved", attributes: { role: "status" } },
-    element("p", {}, element("strong", { text: filename, title: `output/${path}` }), `, ${fileSize(bytes)}`),
+    element("p", {}, element("strong", { text: filename, title: `output/${path}` }), t("save.size", { size: fileSize(bytes) })),
     noiseLine(startingNoise(file), file.noise_source === "none"),
     noiseLine(stepNoise(file), file.step_noise?.some(({ stored, reason }) => !stored && reason)),
     file.noise_source !== "none" && file.reason && element("p", { className: "gen5-faint", text: file.reason }),
@@ -42,11 +43,10 @@ function saved(file) {
 /** What Gen5.Privacy.Scrub took out: each thing under a line that counts them. */
 function leftOut(things) {
   if (!things?.length) return null
-  const count = things.length === 1 ? "1 thing" : `${things.length} things`
   return element(
     "details",
     { className: "gen5-left-out" },
-    element("summary", { text: `Left out for privacy: ${count}` }),
+    element("summary", { text: t("save.leftOut", { count: things.length }) }),
     element("ul", { className: "gen5-faint" }, ...things.map((text) => element("li", { text }))),
   )
 }

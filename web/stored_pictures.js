@@ -1,7 +1,9 @@
 /** The pictures of a file in a node, one at a time, each with its starting noise. */
 import { element } from "./dom.js"
 import { imageUrl, noiseUrl } from "./gen5_api.js"
+import { t } from "./i18n/index.js"
 import { STRETCHES } from "./panel.js"
+import { pixels } from "./text.js"
 
 const PICTURE_SIZE = 1024 // px, longer side: sharp in a large node on a dense screen
 const NOISE_SIZE = 128
@@ -20,7 +22,7 @@ const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
   const { images } = facts
   if (facts.image_of_batch) return pictureOfBatch(name, facts, batchIndex, onShow)
-  if (!images.length) return element("p", { className: "gen5-faint", text: "No picture is stored." })
+  if (!images.length) return element("p", { className: "gen5-faint", text: t("picture.none") })
   if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
   const parts = pictureParts()
   const state = facts.mtime ?? facts.root // a PNG with another picture has the same root
@@ -48,8 +50,8 @@ export function noiseThumbnail(name, facts) {
   if (!latent) return { element: null, show() {} }
   const picture = element("img", {
     className: "gen5-noise",
-    alt: "Starting noise",
-    title: `Starting noise, ${latent.shape.join(" × ")}, ${latent.orig_dtype ?? latent.dtype}`,
+    alt: t("noise.picture"),
+    title: t("noise.picture.tip", { shape: latent.shape.join(" × "), dtype: latent.orig_dtype ?? latent.dtype }),
     onerror: () => picture.remove(),
   })
   const show = (index) => {
@@ -69,20 +71,20 @@ function startingLatent({ latents, version }) {
 function pictureOfBatch(name, { image_of_batch: place, ...facts }, batchIndex, onShow) {
   if (batchIndex < 0 || batchIndex === place.index) return storedPictures(name, facts, -1, () => onShow(place.index))
   onShow(batchIndex)
-  const text = `batch_index is ${batchIndex}, this PNG shows image ${place.index} of a batch of ${place.count}: choose the PNG of the other image, or −1.`
+  const text = t("picture.otherOfBatch", { wanted: batchIndex, index: place.index, all: place.count })
   return element("p", { className: "gen5-problem", text })
 }
 
 function outOfRange(batchIndex, count) {
-  const held = count === 1 ? "1 picture" : `${count} pictures`
-  const text = `batch_index is ${batchIndex}, the file holds ${held}: 0 to ${count - 1}, or −1 for all.`
+  const held = t("load.pictures", { count })
+  const text = t("picture.outOfRange", { wanted: batchIndex, held, last: count - 1 })
   return element("p", { className: "gen5-problem", text })
 }
 
 function pictureParts() {
   const picture = element("img", { attributes: { decoding: "async", draggable: "false" } })
   const link = element("a", { attributes: { target: "_blank", rel: "noopener" } }, picture)
-  const unread = element("p", { className: "gen5-problem", text: "This picture cannot be read.", hidden: true })
+  const unread = element("p", { className: "gen5-problem", text: t("picture.unread"), hidden: true })
   const place = element("span", { attributes: { role: "status" } })
   const frame = element("div", { className: "gen5-picture-frame" }, link, unread)
   const figure = element("figure", { className: `gen5-picture ${STRETCHES}` }, frame)
@@ -95,20 +97,21 @@ function setRead(link, unread, isRead) {
   unread.hidden = isRead
 }
 
-function showPicture({ picture, link, unread, place }, images, index, urlOf) {
+function showPicture(parts, images, index, urlOf) {
   const { width, height } = images[index]
-  const which = images.length > 1 ? `Stored picture ${index + 1} of ${images.length}` : "Stored picture"
-  setRead(link, unread, true)
-  picture.alt = width && height ? `${which}, ${width} × ${height}` : which
-  picture.src = urlOf(PICTURE_SIZE)
-  link.href = urlOf()
-  link.title = "Open in full size"
-  place.textContent = `${index + 1} of ${images.length}`
+  const place = { number: index + 1, all: images.length }
+  const picture = images.length > 1 ? t("picture.oneOf", place) : t("picture.one")
+  setRead(parts.link, parts.unread, true)
+  parts.picture.alt = width && height ? t("picture.sized", { picture, size: pixels(width, height) }) : picture
+  parts.picture.src = urlOf(PICTURE_SIZE)
+  parts.link.href = urlOf()
+  parts.link.title = t("picture.fullSize")
+  parts.place.textContent = t("picture.place", place)
 }
 
 function browseWith(figure, place, step) {
-  const before = stepButton("‹", "Previous picture", () => step(-1))
-  const after = stepButton("›", "Next picture", () => step(1))
+  const before = stepButton("‹", t("picture.previous"), () => step(-1))
+  const after = stepButton("›", t("picture.next"), () => step(1))
   figure.append(element("figcaption", {}, before, place, after))
   figure.addEventListener("keydown", (event) => {
     if (!STEPS[event.key]) return

@@ -1,9 +1,10 @@
 /** Facts of a file, in words. */
+import { formatAgo, formatNumber, t } from "./i18n/index.js"
 
 /** Rows that a table or list shows at most. */
 export const MOST_ROWS = 200
 const LONGEST = 20_100 // characters: 20 000 of a prompt, and what the server says of the rest
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"]
+const UNITS = ["", "kB", "MB", "GB", "TB"]
 const SPANS = [
   ["year", 365 * 86_400],
   ["month", 30 * 86_400],
@@ -24,8 +25,27 @@ export function fileSize(bytes) {
     value /= 1000
     unit += 1
   }
-  const digits = unit > 0 && value < 9.95 ? 1 : 0
-  return `${value.toFixed(digits)} ${bytes === 1 ? "byte" : UNITS[unit]}`
+  if (!unit) return t("size.bytes", { count: bytes })
+  const digits = value < 9.95 ? 1 : 0
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }
+  return t("size.scaled", { value: formatNumber(value, options), unit: UNITS[unit] })
+}
+
+/**
+ * @param {number} width
+ * @param {number} height
+ * @returns {string} e.g. `1024 × 768`
+ */
+export function pixels(width, height) {
+  return t("size.pixels", { width, height })
+}
+
+/**
+ * @param {{done: number, total: number}} step bytes
+ * @returns {string} e.g. `40 % of 3.1 MB`
+ */
+export function progressText({ done, total }) {
+  return t("progress.percent", { percent: Math.floor((100 * done) / total), size: fileSize(total) })
 }
 
 /**
@@ -39,10 +59,10 @@ export function samplerLine(facts) {
   const { sampler, scheduler, steps, cfg, denoise, seed } = facts
   const parts = [
     [sampler, scheduler].filter(known).join(" / "),
-    known(steps) && `${steps} ${steps === 1 ? "step" : "steps"}`,
-    known(cfg) && `cfg ${shortNumber(cfg)}`,
-    known(denoise) && denoise !== 1 && `denoise ${shortNumber(denoise)}`,
-    known(seed) && `seed ${seed}`,
+    known(steps) && t("settings.steps", { count: steps }),
+    known(cfg) && t("settings.cfg", { value: shortNumber(cfg) }),
+    known(denoise) && denoise !== 1 && t("settings.denoise", { value: shortNumber(denoise) }),
+    known(seed) && t("settings.seed", { value: seed }),
   ]
   return parts.filter(Boolean).join(", ")
 }
@@ -55,9 +75,8 @@ export function samplerLine(facts) {
 export function ago(seconds, now = Date.now() / 1000) {
   const passed = now - seconds
   const span = SPANS.find(([, length]) => passed >= length)
-  if (!span) return "just now"
-  const count = Math.floor(passed / span[1])
-  return `${count} ${span[0]}${count === 1 ? "" : "s"} ago`
+  if (!span) return t("time.now")
+  return formatAgo(Math.floor(passed / span[1]), span[0])
 }
 
 /**
@@ -81,9 +100,9 @@ export function componentText(canonical) {
  * @returns {string} e.g. `Intact. Every byte is as it was written: 3.1 MB in 3 chunks.`
  */
 export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }) {
-  const found = notes.length ? "Intact, as far as could be checked" : "Intact. Every byte is as it was written"
-  const checked = `${fileSize(bytes)} in ${count} ${count === 1 ? "chunk" : "chunks"}`
-  return [`${found}: ${checked}.`, ...notes.map((note) => `${note}.`)].join(" ")
+  const checked = t("verify.checked", { size: fileSize(bytes), count })
+  const found = t(notes.length ? "verify.intactAsFar" : "verify.intact", { checked })
+  return [found, ...notes.map((note) => t("verify.note", { note }))].join(" ")
 }
 
 /**
@@ -94,7 +113,7 @@ export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }
  * @returns {string}
  */
 export function shorten(text, most = LONGEST) {
-  return text.length > most ? `${text.slice(0, most)}… ${(text.length - most).toLocaleString("en")} more` : text
+  return text.length > most ? t("text.cut", { text: text.slice(0, most), count: text.length - most }) : text
 }
 
 function known(value) {

@@ -8,29 +8,26 @@
  * @typedef {{word: "unsigned"|"signed"|"trusted"|"invalid"|"unchecked", signatures: Signature[]}} Trust
  */
 import { element } from "./dom.js"
+import { t } from "./i18n/index.js"
 
 /** What stands on a badge, by the word for the whole file; an unsigned one has none. */
 export const TRUST_BADGES = {
-  signed: { text: "Signed", icon: "pi-key", className: "", title: "By a key that is not in your list of trusted keys" },
-  trusted: { text: "Trusted", icon: "pi-key", className: "gen5-badge-ok", title: "Signed by a key in your list of trusted keys" },
+  signed: { text: t("trust.signed"), icon: "pi-key", className: "", title: t("trust.signed.tip") },
+  trusted: { text: t("trust.trusted"), icon: "pi-key", className: "gen5-badge-ok", title: t("trust.trusted.tip") },
   invalid: {
-    text: "Invalid signature",
+    text: t("trust.invalid"),
     icon: "pi-times-circle",
     className: "gen5-badge-error",
-    title: "A signature is not valid for this file: one of the two was changed",
+    title: t("trust.invalid.tip"),
   },
   unchecked: {
-    text: "Signature unchecked",
+    text: t("trust.unchecked"),
     icon: "pi-question-circle",
     className: "gen5-badge-warn",
-    title: "Whether the signature is valid for this file cannot be checked here",
+    title: t("trust.unchecked.tip"),
   },
 }
 
-const PROBLEMS = {
-  unusable_list:
-    "Whether it is trusted is not known: your list of trusted keys cannot be used; `gen5core trust` says why.",
-}
 const WORDS = { valid: signedBy, invalid: invalidBy, unchecked: uncheckedBy }
 
 /**
@@ -57,7 +54,7 @@ export function trustList(trust) {
   )
   return element(
     "div",
-    { className: "gen5-trust", attributes: { role: "group", "aria-label": "Signatures" } },
+    { className: "gen5-trust", attributes: { role: "group", "aria-label": t("trust.label") } },
     badgeOf(badge),
     element("ul", {}, ...lines),
   )
@@ -80,24 +77,25 @@ function badgeOf({ text, className, title }) {
 
 /** Tell by which key a file was signed, as it is saved. */
 export function signedBy({ key_id: id, comment }) {
-  return comment ? `Signed by ${comment}, key ${id}` : `Signed by key ${id}`
+  return comment ? t("trust.byNamed", { comment, id }) : t("trust.byKey", { id })
 }
 
 function invalidBy({ key_id: id, reason }) {
-  return `Invalid signature by key ${id}: ${reason}`
+  return t("trust.byInvalid", { id, reason })
 }
 
 function uncheckedBy({ key_id: id, reason }) {
-  return `Signature by key ${id}, unchecked: ${reason}`
+  return t("trust.byUnchecked", { id, reason })
 }
 
 /** What is said of a signature, and what more of its key; beside an invalid one no other is called trusted. */
 function lineOf(signature, word) {
-  const told = (WORDS[signature.state] ?? uncheckedBy)(signature)
-  return signature.state !== "valid" || word === "invalid" ? `${told}.` : `${told}. ${keyWords(signature)}`
+  const text = (WORDS[signature.state] ?? uncheckedBy)(signature)
+  const isPlain = signature.state !== "valid" || word === "invalid"
+  return isPlain ? t("trust.line", { text }) : t("trust.line.key", { text, key: keyWords(signature) })
 }
 
 function keyWords({ comment, problem }) {
-  if ((comment ?? null) !== null) return "Trusted: the key is in your list."
-  return PROBLEMS[problem] ?? "The key is not in your list."
+  if ((comment ?? null) !== null) return t("trust.key.listed")
+  return t(problem === "unusable_list" ? "trust.key.unusable_list" : "trust.key.unlisted")
 }

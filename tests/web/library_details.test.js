@@ -195,7 +195,7 @@ describe("createDetails", () => {
     expect(sectionText("Resources")).toContain("… 299,800 more")
     expect(sectionText("Latents")).toContain("… 100 more")
     expect(sectionText("Settings")).toMatch(/p… 979,900 more/)
-    expect(button("5000 drifts")).toBeDefined()
+    expect(button("5,000 drifts")).toBeDefined()
     expect(sectionText("Environment")).toContain("… 4,800 more")
   })
 

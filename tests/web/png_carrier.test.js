@@ -128,7 +128,7 @@ describe("carriedRecord", () => {
     const slice = vi.spyOn(file, "slice")
     expect(await carriedRecord(file)).toBeNull()
     expect(slice.mock.calls.length).toBe(3 * CHUNKS_MAX)
-  })
+  }, 60_000)
 })
 
 describe("requireRecord", () => {

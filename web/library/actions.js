@@ -1,6 +1,7 @@
 import { app } from "../../../scripts/app.js"
 import { workflow } from "../gen5_api.js"
 import { addLoader, isSampler, startFromStored } from "../graph.js"
+import { t } from "../i18n/index.js"
 import { toast } from "../toast.js"
 import { shortName, stem } from "./words.js"
 
@@ -11,10 +12,10 @@ const STEP = 30
  * @param {string} name annotated
  */
 export function openWorkflow(name) {
-  return told("Could not open the workflow", async () => {
+  return attempt(t("library.workflowFailed"), async () => {
     const stored = await workflow(name)
     const graph = stored.workflow ?? stored.prompt
-    if (!graph) throw new Error(`${shortName(name)} holds no workflow: it was saved without one.`)
+    if (!graph) throw new Error(t("library.noWorkflow", { name: shortName(name) }))
     await app.handleFile(new File([JSON.stringify(graph)], `${stem(name)}.json`, { type: "application/json" }))
   })
 }
@@ -24,10 +25,10 @@ export function openWorkflow(name) {
  * @param {string} name annotated
  */
 export function placeLoader(name) {
-  return told("Could not add Load Gen5", () => {
+  return attempt(t("library.loaderFailed"), () => {
     const node = addLoader(name, { pos: freeSpot() })
     select(node)
-    toast("success", "Load Gen5 added", shortName(name))
+    toast("success", t("load.added"), shortName(name))
   })
 }
 
@@ -36,21 +37,17 @@ export function placeLoader(name) {
  * @param {string} name annotated
  */
 export function startSelected(name) {
-  return told("Could not start from the stored noise", () => {
+  return attempt(t("library.startFailed"), () => {
     const sampler = selectedSampler()
     startFromStored(sampler, name)
-    toast("success", `${sampler.title} starts from ${shortName(name)}`, "Queue it to sample from the stored noise.")
+    toast("success", t("library.started", { sampler: sampler.title, name: shortName(name) }), t("library.started.detail"))
   })
 }
 
 function selectedSampler() {
   const selected = Object.values(app.canvas.selected_nodes ?? {}).filter(isSampler)
   if (selected.length === 1) return selected[0]
-  throw new Error(
-    selected.length
-      ? `${selected.length} samplers are selected; select the one that is to start from this file.`
-      : "Select a sampler in the graph first.",
-  )
+  throw new Error(selected.length ? t("library.manySamplers", { count: selected.length }) : t("library.noSampler"))
 }
 
 function freeSpot() {
@@ -69,7 +66,7 @@ function select(node) {
   app.canvas.select?.(node)
 }
 
-async function told(summary, action) {
+async function attempt(summary, action) {
   try {
     await action()
   } catch (error) {

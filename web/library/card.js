@@ -1,9 +1,10 @@
 import { element } from "../dom.js"
 import { errorBadge } from "../error_words.js"
 import { imageUrl, noiseUrl } from "../gen5_api.js"
+import { t } from "../i18n/index.js"
 import { ago } from "../text.js"
 import { TRUST_BADGES } from "../trust.js"
-import { folderOf, joinFacts, plural, shortName } from "./words.js"
+import { folderOf, joinFacts, shortName } from "./words.js"
 
 export const CARD_HEIGHT = 104
 const THUMBNAIL = 256
@@ -34,7 +35,7 @@ function waitingCard() {
   })
   return element(
     "div",
-    { className: "gen5-library-card gen5-library-waiting", attributes: { "aria-label": "Loading" } },
+    { className: "gen5-library-card gen5-library-waiting", attributes: { "aria-label": t("library.loading") } },
     element("div", { className: "gen5-library-thumbnail" }),
     element("div", { className: "gen5-library-facts" }, ...bars),
   )
@@ -52,24 +53,24 @@ function titleLine(item) {
 function factLines(item) {
   if (item.error) return [badgeLine(item), element("div", { className: "gen5-library-wrong gen5-library-clamped", text: item.error })]
   return [
-    element("div", { className: `gen5-library-cut ${item.prompt ? "" : "gen5-library-muted"}`, text: item.prompt || "No prompt" }),
+    element("div", { className: `gen5-library-cut ${item.prompt ? "" : "gen5-library-muted"}`, text: item.prompt || t("library.noPrompt") }),
     element("div", { className: "gen5-library-cut gen5-library-muted gen5-library-small", text: madeWith(item) }),
     badgeLine(item),
   ]
 }
 
 function madeWith(item) {
-  const seed = item.seed === null ? null : `seed ${item.seed}`
-  return joinFacts([seed, item.sampler, item.model_name]) || "No sampler settings"
+  const seed = item.seed === null ? null : t("settings.seed", { value: item.seed })
+  return joinFacts([seed, item.sampler, item.model_name]) || t("library.noSettings")
 }
 
 function badgeLine(item) {
   const badges = [
     item.error && item.trust !== "invalid" && readBadge(errorBadge(item.kind)),
     readBadge(TRUST_BADGES[item.trust]),
-    item.drift_count > 0 && badge("pi-exclamation-triangle", plural(item.drift_count, "drift"), "gen5-badge-warn"),
+    item.drift_count > 0 && badge("pi-exclamation-triangle", t("drift.count", { count: item.drift_count }), "gen5-badge-warn"),
     folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
-    ...(item.tags ?? []).map((tag) => badge("pi-tag", `tag ${tag}`)), // else a file could call itself trusted
+    ...(item.tags ?? []).map((tag) => badge("pi-tag", t("library.tag", { tag }))), // else a file could call itself trusted
   ]
   return element("div", { className: "gen5-library-badges" }, ...badges.filter(Boolean))
 }
@@ -94,7 +95,7 @@ function createThumbnail(item) {
   })
   const frame = element("div", { className: "gen5-library-thumbnail" }, icon)
   if (item.images > 1) frame.append(element("span", { className: "gen5-library-count", text: `${item.images}` }))
-  if (item.carrier) frame.append(element("span", { className: "gen5-library-kind", text: "PNG" }))
+  if (item.carrier) frame.append(element("span", { className: "gen5-library-kind", text: t("library.png") }))
   let picture = null
   return {
     element: frame,

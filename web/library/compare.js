@@ -1,8 +1,9 @@
 import { app } from "../../../scripts/app.js"
 import { element } from "../dom.js"
 import { workflow } from "../gen5_api.js"
+import { t } from "../i18n/index.js"
 import { firstOf, notice, section } from "./parts.js"
-import { plural, valueText } from "./words.js"
+import { valueText } from "./words.js"
 import { diffPrompts, diffWorkflows, isSame } from "./workflow_diff.js"
 
 const SHOWN = 300
@@ -14,16 +15,16 @@ const SHOWN = 300
  */
 export function compareSection(facts, name) {
   const seeds = new Map((facts.passes ?? []).map((pass) => [String(pass.node_id), pass.seed]))
-  return section("Changes against the open graph", { onOpen: (body) => compare(body, name, seeds) })
+  return section(t("diff.title"), { onOpen: (body) => compare(body, name, seeds) })
 }
 
 async function compare(body, name, seeds) {
-  body.replaceChildren(element("p", { text: "Comparing…", attributes: { role: "status" } }))
+  body.replaceChildren(element("p", { text: t("diff.comparing"), attributes: { role: "status" } }))
   try {
     const diff = await diffToOpenGraph(name)
-    body.replaceChildren(...(diff ? diffElements(diff, seeds) : [note("The file holds no workflow.")]))
+    body.replaceChildren(...(diff ? diffElements(diff, seeds) : [note(t("diff.noWorkflow"))]))
   } catch (error) {
-    body.replaceChildren(notice("pi-exclamation-circle", "Could not compare", error.message))
+    body.replaceChildren(notice("pi-exclamation-circle", t("diff.failed"), error.message))
   }
   body.append(again(body, name, seeds))
 }
@@ -31,7 +32,7 @@ async function compare(body, name, seeds) {
 function again(body, name, seeds) {
   const attributes = { type: "button" }
   const onclick = () => compare(body, name, seeds)
-  return element("button", { className: "gen5-library-button", text: "Compare again", onclick, attributes })
+  return element("button", { className: "gen5-library-button", text: t("diff.again"), onclick, attributes })
 }
 
 async function diffToOpenGraph(name) {
@@ -47,18 +48,18 @@ function widgetNames(type) {
 }
 
 function diffElements(diff, seeds) {
-  if (isSame(diff)) return [note(`No change: ${plural(diff.same, "node")} with the same inputs.`)]
+  if (isSame(diff)) return [note(t("diff.same", { count: diff.same }))]
   return [
-    ...group("Changed", diff.changed, (node) => changedNode(node, seeds)),
-    ...group("Only in the file", diff.onlyStored, nodeLine),
-    ...group("Only in the open graph", diff.onlyPresent, nodeLine),
-    note(`${plural(diff.same, "node")} alike. Muted and bypassed nodes are not compared.`),
+    ...group("diff.changed", diff.changed, (node) => changedNode(node, seeds)),
+    ...group("diff.onlyStored", diff.onlyStored, nodeLine),
+    ...group("diff.onlyPresent", diff.onlyPresent, nodeLine),
+    note(t("diff.alike", { count: diff.same })),
   ]
 }
 
-function group(title, nodes, draw) {
+function group(key, nodes, draw) {
   if (!nodes.length) return []
-  return [element("h3", { text: `${title} (${nodes.length})` }), ...firstOf(nodes, draw)]
+  return [element("h3", { text: t(key, { count: nodes.length }) }), ...firstOf(nodes, draw)]
 }
 
 function nodeLine({ id, type, title }) {
@@ -82,19 +83,19 @@ function changeLine({ name, stored, present }, seed) {
     { className: "gen5-library-change" },
     element("span", { className: "gen5-library-muted", text: name }),
     element("del", { text: inputText(stored, seed) }),
-    element("span", { className: "gen5-unseen", text: "now" }),
+    element("span", { className: "gen5-unseen", text: t("diff.now") }),
     element("ins", { text: inputText(present) }),
   )
 }
 
 /** A seed beyond 2⁵³ has lost its last digits as a number; the file's facts have it whole. */
 function inputText(input, seed) {
-  if (!input) return "nothing"
-  if (input.kind === "link") return `${input.value.title} #${input.value.id}, output ${input.value.slot}`
+  if (!input) return t("diff.nothing")
+  if (input.kind === "link") return t("diff.link", input.value)
   const isRounded = typeof input.value === "number" && Math.abs(input.value) > Number.MAX_SAFE_INTEGER
   if (isRounded && seed && Number(seed) === input.value) return seed
   const text = valueText(input.value)
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+  return text.length > SHOWN ? t("text.begins", { text: text.slice(0, SHOWN) }) : text
 }
 
 function note(text) {

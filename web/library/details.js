@@ -1,6 +1,7 @@
 import { element } from "../dom.js"
 import { errorBadge } from "../error_words.js"
 import { facts as readFacts } from "../gen5_api.js"
+import { t } from "../i18n/index.js"
 import { invalidBadge, trustList } from "../trust.js"
 import { openWorkflow, placeLoader, startSelected } from "./actions.js"
 import { compareSection } from "./compare.js"
@@ -10,8 +11,6 @@ import { factSections } from "./sections.js"
 import { createVerifier } from "./verifier.js"
 import { shortName } from "./words.js"
 
-const START_TITLE = "Let the sampler that is selected in the graph start from this file's noise"
-
 /**
  * Everything about one file.
  * @param {string} name annotated
@@ -19,7 +18,7 @@ const START_TITLE = "Let the sampler that is selected in the graph start from th
  * @returns {{element: HTMLElement, focus: () => void, dispose: () => void}} dispose ends what still runs
  */
 export function createDetails(name, { onBack }) {
-  const back = iconButton("pi-arrow-left", "Back to the library", onBack)
+  const back = iconButton("pi-arrow-left", t("library.back"), onBack)
   const signatures = element("div", { className: "gen5-signatures" })
   const verifier = createVerifier(name, { onReport: ({ trust }) => trust && showTrust(signatures, trust) })
   const body = element("div", { className: "gen5-library-details-body", attributes: { "aria-busy": "true" } })
@@ -51,7 +50,7 @@ function dispose(state) {
 
 async function fill(state) {
   const { name, body, verifier, signatures } = state
-  body.replaceChildren(element("p", { className: "gen5-library-muted", text: "Reading…", attributes: { role: "status" } }))
+  body.replaceChildren(element("p", { className: "gen5-library-muted", text: t("library.reading"), attributes: { role: "status" } }))
   try {
     const facts = await readFacts(name)
     if (state.isDisposed) return
@@ -69,7 +68,7 @@ function showTrust(place, trust) {
 }
 
 function problem(state, error) {
-  const part = notice(errorBadge(error.kind).icon, "This file could not be read", error.message, "Try again", () => fill(state))
+  const part = notice(errorBadge(error.kind).icon, t("library.unread"), error.message, t("library.again"), () => fill(state))
   const badge = invalidBadge(error)
   if (badge) part.querySelector("strong").after(badge)
   return part
@@ -78,9 +77,9 @@ function problem(state, error) {
 function actions(facts, name, verifier) {
   const hasNoise = facts.latents.some((latent) => latent.name === "initial_noise")
   const buttons = [
-    (facts.has_workflow || facts.passes.length > 0) && textButton("pi-folder-open", "Open workflow", () => openWorkflow(name)),
-    textButton("pi-plus", "Add Load Gen5", () => placeLoader(name)),
-    hasNoise && textButton("pi-play", "Start from noise", () => startSelected(name), START_TITLE),
+    (facts.has_workflow || facts.passes.length > 0) && textButton("pi-folder-open", t("library.openWorkflow"), () => openWorkflow(name)),
+    textButton("pi-plus", t("library.addLoader"), () => placeLoader(name)),
+    hasNoise && textButton("pi-play", t("library.start"), () => startSelected(name), t("library.start.tip")),
     verifier.button,
   ]
   return element("div", { className: "gen5-library-buttons" }, ...buttons.filter(Boolean))

@@ -1,5 +1,6 @@
 /** Small pieces that the library is made of. Text from files goes in as text, never as markup. */
 import { element } from "../dom.js"
+import { t } from "../i18n/index.js"
 import { MOST_ROWS, shorten } from "../text.js"
 
 /**
@@ -89,7 +90,7 @@ export function firstOf(list, draw, count = list.length) {
 }
 
 function moreLine(count, shown = MOST_ROWS) {
-  return element("p", { className: "gen5-library-muted", text: `… ${(count - shown).toLocaleString("en")} more` })
+  return element("p", { className: "gen5-library-muted", text: t("text.more", { count: count - shown }) })
 }
 
 /**
@@ -132,5 +133,5 @@ export function table(head, rows, label) {
 }
 
 function cellText(value) {
-  return value === null || value === undefined || value === "" ? "–" : String(value)
+  return value === null || value === undefined || value === "" ? t("facts.unknown") : String(value)
 }

@@ -1,5 +1,7 @@
 import { element } from "../dom.js"
 import { imageUrl } from "../gen5_api.js"
+import { t } from "../i18n/index.js"
+import { pixels } from "../text.js"
 import { iconButton } from "./parts.js"
 
 const PREVIEW = 1024
@@ -14,19 +16,21 @@ export function pictures(name, images, root) {
   let index = 0
   const picture = element("img", { attributes: { decoding: "async" } })
   const place = element("span", { attributes: { role: "status" } })
-  const link = element("a", { attributes: { target: "_blank", rel: "noopener" }, title: "Open in full size" }, picture)
-  const missing = element("p", { className: "gen5-library-wrong", text: "This picture could not be read." })
+  const link = element("a", { attributes: { target: "_blank", rel: "noopener" }, title: t("picture.fullSize") }, picture)
+  const missing = element("p", { className: "gen5-library-wrong", text: t("picture.missing") })
   const show = (next) => {
     index = (next + images.length) % images.length
     const { width, height } = images[index]
     missing.hidden = true
     picture.hidden = false
     const isKnown = width && height // which version 1.0 of the format does not tell
-    picture.alt = `Picture ${index + 1} of ${images.length}${isKnown ? `, ${width} × ${height}` : ""}`
+    const numbers = { number: index + 1, all: images.length }
+    const title = t("picture.numbered", numbers)
+    picture.alt = isKnown ? t("picture.sized", { picture: title, size: pixels(width, height) }) : title
     setSize(picture, isKnown ? { width, height } : {})
     picture.src = imageUrl(name, { index, size: PREVIEW, root })
     link.href = imageUrl(name, { index, root })
-    place.textContent = `${index + 1} of ${images.length}`
+    place.textContent = t("picture.place", numbers)
   }
   picture.addEventListener("error", () => {
     picture.hidden = true
@@ -35,8 +39,8 @@ export function pictures(name, images, root) {
   show(0)
   const figure = element("figure", { className: "gen5-library-picture" }, link, missing)
   if (images.length > 1) {
-    const before = iconButton("pi-chevron-left", "Previous picture", () => show(index - 1))
-    const after = iconButton("pi-chevron-right", "Next picture", () => show(index + 1))
+    const before = iconButton("pi-chevron-left", t("picture.previous"), () => show(index - 1))
+    const after = iconButton("pi-chevron-right", t("picture.next"), () => show(index + 1))
     figure.append(element("figcaption", {}, before, place, after))
   }
   return figure

@@ -1,7 +1,9 @@
 import { element } from "../dom.js"
 import { driftBadge } from "../drift_table.js"
 import { noiseUrl } from "../gen5_api.js"
-import { componentText, fileSize } from "../text.js"
+import { formatDate, t } from "../i18n/index.js"
+import { noiseSource } from "../noise_words.js"
+import { componentText, fileSize, pixels } from "../text.js"
 import { factList, firstOf, section, table } from "./parts.js"
 import { joinFacts, valueText } from "./words.js"
 
@@ -25,58 +27,54 @@ export function factSections(facts, name) {
 
 function settings(facts) {
   const list = factList([
-    ["Seed", facts.seed],
-    ["Steps", facts.steps],
-    ["CFG", facts.cfg],
-    ["Sampler", joinFacts([facts.sampler, facts.scheduler])],
-    ["Denoise", facts.denoise],
-    ["Size", sizeOf(facts)],
-    ["Model", facts.model_name],
-    ["Prompt", facts.prompt],
-    ["Negative", facts.negative],
-    ["Tags", tagsOf(facts)],
+    [t("facts.seed"), facts.seed],
+    [t("facts.steps"), facts.steps],
+    [t("facts.cfg"), facts.cfg],
+    [t("facts.sampler"), joinFacts([facts.sampler, facts.scheduler])],
+    [t("facts.denoise"), facts.denoise],
+    [t("facts.size"), sizeOf(facts)],
+    [t("facts.model"), facts.model_name],
+    [t("facts.prompt"), facts.prompt],
+    [t("facts.negative"), facts.negative],
+    [t("facts.tags"), tagsOf(facts)],
   ])
-  return list.childElementCount ? section("Settings", { isOpen: true }, list) : null
+  return list.childElementCount ? section(t("facts.settings"), { isOpen: true }, list) : null
 }
 
 function tagsOf({ tags = [], counts }) {
   const more = (counts?.tags ?? 0) - tags.length
-  return [...tags, ...(more > 0 ? [`… ${more} more`] : [])].join(", ")
+  return [...tags, ...(more > 0 ? [t("text.more", { count: more })] : [])].join(", ")
 }
 
 function sizeOf({ width, height, batch_size: batch }) {
   if (!width || !height) return null
-  return batch > 1 ? `${width} × ${height}, ${batch} at once` : `${width} × ${height}`
+  const size = pixels(width, height)
+  return batch > 1 ? t("facts.atOnce", { size, count: batch }) : size
 }
 
 function file(facts, name) {
   const list = factList([
-    ["Name", name],
-    ["Size", fileSize(facts.size_bytes)],
-    ["Made", facts.date && new Date(facts.date).toLocaleString()],
-    ["Noise", noiseWords(facts)],
-    ["Made by", facts.comfyui_version],
-    ["Format", joinFacts([`GEN5 ${facts.version}`, facts.sealed ? "sealed" : "not sealed", facts.carrier && "carried in a PNG"])],
-    ["Signature", facts.trust?.word === "unsigned" ? "none" : null],
-    ["Root", facts.root],
+    [t("facts.name"), name],
+    [t("facts.size"), fileSize(facts.size_bytes)],
+    [t("facts.made"), facts.date && formatDate(facts.date)],
+    [t("facts.noise"), joinFacts([noiseSource(facts.noise_source) ?? facts.noise_source, facts.reason])],
+    [t("facts.madeBy"), facts.comfyui_version],
+    [t("facts.format"), formatWords(facts)],
+    [t("facts.signature"), facts.trust?.word === "unsigned" ? t("facts.none") : null],
+    [t("facts.root"), facts.root],
   ])
-  return section("File", {}, list)
+  return section(t("facts.file"), {}, list)
 }
 
-function noiseWords({ noise_source: source, reason }) {
-  const words = {
-    recorded: "recorded while sampling",
-    provided: "provided at the noise input",
-    derived: "derived from the seed",
-    none: "not stored",
-  }
-  return joinFacts([words[source] ?? source, reason])
+function formatWords({ version, sealed, carrier }) {
+  const seal = t(sealed ? "facts.format.sealed" : "facts.format.unsealed")
+  return joinFacts([t("facts.format.version", { version }), seal, carrier && t("facts.format.carried")])
 }
 
 function passes({ passes: list, counts }) {
   if (!list?.length) return null
   const count = counts?.passes ?? list.length
-  return section("Passes", { count }, ...firstOf(list, onePass, count))
+  return section(t("facts.passes"), { count }, ...firstOf(list, onePass, count))
 }
 
 function onePass(pass) {
@@ -84,19 +82,19 @@ function onePass(pass) {
   return element(
     "div",
     { className: "gen5-library-block" },
-    element("h3", { text: `${pass.index} · ${pass.class_type ?? "sampler"} ${pass.node_id ?? ""}` }),
+    element("h3", { text: t("facts.pass", { index: pass.index, type: pass.class_type ?? t("facts.pass.sampler"), node: pass.node_id ?? "" }) }),
     factList([
-      ["Seed", pass.seed],
-      ["Steps", steps],
-      ["CFG", pass.cfg],
-      ["Sampler", joinFacts([pass.sampler_name, pass.scheduler])],
-      ["Denoise", pass.denoise],
-      ["Noise", joinFacts([pass.add_noise === false ? "none added" : null, pass.recorded ? "recorded" : null])],
-      ["Step noise", pass.step_noise ? "stored" : pass.step_noise_reason],
-      ["Model", pass.model_name],
-      ["LoRAs", (pass.loras ?? []).map(loraText).join(", ")],
-      ["Prompt", pass.positive],
-      ["Negative", pass.negative],
+      [t("facts.seed"), pass.seed],
+      [t("facts.steps"), steps],
+      [t("facts.cfg"), pass.cfg],
+      [t("facts.sampler"), joinFacts([pass.sampler_name, pass.scheduler])],
+      [t("facts.denoise"), pass.denoise],
+      [t("facts.noise"), joinFacts([pass.add_noise === false ? t("facts.noneAdded") : null, pass.recorded ? t("facts.recorded") : null])],
+      [t("facts.stepNoise"), pass.step_noise ? t("facts.stored") : pass.step_noise_reason],
+      [t("facts.model"), pass.model_name],
+      [t("facts.loras"), (pass.loras ?? []).map(loraText).join(", ")],
+      [t("facts.prompt"), pass.positive],
+      [t("facts.negative"), pass.negative],
     ]),
   )
 }
@@ -104,7 +102,7 @@ function onePass(pass) {
 function rangeOf({ start_step: start, end_step: end }) {
   if (start === null && end === null) return null
   if (start === undefined && end === undefined) return null
-  return `from ${start ?? 0} to ${end ?? "the end"}`
+  return t("facts.range", { start: start ?? 0, end: end ?? t("facts.range.end") })
 }
 
 function loraText(lora) {
@@ -121,24 +119,24 @@ function environment({ environment: parts, drifts, counts }) {
   if (!stored.size) return null
   const rows = [...stored].map(([component, value]) => [words(component), componentValue(value, here.get(component))])
   const extra = here.size ? driftBadge(drifts, counts?.drifts) : undefined
-  return section("Environment", { count: Math.max(stored.size, counts?.environment ?? 0), extra }, factList(rows))
+  return section(t("facts.environment"), { count: Math.max(stored.size, counts?.environment ?? 0), extra }, factList(rows))
 }
 
 /** What was stored, and under it what is here instead. */
 function componentValue(value, drift) {
-  if (!drift) return componentText(value) ?? "not stored"
+  if (!drift) return componentText(value) ?? t("facts.notStored")
   return element(
     "div",
     {},
-    element("div", { text: componentText(value) ?? "not stored" }),
-    element("div", { className: "gen5-library-here", text: `here: ${componentText(drift.current) ?? "not there"}` }),
+    element("div", { text: componentText(value) ?? t("facts.notStored") }),
+    element("div", { className: "gen5-library-here", text: t("facts.here", { value: componentText(drift.current) ?? t("drift.notThere") }) }),
   )
 }
 
 function hardware(parts) {
   const known = Object.entries(parts ?? {})
   if (!known.length) return null
-  return section("Hardware", {}, factList(known.map(([name, value]) => [words(name), nested(value)])))
+  return section(t("facts.hardware"), {}, factList(known.map(([name, value]) => [words(name), nested(value)])))
 }
 
 function nested(value) {
@@ -150,7 +148,7 @@ function nested(value) {
 function resources({ resources: list, counts }) {
   if (!list?.length) return null
   const count = counts?.resources ?? list.length
-  return section("Resources", { count }, ...firstOf(list, oneResource, count))
+  return section(t("facts.resources"), { count }, ...firstOf(list, oneResource, count))
 }
 
 function oneResource(resource) {
@@ -160,22 +158,23 @@ function oneResource(resource) {
 function latents({ latents: list, root }, name) {
   if (!list?.length) return null
   const rows = list.map((latent) => [latent.name, latent.shape.join(" × "), dtypeOf(latent), fileSize(latent.size_bytes)])
-  const parts = [table(["Name", "Shape", "Type", "Size"], rows, "Latents")]
+  const head = [t("facts.name"), t("facts.shape"), t("facts.type"), t("facts.size")]
+  const parts = [table(head, rows, t("facts.latents"))]
   if (list.some((latent) => latent.name === "initial_noise")) parts.unshift(noisePicture(name, root))
-  return section("Latents", { count: list.length }, ...parts)
+  return section(t("facts.latents"), { count: list.length }, ...parts)
 }
 
 function noisePicture(name, root) {
   const picture = element("img", {
     className: "gen5-library-noise",
-    attributes: { alt: "The starting noise", loading: "lazy", src: noiseUrl(name, { size: 128, root }) },
+    attributes: { alt: t("facts.noisePicture"), loading: "lazy", src: noiseUrl(name, { size: 128, root }) },
   })
   picture.addEventListener("error", () => picture.remove())
   return picture
 }
 
 function dtypeOf({ dtype, orig_dtype: original }) {
-  return original && original !== dtype ? `${dtype} (was ${original})` : dtype
+  return original && original !== dtype ? t("facts.wasDtype", { dtype, original }) : dtype
 }
 
 function words(name) {

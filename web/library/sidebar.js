@@ -1,5 +1,6 @@
 import { api } from "../../../scripts/api.js"
 import { app } from "../../../scripts/app.js"
+import { t } from "../i18n/index.js"
 import { toast } from "../toast.js"
 import { LibraryView } from "./view.js"
 
@@ -28,7 +29,7 @@ function showTab(wanted) {
   if (wanted) manager.registerSidebarTab(tab())
   else if (manager.unregisterSidebarTab) manager.unregisterSidebarTab(TAB_ID)
   else {
-    toast("info", "Gen5 Library", "The tab goes once the page is loaded again.")
+    toast("info", t("library.title"), t("library.tabStays"))
     return
   }
   isShown = wanted
@@ -38,8 +39,8 @@ function tab() {
   return {
     id: TAB_ID,
     icon: "pi pi-images",
-    title: "Gen5",
-    tooltip: "Gen5 Library",
+    title: t("library.tab"),
+    tooltip: t("library.title"),
     type: "custom",
     render: open,
     destroy: () => view?.pause(),

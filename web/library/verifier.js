@@ -1,6 +1,7 @@
 import { element } from "../dom.js"
 import { verify } from "../gen5_api.js"
-import { fileSize, verdict } from "../text.js"
+import { t } from "../i18n/index.js"
+import { progressText, verdict } from "../text.js"
 import { icon, textButton } from "./parts.js"
 
 /**
@@ -10,11 +11,11 @@ import { icon, textButton } from "./parts.js"
  * @returns {{button: HTMLElement, element: HTMLElement, stop: () => void}}
  */
 export function createVerifier(name, { onReport = () => {} } = {}) {
-  const bar = element("progress", { attributes: { "aria-label": "Verifying", max: "1" } })
+  const bar = element("progress", { attributes: { "aria-label": t("verify.label"), max: "1" } })
   const text = element("span", { attributes: { role: "status" } })
   const box = element("div", { className: "gen5-library-verdict" }, bar, text)
   const control = { abort: null }
-  const button = textButton("pi-verified", "Verify", () => run(name, { bar, text, box, button, control, onReport }))
+  const button = textButton("pi-verified", t("verify.button"), () => run(name, { bar, text, box, button, control, onReport }))
   box.hidden = true
   return { button, element: box, stop: () => control.abort?.abort() }
 }
@@ -28,7 +29,7 @@ async function run(name, parts) {
   box.className = "gen5-library-verdict"
   box.hidden = bar.hidden = false
   bar.removeAttribute("value")
-  text.textContent = "Verifying…"
+  text.textContent = t("verify.running")
   try {
     const report = await verify(name, (step) => progress(parts, step), { signal })
     tell(parts, "pi-check-circle", verdict(report))
@@ -41,10 +42,10 @@ async function run(name, parts) {
   }
 }
 
-function progress({ bar, text }, { done, total }) {
-  if (!total) return
-  bar.value = done / total
-  text.textContent = `${Math.floor((100 * done) / total)} % of ${fileSize(total)}`
+function progress({ bar, text }, step) {
+  if (!step.total) return
+  bar.value = step.done / step.total
+  text.textContent = progressText(step)
 }
 
 function tell({ bar, text, box }, iconName, words, className = "") {

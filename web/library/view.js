@@ -1,11 +1,12 @@
 import { element } from "../dom.js"
 import { listLibrary } from "../gen5_api.js"
+import { formatNumber, t } from "../i18n/index.js"
 import { openWorkflow, placeLoader } from "./actions.js"
 import { CARD_HEIGHT, createCard } from "./card.js"
 import { createDetails } from "./details.js"
 import { PagedList } from "./list.js"
 import { icon, iconButton, notice } from "./parts.js"
-import { plural, shortName } from "./words.js"
+import { shortName } from "./words.js"
 
 const SEARCH_MS = 200
 const POLL_MS = 600
@@ -48,7 +49,7 @@ export class LibraryView {
 
   _build() {
     this._list = new PagedList({
-      label: "Gen5 files, newest first",
+      label: t("library.list"),
       rowHeight: CARD_HEIGHT,
       fetchPage: (offset, limit, signal) => this._fetch(offset, limit, signal),
       createRow: createCard,
@@ -64,7 +65,7 @@ export class LibraryView {
     this._browse = element("div", { className: "gen5-library-browse" }, this._header(), this._notice, this._list.element)
     this.element = element(
       "section",
-      { className: "gen5-library", attributes: { "aria-label": "Gen5 Library" } },
+      { className: "gen5-library", attributes: { "aria-label": t("library.title") } },
       this._browse,
     )
   }
@@ -74,8 +75,8 @@ export class LibraryView {
       className: "gen5-library-search",
       attributes: {
         type: "search",
-        placeholder: "Prompt, model, sampler, seed, tag",
-        "aria-label": "Search by prompt, model, sampler, seed or tag",
+        placeholder: t("library.search"),
+        "aria-label": t("library.search.label"),
         autocomplete: "off",
         spellcheck: "false",
       },
@@ -83,13 +84,13 @@ export class LibraryView {
     this._search.addEventListener("input", () => this._searchSoon())
     this._search.addEventListener("keydown", (event) => this._searchKey(event))
     this._status = element("span", { className: "gen5-library-muted", attributes: { role: "status" } })
-    this._progress = element("progress", { attributes: { "aria-label": "Reading the folders" } })
+    this._progress = element("progress", { attributes: { "aria-label": t("library.scanning") } })
     this._progress.hidden = true
-    const refresh = iconButton("pi-refresh", "Look for new files", () => this.rescan())
+    const refresh = iconButton("pi-refresh", t("library.refresh"), () => this.rescan())
     return element(
       "header",
       { className: "gen5-library-header" },
-      element("div", { className: "gen5-library-line" }, element("h2", { text: "Gen5 Library" }), refresh),
+      element("div", { className: "gen5-library-line" }, element("h2", { text: t("library.title") }), refresh),
       element("div", { className: "gen5-library-searchbox" }, icon("pi-search"), this._search),
       element("div", { className: "gen5-library-line gen5-library-status" }, this._status, this._progress),
     )
@@ -100,8 +101,8 @@ export class LibraryView {
     this._bar = element(
       "div",
       { className: "gen5-library-actions", attributes: { role: "toolbar" } },
-      iconButton("pi-folder-open", "Open workflow", () => openWorkflow(this._offered.name)),
-      iconButton("pi-plus", "Add Load Gen5", () => placeLoader(this._offered.name)),
+      iconButton("pi-folder-open", t("library.openWorkflow"), () => openWorkflow(this._offered.name)),
+      iconButton("pi-plus", t("library.addLoader"), () => placeLoader(this._offered.name)),
     )
     this._bar.hidden = true
     this._bar.addEventListener("keydown", (event) => event.key === "Escape" && this._toList(event))
@@ -114,7 +115,7 @@ export class LibraryView {
     }
     this._offered = item
     this._bar.hidden = false
-    this._bar.setAttribute("aria-label", `Actions for ${shortName(item.name)}`)
+    this._bar.setAttribute("aria-label", t("library.actions", { name: shortName(item.name) }))
     this._bar.style.top = `${top + CARD_HEIGHT - BAR_HEIGHT}px`
   }
 
@@ -214,8 +215,8 @@ export class LibraryView {
       this._progress.value = done
     } else this._progress.removeAttribute("value")
     const found = this._list.total
-    const files = plural(this._files ?? 0, "file")
-    this._status.textContent = this._query && found !== null ? `${found.toLocaleString("en")} of ${files}` : files
+    const files = t("library.files", { count: this._files ?? 0 })
+    this._status.textContent = this._query && found !== null ? t("library.found", { found: formatNumber(found), files }) : files
   }
 
   _drawState() {
@@ -228,21 +229,17 @@ export class LibraryView {
 
   _emptyNotice() {
     if (this._query) {
-      return notice("pi-search", "Nothing matches", `No file has all of: ${this._query}`, "Clear the search", () =>
+      return notice("pi-search", t("library.nothing"), t("library.nothing.detail", { query: this._query }), t("library.clear"), () =>
         this._clearSearch(),
       )
     }
-    if (this._scan.running) return notice("pi-spinner pi-spin", "Reading the folders", "Files show up as they are read.")
-    return notice(
-      "pi-images",
-      "No GEN5 files yet",
-      "Connect a Save Gen5 node where Save Image is, and queue: its files are listed here.",
-    )
+    if (this._scan.running) return notice("pi-spinner pi-spin", t("library.scanning"), t("library.scanning.detail"))
+    return notice("pi-images", t("library.empty"), t("library.empty.detail"))
   }
 
   _drawError(error) {
     this._notice.replaceChildren(
-      notice("pi-exclamation-circle", "The library could not be read", error.message, "Try again", () => {
+      notice("pi-exclamation-circle", t("library.failed"), error.message, t("library.again"), () => {
         if (this._list.total === null) this._list.reset()
         else this._list.refresh()
       }),

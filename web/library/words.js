@@ -1,4 +1,5 @@
 /** Words and figures that the library shows. */
+import { t } from "../i18n/index.js"
 
 /**
  * Tell the folder that an annotated name is in: input, output or temp.
@@ -33,20 +34,11 @@ export function joinFacts(facts) {
 }
 
 /**
- * A number with its noun: `1 drift`, `3 drifts`.
- * @param {number} count
- * @param {string} noun
- */
-export function plural(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`
-}
-
-/**
  * A value of a graph as one line of text.
  * @param {any} value
  */
 export function valueText(value) {
-  if (value === undefined) return "nothing"
-  if (typeof value === "string") return value === "" ? "empty" : value
+  if (value === undefined) return t("diff.nothing")
+  if (typeof value === "string") return value === "" ? t("diff.empty") : value
   return JSON.stringify(value)
 }

@@ -9,8 +9,7 @@
  * @typedef {{name: string, stored: Input|undefined, present: Input|undefined}} InputChange
  * @typedef {{onlyStored: NodeName[], onlyPresent: NodeName[], changed: (NodeName & {inputs: InputChange[]})[], same: number}} GraphDiff
  */
-
-const MODES = { 0: "active", 2: "muted", 4: "bypassed" }
+import { hasText, t } from "../i18n/index.js"
 
 /**
  * Compare two API prompts.
@@ -152,12 +151,17 @@ function workflowNodes(workflow, subgraphs, widgetNames) {
       const inputs = new Map([
         ...widgetInputs(node, widgetNames),
         ...linkInputs(node, links, titles),
-        ["node mode", { kind: "value", value: MODES[node.mode ?? 0] ?? node.mode }],
+        [t("diff.mode"), { kind: "value", value: modeOf(node) }],
       ])
       nodes.set(`${key} ${node.id} ${kind}`, { id, type, title: titleOf(node, called), inputs })
     }
   }
   return nodes
+}
+
+function modeOf({ mode = 0 }) {
+  const key = `diff.mode.${mode}`
+  return hasText(key) ? t(key) : mode
 }
 
 function titleOf(node, called) {
@@ -192,7 +196,7 @@ function widgetInputs(node, widgetNames) {
   if (values === null || typeof values !== "object") return []
   const names = Array.isArray(values) ? (widgetNames(node.type) ?? []) : []
   return Object.entries(values).map(([key, value]) => {
-    const name = Array.isArray(values) ? (names[key] ?? `widget ${Number(key) + 1}`) : key
+    const name = Array.isArray(values) ? (names[key] ?? t("diff.widget", { number: Number(key) + 1 })) : key
     return [name, { kind: "value", value }]
   })
 }

@@ -1,0 +1,131 @@
+import { readFileSync, readdirSync } from "node:fs"
+import ts from "typescript"
+import { beforeEach, describe, expect, test, vi } from "vitest"
+import en from "../../web/i18n/en.js"
+import { formatAgo, formatDate, formatNumber, hasText, t } from "../../web/i18n/index.js"
+
+const MODULES = readdirSync("web", { recursive: true })
+  .map((name) => name.replaceAll("\\", "/"))
+  .filter((name) => name.endsWith(".js") && !name.startsWith("i18n/"))
+const TREES = MODULES.map((name) => [name, ts.createSourceFile(name, readFileSync(`web/${name}`, "utf8"), ts.ScriptTarget.Latest, true)])
+
+/** A key, or the fixed beginning of one: `kind.` of `kind.${kind}`. */
+const KEY = /^[a-z]\w*\.(?:\w+\.)*\w*$/i
+/** Two words of a sentence side by side, or one word as it begins a label. */
+const WORDS = /[a-z,:;.]{2,} [a-z]{2,}|^[A-Z][a-z]+[ .…]?$|…/
+/** Literals that look like words and are read by no person: names of the web's and ComfyUI's own. */
+const NO_TEXTS = new Set([
+  ..."ArrowDown ArrowUp ArrowLeft ArrowRight PageDown PageUp Home End Enter Escape Files AbortError".split(" "),
+  ..."Library Drift Scrub Automatic Enabled".split(" "), // categories of settings, which locales/ translates
+  "within tolerance", // of Compare With Stored's verdicts
+])
+
+function visit(node, see) {
+  see(node)
+  ts.forEachChild(node, (child) => visit(child, see))
+}
+
+/** Every literal of a module that is a value: not an import's name, a property's name, or a class. */
+function literals(tree) {
+  const found = []
+  visit(tree, (node) => {
+    if (ts.isTemplateExpression(node)) found.push(node.head.text, ...node.templateSpans.map((span) => span.literal.text))
+    else if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) if (isValue(node)) found.push(node.text)
+  })
+  return found.map((text) => text.trim()).filter(Boolean)
+}
+
+function isValue({ parent }) {
+  return !ts.isImportDeclaration(parent) && !ts.isExportDeclaration(parent)
+}
+
+function isClasses(text) {
+  return text.split(/\s+/).every((word) => /^(gen5-[\w-]*|pi(-[\w-]+)?)$/.test(word))
+}
+
+describe("the texts of the modules", () => {
+  const used = TREES.flatMap(([, tree]) => literals(tree)).filter((text) => KEY.test(text))
+
+  test("are all there", () => {
+    const keys = []
+    for (const [name, tree] of TREES) {
+      visit(tree, (node) => {
+        if (!ts.isCallExpression(node) || !["t", "group"].includes(node.expression.getText(tree))) return
+        visit(node.arguments[0], (part) => ts.isStringLiteral(part) && KEY.test(part.text) && keys.push([name, part.text]))
+      })
+    }
+    expect(keys.length).toBeGreaterThan(150)
+    expect(keys.filter(([, key]) => !Object.hasOwn(en, key))).toEqual([])
+  })
+
+  test("are all used", () => {
+    const isUsed = (key) => used.some((text) => text === key || (text.endsWith(".") && key.startsWith(text)))
+    expect(Object.keys(en).filter((key) => !isUsed(key))).toEqual([])
+  })
+
+  test("stand in i18n/ alone", () => {
+    const left = TREES.flatMap(([name, tree]) =>
+      literals(tree)
+        .filter((text) => WORDS.test(text) && !isClasses(text) && !NO_TEXTS.has(text))
+        .map((text) => `${name}: ${text}`),
+    )
+    expect(left).toEqual([])
+  })
+
+  test("are told from other literals", () => {
+    const module = 'import "./a.js"; say("Try again"); say(`${n} files left`); say("Verify"); say("gen5-a gen5-b"); say("none")'
+    const texts = literals(ts.createSourceFile("a.js", module, ts.ScriptTarget.Latest, true))
+    expect(texts.filter((text) => WORDS.test(text) && !isClasses(text))).toEqual(["Try again", "files left", "Verify"])
+  })
+})
+
+describe("t", () => {
+  test("puts values in, as they are", () => {
+    expect(t("error.named", { name: "{message}", message: "$&" })).toBe("{message}: $&")
+  })
+
+  test("chooses the plural by the count, and writes it as the language does", () => {
+    expect([0, 1, 2, 5000].map((count) => t("drift.count", { count }))).toEqual([
+      "0 drifts",
+      "1 drift",
+      "2 drifts",
+      "5,000 drifts",
+    ])
+  })
+})
+
+test("hasText knows its own keys only", () => {
+  expect(["kind.not_found", "kind.other", "toString"].map(hasText)).toEqual([true, false, false])
+})
+
+describe("another language", () => {
+  beforeEach(() => vi.resetModules())
+
+  async function withLocale(locale) {
+    const { app } = await import("./stubs/app.js")
+    app.extensionManager.setting.get = (id) => (id === "Comfy.Locale" ? locale : undefined)
+    return import("../../web/i18n/index.js")
+  }
+
+  test.each(["de", "de-AT"])("is ComfyUI's, numbers too: %s", async (locale) => {
+    const texts = await withLocale(locale)
+    expect(texts.t("drift.none")).toBe("Keine Abweichung")
+    expect(texts.t("drift.count", { count: 1 })).toBe("1 Abweichung")
+    expect(texts.formatNumber(1.5)).toBe("1,5")
+    expect(texts.formatAgo(3, "hour")).toBe("vor 3 Stunden")
+  })
+
+  test("is English where it has no text", async () => {
+    expect((await withLocale("de")).t("drift.here")).toBe("Here")
+  })
+
+  test.each(["xx", "no locale!", "", null])("is English where there is none: %j", async (locale) => {
+    expect((await withLocale(locale)).t("drift.none")).toBe("No drift")
+  })
+})
+
+test("numbers, moments and spans are English by default", () => {
+  expect(formatNumber(1234.5)).toBe("1,234.5")
+  expect(formatAgo(1, "day")).toBe("1 day ago")
+  expect(formatDate("2026-03-01T12:00:00")).toContain("2026")
+})
