@@ -12,14 +12,17 @@ demo: $(VENV)/.demo ## the main job, through the node classes and through a Comf
 test: $(VENV)/.dev web-test ## everything that needs no ComfyUI
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.dev web-lint ## ruff, mypy and eslint
+check: $(VENV)/.dev web-lint ## ruff, mypy, eslint and tsc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-web-lint web-test: ## eslint and vitest on web/, where Node is found
+web-lint: SCRIPTS = lint types
+web-test: SCRIPTS = test
+web-lint web-test: ## eslint and tsc, or vitest, on web/, where Node is found
 	@if node -e '[a, b] = process.versions.node.split("."); process.exit(100 * a + +b < 2019 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
-		$(MAKE) --no-print-directory node_modules/.installed && npm run --silent $(@:web-%=%); \
+		$(MAKE) --no-print-directory node_modules/.installed && \
+		for script in $(SCRIPTS); do npm run --silent $$script || exit 1; done; \
 	else \
 		echo "NOT CHECKED: web/ with $@, which needs npm and Node 20.19 or later"; \
 	fi

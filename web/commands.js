@@ -65,6 +65,7 @@ export async function verifySelected() {
   else toast("warn", t("verify.noFile"), t("verify.noFile.detail"))
 }
 
+/** @param {string} name */
 async function check(name) {
   if (running.has(name)) return
   running.add(name)
@@ -80,6 +81,10 @@ async function check(name) {
   }
 }
 
+/**
+ * @param {string} name
+ * @param {Gen5.Report} found
+ */
 function report(name, found) {
   const severity = found.notes?.length ? "warn" : "success"
   toast(severity, t("verify.fileIntact", { name }), [verdict(found), ...trustWords(found.trust)].join("\n"))

@@ -6,19 +6,21 @@ import { addPanel, onResult, resultHooks, STRETCHES } from "./panel.js"
 
 const COMPARER = "Gen5Compare"
 const CHECKER = "Gen5Environment"
+/** @type {Record<string, {text: string, className: string}>} */
 const VERDICTS = {
   "bit-exact": { text: t("compare.exact"), className: "gen5-badge-ok" },
   "within tolerance": { text: t("compare.within"), className: "gen5-badge-warn" },
   differs: { text: t("compare.differs"), className: "gen5-badge-error" },
 }
+/** @type {Record<string, {panel: {name: string, label: string, stretches?: boolean}, parts: (results: any[]) => HTMLElement[]}>} */
 const SHOWN = {
   [COMPARER]: {
     panel: { name: "gen5_verdict", label: t("compare.label") },
-    parts: (told) => told.map(verdict),
+    parts: (/** @type {Gen5.Verdict[]} */ results) => results.map(verdict),
   },
   [CHECKER]: {
     panel: { name: "gen5_drift", label: t("drift.label"), stretches: true },
-    parts: (told) => told.flatMap(drift),
+    parts: (/** @type {{drifts: Gen5.Drift[]}[]} */ results) => results.flatMap(drift),
   },
 }
 const HOLDS_TABLE = 340 // px: a node is as wide as its sockets need, which leaves a table no room
@@ -28,32 +30,43 @@ const panels = new WeakMap()
 /** The extension. */
 export const compareNode = {
   name: "Gen5.CompareNode",
+  /** @param {Host.Node} node */
   nodeCreated(node) {
-    if (!(node.comfyClass in SHOWN)) return
-    panels.set(node, addPanel(node, SHOWN[node.comfyClass].panel))
-    onResult(node, (told) => show(node, told))
+    const shown = SHOWN[node.comfyClass ?? ""]
+    if (!shown) return
+    panels.set(node, addPanel(node, shown.panel))
+    onResult(node, (results) => show(node, results))
     if (node.comfyClass === CHECKER) node.setSize([Math.max(node.size[0], HOLDS_TABLE), node.size[1]])
   },
   ...resultHooks(Object.keys(SHOWN), show),
 }
 
-function show(node, told) {
-  panels.get(node)?.show(...SHOWN[node.comfyClass].parts(told))
+/**
+ * @param {Host.Node} node
+ * @param {any[]} results
+ */
+function show(node, results) {
+  panels.get(node)?.show(...SHOWN[node.comfyClass ?? ""].parts(results))
 }
 
-function verdict(told) {
-  const known = VERDICTS[told.verdict] ?? { text: told.verdict, className: "" }
-  const lines = told.report.split("\n").map((text) => element("li", { text }))
+/** @param {Gen5.Verdict} result */
+function verdict(result) {
+  const known = VERDICTS[result.verdict] ?? { text: result.verdict, className: "" }
+  const lines = result.report.split("\n").map((text) => element("li", { text }))
   return element(
     "div",
     { className: "gen5-verdict", attributes: { role: "status" } },
     element("p", {}, element("strong", { className: `gen5-badge ${known.className}`, text: known.text })),
-    element("p", { text: figures(told) }),
+    element("p", { text: figures(result) }),
     element("ul", { className: "gen5-faint" }, ...lines),
   )
 }
 
-/** A figure that is not finite arrives as null. */
+/**
+ * A figure that is not finite arrives as null.
+ *
+ * @param {Gen5.Verdict} verdict
+ */
 function figures({ identical, max_difference: largest, psnr, tolerance }) {
   if (identical) return t("compare.identical")
   const parts = [
@@ -64,14 +77,17 @@ function figures({ identical, max_difference: largest, psnr, tolerance }) {
   return parts.filter(Boolean).join(", ")
 }
 
+/** @param {number} value */
 function decibels(value) {
   return t("compare.decibels", { value: formatNumber(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 }) })
 }
 
+/** @param {number} value */
 function shortNumber(value) {
   return String(Number(value.toPrecision(4)))
 }
 
+/** @param {{drifts: Gen5.Drift[]}} given */
 function drift({ drifts }) {
   const count = drifts.length
   const text = count ? t("drift.things", { count }) : t("drift.nothing")

@@ -15,7 +15,7 @@ const META_OFFSET = 8
  *
  * @param {Blob & {name?: string}} file a GEN5 file, or the part of a PNG that is one
  * @param {string} [name] what messages call it
- * @returns {Promise<Uint8Array>} header and tail, back to back
+ * @returns {Promise<Uint8Array<ArrayBuffer>>} header and tail, back to back
  * @throws {Gen5Error} if it is no GEN5 file, or its META and trailer are too large to read
  *
  * Source: FORMAT.md, "Header".
@@ -29,21 +29,39 @@ export async function readHeadAndTail(file, name = file.name ?? t("file.unnamed"
   return joined(head, await bytesOf(file, offset, file.size))
 }
 
+/**
+ * @param {Uint8Array} head
+ * @param {string} name
+ */
 function checkMagic(head, name) {
   const found = String.fromCharCode(...head.slice(0, MAGIC.length))
   if (found !== MAGIC) throw new Gen5Error(t("error.not_gen5", { name }), { kind: "not_gen5" })
 }
 
+/**
+ * @param {number} sizeBytes
+ * @param {number} offset
+ * @param {string} name
+ */
 function checkTail(sizeBytes, offset, name) {
   const tail = Math.max(0, sizeBytes - offset)
   if (tail <= TAIL_BYTES_MAX) return
   throw new Gen5Error(t("error.tail", { offset, tail, most: TAIL_BYTES_MAX, name }), { kind: "damaged" })
 }
 
+/**
+ * @param {Blob} file
+ * @param {number} start
+ * @param {number} end
+ */
 async function bytesOf(file, start, end) {
   return new Uint8Array(await file.slice(start, end).arrayBuffer())
 }
 
+/**
+ * @param {Uint8Array} first
+ * @param {Uint8Array} second
+ */
 function joined(first, second) {
   const all = new Uint8Array(first.length + second.length)
   all.set(first)

@@ -12,7 +12,7 @@ let lastId = 0
 /**
  * Return a badge with the number of drifts; on hover, focus and click it shows a table of them.
  *
- * @param {{component: string, stored: string|null, current: string|null, kind?: string}[]} drifts
+ * @param {Gen5.Drift[]} drifts
  * @param {number} [count] how many there are, where drifts are but the first
  * @returns {HTMLElement}
  */
@@ -35,7 +35,7 @@ export function driftBadge(drifts, count = drifts.length) {
 /**
  * Return the table alone: one row a component, stored beside here.
  *
- * @param {{component: string, stored: string|null, current: string|null}[]} drifts
+ * @param {Gen5.Drift[]} drifts
  * @param {number} [count] how many there are, where drifts are but the first
  * @returns {HTMLTableElement}
  */
@@ -53,11 +53,13 @@ export function driftTable(drifts, count = drifts.length) {
   )
 }
 
+/** @param {number} count */
 function moreRow(count) {
   const text = t("text.more", { count })
   return element("tr", {}, element("td", { className: "gen5-faint", text, attributes: { colspan: 3 } }))
 }
 
+/** @param {Gen5.Drift} drift */
 function row({ component, stored, current }) {
   return element(
     "tr",
@@ -68,11 +70,16 @@ function row({ component, stored, current }) {
   )
 }
 
+/** @param {string|null} canonical */
 function cell(canonical) {
   const text = componentText(canonical)
   return element("td", { className: text === null ? "gen5-faint" : "", text: text === null ? t("drift.notThere") : shorten(text) })
 }
 
+/**
+ * @param {Gen5.Drift[]} drifts
+ * @param {number} count
+ */
 function driftPanel(drifts, count) {
   lastId += 1
   const attributes = { role: "region", "aria-label": t("drift.label"), tabindex: "-1" }
@@ -81,16 +88,22 @@ function driftPanel(drifts, count) {
     { id: `gen5-drift-${lastId}`, className: "gen5-panel gen5-drift-panel", attributes },
     driftTable(drifts, count),
   )
-  if (panel.showPopover) panel.setAttribute("popover", "manual")
+  if (hasPopover(panel)) panel.setAttribute("popover", "manual")
   else panel.hidden = true
   return panel
 }
 
-/** Open on hover and focus until left; a click keeps it open until the next, Escape or a click elsewhere. */
+/**
+ * Open on hover and focus until left; a click keeps it open until the next, Escape or a click elsewhere.
+ *
+ * @param {HTMLElement} badge
+ * @param {HTMLElement} button
+ * @param {HTMLElement} panel
+ */
 function connect(badge, button, panel) {
   let pinned = false
-  let leaving
-  const elsewhere = (event) => badge.contains(event.target) || close()
+  let leaving = 0
+  const elsewhere = (/** @type {any} */ event) => badge.contains(event.target) || close()
   const open = () => {
     clearTimeout(leaving)
     if (isOpen(button)) return
@@ -105,12 +118,12 @@ function connect(badge, button, panel) {
   }
   const leave = () => {
     clearTimeout(leaving)
-    if (!pinned) leaving = setTimeout(close, LEAVE_MILLISECONDS)
+    if (!pinned) leaving = window.setTimeout(close, LEAVE_MILLISECONDS)
   }
   badge.addEventListener("pointerenter", open)
   badge.addEventListener("pointerleave", leave)
   badge.addEventListener("focusin", () => button.matches(":focus-visible") && open())
-  badge.addEventListener("focusout", (event) => badge.contains(event.relatedTarget) || leave())
+  badge.addEventListener("focusout", (event) => badge.contains(/** @type {Node|null} */ (event.relatedTarget)) || leave())
   badge.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !isOpen(button)) return
     event.stopPropagation()
@@ -123,13 +136,19 @@ function connect(badge, button, panel) {
   })
 }
 
+/** @param {HTMLElement} button */
 function isOpen(button) {
   return button.getAttribute("aria-expanded") === "true"
 }
 
+/**
+ * @param {HTMLElement} button
+ * @param {HTMLElement} panel
+ * @param {boolean} open
+ */
 function setOpen(button, panel, open) {
   button.setAttribute("aria-expanded", String(open))
-  if (!panel.showPopover) panel.hidden = !open
+  if (!hasPopover(panel)) panel.hidden = !open
   else if (!open) panel.matches(":popover-open") && panel.hidePopover()
   else {
     panel.showPopover()
@@ -137,7 +156,22 @@ function setOpen(button, panel, open) {
   }
 }
 
-/** Below the badge, above it where there is no room, and never beyond the window's edges. */
+/**
+ * Tell whether the browser has popovers.
+ *
+ * @param {HTMLElement} panel
+ * @returns {boolean}
+ */
+function hasPopover(panel) {
+  return typeof panel.showPopover === "function"
+}
+
+/**
+ * Below the badge, above it where there is no room, and never beyond the window's edges.
+ *
+ * @param {HTMLElement} button
+ * @param {HTMLElement} panel
+ */
 function place(button, panel) {
   const at = button.getBoundingClientRect()
   const { offsetWidth, offsetHeight } = panel

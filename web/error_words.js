@@ -4,6 +4,7 @@ import { hasText, t } from "./i18n/index.js"
 const DAMAGED = { text: t("badge.damaged"), icon: "pi-times-circle", className: "gen5-badge-error" }
 const TOO_LARGE = { text: t("badge.too_large"), icon: "pi-exclamation-circle", className: "gen5-badge-error" }
 const UNREADABLE = { text: t("badge.unreadable"), icon: "pi-lock", className: "gen5-badge-error" }
+/** @type {Record<string, {text: string, icon: string, className: string}>} */
 const BADGES = {
   damaged: DAMAGED,
   truncated: DAMAGED,
@@ -17,11 +18,11 @@ const BADGES = {
  * Return what a person reads of an error: a text of the browser's own for some kinds; for others the server's says more,
  * which names the part at fault.
  *
- * @param {{error: string, kind?: string|null}} answer the server's
+ * @param {{error?: string, kind?: string|null}} answer the server's
  * @param {string} [name] of the file
  * @returns {string}
  */
-export function errorText({ error: message, kind }, name = t("file.unnamed")) {
+export function errorText({ error: message = "", kind }, name = t("file.unnamed")) {
   const key = `kind.${kind}`
   return hasText(key) ? t(key, { name, message }) : message
 }
@@ -33,5 +34,5 @@ export function errorText({ error: message, kind }, name = t("file.unnamed")) {
  * @returns {{text: string, icon: string, className: string}}
  */
 export function errorBadge(kind) {
-  return BADGES[kind] ?? UNREADABLE
+  return BADGES[kind ?? ""] ?? UNREADABLE
 }

@@ -18,7 +18,7 @@ const TOO_LARGE = 413 // HTTP
  *
  * @param {File} file
  * @param {Blob} [record] the part of it that is a GEN5 file; looked for where it is not given
- * @returns {Promise<{root: string, version: string, sealed: boolean, facts: object, workflow: object|null, prompt: object|null}>}
+ * @returns {Promise<Gen5.Read>}
  * @throws {Gen5Error}
  */
 export async function readFile(file, record) {
@@ -31,7 +31,7 @@ export async function readFile(file, record) {
  * Return what the server says of one of its files, drifts included.
  *
  * @param {string} name annotated
- * @returns {Promise<object>}
+ * @returns {Promise<Gen5.Facts>}
  * @throws {Gen5Error}
  */
 export async function facts(name) {
@@ -40,7 +40,7 @@ export async function facts(name) {
 
 /**
  * @param {string} name annotated
- * @returns {Promise<{workflow: object|null, prompt: object|null}>}
+ * @returns {Promise<Gen5.Graphs>}
  * @throws {Gen5Error}
  */
 export async function workflow(name) {
@@ -51,7 +51,7 @@ export async function workflow(name) {
  * Return the address of a stored image, or of a thumbnail whose longer side is at most size.
  *
  * @param {string} name annotated
- * @param {{index?: number, size?: number, root?: string|number}} [options] root, or mtime: to ask anew when the file has changed
+ * @param {{index?: number, size?: number, root?: string|number}} [options] root, or mtime: to ask again when the file has changed
  * @returns {string}
  */
 export function imageUrl(name, { index = 0, size, root } = {}) {
@@ -73,18 +73,18 @@ export function noiseUrl(name, { latent, index = 0, size, root } = {}) {
  * Check every byte of a file on the server.
  *
  * @param {string} name annotated
- * @param {(progress: {done: number, total: number}) => void} [onProgress]
+ * @param {(progress: Gen5.Progress) => void} [onProgress]
  * @param {{signal?: AbortSignal}} [options]
- * @returns {Promise<{checked_bytes: number, chunk_count: number, notes: string[], sealed: boolean, trust: object}>}
+ * @returns {Promise<Gen5.Report>}
  * @throws {Gen5Error} if the file is damaged
  */
 export async function verify(name, onProgress = () => {}, { signal } = {}) {
   const response = await ask(route("/gen5/verify", { name }), { signal }, name)
-  for await (const line of lines(response.body)) {
-    const told = JSON.parse(line)
-    if (told.error !== undefined) throw errorOf(told, response.status, name)
-    if (told.report) return told.report
-    onProgress(told)
+  for await (const line of lines(/** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body))) {
+    const message = JSON.parse(line)
+    if (message.error !== undefined) throw errorOf(message, response.status, name)
+    if (message.report) return message.report
+    onProgress(message)
   }
   throw new Gen5Error(t("error.check_ended", { name }))
 }
@@ -93,7 +93,7 @@ export async function verify(name, onProgress = () => {}, { signal } = {}) {
  * Return one page of the files under output/ and input/, newest first.
  *
  * @param {{query?: string, offset?: number, limit?: number, refresh?: boolean, signal?: AbortSignal}} [options]
- * @returns {Promise<{total: number, files: number, offset: number, items: object[], scan: {running: boolean, done: number, total: number}}>}
+ * @returns {Promise<Gen5.Page>}
  * @throws {Gen5Error}
  */
 export async function listLibrary({ query = "", offset = 0, limit = 60, refresh = false, signal } = {}) {
@@ -103,7 +103,7 @@ export async function listLibrary({ query = "", offset = 0, limit = 60, refresh 
 }
 
 /**
- * Copy a file of this machine into input/; a file of the same name is kept, and the copy named anew.
+ * Copy a file of this machine into input/; a file of the same name is kept, and the copy gets another name.
  *
  * @param {File} file
  * @returns {Promise<string>} its annotated name
@@ -118,16 +118,29 @@ export async function upload(file) {
   return subfolder ? `${subfolder}/${name}` : name
 }
 
+/**
+ * @param {Gen5Error} error
+ * @returns {never}
+ */
 function tellTooLarge(error) {
   if (error.status !== TOO_LARGE) throw error
   throw new Gen5Error(t("error.upload"), { status: TOO_LARGE, kind: "too_large" })
 }
 
+/**
+ * @param {string} path
+ * @param {Record<string, string|number|undefined>} query
+ */
 function route(path, query) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined)
-  return `${path}?${new URLSearchParams(given)}`
+  return `${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
 }
 
+/**
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @param {string} [name] of the file that it is about
+ */
 async function ask(path, options, name) {
   let response
   try {
@@ -140,10 +153,19 @@ async function ask(path, options, name) {
   return response
 }
 
+/**
+ * @param {Gen5.ErrorAnswer} answer
+ * @param {number} status
+ * @param {string|undefined} name
+ */
 function errorOf(answer, status, name) {
-  return new Gen5Error(errorText(answer, name), { status, kind: answer.kind })
+  return new Gen5Error(errorText(answer, name), { status, kind: answer.kind ?? "" })
 }
 
+/**
+ * @param {Response} response
+ * @returns {Promise<Gen5.ErrorAnswer>}
+ */
 async function answerOf(response) {
   const text = await response.text().catch(() => "")
   try {
@@ -155,6 +177,10 @@ async function answerOf(response) {
   return { error: t("error.status", { status: `${response.status} ${response.statusText}`.trim() }) }
 }
 
+/**
+ * @param {Response} response
+ * @returns {Promise<any>}
+ */
 async function json(response) {
   try {
     return await response.json()
@@ -163,13 +189,14 @@ async function json(response) {
   }
 }
 
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream */
 async function* lines(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ""
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       const found = (rest + part.value).split("\n")
-      rest = found.pop()
+      rest = found.pop() ?? ""
       yield* found.filter(Boolean)
     }
     if (rest) yield rest

@@ -1,4 +1,4 @@
-/** What a person is told when a GEN5 file or the server cannot do what was asked. */
+/** What a person reads when a GEN5 file or the server cannot do what was asked. */
 export class Gen5Error extends Error {
   /**
    * @param {string} message

@@ -1,5 +1,12 @@
 /** Room on the canvas: where new nodes go so that they cover nothing. */
 
+/**
+ * @typedef {{x: number, y: number, width: number, height: number}} Box
+ * @typedef {{x: number, width: number, height: number}} Column what is placed, wherever its top will be
+ * @typedef {[number, number]} Span of tops
+ * @typedef {{box: Box, blocked: (column: Column) => Span[]}} Obstacle
+ */
+
 export const GAP = 40
 const APART = GAP / 2 // px at least between what is there and what is new
 const GROWTH = 60 // px: what a node shows later may need more height than it was made with
@@ -8,15 +15,17 @@ const GROUP_TITLE_HEIGHT = 40
 
 /**
  * Return the place nearest to a node's left side where a box covers no node and crosses no group's border.
- * @param {object} beside the node that the box goes left of
+ * @param {Host.Node} beside the node that the box goes left of
  * @param {[number, number]} size width and height without the title bar
+ * @param {Host.Graph} graph
  * @returns {[number, number]} top left below the title bar, as in `node.pos`
  */
-export function freePlace(graph, beside, [width, height]) {
+export function freePlace(graph, beside, size) {
+  const [width, height] = size
   const taken = obstacles(graph)
   const own = boxOf(beside)
   const right = own.x - GAP - width
-  let best = { cost: Infinity }
+  let best = { cost: Infinity, x: right, y: own.y }
   for (const x of columns(taken, right, width)) {
     if (right - x >= best.cost) break
     const column = { x, width, height: height + TITLE_HEIGHT + GROWTH }
@@ -27,13 +36,24 @@ export function freePlace(graph, beside, [width, height]) {
   return [best.x, best.y + TITLE_HEIGHT]
 }
 
-/** Left edges to try, the nearest first: beside the node, and left of whatever is there. */
+/**
+ * Left edges to try, the nearest first: beside the node, and left of whatever is there.
+ *
+ * @param {Obstacle[]} taken
+ * @param {number} right
+ * @param {number} width
+ */
 function columns(taken, right, width) {
   const edges = taken.map((one) => one.box.x - GAP - width).filter((x) => x < right)
   return [right, ...new Set(edges.sort((a, b) => b - a))]
 }
 
-/** Return the number nearest to a wanted one that lies within none of the ranges. */
+/**
+ * Return the number nearest to a wanted one that lies within none of the ranges.
+ *
+ * @param {number} wanted
+ * @param {Span[]} ranges
+ */
 function nearestFree(wanted, ranges) {
   let [low, high] = [wanted, wanted]
   const sorted = ranges.sort((a, b) => a[0] - b[0])
@@ -42,22 +62,38 @@ function nearestFree(wanted, ranges) {
   return wanted - low <= high - wanted ? low : high
 }
 
+/**
+ * @param {Host.Graph} graph
+ * @returns {Obstacle[]}
+ */
 function obstacles(graph) {
-  const ends = [graph.inputNode, graph.outputNode].filter(Boolean).map((end) => fromRect([...end.boundingRect]))
+  const ends = [graph.inputNode, graph.outputNode].flatMap((end) => (end ? [fromRect([...end.boundingRect])] : []))
   const groups = (graph.groups ?? graph._groups ?? []).map((group) => fromRect([...group.pos, ...group.size]))
   return [
-    ...[...graph.nodes.map(boxOf), ...ends].map((box) => ({ box, blocked: (column) => beyond(box, column) })),
-    ...groups.map((box) => ({ box, blocked: (column) => borders(box, column) })),
+    ...[...graph.nodes.map(boxOf), ...ends].map((box) => ({ box, blocked: (/** @type {Column} */ column) => beyond(box, column) })),
+    ...groups.map((box) => ({ box, blocked: (/** @type {Column} */ column) => borders(box, column) })),
   ]
 }
 
-/** Return the range of tops with which a box of a column covers another. */
+/**
+ * Return the range of tops with which a box of a column covers another.
+ *
+ * @param {Box} box
+ * @param {Column} column
+ * @returns {Span[]}
+ */
 function beyond(box, { x, width, height }) {
   const isBeside = x >= box.x + box.width + APART || box.x >= x + width + APART
   return isBeside ? [] : [[box.y - height - APART, box.y + box.height + APART]]
 }
 
-/** Return the ranges of tops with which a box of a column lies across a group's border or on its title. */
+/**
+ * Return the ranges of tops with which a box of a column lies across a group's border or on its title.
+ *
+ * @param {Box} group
+ * @param {Column} column
+ * @returns {Span[]}
+ */
 function borders(group, column) {
   const isWithin = column.x >= group.x && column.x + column.width <= group.x + group.width
   if (!isWithin) return beyond(group, column)
@@ -68,10 +104,12 @@ function borders(group, column) {
   ]
 }
 
+/** @param {Host.Node} node */
 function boxOf(node) {
   return fromRect([node.pos[0], node.pos[1] - TITLE_HEIGHT, node.size[0], node.size[1] + TITLE_HEIGHT])
 }
 
+/** @param {number[]} rect */
 function fromRect([x, y, width, height]) {
   return { x, y, width, height }
 }

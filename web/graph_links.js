@@ -1,13 +1,24 @@
-/** Links of a graph, read and made by the names of inputs, in root graphs and subgraphs alike. */
+/**
+ * Links of a graph, read and made by the names of inputs, in root graphs and subgraphs alike.
+ *
+ * @typedef {{graph: Host.Graph, link: Host.Link, node: Host.Node|null, slot: number}} Source node is null for a subgraph's
+ *   own input
+ */
 
-/** Return the names of everything that a node takes, by wire or by widget. */
+/**
+ * Return the names of everything that a node takes, by wire or by widget.
+ *
+ * @param {Host.Node} node
+ */
 export function inputNames(node) {
   return new Set([...(node.inputs ?? []), ...(node.widgets ?? [])].map((given) => given.name))
 }
 
 /**
  * Return what an input is wired to, or null.
- * @returns {{graph: object, link: object, node: object|null, slot: number}|null} node is null for a subgraph's own input
+ * @param {Host.Node} node
+ * @param {string} name
+ * @returns {Source|null}
  */
 export function sourceOf(node, name) {
   const link = linkInto(node, name)
@@ -16,7 +27,11 @@ export function sourceOf(node, name) {
   return { graph, link, node: graph.getNodeById(link.origin_id), slot: link.origin_slot }
 }
 
-/** Return the source behind the reroutes of another; null where they end, or go in a circle. */
+/**
+ * Return the source behind the reroutes of another; null where they end, or go in a circle.
+ *
+ * @param {Source|null} source
+ */
 export function originOf(source) {
   const seen = new Set()
   let origin = source
@@ -28,7 +43,13 @@ export function originOf(source) {
   return origin
 }
 
-/** Wire a source to an input, past the reroutes on its former link; null changes nothing. */
+/**
+ * Wire a source to an input, past the reroutes on its former link; null changes nothing.
+ *
+ * @param {Source|null} source
+ * @param {Host.Node} node
+ * @param {string} name
+ */
 export function connectSource(source, node, name) {
   if (!source) return
   const { graph, link, slot } = source
@@ -36,7 +57,12 @@ export function connectSource(source, node, name) {
   else graph.inputNode.slots[slot].connect(node.inputs[node.findInputSlot(name)], node, link.parentId)
 }
 
-/** Take the wire off an input, and reroutes that were only on it. */
+/**
+ * Take the wire off an input, and reroutes that were only on it.
+ *
+ * @param {Host.Node} node
+ * @param {string} name
+ */
 export function drop(node, name) {
   const slot = node.findInputSlot(name)
   if (node.getInputLink(slot)) node.disconnectInput(slot)
@@ -44,15 +70,17 @@ export function drop(node, name) {
 
 /**
  * Return the nearest node above an input that fits; null if there is none.
- * @param {(node: object) => boolean} fits
- * @param {(node: object) => object[]} through the inputs of a node to go on from; by default all
+ * @param {(node: Host.Node) => boolean} fits
+ * @param {(node: Host.Node) => Host.Slot[]} [through] the inputs of a node to go on from; by default all
+ * @param {Host.Node} node
+ * @param {string} name
  */
 export function upstream(node, name, fits, through = (above) => above.inputs ?? []) {
   const pending = [sourceOf(node, name)?.node]
-  const seen = new Set([undefined, null])
+  const seen = new Set()
   while (pending.length) {
     const above = pending.shift()
-    if (seen.has(above)) continue
+    if (!above || seen.has(above)) continue
     seen.add(above)
     if (fits(above)) return above
     pending.push(...through(above).map((input) => sourceOf(above, input.name)?.node))
@@ -60,17 +88,31 @@ export function upstream(node, name, fits, through = (above) => above.inputs ?? 
   return null
 }
 
-/** Return the inputs of a node that a MODEL comes through; a reroute has one without a name. */
+/**
+ * Return the inputs of a node that a MODEL comes through; a reroute has one without a name.
+ *
+ * @param {Host.Node} node
+ */
 export function modelInputs(node) {
   const inputs = node.inputs ?? []
   return isReroute(node) ? inputs : inputs.filter((input) => input.name.toLowerCase().includes("model"))
 }
 
-/** Tell whether all wires of a node's outputs end at one other node, reroutes passed. */
+/**
+ * Tell whether all wires of a node's outputs end at one other node, reroutes passed.
+ *
+ * @param {Host.Node} node
+ * @param {Host.Node} target
+ */
 export function feedsOnly(node, target) {
   return targets(node).every((reached) => reached === target)
 }
 
+/**
+ * @param {Host.Node} node
+ * @param {Set<Host.Node>} [seen]
+ * @returns {Host.Node[]}
+ */
 function targets(node, seen = new Set()) {
   if (seen.has(node)) return []
   seen.add(node)
@@ -78,11 +120,16 @@ function targets(node, seen = new Set()) {
   return next.flatMap((reached) => (isReroute(reached) ? targets(reached, seen) : [reached]))
 }
 
+/**
+ * @param {Host.Node} node
+ * @param {string} name
+ */
 function linkInto(node, name) {
   const slot = node.findInputSlot(name)
   return slot < 0 ? null : node.getInputLink(slot)
 }
 
+/** @param {Host.Node} node */
 function isReroute(node) {
   return String(node.type).toLowerCase().includes("reroute")
 }

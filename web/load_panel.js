@@ -9,26 +9,39 @@ import { noiseThumbnail, storedPictures } from "./stored_pictures.js"
 import { fileSize, pixels, progressText, samplerLine, verdict } from "./text.js"
 import { invalidBadge, trustList } from "./trust.js"
 
+/**
+ * @typedef {ReturnType<typeof addPanel>} Panel
+ * @typedef {{name: string, facts: Gen5.Facts, batchIndex: number, isVerified: boolean, isChecking: boolean,
+ *   failure: string|null, check: AbortController}} Shown
+ * @typedef {{root: string, mtime?: number, size_bytes: number}} State of a file
+ * @typedef {[string, string]} Words text and tooltip
+ */
+
+/** @type {Words} */
 const SEALED = [t("load.sealed"), t("load.sealed.tip")]
+/** @type {Words} */
 const UNSEALED = [t("load.unsealed"), t("load.unsealed.tip")]
+/** @type {Words} */
 const INTACT = [t("load.intact"), t("load.intact.tip")]
 const FAILED = t("load.failed")
+/** @type {Words} */
 const CARRIER = [t("load.carrier"), t("load.carrier.tip")]
 
 /**
  * Add the panel to a node.
  *
- * @param {object} node a Load Gen5
+ * @param {Host.Node} node a Load Gen5
  * @returns {{element: HTMLElement, say: (text: string) => void, showNothing: (text: string) => void,
  *   showProblem: (name: string, error: Error & {kind?: string}) => void,
- *   showFile: (name: string, facts: object, batchIndex: number, ran: object|null) => void,
- *   setBatchIndex: (index: number) => void, setRun: (ran: object) => boolean, stop: () => void}} setRun tells whether
+ *   showFile: (name: string, facts: Gen5.Facts, batchIndex: number, ran: Gen5.Ran|null) => void,
+ *   setBatchIndex: (index: number) => void, setRun: (ran: Gen5.Ran) => boolean, stop: () => void}} setRun tells whether
  *   that file is shown; stop ends a check that runs
  */
 export function createLoadPanel(node) {
   const panel = addPanel(node, { name: "gen5_file", label: t("load.label"), stretches: true })
+  /** @type {Shown|null} */
   let shown = null
-  const draw = () => panel.show(...fileParts(panel, shown))
+  const draw = () => shown && panel.show(...fileParts(panel, shown))
   const leave = () => {
     shown?.check.abort()
     shown = null
@@ -45,7 +58,7 @@ export function createLoadPanel(node) {
       panel.show(problem(name, error))
     },
     showFile(name, facts, batchIndex, ran) {
-      const isVerified = (isSameFile(shown, name, facts) && shown.isVerified) || isRunOf(ran, name, facts)
+      const isVerified = Boolean(isSameFile(shown, name, facts) && shown?.isVerified) || isRunOf(ran, name, facts)
       leave()
       shown = { name, facts, batchIndex, isVerified, isChecking: false, failure: null, check: new AbortController() }
       draw()
@@ -72,27 +85,52 @@ export function createLoadPanel(node) {
   }
 }
 
+/**
+ * @param {Shown|null} shown
+ * @param {string} name
+ * @param {Gen5.Facts} facts
+ */
 function isSameFile(shown, name, facts) {
-  return shown?.name === name && isSameState(shown.facts, facts)
+  return shown !== null && shown.name === name && isSameState(shown.facts, facts)
 }
 
-/** Whether a run checked the file as it is now. */
+/**
+ * Whether a run checked the file as it is now.
+ *
+ * @param {Gen5.Ran|null} ran
+ * @param {string} name
+ * @param {Gen5.Facts} facts
+ */
 function isRunOf(ran, name, facts) {
-  return ran?.file === name && isSameState(ran, facts)
+  return ran !== null && ran.file === name && isSameState(ran, facts)
 }
 
-/** The root tells files of another content apart, not a damaged copy: that was written at another time. */
+/**
+ * The root tells files of another content apart, not a damaged copy: that was written at another time.
+ *
+ * @param {State} one
+ * @param {State} other
+ */
 function isSameState(one, other) {
-  return ["root", "mtime", "size_bytes"].every((fact) => one[fact] === other[fact])
+  return one.root === other.root && one.mtime === other.mtime && one.size_bytes === other.size_bytes
 }
 
+/**
+ * @param {Shown} shown
+ * @param {Gen5.Trust|undefined} trust
+ */
 function setIntact(shown, trust) {
   shown.isVerified = true
   shown.failure = null
   if (trust) shown.facts.trust = trust
 }
 
-/** An error of a kind names its file. */
+/**
+ * An error of a kind names its file.
+ *
+ * @param {string} name
+ * @param {Error & {kind?: string}} error
+ */
 function problem(name, error) {
   const text = error.kind ? error.message : t("error.named", { name, message: error.message })
   const badge = invalidBadge(error)
@@ -100,6 +138,10 @@ function problem(name, error) {
   return element("div", { attributes: { role: "alert" } }, badge && element("p", { className: "gen5-alert-badge" }, badge), line)
 }
 
+/**
+ * @param {Panel} panel
+ * @param {Shown} shown
+ */
 function fileParts(panel, shown) {
   const { name, facts, batchIndex } = shown
   const noise = noiseThumbnail(name, facts)
@@ -107,10 +149,14 @@ function fileParts(panel, shown) {
   return [pictures, settings(facts, noise.element), badges(panel, shown), signatures(facts)]
 }
 
+/**
+ * @param {Gen5.Facts} facts
+ * @param {HTMLElement|null} noise
+ */
 function settings(facts, noise) {
   const { seed, ...others } = facts
   const lines = [
-    seed !== null && line("gen5-seed", t("load.seed", { seed })),
+    typeof seed === "string" && line("gen5-seed", t("load.seed", { seed })),
     line("", samplerLine(others)),
     line("gen5-faint", sizeLine(facts)),
     line("gen5-faint", startingNoise(facts, noise !== null)),
@@ -118,10 +164,15 @@ function settings(facts, noise) {
   return element("div", { className: "gen5-settings" }, noise, element("div", {}, ...lines))
 }
 
+/**
+ * @param {string} className
+ * @param {string|false} text
+ */
 function line(className, text) {
   return text && element("p", { className, text })
 }
 
+/** @param {Gen5.Facts} facts */
 function sizeLine({ width, height, images, size_bytes: bytes, image_of_batch: place }) {
   const [first] = images
   const [wide, high] = first?.width ? [first.width, first.height] : [width, height]
@@ -129,10 +180,15 @@ function sizeLine({ width, height, images, size_bytes: bytes, image_of_batch: pl
   return [wide && high && pixels(wide, high), count, fileSize(bytes)].filter(Boolean).join(", ")
 }
 
+/** @param {{index: number, count: number}} given */
 function placeInBatch({ index, count }) {
   return t("load.imageOfBatch", { index, all: count })
 }
 
+/**
+ * @param {Panel} panel
+ * @param {Shown} shown
+ */
 function badges(panel, shown) {
   const { facts, isVerified } = shown
   const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts, facts.counts?.drifts) : null
@@ -142,23 +198,33 @@ function badges(panel, shown) {
   return row
 }
 
+/** @param {Shown} shown */
 function seal({ facts: { sealed }, isVerified, failure }) {
   if (failure) return badge(FAILED, failure, "gen5-badge-error gen5-seal")
   const [text, title] = isVerified ? INTACT : sealed ? SEALED : UNSEALED
   return badge(text, title, `${isVerified || sealed ? "gen5-badge-ok" : ""} gen5-seal`)
 }
 
+/**
+ * @param {string} text
+ * @param {string} title
+ * @param {string} [className]
+ */
 function badge(text, title, className = "") {
   return element("span", { className: `gen5-badge ${className}`, text, title })
 }
 
+/** @param {Gen5.Facts} facts */
 function signatures({ trust }) {
   return element("div", { className: "gen5-signatures" }, trustList(trust))
 }
 
 /**
- * The button stays focused and in place while the check runs, so that its end is told where it was asked for.
- * Another batch_index draws the badges anew meanwhile.
+ * The button stays focused and in place while the check runs, so that its end shows where it was asked for.
+ * Another batch_index draws the badges again meanwhile.
+ *
+ * @param {Panel} panel
+ * @param {Shown} shown
  */
 function verifyButton(panel, shown) {
   const button = element("button", {
@@ -192,12 +258,18 @@ function verifyButton(panel, shown) {
   }
 }
 
-/** Put what a check found where it stands: the button keeps its focus. */
+/**
+ * Put what a check found where it stands: the button keeps its focus.
+ *
+ * @param {HTMLElement} root
+ * @param {Shown} shown
+ */
 function stamp(root, shown) {
-  root.querySelector(".gen5-seal").replaceWith(seal(shown))
-  root.querySelector(".gen5-signatures").replaceWith(signatures(shown.facts))
+  root.querySelector(".gen5-seal")?.replaceWith(seal(shown))
+  root.querySelector(".gen5-signatures")?.replaceWith(signatures(shown.facts))
 }
 
+/** @param {Gen5.Progress} step */
 function progress(step) {
   return step.total ? t("verify.progress", { progress: progressText(step) }) : t("verify.running")
 }

@@ -15,23 +15,23 @@ export function noiseSource(source) {
 /**
  * Tell where the starting noise is from, or why there is none.
  *
- * @param {{noise_source?: string|null, reason?: string|null, reason_kind?: string|null}} told
+ * @param {{noise_source?: string|null, reason?: string|null, reason_kind?: string|null}} facts
  * @param {boolean} [hasNoise] whether some is stored, for files that do not say where from
  * @returns {string}
  */
-export function startingNoise({ noise_source: source, reason: told, reason_kind: kind }, hasNoise = false) {
+export function startingNoise({ noise_source: source, reason: text, reason_kind: kind }, hasNoise = false) {
   const known = source === "none" ? null : noiseSource(source)
   if (known) return t("noise.start", { source: known })
   if (source !== "none" && hasNoise) return t("noise.start.stored")
   const why = `noise.reason.${kind}`
-  const reason = hasText(why) ? t(why) : told
+  const reason = hasText(why) ? t(why) : text
   return reason ? t("noise.start.noneBecause", { reason }) : t("noise.start.none")
 }
 
 /**
  * Tell whether the noise that the sampler added at each step is stored, or why not.
  *
- * @param {{noise_source?: string|null, step_noise?: {pass: number, stored: boolean, reason: string|null}[]}} told
+ * @param {{noise_source?: string|null, step_noise?: {pass: number, stored: boolean, reason: string|null}[]}} facts
  * @returns {string}
  */
 export function stepNoise({ noise_source: source, step_noise: passes = [] }) {

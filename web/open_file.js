@@ -16,6 +16,9 @@ const PNG_TYPE = "image/png" // of a picture that is dragged from another page, 
 const SUFFIX = /\.(gen5|png)$/i
 const DROPPED = "file_drop" // what ComfyUI says of a drop; of the Open menu it says file_button
 
+/** @typedef {(file: File) => Promise<unknown>} Load ComfyUI's own way */
+
+/** @type {File|null} */
 let opened = null
 
 /** The extension: ComfyUI's way to open a file, taught one more kind. */
@@ -37,7 +40,7 @@ export function lastOpened() {
 }
 
 function teachOpenMenu() {
-  const input = document.getElementById("comfy-file-input")
+  const input = /** @type {HTMLInputElement|null} */ (document.getElementById("comfy-file-input"))
   if (input) input.accept = [input.accept, ".gen5"].filter(Boolean).join(",")
 }
 
@@ -45,16 +48,22 @@ function teachOpenMenu() {
 function teachHandleFile() {
   const original = app.handleFile
   app.handleFile = function (file, ...rest) {
-    const load = (given) => original.call(this, given, ...rest)
+    const load = (/** @type {File} */ given) => original.call(this, given, ...rest)
     if (GEN5.test(file?.name ?? "")) return openGen5(file, rest[0], load)
     return isNamedPng(file) ? openPng(file, rest[0], load) : load(file)
   }
 }
 
+/** @param {File} file */
 function isNamedPng(file) {
   return PNG.test(file?.name ?? "") || file?.type === PNG_TYPE
 }
 
+/**
+ * @param {File} file
+ * @param {unknown} source
+ * @param {Load} load
+ */
 async function openGen5(file, source, load) {
   let stored
   try {
@@ -66,7 +75,13 @@ async function openGen5(file, source, load) {
   return openStored(stored, file, source, load)
 }
 
-/** A picture whose record cannot be read is still a picture. */
+/**
+ * A picture whose record cannot be read is still a picture.
+ *
+ * @param {File} file
+ * @param {unknown} source
+ * @param {Load} load
+ */
 async function openPng(file, source, load) {
   let stored = null
   try {
@@ -78,12 +93,23 @@ async function openPng(file, source, load) {
   return stored ? openStored(stored, file, source, load) : load(file)
 }
 
-/** A file that the browser cannot read need not have a record: ComfyUI tells of it. */
+/**
+ * A file that the browser cannot read need not have a record: ComfyUI tells of it.
+ *
+ * @param {File} file
+ * @param {unknown} error
+ */
 function tellUnread(file, error) {
   if (!(error instanceof Gen5Error)) return
   toast("warn", t("open.unread", { name: file.name }), t("open.unread.detail", { message: error.message }))
 }
 
+/**
+ * @param {Gen5.Graphs} graphs
+ * @param {File} file
+ * @param {unknown} source
+ * @param {Load} load
+ */
 async function openStored({ workflow, prompt }, file, source, load) {
   opened = file
   const graph = workflow ?? prompt
@@ -92,18 +118,32 @@ async function openStored({ workflow, prompt }, file, source, load) {
   return undefined
 }
 
-/** The name is what ComfyUI calls the tab by, up to its last dot. */
+/**
+ * The name is what ComfyUI calls the tab by, up to its last dot.
+ *
+ * @param {object} graph
+ * @param {string} name
+ */
 function asJsonFile(graph, name) {
   return new File([JSON.stringify(graph)], `${name.replace(SUFFIX, "")}.json`, { type: "application/json" })
 }
 
-/** Where the pointer let go of the file, else the middle of what is seen. */
+/**
+ * Where the pointer let go of the file, else the middle of what is seen.
+ *
+ * @param {unknown} source
+ * @returns {Host.Point}
+ */
 function placeFor(source) {
   if (source === DROPPED) return [...app.canvas.graph_mouse]
   const [x, y, width, height] = app.canvas.ds.visible_area
   return [x + width / 2, y + height / 2]
 }
 
+/**
+ * @param {File} file
+ * @param {Host.Point} pos
+ */
 async function offerLoader(file, pos) {
   toast("info", t("open.noWorkflow", { name: file.name }), t("open.noWorkflow.detail"))
   const place = openPlace()
@@ -126,6 +166,7 @@ function openPlace() {
   return [app.canvas.graph, app.extensionManager.workflow?.activeWorkflow]
 }
 
+/** @param {File} file */
 function wantsLoader({ name, size }) {
   return app.extensionManager.dialog.confirm({
     title: t("open.ask"),

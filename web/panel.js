@@ -13,13 +13,15 @@ const UNSEEN_HEIGHT = 40 // px, until the page has laid the panel out
 const LEAST_WIDTH = 60 // px: narrower it is not laid out yet, and its lines break at every letter
 const MIDDLE_BUTTON = 1
 
+/** @typedef {{value: number, measure: () => void}} Height */
+
 let lastPanel = 0
 
 /**
  * Add a panel to a node, below its widgets. It is in no saved workflow and in no prompt, and takes no room
  * until something is shown.
  *
- * @param {object} node
+ * @param {Host.Node} node
  * @param {{name: string, label: string, stretches?: boolean}} options name of the widget; label is what assistive
  *   technology calls the panel; stretches: it shares what height the node has to spare, if a child {@link STRETCHES}
  * @returns {{element: HTMLElement, show: (...children: (Node|null|false)[]) => void,
@@ -31,7 +33,7 @@ export function addPanel(node, { name, label, stretches = false }) {
   const attributes = { role: "group", "aria-label": label }
   const root = element("div", { className: "gen5-node-panel", hidden: true, attributes }, content, said)
   const height = trackHeight(root, () => node.setDirtyCanvas?.(true, true))
-  root.addEventListener("toggle", height.measure, true) // of details, which tell nobody else
+  root.addEventListener("toggle", height.measure, true) // of details, which tell no one else
   addWidget(node, name, root, height, stretches)
   leaveGesturesToCanvas(root)
   const redo = () => {
@@ -42,7 +44,7 @@ export function addPanel(node, { name, label, stretches = false }) {
     element: root,
     show(...children) {
       said.textContent = ""
-      content.replaceChildren(...children.filter(Boolean))
+      content.replaceChildren(...children.filter((child) => child instanceof Node))
       redo()
     },
     say(text, isProblem = false) {
@@ -57,7 +59,7 @@ export function addPanel(node, { name, label, stretches = false }) {
  * Find the node that an entry of ComfyUI's outputs belongs to.
  *
  * @param {string} locator `<node id>`, or `<subgraph id>:<node id>`
- * @returns {object|null}
+ * @returns {Host.Node|null}
  */
 export function nodeAt(locator) {
   const root = app.rootGraph ?? app.graph
@@ -69,38 +71,46 @@ export function nodeAt(locator) {
 /**
  * Call a function with what a node's own run says under `gen5`, and after it whatever was there before.
  *
- * @param {object} node
- * @param {(told: object[]) => void} show
+ * @param {Host.Node} node
+ * @param {(results: any[]) => void} show
  */
 export function onResult(node, show) {
   const { onExecuted } = node
-  node.onExecuted = function (output) {
-    onExecuted?.apply(this, arguments)
+  node.onExecuted = function (/** @type {Host.Output} */ output) {
+    onExecuted?.apply(this, /** @type {any} */ (arguments))
     if (output?.gen5) show(output.gen5)
   }
 }
 
 /**
  * The hooks of an extension whose nodes show results: of some classes, each time that ComfyUI has outputs for nodes
- * that have not run themselves: on coming back to a workflow's tab, and after an undo, which makes all nodes anew.
+ * that have not run themselves: on coming back to a workflow's tab, and after an undo, which makes all nodes again.
  *
  * @param {string[]} classes
- * @param {(node: object, told: object[]) => void} show
- * @returns {{onNodeOutputsUpdated: (outputs: object) => void, afterConfigureGraph: () => void}}
+ * @param {(node: Host.Node, results: any[]) => void} show
+ * @returns {{onNodeOutputsUpdated: (outputs: Record<string, Host.Output>|undefined) => void, afterConfigureGraph: () => void}}
  */
 export function resultHooks(classes, show) {
+  /** @param {Record<string, Host.Output>|undefined} outputs */
   const showAll = (outputs) => {
     for (const [locator, output] of Object.entries(outputs ?? {})) {
       const node = output?.gen5 && nodeAt(locator)
-      if (node && classes.includes(node.comfyClass)) show(node, output.gen5)
+      if (node && classes.includes(node.comfyClass ?? "")) show(node, output.gen5 ?? [])
     }
   }
   return { onNodeOutputsUpdated: showAll, afterConfigureGraph: () => showAll(app.nodeOutputs) }
 }
 
+/**
+ * @param {Host.Node} node
+ * @param {string} name
+ * @param {HTMLElement} root
+ * @param {Height} height
+ * @param {boolean} stretches
+ */
 function addWidget(node, name, root, height, stretches) {
   const needed = () => (isEmpty(root) ? 0 : height.value + CANVAS_MARGINS)
-  lastPanel += 1 // Nodes 2.0 takes a node made anew by an undo for the former one, unless a widget's type differs
+  lastPanel += 1 // Nodes 2.0 takes a node made again by an undo for the former one, unless a widget's type differs
   const widget = node.addDOMWidget(name, `gen5_panel_${lastPanel}`, root, {
     serialize: false,
     getMinHeight: needed,
@@ -114,12 +124,18 @@ function addWidget(node, name, root, height, stretches) {
   widget.computeSize = (width = 0) => [width, needed() - CANVAS_GAP]
 }
 
+/** @param {HTMLElement} root */
 function isEmpty(root) {
   const [content, said] = root.children
   return !content.hasChildNodes() && !said.textContent
 }
 
-/** Keep the least height of a panel: asked in every frame, so it is measured only when something changes. */
+/**
+ * Keep the least height of a panel: asked in every frame, so it is measured only when something changes.
+ *
+ * @param {HTMLElement} root
+ * @param {() => void} changed
+ */
 function trackHeight(root, changed) {
   const height = { value: UNSEEN_HEIGHT, measure }
   if (window.ResizeObserver) new ResizeObserver(measure).observe(root)
@@ -131,18 +147,27 @@ function trackHeight(root, changed) {
   }
 }
 
+/** @param {HTMLElement} root */
 function leastHeight(root) {
   const [content, said] = root.children
-  const children = [...content.children, said].filter((child) => child.offsetHeight > 0)
+  const children = /** @type {HTMLElement[]} */ ([...content.children, said]).filter((child) => child.offsetHeight > 0)
   const heights = children.map((child) =>
     child.classList.contains(STRETCHES) ? parseFloat(getComputedStyle(child).minHeight) : child.offsetHeight,
   )
   return heights.reduce((sum, each) => sum + each, 2 * PADDING + GAP * Math.max(0, heights.length - 1))
 }
 
-/** Zoom with the wheel and pan with the middle button over a panel, as elsewhere on the classic canvas. */
+/**
+ * Zoom with the wheel and pan with the middle button over a panel, as elsewhere on the classic canvas.
+ *
+ * @param {HTMLElement} root
+ */
 function leaveGesturesToCanvas(root) {
-  const pass = (method, applies) => (event) => {
+  /**
+   * @param {"processMouseDown"|"processMouseMove"|"processMouseUp"|"processMouseWheel"} method
+   * @param {(event: MouseEvent) => boolean} applies
+   */
+  const pass = (method, applies) => (/** @type {MouseEvent} */ event) => {
     if (window.LiteGraph?.vueNodesMode || !applies(event)) return // Nodes 2.0 sees to it itself
     event.preventDefault()
     app.canvas[method](event)

@@ -3,6 +3,12 @@ import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
 import { t } from "./i18n/index.js"
 
+/**
+ * @typedef {{key: "error.png.count"|"error.png.end"|"error.png.damaged"|"error.png.first"|"error.png.within", kind: string,
+ *   params: Record<string, string|number>}} Fault what is wrong, as a text's key, and the error's kind
+ * @typedef {{type: string, start: number, end: number, fault?: Fault|false}} Chunk where its data lies
+ */
+
 /** Chunks that are stepped over: an encoder that writes 8 KiB at a time needs them for 800 MB of pixels. */
 export const CHUNKS_MAX = 100_000
 
@@ -16,6 +22,8 @@ const END = "IEND"
 const CUT = "truncated" // kinds of errors, as the server's
 const DAMAGED = "damaged"
 const LETTERS = /^[A-Za-z]{4}$/
+/** Of a chunk that is none. */
+const BROKEN = { type: "", start: 0, end: 0 }
 const HEAD_BYTES = 8 // length and type
 const CRC_BYTES = 4
 const LENGTH_MAX = 2 ** 31 - 1
@@ -53,16 +61,25 @@ export async function requireRecord(file) {
   throw new Gen5Error(errorText({ kind: "stripped" }, file.name ?? t("file.unnamedPng")), { kind: "stripped" })
 }
 
-/** A GEN5 file is one under any name. */
+/**
+ * A GEN5 file is one under any name.
+ *
+ * @param {Blob & {name?: string}} file
+ */
 async function isOfOtherKind(file) {
   if (PNG_NAME.test(file.name ?? "")) return startsWith(file, GEN5)
   return !(await isPng(file))
 }
 
+/** @param {Blob} file */
 function isPng(file) {
   return startsWith(file, SIGNATURE)
 }
 
+/**
+ * @param {Blob} file
+ * @param {number[]} bytes
+ */
 async function startsWith(file, bytes) {
   const found = await bytesOf(file, 0, bytes.length)
   return bytes.every((byte, index) => found[index] === byte)
@@ -74,6 +91,8 @@ async function startsWith(file, bytes) {
  * so that ordinary pictures open at once.
  * No other chunk may stand among those of pixels (PNG, 5.6). A leap into a record that holds a PNG of its own may end at
  * what is no chunk: then the walk decides.
+ *
+ * @param {Blob} file
  */
 async function mayCarry(file) {
   for await (const { type, fault } of chunksOf(file, endOfRun)) if (type === CARRIER || fault) return true
@@ -84,7 +103,8 @@ async function mayCarry(file) {
  * Yield where the chunks of a PNG lie, IEND last, or the one at which it breaks off, with its fault.
  *
  * @param {Blob} file
- * @param {(file: Blob, chunk: object) => Promise<number>} [next] where the next chunk begins
+ * @param {(file: Blob, chunk: Chunk) => Promise<number>} [next] where the next chunk begins
+ * @returns {AsyncGenerator<Chunk>}
  */
 async function* chunksOf(file, next = async (_, { end }) => end + CRC_BYTES) {
   let offset = SIGNATURE.length
@@ -94,10 +114,15 @@ async function* chunksOf(file, next = async (_, { end }) => end + CRC_BYTES) {
     if (chunk.fault || chunk.type === END) return
     offset = await next(file, chunk)
   }
-  yield { fault: { key: "error.png.count", kind: DAMAGED, params: { most: CHUNKS_MAX } } }
+  yield { ...BROKEN, fault: { key: "error.png.count", kind: DAMAGED, params: { most: CHUNKS_MAX } } }
 }
 
-/** Return where the first chunk behind this one begins that is not alike: leaps grow while they meet its like, then shrink. */
+/**
+ * Return where the first chunk behind this one begins that is not alike: leaps grow while they meet its like, then shrink.
+ *
+ * @param {Blob} file
+ * @param {Chunk} chunk
+ */
 async function endOfRun(file, { type, start, end }) {
   if (!PIXELS.includes(type)) return end + CRC_BYTES
   const first = start - HEAD_BYTES
@@ -112,19 +137,30 @@ async function endOfRun(file, { type, start, end }) {
   return first + alike * step
 }
 
+/**
+ * @param {Blob} file
+ * @param {number} offset
+ * @returns {Promise<Chunk>}
+ */
 async function chunkAt(file, offset) {
   const head = await bytesOf(file, offset, offset + HEAD_BYTES)
-  if (head.length < HEAD_BYTES) return { fault: { key: "error.png.end", kind: CUT, params: { size: file.size, chunk: END } } }
+  if (head.length < HEAD_BYTES) return { ...BROKEN, fault: { key: "error.png.end", kind: CUT, params: { size: file.size, chunk: END } } }
   const length = new DataView(head.buffer).getUint32(0)
   const type = String.fromCharCode(...head.slice(4))
   if (!LETTERS.test(type) || length > LENGTH_MAX) {
-    return { type, fault: { key: "error.png.damaged", kind: DAMAGED, params: { offset } } }
+    return { ...BROKEN, type, fault: { key: "error.png.damaged", kind: DAMAGED, params: { offset } } }
   }
   const start = offset + HEAD_BYTES
   const end = start + length
   return { type, start, end, fault: faultOf(file, offset, { type, length, end }) }
 }
 
+/**
+ * @param {Blob} file
+ * @param {number} offset
+ * @param {{type: string, length: number, end: number}} given
+ * @returns {Fault|false}
+ */
 function faultOf(file, offset, { type, length, end }) {
   if (offset === SIGNATURE.length && type !== FIRST) {
     return { key: "error.png.first", kind: DAMAGED, params: { chunk: type } }
@@ -133,6 +169,11 @@ function faultOf(file, offset, { type, length, end }) {
   return isCut && { key: "error.png.within", kind: CUT, params: { size: file.size, chunk: type, length } }
 }
 
+/**
+ * @param {Blob} file
+ * @param {number} start
+ * @param {number} end
+ */
 async function bytesOf(file, start, end) {
   return new Uint8Array(await file.slice(start, end).arrayBuffer())
 }

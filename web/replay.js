@@ -17,7 +17,7 @@ export const replay = {
 
 /**
  * Start the sampler that is meant: the selected one, else the last one of the graph that is open.
- * @param {object} [file] one of {@link knownFiles}; by default the one opened last, else one that is asked for
+ * @param {{name: () => string|Promise<string>}} [file] one of {@link knownFiles}; by default the one opened last, else one that is asked for
  */
 export async function startChosen(file = knownFiles().find((known) => known.isOpened)) {
   const sampler = meantSampler()
@@ -25,6 +25,7 @@ export async function startChosen(file = knownFiles().find((known) => known.isOp
   else toast("warn", t("start.noSampler"), t("start.noSampler.detail"))
 }
 
+/** @param {Host.Node} node */
 function nodeMenu(node) {
   if (!isSampler(node)) return []
   const choices = knownFiles().map((file) => ({ content: file.label, callback: () => start(node, file) }))
@@ -38,7 +39,12 @@ function canvasMenu() {
   return [null, { content: t("start.titleInCanvas"), callback: () => startChosen() }]
 }
 
-/** Start a sampler from a known file, or from one that is asked for. */
+/**
+ * Start a sampler from a known file, or from one that is asked for.
+ *
+ * @param {Host.Node} sampler
+ * @param {{name: () => string|Promise<string>}|undefined} [file]
+ */
 async function start(sampler, file) {
   try {
     const name = file ? await file.name() : await askForFile()
@@ -55,7 +61,11 @@ async function askForFile() {
   return file && upload(file)
 }
 
-/** Let a .gen5 be dropped on a sampler; all else goes where it went before. */
+/**
+ * Let a .gen5 be dropped on a sampler; all else goes where it went before.
+ *
+ * @param {Host.Node} node
+ */
 function takeDrops(node) {
   if (!isSampler(node)) return
   const { onDragOver, onDragDrop } = node
@@ -70,7 +80,11 @@ function takeDrops(node) {
   }
 }
 
-/** While dragging, a browser tells kinds, not names: which file it is shows at the drop. */
+/**
+ * While dragging, a browser tells kinds, not names: which file it is shows at the drop.
+ *
+ * @param {DragEvent} event
+ */
 function carriesFiles(event) {
   return [...(event.dataTransfer?.types ?? [])].includes("Files")
 }
@@ -82,9 +96,13 @@ function meantSampler() {
   return inOrder(canvas.graph).findLast(isSampler)
 }
 
-/** ComfyUI writes the order into the nodes, which older frontends take for a step to be undone. */
+/**
+ * ComfyUI writes the order into the nodes, which older frontends take for a step to be undone.
+ *
+ * @param {Host.Graph} graph
+ */
 function inOrder(graph) {
-  const former = graph.nodes.map((node) => [node, node.order])
+  const former = new Map(graph.nodes.map((node) => [node, node.order]))
   const nodes = graph.computeExecutionOrder?.(false) ?? graph.nodes
   for (const [node, order] of former) node.order = order
   return nodes

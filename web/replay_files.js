@@ -12,7 +12,9 @@ const SCAN_MILLISECONDS = 1000
 
 /** Of files of this machine: their names in input/, so that none is copied twice. */
 const copies = new WeakMap()
+/** @type {string[]} */
 let saved = []
+/** @type {string[]} */
 let listed = []
 
 /**
@@ -56,7 +58,7 @@ export function chooseFile() {
   const input = document.createElement("input")
   Object.assign(input, { type: "file", accept: ACCEPTED })
   return new Promise((resolve) => {
-    input.onchange = () => resolve(input.files[0] ?? null)
+    input.onchange = () => resolve(input.files?.[0] ?? null)
     input.oncancel = () => resolve(null)
     input.click()
   })
@@ -65,26 +67,35 @@ export function chooseFile() {
 /**
  * Return the .gen5 among the files of a drop, or undefined. PNGs are left to ComfyUI: whether one carries a record is
  * known only after the drop is over, and what was dropped is then out of its reach.
+ *
+ * @param {DragEvent} event
  */
 export function gen5Of(event) {
   return [...(event.dataTransfer?.files ?? [])].find((file) => file.name.toLowerCase().endsWith(SUFFIX))
 }
 
+/** @param {File} file */
 async function storedName(file) {
   if (!copies.has(file)) copies.set(file, await upload(file))
   return copies.get(file)
 }
 
+/** @param {string} name */
 function remember(name) {
   saved = [name, ...saved.filter((known) => known !== name)].slice(0, LISTED)
 }
 
+/** @param {Gen5.Saved} file */
 function annotated({ filename, subfolder, type }) {
   const path = subfolder ? `${subfolder}/${filename}` : filename
   return type === "input" ? path : `${path} [${type}]`
 }
 
-/** Menus read a text with < as markup. */
+/**
+ * Menus read a text with < as markup.
+ *
+ * @param {string} text
+ */
 function plain(text) {
   return text.replaceAll("<", "‹").replaceAll(">", "›")
 }

@@ -13,18 +13,24 @@ const panels = new WeakMap()
 /** The extension. */
 export const saveNode = {
   name: "Gen5.SaveNode",
+  /** @param {Host.Node} node */
   nodeCreated(node) {
     if (node.comfyClass !== SAVER) return
     panels.set(node, addPanel(node, { name: "gen5_saved", label: t("save.label") }))
-    onResult(node, (told) => show(node, told))
+    onResult(node, (results) => show(node, results))
   },
   ...resultHooks([SAVER], show),
 }
 
+/**
+ * @param {Host.Node} node
+ * @param {Gen5.Saved[]} files
+ */
 function show(node, files) {
   panels.get(node)?.show(...files.map(saved))
 }
 
+/** @param {Gen5.Saved} file */
 function saved(file) {
   const { filename, subfolder, size_bytes: bytes, signed_by: keyId } = file
   const path = subfolder ? `${subfolder}/${filename}` : filename
@@ -40,7 +46,11 @@ function saved(file) {
   )
 }
 
-/** What Gen5.Privacy.Scrub took out: each thing under a line that counts them. */
+/**
+ * What Gen5.Privacy.Scrub took out: each thing under a line that counts them.
+ *
+ * @param {string[]|null|undefined} things
+ */
 function leftOut(things) {
   if (!things?.length) return null
   return element(
@@ -51,6 +61,10 @@ function leftOut(things) {
   )
 }
 
+/**
+ * @param {string} text
+ * @param {unknown} isLacking
+ */
 function noiseLine(text, isLacking) {
   return element("p", { className: isLacking ? "gen5-lacking" : "", text })
 }

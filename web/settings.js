@@ -56,6 +56,7 @@ export const settings = {
   aboutPageBadges: [{ label: `Gen5 ${VERSION}`, url: helpPage("Gen5Save"), icon: "pi pi-file" }],
 }
 
+/** @param {string} nodeId */
 function helpPage(nodeId) {
   return new URL(`./docs/${nodeId}.md`, import.meta.url).href
 }

@@ -7,6 +7,7 @@ import { pixels } from "./text.js"
 
 const PICTURE_SIZE = 1024 // px, longer side: sharp in a large node on a dense screen
 const NOISE_SIZE = 128
+/** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
 /**
@@ -14,19 +15,20 @@ const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
  * has one picture, and the noise of all.
  *
  * @param {string} name annotated
- * @param {object} facts of the file, as the server tells them
+ * @param {Gen5.Facts} facts of the file, as the server gives them
  * @param {number} batchIndex −1 for all
  * @param {(index: number) => void} [onShow] called with the picture that is shown, counted in the batch
  * @returns {HTMLElement}
  */
 export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
   const { images } = facts
-  if (facts.image_of_batch) return pictureOfBatch(name, facts, batchIndex, onShow)
+  if (facts.image_of_batch) return pictureOfBatch(name, facts, facts.image_of_batch, batchIndex, onShow)
   if (!images.length) return element("p", { className: "gen5-faint", text: t("picture.none") })
   if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
   const parts = pictureParts()
   const state = facts.mtime ?? facts.root // a PNG with another picture has the same root
-  let index
+  let index = 0
+  /** @param {number} wanted */
   const show = (wanted) => {
     index = (wanted + images.length) % images.length
     showPicture(parts, images, index, (size) => imageUrl(name, { index, size, root: state }))
@@ -42,7 +44,7 @@ export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
  * Show the starting noise of one image as a thumbnail.
  *
  * @param {string} name annotated
- * @param {object} facts of the file
+ * @param {Gen5.Facts} facts of the file
  * @returns {{element: HTMLElement|null, show: (index: number) => void}} null where the file holds none
  */
 export function noiseThumbnail(name, facts) {
@@ -54,6 +56,7 @@ export function noiseThumbnail(name, facts) {
     title: t("noise.picture.tip", { shape: latent.shape.join(" × "), dtype: latent.orig_dtype ?? latent.dtype }),
     onerror: () => picture.remove(),
   })
+  /** @param {number} index */
   const show = (index) => {
     const row = index < latent.shape[0] ? index : 0
     picture.src = noiseUrl(name, { index: row, size: NOISE_SIZE, root: facts.root })
@@ -62,19 +65,35 @@ export function noiseThumbnail(name, facts) {
   return { element: picture, show }
 }
 
-/** A file of 0.1.0 with one latent of another name has that one for its starting noise. */
+/**
+ * A file of 0.1.0 with one latent of another name has that one for its starting noise.
+ *
+ * @param {Gen5.Facts} facts
+ */
 function startingLatent({ latents, version }) {
   const named = latents.find((latent) => latent.name === "initial_noise")
   return named ?? (version === "1.0" && latents.length === 1 ? latents[0] : null)
 }
 
-function pictureOfBatch(name, { image_of_batch: place, ...facts }, batchIndex, onShow) {
-  if (batchIndex < 0 || batchIndex === place.index) return storedPictures(name, facts, -1, () => onShow(place.index))
+/**
+ * @param {string} name
+ * @param {Gen5.Facts} facts
+ * @param {{index: number, count: number}} place
+ * @param {number} batchIndex
+ * @param {(index: number) => void} onShow
+ */
+function pictureOfBatch(name, facts, place, batchIndex, onShow) {
+  const alone = { ...facts, image_of_batch: null }
+  if (batchIndex < 0 || batchIndex === place.index) return storedPictures(name, alone, -1, () => onShow(place.index))
   onShow(batchIndex)
   const text = t("picture.otherOfBatch", { wanted: batchIndex, index: place.index, all: place.count })
   return element("p", { className: "gen5-problem", text })
 }
 
+/**
+ * @param {number} batchIndex
+ * @param {number} count
+ */
 function outOfRange(batchIndex, count) {
   const held = t("load.pictures", { count })
   const text = t("picture.outOfRange", { wanted: batchIndex, held, last: count - 1 })
@@ -92,11 +111,22 @@ function pictureParts() {
   return { picture, link, unread, place, figure }
 }
 
+/**
+ * @param {HTMLElement} link
+ * @param {HTMLElement} unread
+ * @param {boolean} isRead
+ */
 function setRead(link, unread, isRead) {
   link.hidden = !isRead
   unread.hidden = isRead
 }
 
+/**
+ * @param {ReturnType<typeof pictureParts>} parts
+ * @param {Gen5.Size[]} images
+ * @param {number} index
+ * @param {(size?: number) => string} urlOf
+ */
 function showPicture(parts, images, index, urlOf) {
   const { width, height } = images[index]
   const place = { number: index + 1, all: images.length }
@@ -109,6 +139,11 @@ function showPicture(parts, images, index, urlOf) {
   parts.place.textContent = t("picture.place", place)
 }
 
+/**
+ * @param {HTMLElement} figure
+ * @param {HTMLElement} place
+ * @param {(step: number) => void} step
+ */
 function browseWith(figure, place, step) {
   const before = stepButton("‹", t("picture.previous"), () => step(-1))
   const after = stepButton("›", t("picture.next"), () => step(1))
@@ -121,6 +156,11 @@ function browseWith(figure, place, step) {
   })
 }
 
+/**
+ * @param {string} text
+ * @param {string} label
+ * @param {() => void} onclick
+ */
 function stepButton(text, label, onclick) {
   const attributes = { "aria-label": label }
   return element("button", { className: "gen5-button gen5-step", type: "button", text, title: label, onclick, attributes })

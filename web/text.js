@@ -5,6 +5,7 @@ import { formatAgo, formatNumber, t } from "./i18n/index.js"
 export const MOST_ROWS = 200
 const LONGEST = 20_100 // characters: 20 000 of a prompt, and what the server says of the rest
 const UNITS = ["", "kB", "MB", "GB", "TB"]
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const SPANS = [
   ["year", 365 * 86_400],
   ["month", 30 * 86_400],
@@ -51,8 +52,7 @@ export function progressText({ done, total }) {
 /**
  * Return what a file was sampled with, in one line; what is not known is left out.
  *
- * @param {{sampler?: string|null, scheduler?: string|null, steps?: number|null, cfg?: number|null,
- *   denoise?: number|null, seed?: string|null}} facts
+ * @param {Gen5.Settings} facts
  * @returns {string} e.g. `euler / normal, 20 steps, cfg 7, seed 18446744073709551615`
  */
 export function samplerLine(facts) {
@@ -116,11 +116,20 @@ export function shorten(text, most = LONGEST) {
   return text.length > most ? t("text.cut", { text: text.slice(0, most), count: text.length - most }) : text
 }
 
+/**
+ * @template Value
+ * @param {Value|null|undefined} value
+ * @returns {value is Value}
+ */
 function known(value) {
   return value !== null && value !== undefined && value !== ""
 }
 
-/** What a float of 32 bits was meant as: 5.5, not 5.500000001. */
+/**
+ * What a float of 32 bits was meant as: 5.5, not 5.500000001.
+ *
+ * @param {number} value
+ */
 function shortNumber(value) {
   return String(Number(value.toFixed(4)))
 }

@@ -1,12 +1,13 @@
 import { app } from "../../scripts/app.js"
 
 /** How long a message stays, in milliseconds; an error stays until it is closed, since it says what to do. */
+/** @type {Record<string, number>} */
 const LIFE = { success: 4000, info: 8000, warn: 12_000 }
 
 /**
  * Show a message in ComfyUI's corner.
  *
- * @param {"success"|"info"|"warn"|"error"} severity
+ * @param {Host.Severity} severity
  * @param {string} summary
  * @param {string} [detail]
  */

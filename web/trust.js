@@ -1,16 +1,15 @@
 /**
  * What a file's signatures are worth, in words: *signed by K* where a signature by the key K is valid, *trusted* where K
  * is in the person's list. *Intact* is another thing, and Verify's to say.
- *
- * @typedef {{key_id: string, state: "valid"|"invalid"|"unchecked", reason: string, comment: string|null,
- *   problem?: "unusable_list"|null}} Signature reason: why it is not valid or was not checked; problem: why it is not known
- *   whether it is trusted
- * @typedef {{word: "unsigned"|"signed"|"trusted"|"invalid"|"unchecked", signatures: Signature[]}} Trust
  */
 import { element } from "./dom.js"
 import { t } from "./i18n/index.js"
 
-/** What stands on a badge, by the word for the whole file; an unsigned one has none. */
+/**
+ * What stands on a badge, by the word for the whole file; an unsigned one has none.
+ *
+ * @type {Record<string, {text: string, icon: string, className: string, title: string}>}
+ */
 export const TRUST_BADGES = {
   signed: { text: t("trust.signed"), icon: "pi-key", className: "", title: t("trust.signed.tip") },
   trusted: { text: t("trust.trusted"), icon: "pi-key", className: "gen5-badge-ok", title: t("trust.trusted.tip") },
@@ -33,22 +32,22 @@ const WORDS = { valid: signedBy, invalid: invalidBy, unchecked: uncheckedBy }
 /**
  * Return one line for each signature, in words alone.
  *
- * @param {Trust|undefined} trust
+ * @param {Gen5.Trust|undefined} trust
  * @returns {string[]} none for an unsigned file
  */
 export function trustWords(trust) {
-  return (trust?.signatures ?? []).map((signature) => lineOf(signature, trust.word))
+  return trust ? trust.signatures.map((signature) => lineOf(signature, trust.word)) : []
 }
 
 /**
  * Show the signatures of a file; null for an unsigned one.
  *
- * @param {Trust|undefined} trust
+ * @param {Gen5.Trust|undefined} trust
  * @returns {HTMLElement|null}
  */
 export function trustList(trust) {
-  const badge = TRUST_BADGES[trust?.word]
-  if (!badge) return null
+  const badge = trust && TRUST_BADGES[trust.word]
+  if (!trust || !badge) return null
   const lines = (trust.signatures ?? []).map((signature) =>
     element("li", { className: `gen5-trust-${signature.state}`, text: lineOf(signature, trust.word) }),
   )
@@ -71,30 +70,43 @@ export function invalidBadge(error) {
   return error.kind === "invalid_signature" ? badgeOf(TRUST_BADGES.invalid) : null
 }
 
+/** @param {{text: string, className: string, title: string}} given */
 function badgeOf({ text, className, title }) {
   return element("strong", { className: `gen5-badge ${className}`, text, title })
 }
 
-/** Tell by which key a file was signed, as it is saved. */
+/**
+ * Tell by which key a file was signed, as it is saved.
+ *
+ * @param {{key_id: string, comment?: string|null}} given
+ */
 export function signedBy({ key_id: id, comment }) {
   return comment ? t("trust.byNamed", { comment, id }) : t("trust.byKey", { id })
 }
 
+/** @param {Gen5.Signature} signature */
 function invalidBy({ key_id: id, reason }) {
   return t("trust.byInvalid", { id, reason })
 }
 
+/** @param {Gen5.Signature} signature */
 function uncheckedBy({ key_id: id, reason }) {
   return t("trust.byUnchecked", { id, reason })
 }
 
-/** What is said of a signature, and what more of its key; beside an invalid one no other is called trusted. */
+/**
+ * What is said of a signature, and what more of its key; beside an invalid one no other is called trusted.
+ *
+ * @param {Gen5.Signature} signature
+ * @param {Gen5.TrustWord} word
+ */
 function lineOf(signature, word) {
   const text = (WORDS[signature.state] ?? uncheckedBy)(signature)
   const isPlain = signature.state !== "valid" || word === "invalid"
   return isPlain ? t("trust.line", { text }) : t("trust.line.key", { text, key: keyWords(signature) })
 }
 
+/** @param {Gen5.Signature} signature */
 function keyWords({ comment, problem }) {
   if ((comment ?? null) !== null) return t("trust.key.listed")
   return t(problem === "unusable_list" ? "trust.key.unusable_list" : "trust.key.unlisted")

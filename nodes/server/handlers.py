@@ -61,15 +61,15 @@ def json_response(value: Any) -> Response:
     return Response(strict_json.dumps(value, "the answer").encode())
 
 
-def error_response(refusal: HttpError) -> Response:
+def error_response(error: HttpError) -> Response:
     """Return what a refused request is answered: ``error`` for people, ``kind`` for programs."""
-    body = strict_json.dumps(refusal.as_json(), "the answer").encode()
-    return Response(body, status=refusal.status)
+    body = strict_json.dumps(error.as_json(), "the answer").encode()
+    return Response(body, status=error.status)
 
 
 @contextmanager
 def opened(named: NamedFile) -> Iterator[gen5core.Gen5File]:
-    """Open a file; its errors are refusals that call it as the person does.
+    """Open a file; its errors name it as the person does.
 
     Raises
     ------
@@ -102,8 +102,8 @@ def handle_file(request: Request) -> Response:
     named = read_file_name(request.query)
     with opened(named) as file:
         status = named.path.stat()
-        told = {**describe_here(file), "size_bytes": status.st_size}  # a PNG may have been written anew
-        return json_response({"name": named.name, "mtime": status.st_mtime, **told})
+        facts = {**describe_here(file), "size_bytes": status.st_size}  # a PNG may have been re-encoded
+        return json_response({"name": named.name, "mtime": status.st_mtime, **facts})
 
 
 def handle_workflow(request: Request) -> Response:
@@ -121,8 +121,8 @@ def handle_image(request: Request) -> Response:
             raise ChunkNotFoundError(f"it holds {len(file.images)} images, there is no number {index}")
         image = file.images[index]
         if image.size_bytes > MAX_PICTURE_BYTES:
-            told = f"image {index} takes {image.size_bytes} bytes, the limit is {MAX_PICTURE_BYTES}"
-            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", told)
+            message = f"image {index} takes {image.size_bytes} bytes, the limit is {MAX_PICTURE_BYTES}"
+            raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", message)
 
         def make() -> tuple[bytes, str]:
             return image_thumbnail(image, size) if size else (data := image.bytes, picture_type(data))
@@ -150,8 +150,8 @@ def handle_library(request: Request) -> Response:
         also where the person turned the library off.
     """
     if not host.setting(LIBRARY_SETTING, True):
-        told = "the library is turned off: turn it on in ComfyUI's settings, under Gen5"
-        raise HttpError(HTTPStatus.NOT_FOUND, "library_off", told)
+        message = "the library is turned off: turn it on in ComfyUI's settings, under Gen5"
+        raise HttpError(HTTPStatus.NOT_FOUND, "library_off", message)
     query = request.query
     return json_response(
         library.page(

@@ -69,8 +69,8 @@ def _served(web: Any, handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any]
         try:
             check_origin(request.headers)
             answer = await handle(request)
-        except HttpError as refusal:
-            answer = error_response(refusal)
+        except HttpError as error:
+            answer = error_response(error)
         if not isinstance(answer, Response):
             return answer
         return web.Response(
@@ -138,7 +138,7 @@ async def _verify(web: Any, request: Any) -> Any:
             await response.write(line)
         await response.write_eof()
     except ConnectionError:
-        pass  # the browser has gone, and there is nobody to tell
+        pass  # the browser has gone, and there is no one to answer
     finally:
         check.stop()
         await running

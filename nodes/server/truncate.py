@@ -19,7 +19,7 @@ MAX_DEPTH = 20
 
 
 def first_rows(rows: Sequence[Item]) -> Sequence[Item]:
-    """Return the rows that are told of one by one."""
+    """Return the rows that are listed one by one."""
     return rows[:MAX_ROWS]
 
 
@@ -57,6 +57,6 @@ class Budget:
         return fitted if len(fitted) == len(value) else {**fitted, "…": f"{len(value) - len(fitted)} more"}
 
     def _text(self, text: str) -> str:
-        told = shorten(text, max(min(MAX_TEXT, self.characters), 0))
-        self.characters -= len(told)
-        return told
+        shown = shorten(text, max(min(MAX_TEXT, self.characters), 0))
+        self.characters -= len(shown)
+        return shown

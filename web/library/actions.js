@@ -52,6 +52,7 @@ function selectedSampler() {
 
 function freeSpot() {
   const [x, y, width, height] = app.canvas.ds.visible_area
+  /** @type {Host.Point} */
   const spot = [x + width / 2, y + height / 2]
   const isTaken = () => app.canvas.graph.nodes.some((node) => node.pos[0] === spot[0] && node.pos[1] === spot[1])
   while (isTaken()) {
@@ -61,11 +62,16 @@ function freeSpot() {
   return spot
 }
 
+/** @param {Host.Node} node */
 function select(node) {
   app.canvas.deselectAll?.()
   app.canvas.select?.(node)
 }
 
+/**
+ * @param {string} summary
+ * @param {() => void|Promise<void>} action
+ */
 async function attempt(summary, action) {
   try {
     await action()

@@ -11,7 +11,7 @@ const THUMBNAIL = 256
 
 /**
  * One file of the library as a row; a grey one where its facts are not there yet.
- * @param {object|undefined} item of `GET /gen5/library`
+ * @param {Gen5.Item} [item] of `GET /gen5/library`
  * @returns {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} showPicture asks for the
  *   thumbnail, once; dropPicture gives up one that is still on its way
  */
@@ -41,6 +41,7 @@ function waitingCard() {
   )
 }
 
+/** @param {Gen5.Item} item */
 function titleLine(item) {
   return element(
     "div",
@@ -50,6 +51,7 @@ function titleLine(item) {
   )
 }
 
+/** @param {Gen5.Item} item */
 function factLines(item) {
   if (item.error) return [badgeLine(item), element("div", { className: "gen5-library-wrong gen5-library-clamped", text: item.error })]
   return [
@@ -59,26 +61,35 @@ function factLines(item) {
   ]
 }
 
+/** @param {Gen5.Item} item */
 function madeWith(item) {
   const seed = item.seed === null ? null : t("settings.seed", { value: item.seed })
   return joinFacts([seed, item.sampler, item.model_name]) || t("library.noSettings")
 }
 
+/** @param {Gen5.Item} item */
 function badgeLine(item) {
+  const drifts = item.drift_count ?? 0
   const badges = [
     item.error && item.trust !== "invalid" && readBadge(errorBadge(item.kind)),
-    readBadge(TRUST_BADGES[item.trust]),
-    item.drift_count > 0 && badge("pi-exclamation-triangle", t("drift.count", { count: item.drift_count }), "gen5-badge-warn"),
+    readBadge(TRUST_BADGES[item.trust ?? "unsigned"]),
+    drifts > 0 && badge("pi-exclamation-triangle", t("drift.count", { count: drifts }), "gen5-badge-warn"),
     folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
     ...(item.tags ?? []).map((tag) => badge("pi-tag", t("library.tag", { tag }))), // else a file could call itself trusted
   ]
-  return element("div", { className: "gen5-library-badges" }, ...badges.filter(Boolean))
+  return element("div", { className: "gen5-library-badges" }, ...badges)
 }
 
+/** @param {{icon: string, text: string, className: string}|undefined} known */
 function readBadge(known) {
   return known && badge(known.icon, known.text.toLowerCase(), known.className || undefined)
 }
 
+/**
+ * @param {string} icon
+ * @param {string} text
+ * @param {string} [className]
+ */
 function badge(icon, text, className = "gen5-library-tag") {
   return element(
     "span",
@@ -88,6 +99,7 @@ function badge(icon, text, className = "gen5-library-tag") {
   )
 }
 
+/** @param {Gen5.Item} item */
 function createThumbnail(item) {
   const icon = element("i", {
     className: `pi ${item.error ? errorBadge(item.kind).icon : "pi-image"}`,
@@ -96,6 +108,7 @@ function createThumbnail(item) {
   const frame = element("div", { className: "gen5-library-thumbnail" }, icon)
   if (item.images > 1) frame.append(element("span", { className: "gen5-library-count", text: `${item.images}` }))
   if (item.carrier) frame.append(element("span", { className: "gen5-library-kind", text: t("library.png") }))
+  /** @type {HTMLImageElement|null} */
   let picture = null
   return {
     element: frame,
@@ -104,6 +117,10 @@ function createThumbnail(item) {
   }
 }
 
+/**
+ * @param {HTMLElement} icon
+ * @param {Gen5.Item} item
+ */
 function startPicture(icon, item) {
   const source = pictureOf(item)
   if (!source) return null
@@ -116,6 +133,8 @@ function startPicture(icon, item) {
 /**
  * The picture, or where there is none the starting noise. A browser shows the picture of an address again without
  * asking: another file of the same name needs another one, and a list has no root to tell it by.
+ *
+ * @param {Gen5.Item} item
  */
 function pictureOf(item) {
   if (item.error) return null

@@ -6,11 +6,16 @@ import { firstOf, notice, section } from "./parts.js"
 import { valueText } from "./words.js"
 import { diffPrompts, diffWorkflows, isSame } from "./workflow_diff.js"
 
+/**
+ * @import { GraphDiff, Input, InputChange, NodeName } from "./workflow_diff.js"
+ * @typedef {Map<string, string|null>} Seeds by node id
+ */
+
 const SHOWN = 300
 
 /**
  * The section that tells how the stored workflow and the graph that is open differ; compared once it is opened.
- * @param {object} facts
+ * @param {Gen5.Facts} facts
  * @param {string} name annotated
  */
 export function compareSection(facts, name) {
@@ -18,6 +23,11 @@ export function compareSection(facts, name) {
   return section(t("diff.title"), { onOpen: (body) => compare(body, name, seeds) })
 }
 
+/**
+ * @param {HTMLElement} body
+ * @param {string} name
+ * @param {Seeds} seeds
+ */
 async function compare(body, name, seeds) {
   body.replaceChildren(element("p", { text: t("diff.comparing"), attributes: { role: "status" } }))
   try {
@@ -29,12 +39,18 @@ async function compare(body, name, seeds) {
   body.append(again(body, name, seeds))
 }
 
+/**
+ * @param {HTMLElement} body
+ * @param {string} name
+ * @param {Seeds} seeds
+ */
 function again(body, name, seeds) {
   const attributes = { type: "button" }
   const onclick = () => compare(body, name, seeds)
   return element("button", { className: "gen5-library-button", text: t("diff.again"), onclick, attributes })
 }
 
+/** @param {string} name */
 async function diffToOpenGraph(name) {
   const stored = await workflow(name)
   if (stored.prompt) return diffPrompts(stored.prompt, (await app.graphToPrompt()).output)
@@ -42,11 +58,16 @@ async function diffToOpenGraph(name) {
   return diffWorkflows(stored.workflow, app.rootGraph?.serialize?.() ?? app.graph.serialize(), widgetNames)
 }
 
+/** @param {string} type */
 function widgetNames(type) {
   const node = app.graph.nodes.find((one) => one.type === type)
   return node?.widgets?.filter((widget) => widget.serialize !== false).map((widget) => widget.name)
 }
 
+/**
+ * @param {GraphDiff} diff
+ * @param {Seeds} seeds
+ */
 function diffElements(diff, seeds) {
   if (isSame(diff)) return [note(t("diff.same", { count: diff.same }))]
   return [
@@ -57,11 +78,17 @@ function diffElements(diff, seeds) {
   ]
 }
 
+/**
+ * @param {"diff.changed"|"diff.onlyStored"|"diff.onlyPresent"} key
+ * @param {any[]} nodes
+ * @param {(node: any) => Node} draw
+ */
 function group(key, nodes, draw) {
   if (!nodes.length) return []
   return [element("h3", { text: t(key, { count: nodes.length }) }), ...firstOf(nodes, draw)]
 }
 
+/** @param {NodeName} node */
 function nodeLine({ id, type, title }) {
   const kind = title === type ? `#${id}` : `${type} #${id}`
   return element(
@@ -72,11 +99,19 @@ function nodeLine({ id, type, title }) {
   )
 }
 
+/**
+ * @param {GraphDiff["changed"][number]} node
+ * @param {Seeds} seeds
+ */
 function changedNode(node, seeds) {
   const changes = node.inputs.map((change) => changeLine(change, seeds.get(node.id)))
   return element("div", { className: "gen5-library-block" }, nodeLine(node), ...changes)
 }
 
+/**
+ * @param {InputChange} change
+ * @param {string|null|undefined} seed
+ */
 function changeLine({ name, stored, present }, seed) {
   return element(
     "div",
@@ -88,7 +123,12 @@ function changeLine({ name, stored, present }, seed) {
   )
 }
 
-/** A seed beyond 2⁵³ has lost its last digits as a number; the file's facts have it whole. */
+/**
+ * A seed beyond 2⁵³ has lost its last digits as a number; the file's facts have it whole.
+ *
+ * @param {Input|undefined} input
+ * @param {string|null|undefined} [seed]
+ */
 function inputText(input, seed) {
   if (!input) return t("diff.nothing")
   if (input.kind === "link") return t("diff.link", input.value)
@@ -98,6 +138,7 @@ function inputText(input, seed) {
   return text.length > SHOWN ? t("text.begins", { text: text.slice(0, SHOWN) }) : text
 }
 
+/** @param {string} text */
 function note(text) {
   return element("p", { className: "gen5-library-muted", text })
 }

@@ -12,6 +12,11 @@ import { createVerifier } from "./verifier.js"
 import { shortName } from "./words.js"
 
 /**
+ * @typedef {ReturnType<typeof createVerifier>} Verifier
+ * @typedef {{name: string, body: HTMLElement, verifier: Verifier, signatures: HTMLElement, isDisposed: boolean}} State
+ */
+
+/**
  * Everything about one file.
  * @param {string} name annotated
  * @param {{onBack: () => void}} options
@@ -36,6 +41,10 @@ export function createDetails(name, { onBack }) {
   return { element: part, focus: () => back.focus(), dispose: () => dispose(state) }
 }
 
+/**
+ * @param {KeyboardEvent} event
+ * @param {() => void} onBack
+ */
 function leaveOnEscape(event, onBack) {
   if (event.key !== "Escape" || event.defaultPrevented) return
   event.preventDefault()
@@ -43,11 +52,13 @@ function leaveOnEscape(event, onBack) {
   onBack()
 }
 
+/** @param {State} state */
 function dispose(state) {
   state.isDisposed = true
   state.verifier.stop()
 }
 
+/** @param {State} state */
 async function fill(state) {
   const { name, body, verifier, signatures } = state
   body.replaceChildren(element("p", { className: "gen5-library-muted", text: t("library.reading"), attributes: { role: "status" } }))
@@ -63,17 +74,30 @@ async function fill(state) {
   }
 }
 
+/**
+ * @param {HTMLElement} place
+ * @param {Gen5.Trust|undefined} trust
+ */
 function showTrust(place, trust) {
-  place.replaceChildren(...[trustList(trust)].filter(Boolean))
+  place.replaceChildren(trustList(trust) ?? "")
 }
 
+/**
+ * @param {State} state
+ * @param {Error & {kind?: string}} error
+ */
 function problem(state, error) {
   const part = notice(errorBadge(error.kind).icon, t("library.unread"), error.message, t("library.again"), () => fill(state))
   const badge = invalidBadge(error)
-  if (badge) part.querySelector("strong").after(badge)
+  if (badge) part.querySelector("strong")?.after(badge)
   return part
 }
 
+/**
+ * @param {Gen5.Facts} facts
+ * @param {string} name
+ * @param {Verifier} verifier
+ */
 function actions(facts, name, verifier) {
   const hasNoise = facts.latents.some((latent) => latent.name === "initial_noise")
   const buttons = [
@@ -85,6 +109,10 @@ function actions(facts, name, verifier) {
   return element("div", { className: "gen5-library-buttons" }, ...buttons.filter(Boolean))
 }
 
+/**
+ * @param {Gen5.Facts} facts
+ * @param {string} name
+ */
 function content(facts, name) {
   const shown = facts.images.length ? [pictures(name, facts.images, facts.mtime ?? facts.root)] : []
   return [...shown, element("div", {}, ...factSections(facts, name), compareSection(facts, name))]

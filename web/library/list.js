@@ -11,6 +11,12 @@ const REST_MS = 120
 const RESTALE_MS = 1100
 
 /**
+ * @typedef {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} Drawn
+ * @typedef {Drawn & {item: Gen5.Item|undefined, index: number}} Row
+ * @typedef {{name: string, index: number}} Place
+ */
+
+/**
  * A listbox of any length of which only the visible rows are in the page.
  *
  * The focus stays on the listbox; `aria-activedescendant` names the row that the keys have reached.
@@ -20,11 +26,10 @@ export class PagedList {
    * @param {object} options
    * @param {string} options.label name of the listbox
    * @param {number} options.rowHeight height of every row in pixels
-   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: object[], total: number}>} options.fetchPage
-   * @param {(item: object|undefined) => object} options.createRow of `element`, and if it likes
-   *   `showPicture` and `dropPicture`; undefined: the item is not there yet
-   * @param {(item: object) => void} options.onOpen Enter or a click
-   * @param {(item: object|undefined, top: number) => void} [options.onActive] the row that keys or pointer have reached
+   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: Gen5.Item[], total: number}>} options.fetchPage
+   * @param {(item: Gen5.Item|undefined) => Drawn} options.createRow undefined: the item is not there yet
+   * @param {(item: Gen5.Item) => void} options.onOpen Enter or a click
+   * @param {(item: Gen5.Item|undefined, top: number) => void} [options.onActive] the row that keys or pointer have reached
    * @param {() => void} [options.onChange] an answer has come, or rows have moved
    * @param {(error: Error) => void} [options.onError]
    */
@@ -35,10 +40,24 @@ export class PagedList {
       onError: (error) => options.onError?.(error),
     })
     this.active = -1
+    /** @type {string|undefined} */
     this._activeName = undefined
+    /** @type {Map<number, Row>} */
     this._rows = new Map()
     this._top = 0
-    this._build()
+    /** @type {number|undefined} */
+    this._frame = undefined
+    /** @type {number|undefined} */
+    this._askTimer = undefined
+    this._restTimer = 0
+    this._staleTimer = 0
+    this._isFinding = false
+    this.box = element("div", {
+      className: "gen5-library-box",
+      attributes: { role: "listbox", tabindex: "0", "aria-label": options.label },
+    })
+    this.element = element("div", { className: "gen5-library-scroller" }, this.box)
+    this._listen()
   }
 
   /** @returns {number|null} how many items there are; null before the first answer */
@@ -58,7 +77,7 @@ export class PagedList {
   /** Read the list again; the row at the top and the active one stay where they are, also when newer ones came above. */
   async refresh() {
     const anchor = this._anchor()
-    const active = this._activeName && { name: this._activeName, index: this.active }
+    const active = this._activeName ? { name: this._activeName, index: this.active } : null
     this.pages.expire()
     if (anchor || active) await this._findAgain(anchor, active)
     this._ask()
@@ -66,12 +85,12 @@ export class PagedList {
 
   /**
    * Find a row that is in the page.
-   * @param {string} name
-   * @returns {{item: object, top: number}|null} top in pixels of the list
+   * @param {string|undefined} name
+   * @returns {{item: Gen5.Item, top: number}|null} top in pixels of the list
    */
   placeOf(name) {
     const row = [...this._rows.values()].find(({ item }) => item?.name === name)
-    return row ? { item: row.item, top: row.index * this._options.rowHeight } : null
+    return row?.item ? { item: row.item, top: row.index * this._options.rowHeight } : null
   }
 
   /** Put the rows in the page that are to be seen now. */
@@ -87,7 +106,7 @@ export class PagedList {
   }
 
   /**
-   * Come back into the page: an element taken out of it forgets how far it was scrolled, and is told of its size only if
+   * Come back into the page: an element taken out of it forgets how far it was scrolled, and hears of its size only if
    * it was without one for a frame.
    */
   restore() {
@@ -101,7 +120,11 @@ export class PagedList {
     this.box.focus({ preventScroll: true })
   }
 
-  /** Make index the active row and bring it into view. */
+  /**
+   * Make index the active row and bring it into view.
+   *
+   * @param {number} index
+   */
   activate(index) {
     if (!this.total) return
     this._setActive(Math.max(0, Math.min(index, this.total - 1)))
@@ -110,12 +133,7 @@ export class PagedList {
     this._tellActive(this.active)
   }
 
-  _build() {
-    this.box = element("div", {
-      className: "gen5-library-box",
-      attributes: { role: "listbox", tabindex: "0", "aria-label": this._options.label },
-    })
-    this.element = element("div", { className: "gen5-library-scroller" }, this.box)
+  _listen() {
     this.element.addEventListener("scroll", () => this._scrolled(), { passive: true })
     this.box.addEventListener("keydown", (event) => this._key(event))
     this.box.addEventListener("click", (event) => this._click(event))
@@ -124,6 +142,7 @@ export class PagedList {
     if (typeof ResizeObserver === "function") new ResizeObserver(() => this._resized()).observe(this.element)
   }
 
+  /** @param {number} margin */
   _visible(margin) {
     const height = this._options.rowHeight
     const last = Math.ceil((this._top + this.element.clientHeight) / height) - 1
@@ -139,17 +158,23 @@ export class PagedList {
     return this._top > 0 && name ? { name, index: first } : null
   }
 
+  /**
+   * @param {Place|null} anchor
+   * @param {Place|null} active
+   */
   async _findAgain(anchor, active) {
+    /** @param {Place|null} one */
     const find = (one) => one && this.pages.find(one.name, one.index).catch(() => -1)
     this._isFinding = true
     const [place, activePlace] = await Promise.all([find(anchor), find(active)])
     this._isFinding = false
-    if (anchor && place >= 0) this._shift(place - anchor.index)
-    if (activePlace === -1 && this._activeName === active.name) this._setActive(this.active) // it is gone
+    if (anchor && place !== null && place >= 0) this._shift(place - anchor.index)
+    if (activePlace === -1 && this._activeName === active?.name) this._setActive(this.active) // it is gone
     this.update()
     this._options.onChange?.()
   }
 
+  /** @param {number} index */
   _setActive(index) {
     this.active = index
     this._activeName = this.pages.get(index)?.name
@@ -163,12 +188,14 @@ export class PagedList {
     if (place >= 0) this.active = place
   }
 
+  /** @param {number} rows */
   _shift(rows) {
     if (rows === 0) return
-    this.box.style.height = `${this.total * this._options.rowHeight}px`
+    this.box.style.height = `${(this.total ?? 0) * this._options.rowHeight}px`
     this._scrollTo(this._top + rows * this._options.rowHeight)
   }
 
+  /** @param {number} top */
   _scrollTo(top) {
     this._top = Math.max(0, top)
     this.element.scrollTop = this._top
@@ -181,7 +208,7 @@ export class PagedList {
       this._frame = undefined
       this.update()
     })
-    this._askTimer ??= setTimeout(() => this._ask(), WANT_MS)
+    this._askTimer ??= window.setTimeout(() => this._ask(), WANT_MS)
     this._settle()
   }
 
@@ -202,26 +229,31 @@ export class PagedList {
 
   _changed() {
     this._follow()
-    if (this.active >= this.total) this._setActive(this.total - 1)
+    const total = this.total ?? 0
+    if (this.active >= total) this._setActive(total - 1)
     if (!this._isFinding) this.update()
     this._settle()
     this._options.onChange?.()
     clearTimeout(this._staleTimer)
-    this._staleTimer = setTimeout(() => this.element.isConnected && this._ask(), RESTALE_MS)
+    this._staleTimer = window.setTimeout(() => this.element.isConnected && this._ask(), RESTALE_MS)
   }
 
   _settle() {
     clearTimeout(this._restTimer)
-    this._restTimer = setTimeout(() => {
+    this._restTimer = window.setTimeout(() => {
       for (const row of this._rows.values()) row.showPicture?.()
     }, REST_MS)
   }
 
+  /**
+   * @param {number} index
+   * @param {number} total
+   */
   _show(index, total) {
     const item = this.pages.get(index)
     const known = this._rows.get(index)
     if (known && same(known.item, item)) {
-      known.element.setAttribute("aria-setsize", total)
+      known.element.setAttribute("aria-setsize", String(total))
       return
     }
     this._remove(index)
@@ -231,16 +263,21 @@ export class PagedList {
     this.box.insertBefore(row.element, this._rows.get(index + 1)?.element ?? null)
   }
 
+  /**
+   * @param {Row} row
+   * @param {number} total
+   */
   _place(row, total) {
     const { index, element: option, item } = row
     const attributes = { role: "option", "aria-setsize": total, "aria-posinset": index + 1, "aria-selected": "false" }
-    for (const [name, value] of Object.entries(attributes)) option.setAttribute(name, value)
+    for (const [name, value] of Object.entries(attributes)) option.setAttribute(name, String(value))
     if (!item) option.setAttribute("aria-busy", "true")
     option.id = `gen5-library-option-${index}`
-    option.dataset.index = index
+    option.dataset.index = String(index)
     option.style.transform = `translateY(${index * this._options.rowHeight}px)`
   }
 
+  /** @param {number} index */
   _remove(index) {
     const row = this._rows.get(index)
     if (!row) return
@@ -260,16 +297,18 @@ export class PagedList {
     else this.box.removeAttribute("aria-activedescendant")
   }
 
+  /** @param {number} index */
   _reveal(index) {
     const height = this._options.rowHeight
     const room = this.element.clientHeight
     const top = index * height
     if (top < this._top) this._scrollTo(top)
     else if (top + height > this._top + room) this._scrollTo(top + height - room)
-    this._askTimer ??= setTimeout(() => this._ask(), WANT_MS)
+    this._askTimer ??= window.setTimeout(() => this._ask(), WANT_MS)
     this._settle()
   }
 
+  /** @param {KeyboardEvent} event */
   _key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const to = this._target(event.key)
@@ -285,12 +324,14 @@ export class PagedList {
     if (this.active < 0 && this.box.matches(":focus-visible")) this.activate(this._visible(0).first)
   }
 
+  /** @param {string} key */
   _target(key) {
     const first = this._visible(0).first
     const page = Math.max(1, Math.floor(this.element.clientHeight / this._options.rowHeight) - 1)
     return targetOf(key, { active: this.active < 0 ? first - 1 : this.active, page, total: this.total ?? 0 })
   }
 
+  /** @param {Event} event */
   _click(event) {
     const index = optionIndex(event)
     if (index === undefined) return
@@ -299,26 +340,35 @@ export class PagedList {
     this._open(index)
   }
 
+  /** @param {Event} event */
   _hover(event) {
     const index = optionIndex(event)
     if (index !== undefined) this._tellActive(index)
   }
 
+  /** @param {number} index */
   _open(index) {
     const item = this.pages.get(index)
     if (item) this._options.onOpen(item)
   }
 
+  /** @param {number} index */
   _tellActive(index) {
     this._options.onActive?.(this.pages.get(index), index * this._options.rowHeight)
   }
 }
 
+/** @param {Event} event */
 function optionIndex(event) {
-  const option = event.target.closest?.('[role="option"]')
+  const { target } = event
+  const option = target instanceof Element ? /** @type {HTMLElement|null} */ (target.closest('[role="option"]')) : null
   return option ? Number(option.dataset.index) : undefined
 }
 
+/**
+ * @param {unknown} one
+ * @param {unknown} other
+ */
 function same(one, other) {
   return one === other || (one && other && JSON.stringify(one) === JSON.stringify(other))
 }

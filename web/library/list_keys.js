@@ -1,5 +1,6 @@
 /** What the keys of a listbox do, as the ARIA Authoring Practices Guide has it. */
 
+/** @type {"open"} */
 export const OPEN = "open"
 
 /**
@@ -8,6 +9,7 @@ export const OPEN = "open"
  * @returns {number|"open"|undefined} the row to go to, which may lie beyond an end; undefined for any other key
  */
 export function targetOf(key, { active, page, total }) {
+  /** @type {Record<string, number|"open">} */
   const targets = {
     ArrowDown: active + 1,
     ArrowUp: active - 1,

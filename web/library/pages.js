@@ -4,6 +4,11 @@ const STALE_MS = 1000
 const KEPT = 200
 
 /**
+ * @typedef {{items: Gen5.Item[], total: number}} Answer
+ * @typedef {{control: AbortController, kept: boolean, stale?: boolean, answer: Promise<Gen5.Item[]>}} Pending
+ */
+
+/**
  * The pages of a long list: fetched when they come into view, kept, and given up when they left it again.
  *
  * A page that was read before the list changed is stale: its items stay until the new answer is there,
@@ -11,32 +16,47 @@ const KEPT = 200
  */
 export class Pages {
   /**
-   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: object[], total: number}>} fetchPage
+   * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<Answer>} fetchPage
    * @param {{size?: number, onChange?: () => void, onError?: (error: Error) => void, now?: () => number}} [options]
    */
   constructor(fetchPage, { size = 60, onChange = () => {}, onError = () => {}, now = () => Date.now() } = {}) {
     this.size = size
+    /** @type {number|null} */
     this.total = null
     this._fetchPage = fetchPage
     this._onChange = onChange
     this._onError = onError
     this._now = now
+    /** @type {Map<number, {items: Gen5.Item[], due: number}>} */
     this._pages = new Map()
+    /** @type {Map<number, Pending>} */
     this._pending = new Map()
+    /** @type {Set<number>} */
     this._failed = new Set()
   }
 
-  /** @returns {object|undefined} the item at index, once its page is there */
+  /**
+   * @returns {Gen5.Item|undefined} the item at index, once its page is there
+   * @param {number} index
+   */
   get(index) {
     return this._pages.get(Math.floor(index / this.size))?.items[index % this.size]
   }
 
-  /** @returns {number} index of a known item, −1 where its page is not there; of two pages the one read last is right */
+  /**
+   * @returns {number} index of a known item, −1 where its page is not there; of two pages the one read last is right
+   * @param {string} name
+   */
   placeOf(name) {
     return this._indexOf(name, [...this._pages.keys()].reverse())
   }
 
-  /** Ask for what is missing of first…last, and give up what nobody looks at any more. */
+  /**
+   * Ask for what is missing of first…last, and give up what no one looks at any more.
+   *
+   * @param {number} first
+   * @param {number} last
+   */
   want(first, last) {
     const wanted = this._numbers(first, last)
     for (const [number, request] of this._pending) {
@@ -51,7 +71,7 @@ export class Pages {
    * Fetch one page, whatever is known of it.
    * @param {number} number page, 0 first
    * @param {{kept?: boolean}} [options] kept: not given up by {@link want}
-   * @returns {Promise<object[]>}
+   * @returns {Promise<Gen5.Item[]>}
    */
   read(number, { kept = false } = {}) {
     const running = this._pending.get(number)
@@ -60,7 +80,8 @@ export class Pages {
       return running.answer
     }
     this._giveUp(number)
-    const request = { control: new AbortController(), kept }
+    /** @type {Pending} */
+    const request = { control: new AbortController(), kept, answer: Promise.resolve([]) }
     this._pending.set(number, request)
     request.answer = this._answer(number, request)
     return request.answer
@@ -93,10 +114,14 @@ export class Pages {
     await this.read(last, { kept: true })
     const moved = Math.max(0, near + (this.total ?? 0) - (former ?? 0))
     const number = Math.floor(moved / this.size)
-    if (number !== last && moved < this.total) await this.read(number, { kept: true })
+    if (number !== last && moved < (this.total ?? 0)) await this.read(number, { kept: true })
     return this._indexOf(name, [number, last])
   }
 
+  /**
+   * @param {string} name
+   * @param {number[]} numbers
+   */
   _indexOf(name, numbers) {
     for (const number of numbers) {
       const place = (this._pages.get(number)?.items ?? []).findIndex((item) => item.name === name)
@@ -105,6 +130,10 @@ export class Pages {
     return -1
   }
 
+  /**
+   * @param {number} first
+   * @param {number} last
+   */
   _numbers(first, last) {
     const end = this.total === null ? 0 : Math.max(0, Math.min(last, this.total - 1))
     const numbers = []
@@ -114,12 +143,17 @@ export class Pages {
     return numbers
   }
 
+  /** @param {number} number */
   _isDue(number) {
     if (this._failed.has(number)) return false
     const page = this._pages.get(number)
     return !page || this._now() >= page.due
   }
 
+  /**
+   * @param {number} number
+   * @param {Pending} request
+   */
   async _answer(number, request) {
     try {
       const answer = await this._fetchPage(number * this.size, this.size, request.control.signal)
@@ -136,13 +170,18 @@ export class Pages {
     }
   }
 
+  /**
+   * @param {number} number
+   * @param {Answer} answer
+   */
   _keep(number, { items, total }) {
-    this._failed.clear() // the server answers again: what is in view is asked for anew
+    this._failed.clear() // the server answers again: what is in view is asked for again
     if (total !== this.total) this._expireOthers()
     this.total = total
     this._pages.delete(number)
     this._pages.set(number, { items, due: Infinity })
-    if (this._pages.size > KEPT) this._pages.delete(this._pages.keys().next().value)
+    const [oldest] = this._pages.keys()
+    if (this._pages.size > KEPT) this._pages.delete(oldest)
     this._onChange()
   }
 
@@ -151,6 +190,7 @@ export class Pages {
     for (const page of this._pages.values()) page.due = Math.min(page.due, due)
   }
 
+  /** @param {number} number */
   _giveUp(number) {
     const request = this._pending.get(number)
     this._pending.delete(number)

@@ -12,7 +12,7 @@ export function icon(name) {
 }
 
 /**
- * A button that shows an icon only; its name is told to screen readers and on hover.
+ * A button that shows an icon only; screen readers and hovering give its name.
  * @param {string} iconName
  * @param {string} label
  * @param {() => void} onclick
@@ -57,7 +57,7 @@ export function notice(iconName, title, text, action, onclick) {
     element("strong", { text: title }),
     element("p", { text }),
   )
-  if (action) body.append(textButton("pi-refresh", action, onclick))
+  if (action && onclick) body.append(textButton("pi-refresh", action, onclick))
   return body
 }
 
@@ -72,6 +72,10 @@ export function factList(facts) {
   return element("dl", { className: "gen5-library-list" }, ...rows, more)
 }
 
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
 function fact(name, value) {
   const content = value instanceof Node ? value : document.createTextNode(shorten(String(value)))
   return [element("dt", { text: name }), element("dd", {}, content)]
@@ -89,6 +93,10 @@ export function firstOf(list, draw, count = list.length) {
   return count > shown.length ? [...shown, moreLine(count, shown.length)] : shown
 }
 
+/**
+ * @param {number} count
+ * @param {number} [shown]
+ */
 function moreLine(count, shown = MOST_ROWS) {
   return element("p", { className: "gen5-library-muted", text: t("text.more", { count: count - shown }) })
 }
@@ -96,7 +104,7 @@ function moreLine(count, shown = MOST_ROWS) {
 /**
  * A section that opens and closes.
  * @param {string} title
- * @param {{count?: string|number, extra?: HTMLElement, isOpen?: boolean, onOpen?: () => void}} options onOpen: the first time
+ * @param {{count?: string|number, extra?: HTMLElement, isOpen?: boolean, onOpen?: (body: HTMLElement) => void}} [options] onOpen: the first time
  * @param {...Node} children
  */
 export function section(title, { count, extra, isOpen = false, onOpen } = {}, ...children) {
@@ -132,6 +140,7 @@ export function table(head, rows, label) {
   )
 }
 
+/** @param {unknown} value */
 function cellText(value) {
   return value === null || value === undefined || value === "" ? t("facts.unknown") : String(value)
 }

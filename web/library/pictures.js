@@ -9,7 +9,7 @@ const PREVIEW = 1024
 /**
  * The pictures of a file, one at a time.
  * @param {string} name annotated
- * @param {{width: number, height: number}[]} images
+ * @param {Gen5.Size[]} images
  * @param {string|number} [root] of the file, or its mtime: a browser shows the picture of an address again without asking
  */
 export function pictures(name, images, root) {
@@ -18,6 +18,7 @@ export function pictures(name, images, root) {
   const place = element("span", { attributes: { role: "status" } })
   const link = element("a", { attributes: { target: "_blank", rel: "noopener" }, title: t("picture.fullSize") }, picture)
   const missing = element("p", { className: "gen5-library-wrong", text: t("picture.missing") })
+  /** @param {number} next */
   const show = (next) => {
     index = (next + images.length) % images.length
     const { width, height } = images[index]
@@ -46,9 +47,13 @@ export function pictures(name, images, root) {
   return figure
 }
 
+/**
+ * @param {HTMLElement} picture
+ * @param {Gen5.Size} size
+ */
 function setSize(picture, { width, height }) {
   for (const [name, value] of Object.entries({ width, height })) {
-    if (value) picture.setAttribute(name, value)
+    if (value) picture.setAttribute(name, String(value))
     else picture.removeAttribute(name)
   }
 }

@@ -9,7 +9,7 @@ import { joinFacts, valueText } from "./words.js"
 
 /**
  * The sections of a file's facts.
- * @param {object} facts of `GET /gen5/file`
+ * @param {Gen5.Facts} facts of `GET /gen5/file`
  * @param {string} name annotated
  * @returns {HTMLElement[]} those that have something to tell
  */
@@ -22,9 +22,10 @@ export function factSections(facts, name) {
     hardware(facts.hardware),
     resources(facts),
     latents(facts, name),
-  ].filter(Boolean)
+  ].filter((part) => part !== null)
 }
 
+/** @param {Gen5.Facts} facts */
 function settings(facts) {
   const list = factList([
     [t("facts.seed"), facts.seed],
@@ -41,17 +42,23 @@ function settings(facts) {
   return list.childElementCount ? section(t("facts.settings"), { isOpen: true }, list) : null
 }
 
+/** @param {Gen5.Facts} facts */
 function tagsOf({ tags = [], counts }) {
   const more = (counts?.tags ?? 0) - tags.length
   return [...tags, ...(more > 0 ? [t("text.more", { count: more })] : [])].join(", ")
 }
 
+/** @param {Gen5.Facts} facts */
 function sizeOf({ width, height, batch_size: batch }) {
   if (!width || !height) return null
   const size = pixels(width, height)
-  return batch > 1 ? t("facts.atOnce", { size, count: batch }) : size
+  return batch && batch > 1 ? t("facts.atOnce", { size, count: batch }) : size
 }
 
+/**
+ * @param {Gen5.Facts} facts
+ * @param {string} name
+ */
 function file(facts, name) {
   const list = factList([
     [t("facts.name"), name],
@@ -66,17 +73,20 @@ function file(facts, name) {
   return section(t("facts.file"), {}, list)
 }
 
+/** @param {Gen5.Facts} facts */
 function formatWords({ version, sealed, carrier }) {
   const seal = t(sealed ? "facts.format.sealed" : "facts.format.unsealed")
   return joinFacts([t("facts.format.version", { version }), seal, carrier && t("facts.format.carried")])
 }
 
+/** @param {Gen5.Facts} facts */
 function passes({ passes: list, counts }) {
   if (!list?.length) return null
   const count = counts?.passes ?? list.length
   return section(t("facts.passes"), { count }, ...firstOf(list, onePass, count))
 }
 
+/** @param {Gen5.Pass} pass */
 function onePass(pass) {
   const steps = joinFacts([pass.steps, rangeOf(pass)])
   return element(
@@ -99,30 +109,40 @@ function onePass(pass) {
   )
 }
 
+/** @param {Gen5.Pass} pass */
 function rangeOf({ start_step: start, end_step: end }) {
   if (start === null && end === null) return null
   if (start === undefined && end === undefined) return null
   return t("facts.range", { start: start ?? 0, end: end ?? t("facts.range.end") })
 }
 
+/** @param {[string, number|null]|string} lora */
 function loraText(lora) {
-  const [name, strength] = Array.isArray(lora) ? lora : [lora?.name ?? lora, lora?.strength]
+  const [name, strength] = Array.isArray(lora) ? lora : [lora, null]
   return strength === undefined || strength === null ? String(name) : `${name} (${strength})`
 }
 
+/** @param {Gen5.Facts} facts */
 function environment({ environment: parts, drifts, counts }) {
   const here = new Map((drifts ?? []).map((drift) => [drift.component, drift]))
+  /** @type {Map<string, string|null>} */
   const stored = new Map((parts ?? []).map(({ component, value }) => [component, value]))
   for (const drift of here.values()) {
     if (!stored.has(drift.component)) stored.set(drift.component, drift.stored)
   }
   if (!stored.size) return null
+  /** @type {[string, any][]} */
   const rows = [...stored].map(([component, value]) => [words(component), componentValue(value, here.get(component))])
   const extra = here.size ? driftBadge(drifts, counts?.drifts) : undefined
   return section(t("facts.environment"), { count: Math.max(stored.size, counts?.environment ?? 0), extra }, factList(rows))
 }
 
-/** What was stored, and under it what is here instead. */
+/**
+ * What was stored, and under it what is here instead.
+ *
+ * @param {string|null} value
+ * @param {Gen5.Drift|undefined} drift
+ */
 function componentValue(value, drift) {
   if (!drift) return componentText(value) ?? t("facts.notStored")
   return element(
@@ -133,37 +153,53 @@ function componentValue(value, drift) {
   )
 }
 
+/** @param {Gen5.Facts["hardware"]} parts */
 function hardware(parts) {
   const known = Object.entries(parts ?? {})
   if (!known.length) return null
   return section(t("facts.hardware"), {}, factList(known.map(([name, value]) => [words(name), nested(value)])))
 }
 
+/**
+ * @param {unknown} value
+ * @returns {any}
+ */
 function nested(value) {
   if (value === null || typeof value !== "object") return value
   if (Array.isArray(value)) return value.map(nested).join("; ")
   return joinFacts(Object.entries(value).map(([name, inner]) => `${words(name)} ${nested(inner)}`))
 }
 
+/** @param {Gen5.Facts} facts */
 function resources({ resources: list, counts }) {
   if (!list?.length) return null
   const count = counts?.resources ?? list.length
   return section(t("facts.resources"), { count }, ...firstOf(list, oneResource, count))
 }
 
+/** @param {Record<string, unknown>} resource */
 function oneResource(resource) {
   return factList(Object.entries(resource).map(([name, value]) => [words(name), typeof value === "object" ? valueText(value) : value]))
 }
 
+/**
+ * @param {Gen5.Facts} facts
+ * @param {string} name
+ */
 function latents({ latents: list, root }, name) {
   if (!list?.length) return null
   const rows = list.map((latent) => [latent.name, latent.shape.join(" × "), dtypeOf(latent), fileSize(latent.size_bytes)])
   const head = [t("facts.name"), t("facts.shape"), t("facts.type"), t("facts.size")]
+  /** @type {Node[]} */
   const parts = [table(head, rows, t("facts.latents"))]
   if (list.some((latent) => latent.name === "initial_noise")) parts.unshift(noisePicture(name, root))
   return section(t("facts.latents"), { count: list.length }, ...parts)
 }
 
+/**
+ * @param {string} name
+ * @param {string} root
+ */
 function noisePicture(name, root) {
   const picture = element("img", {
     className: "gen5-library-noise",
@@ -173,10 +209,12 @@ function noisePicture(name, root) {
   return picture
 }
 
+/** @param {Gen5.Latent} latent */
 function dtypeOf({ dtype, orig_dtype: original }) {
   return original && original !== dtype ? t("facts.wasDtype", { dtype, original }) : dtype
 }
 
+/** @param {string} name */
 function words(name) {
   return name.replaceAll("_", " ")
 }

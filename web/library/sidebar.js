@@ -9,20 +9,22 @@ const SETTING = "Gen5.Library.Enabled"
 /** A queue that saves many files at once reads the folders once. */
 const SAVED_MS = 800
 
+/** @type {LibraryView|null} */
 let view = null
 let isShown = false
-let savedTimer
+let savedTimer = 0
 
 /** The Library, a tab of the sidebar: every .gen5 file under output/ and input/. */
 export const library = {
   name: "Gen5.Library",
   setup() {
     showTab(app.extensionManager.setting.get(SETTING) !== false)
-    app.ui?.settings?.addEventListener?.(`${SETTING}.change`, (event) => showTab(event.detail.value !== false))
+    app.ui?.settings?.addEventListener?.(`${SETTING}.change`, (event) => showTab(/** @type {CustomEvent} */ (event).detail.value !== false))
     api.addEventListener("executed", (event) => noticeSaved(event.detail?.output?.gen5))
   },
 }
 
+/** @param {boolean} wanted */
 function showTab(wanted) {
   if (wanted === isShown) return
   const manager = app.extensionManager
@@ -35,6 +37,7 @@ function showTab(wanted) {
   isShown = wanted
 }
 
+/** @returns {Host.SidebarTab} */
 function tab() {
   return {
     id: TAB_ID,
@@ -47,28 +50,38 @@ function tab() {
   }
 }
 
-/** ComfyUI calls this again each time it draws the sidebar, with the same element or another. */
+/**
+ * ComfyUI calls this again each time it draws the sidebar, with the same element or another.
+ *
+ * @param {HTMLElement} place
+ */
 function open(place) {
   view ??= new LibraryView()
   if (view.element.parentElement === place) return
   place.replaceChildren(view.element)
-  leaveToOthers(place)
+  leaveToOthers(place, view)
   view.resume()
 }
 
-/** Two custom tabs get the same element, one after the other: make room for one that only appends. */
-function leaveToOthers(place) {
+/**
+ * Two custom tabs get the same element, one after the other: make room for one that only appends.
+ *
+ * @param {HTMLElement} place
+ * @param {LibraryView} shown
+ */
+function leaveToOthers(place, shown) {
   const observer = new MutationObserver(() => {
-    if (place.children.length === 1 && view.element.parentElement === place) return
+    if (place.children.length === 1 && shown.element.parentElement === place) return
     observer.disconnect()
-    if (view.element.parentElement === place) view.element.remove()
-    view.pause()
+    if (shown.element.parentElement === place) shown.element.remove()
+    shown.pause()
   })
   observer.observe(place, { childList: true })
 }
 
+/** @param {any[]|undefined} files */
 function noticeSaved(files) {
   if (!files?.some?.((file) => file?.filename)) return
   clearTimeout(savedTimer)
-  savedTimer = setTimeout(() => view?.rescan(), SAVED_MS)
+  savedTimer = window.setTimeout(() => view?.rescan(), SAVED_MS)
 }

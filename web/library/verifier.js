@@ -5,21 +5,31 @@ import { progressText, verdict } from "../text.js"
 import { icon, textButton } from "./parts.js"
 
 /**
+ * @typedef {{bar: HTMLProgressElement, text: HTMLElement, box: HTMLElement, button: HTMLElement,
+ *   control: {abort: AbortController|null}, onReport: (report: Gen5.Report) => void}} Parts
+ */
+
+/**
  * A button that lets the server read every byte of a file against its digests, and what came of it.
  * @param {string} name annotated
- * @param {{onReport?: (report: object) => void}} [options] onReport: called with what a check of an intact file found
+ * @param {{onReport?: (report: Gen5.Report) => void}} [options] onReport: called with what a check of an intact file found
  * @returns {{button: HTMLElement, element: HTMLElement, stop: () => void}}
  */
 export function createVerifier(name, { onReport = () => {} } = {}) {
   const bar = element("progress", { attributes: { "aria-label": t("verify.label"), max: "1" } })
   const text = element("span", { attributes: { role: "status" } })
   const box = element("div", { className: "gen5-library-verdict" }, bar, text)
+  /** @type {{abort: AbortController|null}} */
   const control = { abort: null }
   const button = textButton("pi-verified", t("verify.button"), () => run(name, { bar, text, box, button, control, onReport }))
   box.hidden = true
   return { button, element: box, stop: () => control.abort?.abort() }
 }
 
+/**
+ * @param {string} name
+ * @param {Parts} parts
+ */
 async function run(name, parts) {
   const { bar, text, box, button, control } = parts
   if (control.abort) return
@@ -42,12 +52,22 @@ async function run(name, parts) {
   }
 }
 
+/**
+ * @param {Parts} parts
+ * @param {Gen5.Progress} step
+ */
 function progress({ bar, text }, step) {
   if (!step.total) return
   bar.value = step.done / step.total
   text.textContent = progressText(step)
 }
 
+/**
+ * @param {Parts} parts
+ * @param {string} iconName
+ * @param {string} words
+ * @param {string} [className]
+ */
 function tell({ bar, text, box }, iconName, words, className = "") {
   bar.hidden = true
   box.className = `gen5-library-verdict ${className}`

@@ -16,11 +16,32 @@ const BAR_HEIGHT = 36
 export class LibraryView {
   constructor() {
     this._query = ""
+    /** @type {number|null} */
     this._files = null
+    /** @type {Gen5.Scan} */
     this._scan = { running: false, done: 0, total: 0 }
     this._mustScan = true
+    /** @type {ReturnType<typeof createDetails>|null} */
     this._details = null
-    this._build()
+    /** @type {Gen5.Item|null} what the bar is for */
+    this._offered = null
+    /** @type {number|undefined} */
+    this._pollTimer = undefined
+    this._searchTimer = 0
+    this._list = this._makeList()
+    this._bar = this._makeBar()
+    this._search = this._makeSearch()
+    this._status = element("span", { className: "gen5-library-muted", attributes: { role: "status" } })
+    this._progress = element("progress", { attributes: { "aria-label": t("library.scanning") }, hidden: true })
+    this._notice = element("div", { className: "gen5-library-notice" })
+    this._browse = element("div", { className: "gen5-library-browse" }, this._header(), this._notice, this._list.element)
+    this.element = element(
+      "section",
+      { className: "gen5-library", attributes: { "aria-label": t("library.title") } },
+      this._browse,
+    )
+    this._list.element.append(this._bar)
+    this._list.element.addEventListener("pointerleave", () => this._withdraw())
   }
 
   /** The tab was opened: show what is known, and look for new files. */
@@ -47,8 +68,8 @@ export class LibraryView {
     this._list.refresh()
   }
 
-  _build() {
-    this._list = new PagedList({
+  _makeList() {
+    return new PagedList({
       label: t("library.list"),
       rowHeight: CARD_HEIGHT,
       fetchPage: (offset, limit, signal) => this._fetch(offset, limit, signal),
@@ -58,20 +79,10 @@ export class LibraryView {
       onChange: () => this._drawState(),
       onError: (error) => this._drawError(error),
     })
-    this._buildBar()
-    this._list.element.append(this._bar)
-    this._list.element.addEventListener("pointerleave", () => this._withdraw())
-    this._notice = element("div", { className: "gen5-library-notice" })
-    this._browse = element("div", { className: "gen5-library-browse" }, this._header(), this._notice, this._list.element)
-    this.element = element(
-      "section",
-      { className: "gen5-library", attributes: { "aria-label": t("library.title") } },
-      this._browse,
-    )
   }
 
-  _header() {
-    this._search = element("input", {
+  _makeSearch() {
+    const search = element("input", {
       className: "gen5-library-search",
       attributes: {
         type: "search",
@@ -81,11 +92,12 @@ export class LibraryView {
         spellcheck: "false",
       },
     })
-    this._search.addEventListener("input", () => this._searchSoon())
-    this._search.addEventListener("keydown", (event) => this._searchKey(event))
-    this._status = element("span", { className: "gen5-library-muted", attributes: { role: "status" } })
-    this._progress = element("progress", { attributes: { "aria-label": t("library.scanning") } })
-    this._progress.hidden = true
+    search.addEventListener("input", () => this._searchSoon())
+    search.addEventListener("keydown", (event) => this._searchKey(event))
+    return search
+  }
+
+  _header() {
     const refresh = iconButton("pi-refresh", t("library.refresh"), () => this.rescan())
     return element(
       "header",
@@ -97,17 +109,22 @@ export class LibraryView {
   }
 
   /** What the row under the pointer, or the one reached by keys, can be used for at once. */
-  _buildBar() {
-    this._bar = element(
+  _makeBar() {
+    const bar = element(
       "div",
       { className: "gen5-library-actions", attributes: { role: "toolbar" } },
-      iconButton("pi-folder-open", t("library.openWorkflow"), () => openWorkflow(this._offered.name)),
-      iconButton("pi-plus", t("library.addLoader"), () => placeLoader(this._offered.name)),
+      iconButton("pi-folder-open", t("library.openWorkflow"), () => this._offered && openWorkflow(this._offered.name)),
+      iconButton("pi-plus", t("library.addLoader"), () => this._offered && placeLoader(this._offered.name)),
     )
-    this._bar.hidden = true
-    this._bar.addEventListener("keydown", (event) => event.key === "Escape" && this._toList(event))
+    bar.hidden = true
+    bar.addEventListener("keydown", (event) => event.key === "Escape" && this._toList(event))
+    return bar
   }
 
+  /**
+   * @param {Gen5.Item|undefined} item
+   * @param {number} top
+   */
   _offer(item, top) {
     if (!item || item.error) {
       this._withdraw()
@@ -130,17 +147,23 @@ export class LibraryView {
       this._bar.hidden = true
       return
     }
-    const found = this._list.placeOf(this._offered.name)
+    const found = this._list.placeOf(this._offered?.name)
     if (found && !found.item.error) this._offer(found.item, found.top)
     else this._list.focus()
     this._withdraw()
   }
 
+  /** @param {Event} event */
   _toList(event) {
     event.stopPropagation()
     this._list.focus()
   }
 
+  /**
+   * @param {number} offset
+   * @param {number} limit
+   * @param {AbortSignal} signal
+   */
   async _fetch(offset, limit, signal) {
     const refresh = this._mustScan
     this._mustScan = false
@@ -155,10 +178,11 @@ export class LibraryView {
     }
   }
 
+  /** @param {Gen5.Page} page */
   _see({ files, scan }) {
     this._files = files
     this._scan = scan ?? this._scan
-    if (this._scan.running) this._pollTimer ??= setTimeout(() => this._poll(), POLL_MS)
+    if (this._scan.running) this._pollTimer ??= window.setTimeout(() => this._poll(), POLL_MS)
     this._drawStatus()
   }
 
@@ -176,7 +200,7 @@ export class LibraryView {
 
   _searchSoon() {
     clearTimeout(this._searchTimer)
-    this._searchTimer = setTimeout(() => this._searchNow(), SEARCH_MS)
+    this._searchTimer = window.setTimeout(() => this._searchNow(), SEARCH_MS)
   }
 
   _searchNow() {
@@ -188,7 +212,9 @@ export class LibraryView {
     this._list.reset()
   }
 
+  /** @param {KeyboardEvent} event */
   _searchKey(event) {
+    /** @type {Record<string, (() => void)|null>} */
     const steps = {
       ArrowDown: this._list.total ? () => this._list.focus() : null,
       Enter: () => this._searchNow(),
@@ -237,6 +263,7 @@ export class LibraryView {
     return notice("pi-images", t("library.empty"), t("library.empty.detail"))
   }
 
+  /** @param {Error} error */
   _drawError(error) {
     this._notice.replaceChildren(
       notice("pi-exclamation-circle", t("library.failed"), error.message, t("library.again"), () => {
@@ -246,6 +273,7 @@ export class LibraryView {
     )
   }
 
+  /** @param {string} name */
   _open(name) {
     this._details?.dispose()
     this._details = createDetails(name, { onBack: () => this._back() })

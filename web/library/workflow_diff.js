@@ -5,6 +5,8 @@
  * Positions, sizes, colours and groups are ignored: they change no picture.
  *
  * @typedef {{id: string, type: string, title: string}} NodeName
+ * @typedef {Map<string, NodeName & {inputs: Map<string, Input>}>} Nodes
+ * @typedef {(type: string) => string[]|undefined} WidgetNames names of a node type's widgets, in order
  * @typedef {{kind: "value", value: any} | {kind: "link", value: {id: string, title: string, slot: number}}} Input
  * @typedef {{name: string, stored: Input|undefined, present: Input|undefined}} InputChange
  * @typedef {{onlyStored: NodeName[], onlyPresent: NodeName[], changed: (NodeName & {inputs: InputChange[]})[], same: number}} GraphDiff
@@ -25,7 +27,7 @@ export function diffPrompts(stored, present) {
  * Compare two workflows, subgraphs included.
  * @param {object} stored
  * @param {object} present
- * @param {(type: string) => string[]|undefined} [widgetNames] names of a node type's widgets, in order
+ * @param {WidgetNames} [widgetNames]
  * @returns {GraphDiff}
  */
 export function diffWorkflows(stored, present, widgetNames = () => undefined) {
@@ -44,8 +46,14 @@ export function isSame(diff) {
   return !diff.onlyStored.length && !diff.onlyPresent.length && !diff.changed.length
 }
 
-/** A node under its id; another type under the same id is another node. */
+/**
+ * A node under its id; another type under the same id is another node.
+ *
+ * @param {Nodes} stored
+ * @param {Nodes} present
+ */
 function diffNodes(stored, present) {
+  /** @type {GraphDiff} */
   const diff = { onlyStored: [], onlyPresent: [], changed: [], same: 0 }
   for (const [key, node] of stored) {
     const other = present.get(key)
@@ -60,6 +68,10 @@ function diffNodes(stored, present) {
   return diff
 }
 
+/**
+ * @param {Map<string, Input>} stored
+ * @param {Map<string, Input>} present
+ */
 function changedInputs(stored, present) {
   const names = new Set([...stored.keys(), ...present.keys()])
   return [...names]
@@ -67,13 +79,23 @@ function changedInputs(stored, present) {
     .filter((change) => !sameInput(change.stored, change.present))
 }
 
-/** Two links are the same if they come from the same output, whatever that node is called. */
+/**
+ * Two links are the same if they come from the same output, whatever that node is called.
+ *
+ * @param {Input|undefined} one
+ * @param {Input|undefined} other
+ */
 function sameInput(one, other) {
   if (!one || !other || one.kind !== other.kind) return false
   if (one.kind === "link") return one.value.id === other.value.id && one.value.slot === other.value.slot
   return sameValue(one.value, other.value)
 }
 
+/**
+ * @param {any} one
+ * @param {any} other
+ * @returns {boolean}
+ */
 function sameValue(one, other) {
   if (Object.is(one, other) || one === other) return true
   if (typeof one !== "object" || typeof other !== "object" || !one || !other) return false
@@ -85,10 +107,12 @@ function sameValue(one, other) {
   )
 }
 
+/** @param {NodeName} node */
 function nameOf({ id, type, title }) {
   return { id, type, title }
 }
 
+/** @param {Record<string, any>} prompt */
 function promptNodes(prompt) {
   const nodes = new Map()
   for (const [id, node] of Object.entries(prompt ?? {})) {
@@ -102,6 +126,10 @@ function promptNodes(prompt) {
   return nodes
 }
 
+/**
+ * @param {Record<string, any>} prompt
+ * @param {any} value
+ */
 function promptInput(prompt, value) {
   const isLink = Array.isArray(value) && value.length === 2 && Number.isInteger(value[1]) && isNodeId(value[0])
   if (!isLink) return { kind: "value", value }
@@ -109,15 +137,21 @@ function promptInput(prompt, value) {
   return { kind: "link", value: { id, title: promptTitle(prompt, id), slot: value[1] } }
 }
 
+/** @param {unknown} value */
 function isNodeId(value) {
   return typeof value === "string" || Number.isInteger(value)
 }
 
+/**
+ * @param {Record<string, any>} prompt
+ * @param {string} id
+ */
 function promptTitle(prompt, id) {
   const node = Object.hasOwn(prompt, id) ? prompt[id] : undefined
   return String(node?._meta?.title || node?.class_type || id)
 }
 
+/** @param {any} workflow */
 function subgraphsOf(workflow) {
   return asList(workflow?.definitions?.subgraphs)
 }
@@ -125,10 +159,14 @@ function subgraphsOf(workflow) {
 /**
  * Give each subgraph of a workflow a key, the same as its like has in the other one: that is the one of its id, else the
  * one of its name, the first of several with the first. Names may repeat: the title tells them apart.
+ *
+ * @param {any[]} own
+ * @param {any[]} others
  */
 function subgraphNames(own, others) {
   const shared = new Set(others.map((part) => part.id))
   const counts = new Map()
+  /** @param {string} what */
   const count = (what) => counts.set(what, (counts.get(what) ?? 0) + 1).get(what)
   return own.map((part) => {
     const name = String(part.name ?? part.id)
@@ -138,6 +176,11 @@ function subgraphNames(own, others) {
   })
 }
 
+/**
+ * @param {any} workflow
+ * @param {ReturnType<typeof subgraphNames>} subgraphs
+ * @param {WidgetNames} widgetNames
+ */
 function workflowNodes(workflow, subgraphs, widgetNames) {
   const nodes = new Map()
   const called = new Map(subgraphs.map(({ part, title, key }) => [part.id, { title, key }]))
@@ -148,10 +191,11 @@ function workflowNodes(workflow, subgraphs, widgetNames) {
       const id = title === null ? String(node.id) : `${title}:${node.id}`
       const type = called.get(node.type)?.title ?? String(node.type)
       const kind = called.get(node.type)?.key ?? node.type
+      /** @type {Map<string, Input>} */
       const inputs = new Map([
         ...widgetInputs(node, widgetNames),
         ...linkInputs(node, links, titles),
-        [t("diff.mode"), { kind: "value", value: modeOf(node) }],
+        [t("diff.mode"), { kind: /** @type {"value"} */ ("value"), value: modeOf(node) }],
       ])
       nodes.set(`${key} ${node.id} ${kind}`, { id, type, title: titleOf(node, called), inputs })
     }
@@ -159,20 +203,30 @@ function workflowNodes(workflow, subgraphs, widgetNames) {
   return nodes
 }
 
+/** @param {{mode?: number}} given */
 function modeOf({ mode = 0 }) {
   const key = `diff.mode.${mode}`
   return hasText(key) ? t(key) : mode
 }
 
+/**
+ * @param {any} node
+ * @param {Map<string, {title: string}>} called
+ */
 function titleOf(node, called) {
   return String(node.title || called.get(node.type)?.title || node.type)
 }
 
+/** @param {unknown} value */
 function asList(value) {
   return Array.isArray(value) ? value.filter((item) => item !== null && typeof item === "object") : []
 }
 
-/** Links are arrays in a workflow and objects in a subgraph: link id -> node and output. */
+/**
+ * Links are arrays in a workflow and objects in a subgraph: link id -> node and output.
+ *
+ * @param {any} graph
+ */
 function linksOf(graph) {
   const links = new Map()
   for (const link of asList(graph?.links)) {
@@ -182,21 +236,32 @@ function linksOf(graph) {
   return links
 }
 
+/**
+ * @param {any} node
+ * @param {Map<number, {id: string, slot: number}>} links
+ * @param {Map<string, string>} titles
+ * @returns {[string, Input][]}
+ */
 function linkInputs(node, links, titles) {
   return asList(node.inputs)
     .filter((input) => links.has(input.link))
     .map((input) => {
-      const { id, slot } = links.get(input.link)
+      const { id, slot } = /** @type {{id: string, slot: number}} */ (links.get(input.link))
       return [input.name, { kind: "link", value: { id, slot, title: titles.get(id) ?? id } }]
     })
 }
 
+/**
+ * @param {any} node
+ * @param {WidgetNames} widgetNames
+ * @returns {[string, Input][]}
+ */
 function widgetInputs(node, widgetNames) {
   const values = node.widgets_values
   if (values === null || typeof values !== "object") return []
   const names = Array.isArray(values) ? (widgetNames(node.type) ?? []) : []
   return Object.entries(values).map(([key, value]) => {
-    const name = Array.isArray(values) ? (names[key] ?? t("diff.widget", { number: Number(key) + 1 })) : key
+    const name = Array.isArray(values) ? (names[Number(key)] ?? t("diff.widget", { number: Number(key) + 1 })) : key
     return [name, { kind: "value", value }]
   })
 }
