@@ -233,7 +233,10 @@ def _denoise_cut(parts: Parts) -> int | None:
 
 
 def _denoise_start(parts: Parts, slot: int | None) -> Finding:
-    return _calculated(_denoise_cut(parts)) if slot == 1 else parts[2]
+    """First step of SplitSigmasDenoise's output; where nothing is denoised, output 0 is empty (``sigmas[:-0]``)."""
+    cut = _denoise_cut(parts)
+    is_empty = cut is not None and cut == as_int(parts[1].value)
+    return _calculated(cut) if slot == 1 or is_empty else parts[2]
 
 
 def _denoise_end(parts: Parts, slot: int | None) -> Finding:
