@@ -97,6 +97,13 @@ def sampler_of_latent(prompt: Mapping[str, Any], node_id: str, input_name: str) 
     return _maker(walker, link) if isinstance(link, Link) else None
 
 
+def is_latent_of(prompt: Mapping[str, Any], sampler_id: str, node_id: str) -> bool:
+    """Whether the latent of a sampler reaches an input of another node as it was returned, in shape and order."""
+    walker = Walker(Graph(prompt))
+    node = walker.graph.node(node_id)
+    return node is not None and any(_maker(walker, link) == sampler_id for link in node.links())
+
+
 def _maker(walker: Walker, link: Link) -> str | None:
     return as_text(walker.find(Ask(link.node_id, link.slot, "made_by")).value)
 

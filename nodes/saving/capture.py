@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
 
 from ...gen5core.environment.components import live_settings
 from ...gen5core.errors import EncodeError
-from ...gen5core.graph.passes import noise_obstacle, starts_from_stored
+from ...gen5core.graph.passes import is_latent_of, noise_obstacle, starts_from_stored
 from ...gen5core.graph.sampler_pass import SamplerPass
 from ..sampling.recording import Run
 from ..stored.passes import FINAL_MASK, latent_name
@@ -53,7 +54,6 @@ Entry = Mapping[str, Any]
 """A pass as META's ``capture`` holds it."""
 
 
-@dataclass(frozen=True, slots=True)
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why noise cannot be derived, in words, and as a word for programs if there is one."""
@@ -271,5 +271,11 @@ def _derivation_obstacle(inputs: SaveInputs, index: int) -> Obstacle | None:
         return Obstacle(
             "the latent was changed after sampling, so the noise's shape is unknown", "latent_changed"
         )
+    for earlier, later in pairwise(inputs.passes[index:]):
+        if not is_latent_of(inputs.prompt, earlier.node_id, later.node_id):
+            return Obstacle(
+                f"node {later.node_id} adds no noise, and its latent is not what node {earlier.node_id} "
+                "returned, so the noise's shape is unknown"
+            )
     reason = noise_obstacle(inputs.prompt, inputs.passes[index])
     return None if reason is None else Obstacle(reason)

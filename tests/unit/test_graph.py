@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from gen5core.graph.findings import SIGMA
 from gen5core.graph.passes import (
+    is_latent_of,
     noise_obstacle,
     sampler_of_latent,
     sampler_passes,
@@ -497,3 +498,15 @@ def test_execution_order(ids: list[str], seed: int) -> None:
     passes = sampler_passes(base(s=ksampler(latent_image=at(ids[-1]))) | shuffled, "save")
     assert [*ids, "s"] == [each.node_id for each in passes]
     assert all(each.width == 512 for each in passes)
+
+
+@pytest.mark.parametrize(
+    ("latent", "is_same"),
+    [(at("a"), True), (at("way"), True), (at("up"), False), (at("empty"), False), (at("missing"), False)],
+)
+def test_latent_of_an_earlier_sampler(latent: list[Any], is_same: bool) -> None:
+    """A sampler goes on with another's latent where nothing but a reroute lies between."""
+    up = node("LatentUpscale", samples=at("a"), width=64, height=64)
+    prompt = base(a=ksampler(), way=node("Reroute", value=at("a")), up=up, s=ksampler(latent_image=latent))
+    assert is_latent_of(prompt, "a", "s") == is_same
+    assert not is_latent_of(prompt, "a", "nowhere")
