@@ -4,13 +4,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check bench fuzz corpus comfyui test-comfyui test-browser web-lint web-test clean
+.PHONY: demo test test-alone check bench fuzz corpus comfyui test-comfyui test-browser web-lint web-test clean
 
 demo: $(VENV)/.demo ## the main job, through the node classes and through a ComfyUI where one is found
 	$(BIN)/python scripts/demo.py $(ARGS)
 
 test: $(VENV)/.dev web-test ## everything that needs no ComfyUI
 	$(BIN)/python -m pytest
+
+test-alone: $(VENV)/.dev ## each test file in a process of its own, so that none relies on another
+	@set -e; for file in tests/unit/test_*.py tests/nodes/test_*.py; do \
+		echo "$$file"; $(BIN)/python -m pytest -q "$$file"; \
+	done
 
 check: $(VENV)/.dev web-lint ## ruff, mypy, eslint and tsc
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import forge
 import pytest
 from gen5pack import gen5core
 from gen5pack.gen5core.container import strict_json
+from gen5pack.gen5core.environment.model_digests import DigestCache
 from gen5pack.gen5core.errors import MalformedChunkError
 from gen5pack.nodes import host
 from gen5pack.nodes.save import Gen5Save
@@ -286,9 +287,7 @@ class TestDescribeHere:
         monkeypatch.setattr(host, "progress", lambda total: pytest.fail("the node's bar is not the page's"))
         with gen5core.open(path) as file:
             assert describe_here(file)["drifts"] == []
-            cache = gen5core.environment.model_digests.DigestCache(
-                folder / "user" / "gen5" / "fingerprints.sqlite3"
-            )
+            cache = DigestCache(folder / "user" / "gen5" / "fingerprints.sqlite3")
             digest = cache.digest(model, "full")
             [found] = describe_here(file)["drifts"]
         assert (found["component"], found["current"]) == ("model tiny.safetensors", f"{digest} 7")

@@ -16,7 +16,8 @@ from gen5pack.nodes import host
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
 from gen5pack.nodes.save import Gen5Save
-from gen5pack.nodes.saving.match_runs import SaveInputs, match_runs
+from gen5pack.nodes.saving.inputs import SaveInputs
+from gen5pack.nodes.saving.match_runs import match_runs
 from runs import SIGMAS, hires, randn, run, txt2img
 
 SHAPE, LARGER = (1, 4, 4, 8), (1, 4, 8, 16)

@@ -25,6 +25,7 @@ from png_chunks import SIGNATURE, Chunks, joined
 import gen5core
 from gen5core import ChecksumError, ChunkNotFoundError, EncodeError, FormatError, Limits, NotGen5Error
 from gen5core.cli.commands import cli
+from gen5core.container.source import FileSource
 from gen5core.convert.exporters import export_file
 from gen5core.convert.importers import import_file
 from gen5core.images.deflate import PIECE_BYTES, deflate
@@ -165,13 +166,13 @@ class TestRead:
     def test_opening_reads_no_pixels(self, png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Header, META and 8 bytes of each chunk are all that opening reads."""
         read: list[int] = []
-        original = gen5core.container.source.FileSource.read_into  # type: ignore[attr-defined]
+        original = FileSource.read_into
 
         def counting(self: Any, target: memoryview, offset: int, *, chunk: str) -> None:
             read.append(target.nbytes)
             original(self, target, offset, chunk=chunk)
 
-        monkeypatch.setattr("gen5core.container.source.FileSource.read_into", counting)
+        monkeypatch.setattr(FileSource, "read_into", counting)
         with gen5core.open(png) as file:
             assert file.prompt == "a cat"
             meta = file.header.chunk_table_size

@@ -185,7 +185,7 @@ def test_an_error_is_one_line_with_the_remedy(
             "torch is needed for this and not installed: pip install torch",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "a.gen5"), "a.gen5: Permission denied"),
-        (gen5core.errors.TruncatedError("cut"), "cut"),
+        (gen5core.TruncatedError("cut"), "cut"),
     ],
 )
 def test_errors_from_below_are_told_alike(

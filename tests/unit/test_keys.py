@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import gen5core
 from gen5core import InvalidKeyError, PublicKey, Signature, SigningKey
+from gen5core.container import strict_json
 from gen5core.signatures.key_files import (
     configured_signing_key,
     default_key_path,
@@ -216,7 +217,7 @@ def test_a_private_key_shows_nothing() -> None:
     with pytest.raises(TypeError):
         json.dumps(secret)
     with pytest.raises(gen5core.EncodeError):
-        gen5core.container.strict_json.dumps({"key": secret}, "workflow")
+        strict_json.dumps({"key": secret}, "workflow")
     assert not hasattr(secret, "__dict__")
 
 

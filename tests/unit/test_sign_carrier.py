@@ -22,6 +22,7 @@ from gen5core.carrier.find import CarrierSource
 from gen5core.cli.commands import cli
 from gen5core.convert.exporters import export_file
 from gen5core.convert.importers import import_file
+from gen5core.rewrite import sign
 from gen5core.signatures.key_files import save_signing_key
 
 KEY, OTHER = SigningKey.from_seed(signer.SEED, comment="anna"), SigningKey.from_seed(bytes(32))
@@ -217,14 +218,14 @@ def test_the_file_is_closed_before_it_is_replaced(
 
 def test_two_who_sign_at_once_lose_no_signature(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever comes second is told, and has it on signing again."""
-    read_meta = gen5core.rewrite.sign._read_signed_meta  # type: ignore[attr-defined]
+    read_meta = sign._read_signed_meta
 
     def sign_between(file: gen5core.Gen5File, source: CarrierSource) -> bytes:
         monkeypatch.undo()
         sign_file(png, OTHER)
         return read_meta(file, source)
 
-    monkeypatch.setattr(gen5core.rewrite.sign, "_read_signed_meta", sign_between)  # type: ignore[attr-defined]
+    monkeypatch.setattr(sign, "_read_signed_meta", sign_between)
     with pytest.raises(ChecksumError, match="sign it again"):
         sign_file(png, KEY)
     sign_file(png, KEY)
