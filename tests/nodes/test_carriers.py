@@ -239,9 +239,7 @@ class TestLoad:
     def test_edited(self) -> None:
         """A PNG whose pixels an editor changed, its record kept, is told from the one that was saved."""
         [path], _ = save()
-        with pytest.raises(
-            ChecksumError, match="was changed after it was saved, and its gfVE chunk was kept"
-        ):
+        with pytest.raises(ChecksumError, match=r"changed after it was saved.* gfVE chunk"):
             load(edited(path))
 
     def test_is_changed(self) -> None:

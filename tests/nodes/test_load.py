@@ -423,8 +423,7 @@ class TestNoiseSource:
     def test_another_shape(self) -> None:
         """A latent of another shape is told both shapes and what to do."""
         source = StoredNoise(randn(1, 4, 4, 4), 1, "a.gen5")
-        message = re.escape("a.gen5 holds noise of shape [1, 4, 4, 4], the latent is [1, 4, 4, 8]: use a")
-        with pytest.raises(EncodeError, match=f"^{message}"):
+        with pytest.raises(EncodeError, match=r"^a\.gen5 .*\[1, 4, 4, 4\], .*\[1, 4, 4, 8\]: use "):
             source.generate_noise({"samples": torch.zeros(1, 4, 4, 8)})
 
 

@@ -62,7 +62,7 @@ class TestSeeds:
     @pytest.mark.parametrize("text", [str(MAX_SEED + 1), f"0,{MAX_SEED + 1}", f"{MAX_SEED}-{MAX_SEED + 1}"])
     def test_too_large(self, text: str) -> None:
         """A seed over 2⁶⁴−1 is named, with how far seeds go."""
-        with pytest.raises(EncodeError, match=f"seed is {MAX_SEED + 1}; it goes from 0 to {MAX_SEED}"):
+        with pytest.raises(EncodeError, match=rf"seed is {MAX_SEED + 1}\b.* {MAX_SEED}$"):
             parse_seeds(text)
 
     def test_longest_range(self) -> None:
@@ -213,5 +213,5 @@ def test_global_generator_is_left_alone() -> None:
 
 def test_not_a_latent() -> None:
     """What is no LATENT is refused with what to connect."""
-    with pytest.raises(EncodeError, match="latent is not a LATENT: it has no `samples`"):
+    with pytest.raises(EncodeError, match=r"^latent .*`samples`.*connect"):
         Gen5Noise().draw({}, "0", "comfyui")

@@ -126,12 +126,8 @@ class TestOnePass:
 
     def test_another_shape_is_an_error(self, file: StoredFile) -> None:
         """Another shape is told with both shapes and what to connect."""
-        message = re.escape(
-            "a.gen5 holds noise of shape [1, 4, 4, 8], the sampler's latent is [1, 4, 8, 8]: "
-            "connect Replay Sampling's `latent` to the sampler's latent_image, or set the empty latent to "
-            "the stored size and batch"
-        )
-        with pytest.raises(EncodeError, match=f"^{message}$"):
+        message = r"^a\.gen5 .*\[1, 4, 4, 8\], .*\[1, 4, 8, 8\]: connect .*`latent`.* latent_image"
+        with pytest.raises(EncodeError, match=message):
             run([replaying(file)], randn(1, 4, 8, 8))
 
     def test_start_is_empty(self, file: StoredFile) -> None:
@@ -178,8 +174,7 @@ class TestBatch:
     def test_image_that_is_not_there(self, folder: Path) -> None:
         """An index beyond the stored batch tells the range."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
-        message = re.escape("batch_index is 1, the stored noise holds 1 (0 to 0); −1 takes all")
-        with pytest.raises(EncodeError, match=f"^{message}$"):
+        with pytest.raises(EncodeError, match=r"^batch_index is 1, .*noise.* 1 \(0 to 0\)"):
             run([replaying(file, batch_index=1)], GIVEN)
 
 

@@ -92,7 +92,7 @@ class TestWhatIsSaved:
 
     def test_something_else_on_the_latent_socket(self, folder: Path) -> None:
         """What is no LATENT is named with the remedy, and nothing is written."""
-        with pytest.raises(EncodeError, match=r"^latent is not a LATENT: it has no `samples`; connect"):
+        with pytest.raises(EncodeError, match=r"^latent .*`samples`.*connect"):
             Gen5Save().save("x", latent={"image": 1})
         assert files_in(folder) == []
 
@@ -176,10 +176,8 @@ class TestSettings:
     def test_seed_out_of_range_is_unknown(self, seed: int) -> None:
         """A seed that no generator of ComfyUI's takes is not stored as one, and nothing is drawn from it."""
         path, ui = save(latent={"samples": randn(1, 4, 4, 8)}, prompt=txt2img(seed), unique_id="9")
-        assert (
-            ui["gen5"][0]["noise_source"],
-            ui["gen5"][0]["reason"],
-        ) == ("none", "its seed is known only to a run")
+        assert ui["gen5"][0]["noise_source"] == "none"
+        assert "seed" in ui["gen5"][0]["reason"]
         with gen5core.open(path) as file:
             assert "seed" not in file.settings
 
@@ -267,10 +265,8 @@ class TestNoise:
         with gen5core.open(path) as file:
             assert expected.equal(file.latents["initial_noise"].torch())
         assert ui["gen5"][0]["noise_source"] == "derived"
-        assert (
-            ui["gen5"][0]["reason"]
-            == "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
-        )
+        for word in ("no recorded run", "connect"):
+            assert word in ui["gen5"][0]["reason"]
 
     def test_split_sampler_derives_the_first_halfs_noise(self) -> None:
         """Where the last pass adds no noise, the noise of the pass that does is derived."""

@@ -437,7 +437,7 @@ class TestChanged:
             picture = file.images[0].bytes
         assert note.startswith("another program wrote the PNG anew: its pixels are as they were saved")
         (told,) = import_file(png, tmp_path / "a.gen5")
-        assert told.startswith("has a picture that another program wrote anew")
+        assert "picture that another program" in told
         with gen5core.open(tmp_path / "a.gen5") as file:
             assert picture == file.images[0].bytes
 

@@ -255,7 +255,7 @@ def test_an_original_that_does_not_come_out(tmp_path: Path) -> None:
     """Where what is restored has another digest, the PNG itself is taken, its pixels being right, and it is said."""
     path = forged(tmp_path / "a.png", sha256="0" * 64)
     (note,) = import_file(path, tmp_path / "a.gen5")
-    assert note.startswith("has a picture that another program wrote anew")
+    assert "picture that another program" in note
     with gen5core.open(tmp_path / "a.gen5") as file:
         assert forge.png(2, 2, b"\0\x40\x80\xff") == file.images[0].bytes
 
@@ -315,9 +315,7 @@ def test_a_forged_trailer_signs_nothing(tmp_path: Path, trailer: bytes) -> None:
     """Signatures that do not fit what the PNG turns back into are left behind, and that is said."""
     path = forged(tmp_path / "a.png", trailer=signer._base64(trailer))
     notes = import_file(path, tmp_path / "a.gen5")
-    assert [bool(trailer)] * bool(trailer) == [
-        note.startswith("loses the signatures of the .gen5 that it was made of") for note in notes
-    ]
+    assert ["loses the signatures" in note for note in notes] == [True] * bool(trailer)
     with gen5core.open(tmp_path / "a.gen5") as file:
         assert file.verify().signatures == ()
 

@@ -282,7 +282,7 @@ def test_one_latent_can_be_named(tmp_path: Path) -> None:
         assert file.latents.arrays() == {"initial_noise": np.zeros(1, np.float32)}
     with pytest.raises(gen5core.ChunkNotFoundError, match=r"a\.gen5 has 2 latents \(a, b\): name one"):
         export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent")
-    with pytest.raises(gen5core.ChunkNotFoundError, match="there is no latent 'c'; the file has a, b"):
+    with pytest.raises(gen5core.ChunkNotFoundError, match=r"no latent 'c'.* a, b$"):
         export_file(tmp_path / "a.gen5", tmp_path / "a.latent", "latent", name="c")
 
 
@@ -398,7 +398,7 @@ def test_a_png_goes_out_small_with_its_graphs(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file.images[0].array(), pixels)
     export_file(tmp_path / "a.gen5", tmp_path / "b.png", "png", index=1)
     assert struct.unpack(">II", (tmp_path / "b.png").read_bytes()[16:24]) == (64, 32)
-    with pytest.raises(gen5core.ChunkNotFoundError, match=r"a\.gen5 has no image 2; it has 2"):
+    with pytest.raises(gen5core.ChunkNotFoundError, match=r"a\.gen5 has no image 2\b.*\b2$"):
         export_file(tmp_path / "a.gen5", tmp_path / "c.png", "png", index=2)
 
 
@@ -495,7 +495,7 @@ def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> N
         gen5core.EncodeError, match=r"x\.ckpt is none of \.latent, \.safetensors, \.sft, \.png"
     ):
         import_file(tmp_path / "x.ckpt", tmp_path / "new.gen5")
-    with pytest.raises(gen5core.EncodeError, match=r"'x\.gif' does not end in \.gen5; name the file x\.gen5"):
+    with pytest.raises(gen5core.EncodeError, match=r"'x\.gif'.* name the file x\.gen5"):
         import_file(tmp_path / "x.png", tmp_path / "x.gif")
     with pytest.raises(
         gen5core.EncodeError, match="no export to 'gif'; it is one of latent, safetensors, png"

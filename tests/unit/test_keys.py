@@ -569,7 +569,7 @@ def test_without_cryptography_the_remedy_is_said(tmp_path: Path) -> None:
     path.chmod(0o600)
     public = parse_public_key(LINE)
     for use in (SigningKey.generate, lambda: load_signing_key(path), lambda: public.fits(b"", b"")):
-        with pytest.raises(ImportError, match="cryptography is not installed: pip install cryptography"):
+        with pytest.raises(ImportError, match="pip install cryptography"):
             use()
     add_trusted_key(public, tmp_path / "list")
     assert (public,) == load_trusted_keys(tmp_path / "list")

@@ -155,8 +155,8 @@ def test_the_output_is_of_the_same_kind(png: Path, tmp_path: Path) -> None:
     """Signing turns nothing into something else, and a name that says otherwise is refused."""
     alone = small(tmp_path / "a.gen5")
     for source, out, message in (
-        (png, "b.gen5", r"'b\.gen5' does not end in \.png; name the file b\.png"),
-        (alone, "b.png", r"'b\.png' does not end in \.gen5; name the file b\.gen5"),
+        (png, "b.gen5", r"'b\.gen5'.* name the file b\.png"),
+        (alone, "b.png", r"'b\.png'.* name the file b\.gen5"),
     ):
         with pytest.raises(EncodeError, match=message):
             sign_file(source, KEY, tmp_path / out)
@@ -358,10 +358,7 @@ def test_a_signature_that_fits_no_more_stays_behind(tmp_path: Path) -> None:
     chunk = (b"gfVE", record((tmp_path / "a.png").read_bytes()))
     (tmp_path / "a.png").write_bytes(joined([*again[:-1], chunk, again[-1]]))
     notes = import_file(tmp_path / "a.png", tmp_path / "b.gen5")
-    assert [
-        notes[0].startswith("has a picture that another program wrote anew"),
-        notes[1].startswith("loses the signatures of the .gen5 that it was made of"),
-    ] == [True, True]
+    assert ["another program" in notes[0], "loses the signatures" in notes[1]] == [True, True]
     assert word(tmp_path / "b.gen5") == "unsigned"
 
 

