@@ -12,10 +12,9 @@ from gen5pack import gen5core
 from gen5pack.nodes import host
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.replayer import SamplingReplayer
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import StoredFile, open_stored
-from runs import SIGMAS, images, randn, run, txt2img
+from runs import SIGMAS, images, randn, replaying, run, txt2img
 
 SHAPE = (1, 4, 4, 8)
 NOISES = {"3": randn(*SHAPE, seed=1), "13": randn(*SHAPE, seed=2), "23": randn(*SHAPE, seed=3)}
@@ -106,7 +105,7 @@ def test_each_replay_gets_its_own_noise(
     now: SimpleNamespace, order: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     """One Replay Sampling serves all three: the node decides, and no log line says that several fit."""
-    replayer = SamplingReplayer(saved(now, ("3", "13", "23")))
+    replayer = replaying(saved(now, ("3", "13", "23")))
     for now.node_id in order:
         _, got = run([replayer], GIVEN, seed=5)
         assert NOISES[now.node_id].equal(got["noise"])
@@ -125,7 +124,7 @@ def test_node_comes_before_seed(now: SimpleNamespace, folder: Path) -> None:
         latents={"initial_noise": NOISES["3"], "initial_noise.1": NOISES["13"]},
         capture={"noise_source": "recorded", "passes": [{**entry, **facts} for entry in entries]},
     )
-    replayer = SamplingReplayer(open_stored(path))
+    replayer = replaying(open_stored(path))
     now.node_id = "13"
     _, got = run([replayer], GIVEN, seed=11)
     assert (got["seed"], NOISES["13"].equal(got["noise"])) == (22, True)
@@ -133,7 +132,7 @@ def test_node_comes_before_seed(now: SimpleNamespace, folder: Path) -> None:
 
 def test_node_that_the_file_does_not_know(now: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
     """A fourth twin gets the first's noise, and the log names all that fit."""
-    replayer = SamplingReplayer(saved(now, ("3", "13", "23")))
+    replayer = replaying(saved(now, ("3", "13", "23")))
     now.node_id = "33"
     _, got = run([replayer], GIVEN, seed=5)
     assert NOISES[replayer.passes[0].node_id or ""].equal(got["noise"])

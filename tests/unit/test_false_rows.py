@@ -98,7 +98,7 @@ def test_row_that_ends_inside_meta(
         row["uncompressed_size"] = len(chunk.payload) + more
     data = forge.build([changed(chunk, compressed=compressed, **row)], minor=minor)
     meta = forge.header_of(data).meta_offset
-    message = rf"chunk 0 \({chunk.type}.*lies at 32, {size + more} bytes long.*META at {meta}"
+    message = rf"META at offset {meta}: .*chunks\[0\]\.compressed_size is {size + more},"
     with pytest.raises(MalformedChunkError, match=message):
         gen5core.open(written(tmp_path, data))
 
@@ -115,7 +115,8 @@ def test_row_that_starts_elsewhere(tmp_path: Path, place: str) -> None:
     }
     offset = offsets[place]
     data = forge.build([changed(LATENT, compressed=False, offset=offset)], minor=0)
-    with pytest.raises(MalformedChunkError, match=rf"chunk 0 \(LATN.*lies at {offset}, 28 bytes long"):
+    named = rf"(offset is {offset}|compressed_size is 28),"
+    with pytest.raises(MalformedChunkError, match=rf"META at offset {meta}: .*chunks\[0\]\.{named}"):
         gen5core.open(written(tmp_path, data))
 
 
