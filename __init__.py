@@ -1,4 +1,4 @@
-"""ComfyUI-Gen5: save an image with everything that made it, and make it again, bit for bit."""
+"""ComfyUI-Gen5: save an image with everything that made it, and reproduce it bit for bit."""
 
 if __package__:  # pytest collects this file as a module without a package
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS

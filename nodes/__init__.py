@@ -1,19 +1,19 @@
-"""The nodes: sockets in, one call into a room or into gen5core, sockets out.
+"""The nodes: each reads its sockets, calls one room or gen5core, and returns its outputs.
 
 The rooms, from the ground up. A room imports only those above it in this list:
 
 ========  ======================================================================
 host      the only module that touches ComfyUI
 tensors   LATENT and IMAGE
-prompt    the prompt graph, changed before it runs
-stored    what a stored file gives to nodes and to the browser
-sampling  one sampler run, recorded or started from a file
+prompt    edits the prompt graph before it runs
+stored    what nodes and the browser read from a stored file
+sampling  records one sampler run, or starts it from a file
 library   every file under output/ and input/
-saving    what Save Gen5 writes, and where
+saving    what Save Gen5 writes, and where it writes it
 server    read-only HTTP for the web extension
 ========  ======================================================================
 
-Beside them, one node per module, which no room imports: save, load, settings, record, replay, compare, drift,
+There is also one module per node, which no room imports: save, load, settings, record, replay, compare, drift,
 determinism, noise.
 """
 

@@ -1,4 +1,4 @@
-"""Deterministic Sampling: torch told to give equal bits for equal input, for the length of the sampling.
+"""Deterministic Sampling: makes torch give equal bits for equal input while sampling.
 
 Source: PyTorch, "Reproducibility"; Diffusers, guide "Reproducible pipelines".
 """
@@ -19,14 +19,14 @@ from . import host
 logger = logging.getLogger(__name__)
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 WORKSPACE_VALUES = (":4096:8", ":16:8")
-_NO_WAY = "does not have a deterministic implementation"
-"""What torch says of an operation that it refuses to run."""
-_REMEDY = "This model cannot be sampled behind Deterministic Sampling: turn `enabled` off there."
+_TORCH_REFUSAL = "does not have a deterministic implementation"
+"""Part of torch's message about an operation that it refuses to run."""
+_REMEDY = "This model cannot be sampled with Deterministic Sampling: turn `enabled` off there."
 
 
 @dataclass(frozen=True, slots=True)
 class _Switch:
-    """A setting of torch: its value before, and for the length of the sampling."""
+    """One setting of torch: its value before sampling, and the value while sampling."""
 
     owner: Any
     name: str
@@ -35,17 +35,17 @@ class _Switch:
 
 
 class Gen5Determinism:
-    """A MODEL that samples under deterministic settings."""
+    """A MODEL that is sampled with deterministic settings."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Samples with torch's deterministic algorithms, without cuDNN's benchmarking, TF32 and reduced-precision "
-        "reductions. Slower; the settings from before are put back after each sampling. Record Sampling notes "
-        "what was set."
+        "Samples with torch's deterministic algorithms and without cuDNN benchmarking, TF32 and reduced-precision "
+        "reductions. This is slower. The previous settings are restored after each run. Record Sampling records the "
+        "settings that were used."
     )
     RETURN_TYPES = ("MODEL",)
     RETURN_NAMES = ("model",)
-    OUTPUT_TOOLTIPS = ("Connect it to the sampler, or to its guider.",)
+    OUTPUT_TOOLTIPS = ("Connect it to the sampler or its guider.",)
     FUNCTION = "apply"
 
     @classmethod
@@ -53,12 +53,15 @@ class Gen5Determinism:
         return {
             "required": {"model": ("MODEL", {"tooltip": "The model to sample with."})},
             "optional": {
-                "enabled": ("BOOLEAN", {"default": True, "tooltip": "Off passes the model through."})
+                "enabled": (
+                    "BOOLEAN",
+                    {"default": True, "tooltip": "Turn off to pass the model through unchanged."},
+                )
             },
         }
 
     def apply(self, model: Any, enabled: bool = True) -> tuple[Any]:
-        """Return a clone of model that samples deterministically, or model itself."""
+        """Return a clone of model that samples deterministically, or model itself if enabled is off."""
         if not enabled:
             return (model,)
         if missing := workspace_advice():
@@ -67,25 +70,25 @@ class Gen5Determinism:
 
 
 def sample_deterministically(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """Run the sampler under deterministic settings.
+    """Run the sampler with deterministic settings.
 
     Raises
     ------
     RuntimeError
-        torch's own, with the remedy, where the model needs what torch can only do otherwise.
+        torch's own, with the remedy added, if the model needs an operation that torch cannot run deterministically.
     """
     with deterministic():
         try:
             return executor(*args, **kwargs)
         except RuntimeError as error:
-            if _NO_WAY not in str(error):
+            if _TORCH_REFUSAL not in str(error):
                 raise
             raise RuntimeError(f"{error}\n{_REMEDY}") from error
 
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Set torch to deterministic algorithms for a block; every setting is put back on every exit."""
+    """Make torch deterministic inside a block; all settings are restored on every exit."""
     before = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -103,12 +106,13 @@ def deterministic() -> Iterator[None]:
 
 
 def workspace_advice() -> str | None:
-    """Return what to set before ComfyUI is started; None where nothing is missing."""
+    """Return a warning if the variable that cuBLAS needs is not set; None if nothing is missing."""
     if not torch.cuda.is_available() or os.environ.get(WORKSPACE) in WORKSPACE_VALUES:
         return None
     return (
-        f"{WORKSPACE} is not set: cuBLAS may give other bits from run to run. Set {WORKSPACE}={WORKSPACE_VALUES[0]} "
-        "in the environment before ComfyUI is started; until then torch warns instead of stopping"
+        f"{WORKSPACE} is not set: cuBLAS may give different bits from run to run. Set "
+        f"{WORKSPACE}={WORKSPACE_VALUES[0]} in the environment and restart ComfyUI; "
+        "until then torch warns instead of stopping"
     )
 
 
@@ -117,7 +121,7 @@ def _flags() -> Iterator[_Switch]:
     yield _Switch(cudnn, "deterministic", cudnn.deterministic, True)
     yield _Switch(cudnn, "benchmark", cudnn.benchmark, False)
     for owner in (cudnn, matmul):
-        with suppress(RuntimeError):  # fp32_precision was set by hand: torch refuses to tell allow_tf32
+        with suppress(RuntimeError):  # torch refuses to read allow_tf32 if fp32_precision was set by hand
             yield _Switch(owner, "allow_tf32", owner.allow_tf32, False)
 
 
@@ -132,7 +136,10 @@ def _reductions() -> Iterator[_Switch]:
 
 
 def _precisions() -> Iterator[_Switch]:
-    """Yield what torch 2.9 and later have in place of allow_tf32, which sets these too: they come last."""
+    """Yield the settings that replace allow_tf32 in torch 2.9 and later.
+
+    Setting allow_tf32 changes them too, so they have to be set and restored last.
+    """
     cudnn = torch.backends.cudnn
     for owner in (torch.backends.cuda.matmul, getattr(cudnn, "conv", None), getattr(cudnn, "rnn", None)):
         if (precision := getattr(owner, "fp32_precision", None)) is not None:

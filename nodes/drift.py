@@ -11,19 +11,19 @@ from .stored.file import StoredFile
 
 
 class Gen5Environment:
-    """The drifts of a file, models included."""
+    """Reports how this machine and its models differ from those that made a file."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Tells what differs from the environment a file was made in, models included: the same name with other "
-        "bytes is the drift that matters most."
+        "Reports what differs from the environment in which a file was made, including models. A model of the same "
+        "name with other bytes matters most."
     )
     RETURN_TYPES = ("BOOLEAN", "INT", "STRING")
     RETURN_NAMES = ("matches", "drift_count", "report")
     OUTPUT_TOOLTIPS = (
-        "Whether nothing differs.",
+        "True if nothing differs.",
         "How many things differ.",
-        "What differs, as a table in words.",
+        "What differs, as a text table.",
     )
     FUNCTION = "check"
     OUTPUT_NODE = True
@@ -34,11 +34,11 @@ class Gen5Environment:
 
     @classmethod
     def IS_CHANGED(cls, **_: Any) -> float:
-        """The machine may change where the file does not."""
+        """Return NaN, so that the node always runs: the machine may change although the file does not."""
         return float("nan")
 
     def check(self, gen5: StoredFile) -> dict[str, Any]:
-        """Return whether nothing differs, how many things do, and a table of them."""
+        """Return whether nothing differs, the number of differences, and a table of them."""
         with gen5.open() as file:
             drifts = stored_drifts(file)
         rows = [asdict(one) for one in drifts]
@@ -46,7 +46,7 @@ class Gen5Environment:
 
 
 def table(drifts: list[Drift]) -> str:
-    """Return drifts as lines of text, columns aligned."""
+    """Return drifts as lines of text with aligned columns."""
     if not drifts:
         return "nothing differs"
     rows = [(one.component, one.kind, one.stored or "–", one.current or "–") for one in drifts]

@@ -1,4 +1,4 @@
-"""Load Gen5: a stored file's noise, result, image, and the file itself."""
+"""Load Gen5: the noise, result and image of a stored file, and the file itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import host
 from .stored.choices import list_files
 from .stored.drift import stored_drifts
 from .stored.file import StoredFile, content_tag
-from .stored.passes import image_of_batch, last_noise_mask, read_parts, read_passes
+from .stored.passes import batch_position, last_noise_mask, read_parts, read_passes
 from .stored.paths import resolve_file
 from .stored.signatures import describe_trust
 from .tensors.latents import joined, parts_of, take, take_mask
@@ -34,18 +34,18 @@ class StoredNoise:
         self._samples, self.seed, self._file_name = samples, seed, file_name
 
     def generate_noise(self, input_latent: dict[str, Any]) -> Any:
-        """Return the stored noise for a latent of its shape.
+        """Return the stored noise, for a latent of the same shape.
 
         Raises
         ------
         EncodeError
-            if the latent is of another shape.
+            if the latent has another shape.
         """
         own, wanted = parts_of(self._samples), parts_of(input_latent["samples"])
         shapes = [[list(part.shape) for part in parts] for parts in (own, wanted)]
         if shapes[0] != shapes[1]:
             raise EncodeError(
-                f"{self._file_name} holds noise of shape {shapes[0][0]}, the latent is {shapes[1][0]}: "
+                f"{self._file_name} holds noise of shape {shapes[0][0]}, but the latent has shape {shapes[1][0]}: "
                 "use a latent of the stored size and batch, e.g. Load Gen5's `noise` or `latent`"
             )
         return self._samples
@@ -56,19 +56,19 @@ class Gen5Load:
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Loads a .gen5 file, or a PNG that carries a record: the exact starting noise, the result, the image, and the "
-        "file for other nodes."
+        "Loads a .gen5 file, or a PNG that carries a record, and outputs the exact starting noise, the result, the "
+        "image, and the file for other nodes."
     )
     RETURN_TYPES = ("LATENT", "LATENT", "IMAGE", "NOISE", "GEN5")
     RETURN_NAMES = ("noise", "latent", "image", "noise_source", "gen5")
     OUTPUT_TOOLTIPS = (
-        "The starting noise. Wired straight into a sampler's latent_image, the sampler starts from exactly "
-        "this noise (the server sees to it when the prompt is queued). Elsewhere, and where a Replay Sampling "
-        "already stands before that sampler's model, it is a plain latent.",
+        "The starting noise. Wire it straight into a sampler's latent_image, and the sampler starts from exactly this "
+        "noise: the server inserts a Replay Sampling when the prompt is queued. Anywhere else, or if the sampler's "
+        "model already comes from a Replay Sampling, it is a plain latent.",
         "The stored result.",
         "The stored picture.",
         "The starting noise for SamplerCustomAdvanced.",
-        "The file, for Replay Sampling, Gen5 Settings and others.",
+        "The file, for Replay Sampling, Gen5 Settings and other nodes.",
     )
     FUNCTION = "load"
 
@@ -86,7 +86,7 @@ class Gen5Load:
                     ["warn", "ignore", "error"],
                     {
                         "default": "warn",
-                        "tooltip": "What to do where this environment differs from the stored one.",
+                        "tooltip": "What to do if this environment differs from the stored one.",
                     },
                 ),
             },
@@ -97,9 +97,9 @@ class Gen5Load:
                         "default": -1,
                         "min": -1,
                         "max": 4095,
-                        "tooltip": "One image of the stored batch, −1 for all. Its noise is the stored one to the "
-                        "bit; alone, its last bits may differ from those in its batch, since GPUs compute a batch "
-                        "of another size in another order.",
+                        "tooltip": "One image of the stored batch; −1 for all. Its noise equals the stored noise bit "
+                        "for bit, but an image sampled alone may differ in its last bits from the one in the "
+                        "batch, because GPUs compute batches of different sizes in a different order.",
                     },
                 ),
             },
@@ -107,7 +107,7 @@ class Gen5Load:
 
     @classmethod
     def VALIDATE_INPUTS(cls, file: str | None = None) -> bool | str:
-        if file is None:  # a link: its value is known when the node runs
+        if file is None:  # a link, whose value is known only when the node runs
             return True
         try:
             path = resolve_file(file)
@@ -115,14 +115,19 @@ class Gen5Load:
             return str(error)
         return (
             True
-            if os.path.isfile(path)  # a name too long for the file system is no error to it
+            if os.path.isfile(
+                path
+            )  # unlike Path.is_file, it does not raise if the name is too long for the file system
             else f"{file} is not there; choose another file, or press R to list them again"
         )
 
     @classmethod
     def IS_CHANGED(cls, file: str | None, **_: Any) -> str | float:
-        """Return what stands for the file's content and what its signatures are worth: it is loaded, and told, anew."""
-        if file is None:  # a link: which file it names, and what is in it, is known when the node runs
+        """Return a value that changes with the file's content or the trust in its signatures.
+
+        ComfyUI runs the node again if the value changed, and NaN differs from every value.
+        """
+        if file is None:  # a link: the file is known only when the node runs
             return math.nan
         path = resolve_file(file)
         try:
@@ -130,36 +135,36 @@ class Gen5Load:
                 trust = f" {describe_trust(opened.signatures)}" if opened.signatures else ""
                 return f"{content_tag(opened)}{trust}"
         except (Gen5Error, OSError):
-            pass  # told when the node runs
+            pass  # the error is raised when the node runs
         status = path.stat() if path.exists() else None
         return f"{status.st_mtime_ns} {status.st_size}" if status else "missing"
 
     def load(self, file: str, on_drift: str = "warn", batch_index: int = -1) -> dict[str, Any]:
-        """Check every byte and return the outputs; what the file lacks is blocked with the reason."""
+        """Check every byte and return the outputs; an output that the file lacks is blocked with the reason."""
         path = resolve_file(file)
-        status = path.stat()  # before the check: a file that is written meanwhile has another
+        status = path.stat()  # taken before the check, so that a write during the check changes it
         with gen5core.open(path) as opened:
             opened.verify()
-            told = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
-            noise = _unless_refused(_noise, opened, batch_index)
+            report = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
+            noise = _blocked_on_error(_noise, opened, batch_index)
             result = (
                 noise,
-                _unless_refused(_latent, opened, batch_index),
+                _blocked_on_error(_latent, opened, batch_index),
                 _image(opened, batch_index),
                 StoredNoise(noise["samples"], _seed(opened), path.name) if isinstance(noise, dict) else noise,
                 StoredFile(path, opened.root),
             )
         checked = {"file": file, "root": opened.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
-        return {"ui": {"gen5": [{**checked, **told}]}, "result": result}
+        return {"ui": {"gen5": [{**checked, **report}]}, "result": result}
 
 
 def report_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
-    """Warn of, ignore, or refuse what differs from where the file was made, models included; return it in words.
+    """Warn about, ignore or reject differences from the environment and models that made the file; return them as text.
 
     Raises
     ------
     EncodeError
-        for ``error``, with every difference.
+        if on_drift is ``error`` and anything differs; it lists every difference.
     """
     if on_drift == "ignore":
         return []
@@ -174,10 +179,10 @@ def report_drift(opened: gen5core.Gen5File, on_drift: str) -> list[str]:
     return drifts
 
 
-def _unless_refused(
+def _blocked_on_error(
     output: Callable[[gen5core.Gen5File, int], Any], opened: gen5core.Gen5File, batch_index: int
 ) -> Any:
-    """Return an output; blocked where it alone cannot be given, as of an image that its batch does not have."""
+    """Return an output, or block it alone if it does not exist, e.g. for a batch_index beyond its batch."""
     try:
         return output(opened, batch_index)
     except EncodeError as error:
@@ -186,13 +191,13 @@ def _unless_refused(
 
 def _noise(opened: gen5core.Gen5File, batch_index: int) -> Any:
     if "initial_noise" not in opened.latents:
-        reason = (opened.capture or {}).get("reason", "it was saved without")
+        reason = (opened.capture or {}).get("reason", "it was saved without any")
         return host.blocked(f"{Path(opened.path).name} holds no starting noise: {reason}")
     return {"samples": _samples(opened, "initial_noise", batch_index)}
 
 
 def _seed(opened: gen5core.Gen5File) -> int:
-    """Return the seed of the pass that the starting noise is of; 0 where it is not known."""
+    """Return the seed of the pass that the starting noise belongs to; 0 if it is not known."""
     name = opened.latents["initial_noise"].name
     return next((found.seed for found in read_passes(opened) if found.noise == name), None) or 0
 
@@ -216,23 +221,23 @@ def _samples(opened: gen5core.Gen5File, name: str, batch_index: int) -> Any:
 def _image(opened: gen5core.Gen5File, batch_index: int) -> Any:
     if not opened.images:
         return host.blocked(f"{Path(opened.path).name} holds no picture: it was saved without one")
-    place = image_of_batch(opened)
-    if place is not None and batch_index >= 0:
-        if batch_index != place.index:
+    position = batch_position(opened)
+    if position is not None and batch_index >= 0:
+        if batch_index != position.index:
             return host.blocked(
-                f"batch_index is {batch_index}, {Path(opened.path).name} shows image {place.index} of a batch of "
-                f"{place.count}: load the PNG of the other image, or set batch_index to −1"
+                f"batch_index is {batch_index}, but {Path(opened.path).name} holds image {position.index} of a batch "
+                f"of {position.count}: load the PNG of the other image, or set batch_index to −1"
             )
         batch_index = 0
     chosen = opened.images if batch_index < 0 else opened.images[batch_index : batch_index + 1]
     if not chosen:
         return host.blocked(
-            f"batch_index is {batch_index}, {Path(opened.path).name} holds {len(opened.images)} pictures; "
+            f"batch_index is {batch_index}, but {Path(opened.path).name} holds {len(opened.images)} pictures; "
             "−1 takes all"
         )
     arrays = [image.array() for image in chosen]
     if len({array.shape for array in arrays}) > 1:
         return host.blocked(
-            f"the pictures of {Path(opened.path).name} are of different sizes; take one with batch_index"
+            f"the pictures in {Path(opened.path).name} have different sizes; choose one with batch_index"
         )
     return torch.from_numpy(np.stack(arrays).astype(np.float32) / 255.0)

@@ -1,4 +1,4 @@
-"""Seeded Noise: starting noise by a documented convention, as a latent and as NOISE."""
+"""Seeded Noise: draws starting noise by a documented convention, as a latent and as NOISE."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from .tensors.latents import Parts, draw_noise, joined, samples_of
 _SEED = re.compile(r"\d{1,20}")
 _RANGE = re.compile(r"(\d{1,20})\s*-\s*(\d{1,20})")
 _MAX_RANGE = 4096
+"""Seeds in one range; a typing error such as 0-999999999 would otherwise fill the memory."""
 
 
 class SeededNoise:
-    """A NOISE for SamplerCustomAdvanced, drawn for the latent that it is handed, as RandomNoise does.
+    """A NOISE for SamplerCustomAdvanced. Like RandomNoise, it draws for the latent that it is given.
 
     Source: ``comfy_extras.nodes_custom_sampler.Noise_RandomNoise``.
     """
@@ -25,12 +26,12 @@ class SeededNoise:
         self.seed, self._seeds, self._convention = seeds[0], seeds, convention
 
     def generate_noise(self, input_latent: Mapping[str, Any]) -> Any:
-        """Return the noise of the seeds in the latent's shape and dtype, on the CPU.
+        """Return noise of the latent's shape and dtype, on the CPU.
 
         Raises
         ------
         EncodeError
-            if the seeds do not fit the latent.
+            if the number of seeds does not suit the latent.
         """
         parts = samples_of(input_latent, "latent")
         if self._convention == "comfyui":
@@ -39,12 +40,12 @@ class SeededNoise:
 
 
 class Gen5Noise:
-    """Noise of a latent's shape from one seed, or from one an image."""
+    """Noise of a latent's shape, from one seed or from one seed per image."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Starting noise from seeds: `comfyui` draws as this ComfyUI's samplers do, one seed for the batch; "
-        "`per_image` uses one generator an image, as a list of generators does in Diffusers."
+        "Makes starting noise from seeds: `comfyui` draws as this ComfyUI's samplers do, with one seed for the batch; "
+        "`per_image` uses one generator per image, like a list of generators in Diffusers."
     )
     RETURN_TYPES = ("LATENT", "NOISE")
     RETURN_NAMES = ("noise", "noise_source")
@@ -61,8 +62,8 @@ class Gen5Noise:
                 "latent": (
                     "LATENT",
                     {
-                        "tooltip": "Gives `noise` its shape and dtype; its values do not matter. "
-                        "`noise_source` fits itself to the sampler's own latent."
+                        "tooltip": "Sets the shape and dtype of `noise`; its values do not matter. "
+                        "`noise_source` takes both from the sampler's own latent."
                     },
                 ),
                 "seeds": (
@@ -71,7 +72,7 @@ class Gen5Noise:
                 ),
                 "convention": (
                     ["comfyui", "per_image"],
-                    {"tooltip": "comfyui: one seed for the whole batch; per_image: one generator an image."},
+                    {"tooltip": "comfyui: one seed for the whole batch; per_image: one generator per image."},
                 ),
             }
         }
@@ -79,7 +80,7 @@ class Gen5Noise:
     def draw(
         self, latent: Mapping[str, Any], seeds: str, convention: str
     ) -> tuple[dict[str, Any], SeededNoise]:
-        """Return the noise and a NOISE that gives it."""
+        """Return the noise as a latent and as a NOISE."""
         source = SeededNoise(parse_seeds(seeds), convention)
         return {"samples": source.generate_noise(latent)}, source
 
@@ -90,7 +91,7 @@ def parse_seeds(text: str) -> list[int]:
     Raises
     ------
     EncodeError
-        naming what is no seed.
+        naming the part that is not a seed.
     """
     seeds: list[int] = []
     for word in (part.strip() for part in text.split(",")):
@@ -101,15 +102,15 @@ def parse_seeds(text: str) -> list[int]:
         else:
             raise EncodeError(f"seeds holds {word!r}; write one seed, several (0,1,2), or a range (0-3)")
     if too_large := [seed for seed in seeds if seed > MAX_SEED]:
-        raise EncodeError(f"seed is {too_large[0]}; it goes from 0 to {MAX_SEED}")
+        raise EncodeError(f"seed is {too_large[0]}; it must be from 0 to {MAX_SEED}")
     return seeds
 
 
 def _draw_comfyui(parts: Parts, seeds: Sequence[int], batch_index: Sequence[int] | None) -> Parts:
     if len(seeds) != 1:
         raise EncodeError(
-            f"Seeded Noise has {len(seeds)} seeds with the convention comfyui, which takes 1 for the whole batch; "
-            "one an image is the convention per_image"
+            f"Seeded Noise has {len(seeds)} seeds, but the convention comfyui takes 1 for the whole batch; "
+            "use the convention per_image for one seed per image"
         )
     return draw_noise(parts, seeds[0], batch_index)
 
@@ -117,12 +118,12 @@ def _draw_comfyui(parts: Parts, seeds: Sequence[int], batch_index: Sequence[int]
 def _draw_per_image(parts: Parts, seeds: Sequence[int]) -> Parts:
     if len(parts) > 1:
         raise EncodeError(
-            "the latent is nested; the convention per_image is for plain latents, comfyui takes both"
+            "the latent is nested; the convention per_image takes only plain latents, comfyui takes both"
         )
     [latent] = parts
     if len(seeds) != len(latent):
         raise EncodeError(
-            f"Seeded Noise has {_count(seeds)} for a batch of {len(latent)}: give {len(latent)}, one an image, "
+            f"Seeded Noise has {_count(seeds)} for a batch of {len(latent)}: give {len(latent)}, one per image, "
             f"e.g. {_example(seeds[0], len(latent))}"
         )
     return [per_image_noise(tuple(latent.shape), seeds, dtype=latent.dtype)]
@@ -133,6 +134,6 @@ def _count(seeds: Sequence[int]) -> str:
 
 
 def _example(first: int, count: int) -> str:
-    """Return seeds for a batch as they are written, from first on, where there are so many."""
+    """Return an example of seeds for a batch, starting at first or as high as still fits below the maximum."""
     first = min(first, MAX_SEED + 1 - count)
     return str(first) if count == 1 else f"{first}-{first + count - 1}"

@@ -1,28 +1,28 @@
-"""Record Sampling: note what the samplers behind a MODEL really receive."""
+"""Record Sampling: records what the samplers that use its MODEL receive."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from . import host
-from .sampling.overrides import note_torch_settings
+from .sampling.overrides import record_torch_settings
 from .sampling.recorder import SamplingRecorder
 from .sampling.recording import Recording
 from .sampling.step_noise import StepNoise
 
 
 class Gen5Record:
-    """A MODEL that takes notes, and the notes."""
+    """A MODEL whose sampling is recorded, and the recording."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Records what every sampler using this MODEL really received: starting noise, start latent, sigmas, "
-        "seed, cfg, and how torch was set. Connect `recording` to Save Gen5."
+        "Records what every sampler that uses this MODEL receives: starting noise, start latent, sigmas, seed, cfg and "
+        "torch's settings. Connect `recording` to Save Gen5."
     )
     RETURN_TYPES = ("MODEL", "GEN5_RECORDING")
     RETURN_NAMES = ("model", "recording")
     OUTPUT_TOOLTIPS = (
-        "Connect it to the sampler.",
+        "Connect it to the sampler or its guider.",
         "Connect it to Save Gen5, or to the next Record Sampling.",
     )
     FUNCTION = "record"
@@ -36,12 +36,16 @@ class Gen5Record:
                     ["auto", "never", "always"],
                     {
                         "default": "auto",
-                        "tooltip": "Noise that the sampler adds at each step: auto keeps up to 64 MiB a run.",
+                        "tooltip": "Whether to record the noise that the sampler adds at each step; "
+                        "auto keeps up to 64 MiB per run.",
                     },
                 ),
                 "recording": (
                     "GEN5_RECORDING",
-                    {"tooltip": "Go on with another Record Sampling: base and refiner in one recording."},
+                    {
+                        "tooltip": "Continue the recording of another Record Sampling, e.g. base and refiner in one "
+                        "recording."
+                    },
                 ),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
@@ -56,11 +60,11 @@ class Gen5Record:
     ) -> tuple[Any, Recording]:
         """Return a clone of model that records, and the recording.
 
-        unique_id is there so that two of these on one MODEL do not share a cache entry.
+        unique_id makes ComfyUI cache two of these nodes on one MODEL separately.
         """
         kept = Recording() if recording is None else recording
         recorder = SamplingRecorder(kept, step_noise)
         key = f"gen5_record_{unique_id}"
         recorded = host.add_sampling_wrapper(model, key, recorder.__call__)
-        host.add_sampler_wrapper(recorded, key, note_torch_settings)
+        host.add_sampler_wrapper(recorded, key, record_torch_settings)
         return recorded, kept

@@ -1,4 +1,4 @@
-"""Replay Sampling: any sampler behind a MODEL starts from a stored file."""
+"""Replay Sampling: any sampler that uses its MODEL starts from a stored file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ..gen5core.errors import EncodeError
 from . import host
-from .sampling.overrides import note_torch_settings
+from .sampling.overrides import record_torch_settings
 from .sampling.replayer import SamplingReplayer
 from .stored.file import StoredFile
 from .stored.start import StoredStart
@@ -14,18 +14,18 @@ from .tensors.latents import joined, take, take_mask
 
 
 class Gen5Replay:
-    """A MODEL whose samplers start from a file, and the latent that they started from then."""
+    """A MODEL whose samplers start from a file, and the latent that the stored run started from."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Any sampler using this MODEL starts from the stored noise, bit for bit, whatever its seed widget "
-        "says. Connect `latent` to the sampler's latent_image."
+        "Any sampler that uses this MODEL starts from exactly the stored noise, whatever its seed widget says. "
+        "Connect `latent` to the sampler's latent_image."
     )
     RETURN_TYPES = ("MODEL", "LATENT")
     RETURN_NAMES = ("model", "latent")
     OUTPUT_TOOLTIPS = (
-        "Connect it to the sampler (or its guider).",
-        "What sampling started from: empty for text to image, the encoded image for image to image.",
+        "Connect it to the sampler or its guider.",
+        "The latent that sampling started from: empty for text to image, the encoded image for image to image.",
     )
     FUNCTION = "replay"
 
@@ -43,8 +43,8 @@ class Gen5Replay:
                         "default": -1,
                         "min": -1,
                         "max": 999,
-                        "tooltip": "Which stored sampler pass, 0 being the first; "
-                        "−1 matches each sampler to the stored pass of equal shape and sigmas.",
+                        "tooltip": "Which stored sampler pass to use: 0 is the first; −1 matches each sampler to the "
+                        "stored pass of equal shape and sigmas.",
                     },
                 ),
                 "batch_index": (
@@ -53,23 +53,24 @@ class Gen5Replay:
                         "default": -1,
                         "min": -1,
                         "max": 4095,
-                        "tooltip": "One image of the stored batch, −1 for all. Its noise is the stored one to the "
-                        "bit; alone, its last bits may differ from those in its batch, since GPUs compute a batch "
-                        "of another size in another order.",
+                        "tooltip": "One image of the stored batch; −1 for all. Its noise equals the stored noise bit "
+                        "for bit, but an image sampled alone may differ in its last bits from the one in the "
+                        "batch, because GPUs compute batches of different sizes in a different order.",
                     },
                 ),
                 "step_noise": (
                     "BOOLEAN",
                     {
                         "default": True,
-                        "tooltip": "Play back the noise that was added at each step, under the stored sigmas.",
+                        "tooltip": "Play back the noise that was added at each step, if the sigmas are the stored "
+                        "ones.",
                     },
                 ),
                 "use_stored_sigmas": (
                     "BOOLEAN",
                     {
                         "default": False,
-                        "tooltip": "Sample along the stored sigmas, whatever steps and scheduler say.",
+                        "tooltip": "Sample along the stored sigmas, whatever steps and scheduler are set to.",
                     },
                 ),
             },
@@ -84,20 +85,20 @@ class Gen5Replay:
         step_noise: bool = True,
         use_stored_sigmas: bool = False,
     ) -> tuple[Any, Any]:
-        """Return a clone of model that replays, and the start latent, blocked where it is not known."""
+        """Return a clone of model that replays, and the start latent, which is blocked if it is not known."""
         start = gen5.read_start(pass_index)
         replayer = SamplingReplayer(
             gen5, start, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
         )
         replayed = host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__)
-        host.add_sampler_wrapper(replayed, "gen5_replay", note_torch_settings)
+        host.add_sampler_wrapper(replayed, "gen5_replay", record_torch_settings)
         return replayed, start_latent(start, batch_index)
 
 
 def start_latent(start: StoredStart, batch_index: int) -> Any:
     """Return the LATENT that sampling started from.
 
-    Blocked where the file does not hold it, or not the image that batch_index asks for.
+    It is blocked if the file does not hold it, or does not hold the image that batch_index selects.
     """
     if start.samples is None:
         return host.blocked(

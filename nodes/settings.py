@@ -1,4 +1,4 @@
-"""Gen5 Settings: what a sampler was set to, as values that connect to a sampler's widgets."""
+"""Gen5 Settings: the stored settings of a sampler, as values that connect to a sampler's widgets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .stored.settings import stored_settings
 
 
 class AnyType(str):
-    """A type that every socket accepts: a KSampler's lists take neither "COMBO" nor a copy of theirs."""
+    """A type that every socket accepts; a KSampler's list inputs accept neither "COMBO" nor a copy of their list.
+
+    ComfyUI compares socket types with ``!=``.
+    """
 
     __slots__ = ()
 
@@ -55,16 +58,16 @@ class Gen5Settings:
     )
     OUTPUT_TOOLTIPS = (
         "The stored seed.",
-        "The stored count of steps.",
+        "The stored number of steps.",
         "The stored cfg.",
         "The stored sampler; connect it to a widget of that name.",
         "The stored scheduler; connect it to a widget of that name.",
         "The stored denoise.",
-        "The positive prompt, where the graph tells it.",
-        "The negative prompt, where the graph tells it.",
+        "The positive prompt, if the graph shows it.",
+        "The negative prompt, if the graph shows it.",
         "Width of the picture in pixels.",
         "Height of the picture in pixels.",
-        "The checkpoint or diffusion model, as its loader names it.",
+        "The checkpoint or diffusion model, named as in its loader.",
     )
     FUNCTION = "read"
 
@@ -79,34 +82,34 @@ class Gen5Settings:
                         "default": -1,
                         "min": -999,
                         "max": 999,
-                        "tooltip": "Which sampler pass, 0 being the first; −1 the last.",
+                        "tooltip": "Which sampler pass to read: 0 is the first, −1 the last.",
                     },
                 ),
             },
         }
 
     def read(self, gen5: StoredFile, pass_index: int = -1) -> tuple[Any, ...]:
-        """Return the settings; what the file does not tell is blocked with the reason."""
+        """Return the settings; a setting that the file lacks is blocked with the reason."""
         with gen5.open() as file:
             found = stored_settings(file, pass_index)
         unknown = {
-            "sampler_name": _unknown_name("sampler", found.get("sampler_name"), host.sampler_names()),
-            "scheduler": _unknown_name("scheduler", found.get("scheduler"), host.scheduler_names()),
+            "sampler_name": _describe_unknown("sampler", found.get("sampler_name"), host.sampler_names()),
+            "scheduler": _describe_unknown("scheduler", found.get("scheduler"), host.scheduler_names()),
         }
         return tuple(_output(found.get(name), name, unknown.get(name), gen5) for name in self.RETURN_NAMES)
 
 
 def _output(value: Any, name: str, unknown: str | None, gen5: StoredFile) -> Any:
-    """Return a setting, or stop what needs it: where the file does not tell, or this ComfyUI does not know it."""
+    """Return a setting; blocked if the file lacks it or this ComfyUI does not have that sampler or scheduler."""
     if value is None:
-        return host.blocked(f"{gen5.path.name} does not tell {name}")
+        return host.blocked(f"{gen5.path.name} has no value for {name}; set that widget by hand")
     return value if unknown is None else host.blocked(unknown)
 
 
-def _unknown_name(kind: str, name: Any, known: Sequence[str] | None) -> str | None:
-    """Return what to say of a name that a KSampler does not list, with the nearest that it does; None if it does."""
+def _describe_unknown(kind: str, name: Any, known: Sequence[str] | None) -> str | None:
+    """Return a message about a name that KSampler does not offer, with the nearest that it does; None if it does."""
     if name is None or known is None or name in known:
         return None
     close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
-    nearest = f"the nearest here: {', '.join(close)}" if close else f"there are {', '.join(known)}"
+    nearest = f"the nearest here: {', '.join(close)}" if close else f"available: {', '.join(known)}"
     return f"the stored {kind} {name!r:.80} is not known to this ComfyUI; {nearest}"

@@ -1,11 +1,11 @@
-"""Three trips through the pack, and what each of them passes: ``python scripts/trips.py [ROOT]``.
+"""Trace three trips through the pack: ``python scripts/trips.py [ROOT]``.
 
-Save is Save Gen5 with a recording; load is Load Gen5, and whether its file changed, which ComfyUI asks before each run;
-replayed run is load, Replay Sampling and one sampler call.
+The trip "save" is Save Gen5 with a recording. "load" is Load Gen5 and its check for a changed file, which ComfyUI makes
+before each run. "replayed run" is load, Replay Sampling and one sampler call.
 
-Counted are the modules of gen5core/ and nodes/ in which a function is entered, and how often a GEN5 file is opened to
-be read. The sampler is the demo's, so no ComfyUI is needed. Every trip is made twice and the second is counted: what is
-imported or kept the first time is left out.
+For each trip the script counts the modules of gen5core/ and nodes/ in which a function is called, and how often a GEN5
+file is opened for reading. The sampler is the demo's, so ComfyUI is not needed. Every trip is made twice and only the
+second one is counted, so that imports and caches do not show.
 """
 
 from __future__ import annotations
@@ -30,78 +30,78 @@ from load_pack import load_pack
 STEPS, SEED = 4, 7
 PACKAGES = ("gen5core", "nodes")
 SUFFIXES = (".gen5", ".png")
-"""Of a GEN5 file, and of a PNG that may carry one."""
+"""Of GEN5 files, and of PNGs that may carry a record."""
 _MODEL = ClosedFormModel(64)
 
 
 @dataclass(slots=True)
-class Passed:
-    """What was passed on one trip."""
+class Trace:
+    """What happened on one trip."""
 
     modules: set[str] = field(default_factory=set)
-    """Modules in which a function was entered, by their paths from the root."""
+    """Modules in which a function was called, as paths relative to the root."""
     opened: list[str] = field(default_factory=list)
-    """Names of the files that were opened to be read, in order."""
+    """Names of the files that were opened for reading, in order."""
 
 
 class Tracer:
-    """Counts what one checkout does; an audit hook cannot be taken away, so one tracer serves a process.
+    """Traces the code of one checkout. Make only one per process, since an audit hook cannot be removed.
 
     Parameters
     ----------
-    root : the checkout
+    root : root folder of the checkout
     """
 
     def __init__(self, root: Path) -> None:
         self._prefixes = tuple(os.path.join(root, package, "") for package in PACKAGES)
         self._root = os.path.join(root, "")
-        self._passed: Passed | None = None
-        sys.addaudithook(self._hear)
+        self._trace: Trace | None = None
+        sys.addaudithook(self._audit)
 
     @contextmanager
-    def tracing(self) -> Iterator[Passed]:
-        """Yield what is passed within the block, in this thread and those that start in it."""
-        self._passed = passed = Passed()
+    def tracing(self) -> Iterator[Trace]:
+        """Yield the trace of the block: of this thread and of those that it starts."""
+        self._trace = traced = Trace()
         threading.setprofile(self._enter)
         sys.setprofile(self._enter)
         try:
-            yield passed
+            yield traced
         finally:
             sys.setprofile(None)
             threading.setprofile(None)  # type: ignore[arg-type]
-            self._passed = None
+            self._trace = None
 
     def _enter(self, frame: FrameType, event: str, _: object) -> None:
         name = frame.f_code.co_filename
-        if event == "call" and self._passed is not None and name.startswith(self._prefixes):
-            self._passed.modules.add(name.removeprefix(self._root))
+        if event == "call" and self._trace is not None and name.startswith(self._prefixes):
+            self._trace.modules.add(name.removeprefix(self._root))
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or self._passed is None:
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or self._trace is None:
             return
         path, _, flags = arguments
         name = "" if isinstance(path, int) else os.path.basename(os.fsdecode(path))
         if flags & (os.O_WRONLY | os.O_RDWR) == 0 and name.endswith(SUFFIXES):
-            self._passed.opened.append(name)
+            self._trace.opened.append(name)
 
 
 class Model:
-    """A MODEL that keeps the wrappers that it is given, as ComfyUI's patcher does."""
+    """A MODEL that keeps its wrappers, as ComfyUI's model patcher does."""
 
     def __init__(self) -> None:
         self.wrappers: tuple[Callable[..., torch.Tensor], ...] = ()
 
     def clone(self) -> Model:
-        """Return a copy with wrappers of its own."""
+        """Return a copy with its own wrappers."""
         return copy.copy(self)
 
     def add_wrapper_with_key(self, kind: str, key: str, wrapper: Callable[..., torch.Tensor]) -> None:
-        """Keep a wrapper around the run; those around the sampler itself have nothing to note here."""
+        """Keep a wrapper around the run; one around the sampler itself would have nothing to record here."""
         if kind == "outer":
             self.wrappers = (*self.wrappers, wrapper)
 
     def sample(self, seed: int) -> dict[str, torch.Tensor]:
-        """Return the LATENT that a sampler of this seed makes."""
+        """Return the LATENT that a sampler makes from a seed."""
         shape = (1, *_MODEL.shape)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         sigmas = torch.from_numpy(karras_sigmas(STEPS)).float()
@@ -130,7 +130,7 @@ class _Executor:
 
 
 def make_trips(nodes: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Return the trips by name, all of one file."""
+    """Return the trips by name; all of them use one file."""
     recorded, recording = nodes["Gen5Record"]().record(Model(), unique_id="record")
     latent = recorded.sample(SEED)
     images = latent["samples"].movedim(1, -1).clamp(0, 1)
@@ -152,8 +152,8 @@ def make_trips(nodes: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
     return {"save": save, "load": load, "replayed run": replay}
 
 
-def trace(root: Path) -> dict[str, Passed]:
-    """Return what each trip passes in the checkout at root."""
+def trace(root: Path) -> dict[str, Trace]:
+    """Return the trace of each trip in the checkout at root."""
     kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
     sys.modules["comfy.patcher_extension"] = SimpleNamespace(WrappersMP=kinds)  # type: ignore[assignment]
     tracer = Tracer(root)
@@ -168,12 +168,12 @@ def trace(root: Path) -> dict[str, Passed]:
 
 
 def main() -> None:
-    """Print a row for each trip through the checkout at ROOT, by default this one."""
+    """Print a row for each trip through the checkout at ROOT; the default is this checkout."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1]).resolve()
     print(f"{'trip':<14}{'gen5core':>9}{'nodes':>7}{'modules':>9}{'files opened':>14}")
-    for name, passed in trace(root).items():
-        counts = [sum(path.startswith(package) for path in passed.modules) for package in PACKAGES]
-        print(f"{name:<14}{counts[0]:>9}{counts[1]:>7}{sum(counts):>9}{len(passed.opened):>14}")
+    for name, traced in trace(root).items():
+        counts = [sum(path.startswith(package) for path in traced.modules) for package in PACKAGES]
+        print(f"{name:<14}{counts[0]:>9}{counts[1]:>7}{sum(counts):>9}{len(traced.opened):>14}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The prompt graph, changed before it runs and changed back before it is stored.
+"""Edits the prompt graph before it runs, and undoes the edits before the graph is stored.
 
 ==============  ====================================================================
-edit            nodes and links of a prompt; nodes of ours put in and taken out
-insert_replays  Replay Sampling where Load Gen5's noise goes straight into a sampler
-insert_records  Record Sampling above every sampler of a Save Gen5 that has none
-on_prompt       the server's hook that does both
+edit            nodes and links of a prompt; ids of inserted nodes, and their removal
+insert_replays  adds Replay Sampling where Load Gen5's noise is wired straight into a sampler
+insert_records  adds Record Sampling above every sampler of a Save Gen5 without a recording
+on_prompt       the server hook that calls both
 ==============  ====================================================================
 """

@@ -1,4 +1,4 @@
-"""A prompt's nodes and links, and the ids and marks of the nodes that are put into it and taken out again."""
+"""Nodes and links of a prompt, and the ids and markers of the nodes that the pack inserts and removes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from typing import Any
 Prompt = dict[str, Any]
 Link = list[Any]
 PREFIX = "gen5_"
-"""Starts the id of every node that is put in; no colon, which ComfyUI reads as a subgraph's."""
+"""Prefix of the id of every inserted node. It has no colon, which ComfyUI would read as a subgraph id."""
 ORIGIN = "gen5_replaces"
-"""In the ``_meta`` of a node that was put in: (node, input, former link or None) for each input changed for it."""
+"""Key in the ``_meta`` of an inserted node: (node, input, former link or None) for each input that it changed."""
 
 
 def remove_inserted(prompt: Mapping[str, Any]) -> Prompt:
-    """Return prompt as the person drew it: what was put in taken out, links as they were."""
+    """Return prompt as the user drew it, without the inserted nodes and with the original links."""
     restored = {
         node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not is_inserted(node_id, node)
     }
-    for node_id, node in reversed(list(prompt.items())):  # what was put in last is undone first
+    for node_id, node in reversed(
+        list(prompt.items())
+    ):  # the last edit may build on earlier ones, so it is undone first
         if is_inserted(node_id, node):
             for owner, name, link in node["_meta"][ORIGIN]:
-                restore(inputs_of(restored.get(owner)), name, link)
+                restore_link(inputs_of(restored.get(owner)), name, link)
     return restored
 
 
-def restore(inputs: dict[str, Any], name: str, link: Link | None) -> None:
+def restore_link(inputs: dict[str, Any], name: str, link: Link | None) -> None:
+    """Set an input back to its former link, or remove it if it had none."""
     if link is None:
         inputs.pop(name, None)
     else:
@@ -35,34 +38,34 @@ def restore(inputs: dict[str, Any], name: str, link: Link | None) -> None:
 
 
 def is_link(value: Any, prompt: Mapping[str, Any]) -> bool:
-    """Tell whether an input is a link: [node id, slot], the node being in the prompt."""
+    """Return whether an input is a link, [node id, slot], to a node of the prompt."""
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and value[0] in prompt
 
 
-def inserted_id(prompt: Prompt, what: str, *owners: str) -> str:
-    """Return the id of a node that is put in for these nodes; the same from one prompt to the next."""
-    return free_id(prompt, "_".join([f"{PREFIX}{what}", *(owner.replace(":", "_") for owner in owners)]))
+def inserted_id(prompt: Prompt, kind: str, *owners: str) -> str:
+    """Return the id of a node inserted for owners. It is the same in every prompt, so that ComfyUI's cache holds."""
+    return free_id(prompt, "_".join([f"{PREFIX}{kind}", *(owner.replace(":", "_") for owner in owners)]))
 
 
 def free_id(prompt: Prompt, wanted: str) -> str:
-    """Return an id that no node has: the wanted one, or the next with a number."""
+    """Return an id that no node has: wanted, or wanted with the next free number."""
     numbered = (f"{wanted}_{number}" for number in itertools.count(2))
     return next(node_id for node_id in itertools.chain([wanted], numbered) if node_id not in prompt)
 
 
 def model_owner(prompt: Prompt, sampler_id: str) -> str | None:
-    """Return the node whose `model` a sampler samples with: itself or its guider; None if there is none."""
+    """Return the node whose `model` input a sampler uses: the sampler or its guider; None if neither has one."""
     inputs = inputs_of(prompt[sampler_id])
     if is_link(inputs.get("model"), prompt):
         return sampler_id
-    guider = through_reroutes(prompt, inputs.get("guider"))
+    guider = follow_reroutes(prompt, inputs.get("guider"))
     if guider is not None and is_link(inputs_of(prompt[guider[0]]).get("model"), prompt):
         return str(guider[0])
     return None
 
 
-def through_reroutes(prompt: Prompt, link: Any) -> Link | None:
-    """Return the link that a link comes from, reroutes passed; None where it ends or goes in a circle."""
+def follow_reroutes(prompt: Prompt, link: Any) -> Link | None:
+    """Follow a link through reroutes and return the link at its source; None if it ends or loops."""
     seen: set[str] = set()
     while is_link(link, prompt):
         node = prompt[link[0]]
@@ -80,6 +83,7 @@ def is_reroute(node: Any) -> bool:
 
 
 def is_inserted(node_id: str, node: Any) -> bool:
+    """Return whether the pack inserted a node. The id alone is not enough: a user may choose the same prefix."""
     meta = node.get("_meta") if isinstance(node, Mapping) else None
     if not node_id.startswith(PREFIX) or not isinstance(meta, Mapping):
         return False
@@ -88,7 +92,7 @@ def is_inserted(node_id: str, node: Any) -> bool:
 
 
 def is_origin(entry: Any) -> bool:
-    """Tell whether entry says which input of which node was which link."""
+    """Return whether entry has the form (node id, input name, former link or None)."""
     if not isinstance(entry, (list, tuple)) or len(entry) != 3:
         return False
     return (

@@ -1,11 +1,11 @@
-"""A prompt changed before it runs, and changed back before it is stored: pure, in terms of the API graph.
+"""Inserts Replay Sampling where Load Gen5's noise is wired straight into a sampler.
 
-Load Gen5's `noise` wired into a sampler's latent_image means: start from this noise. A sampler that adds
-noise would add its own, so a Replay Sampling for that file is put between the sampler, its MODEL and its
-latent. Every change is worked out first and applied to a copy: the server swallows an exception of a
-handler, and a half-changed prompt would run.
+Wiring Load Gen5's `noise` into a sampler's latent_image means "start from this noise". A sampler that adds
+noise would add its own, so a Replay Sampling for that file is inserted between the sampler, its MODEL and its
+latent. All changes are worked out first and applied to a copy, because the server ignores an exception in a
+handler and would run a half-changed prompt.
 
-Ids are made from the sampler's, so that caching works from one prompt to the next.
+The ids of inserted nodes are derived from the sampler's id, so that ComfyUI's cache holds between prompts.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from .edit import (
     Link,
     Prompt,
     class_of,
+    follow_reroutes,
     free_id,
     inputs_of,
     inserted_id,
     is_link,
     is_reroute,
     model_owner,
-    through_reroutes,
 )
 
 NOISE_SLOT, GEN5_SLOT = 0, 4
-"""Outputs of Load Gen5."""
+"""Output slots of Load Gen5."""
 MODEL_SLOT, LATENT_SLOT = 0, 1
-"""Outputs of Replay Sampling."""
+"""Output slots of Replay Sampling."""
 _LATENT_INPUT = "latent_image"
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A sampler to be started from a file."""
+    """A sampler that is to start from a file."""
 
     sampler: str
     owner: str
-    """The node whose `model` it samples with: itself, or its guider."""
+    """The node whose `model` input it uses: the sampler or its guider."""
     loader: str
 
 
 def insert_replays(prompt: Prompt) -> Prompt:
     """Return prompt with a Replay Sampling wherever a sampler starts from Load Gen5's noise.
 
-    The prompt itself is returned, untouched, where there is none.
+    If there is none, prompt itself is returned unchanged.
     """
     changes = sorted(_find_changes(prompt), key=lambda change: change.sampler)
     if not changes:
         return prompt
     changed = copy.deepcopy(prompt)
     for change in changes:
-        _put_replay(changed, change)
+        _insert_replay(changed, change)
     return changed
 
 
 def _find_changes(prompt: Prompt) -> Iterator[_Change]:
     graph = Graph(prompt)
     for node_id, node in prompt.items():
-        source = through_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
+        source = follow_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
         if source is None or source[1] != NOISE_SLOT or class_of(prompt[source[0]]) != "Gen5Load":
             continue
         owner = model_owner(prompt, node_id)
@@ -75,12 +75,12 @@ def _find_changes(prompt: Prompt) -> Iterator[_Change]:
 
 
 def _may_sample(graph: Graph, node_id: str) -> bool:
-    """Tell whether a node samples, or is of a class that nothing is known of; AddNoise does not."""
+    """Return whether a node is a sampler or of an unknown class. AddNoise is neither."""
     node = graph.node(node_id)
     return node is not None and (node.known.kind == "sampler" or node.known.guessed)
 
 
-def _put_replay(prompt: Prompt, change: _Change) -> None:
+def _insert_replay(prompt: Prompt, change: _Change) -> None:
     sampler = prompt[change.sampler]["inputs"]
     replay_id = inserted_id(prompt, "replay", change.sampler)
     origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
@@ -106,9 +106,9 @@ def _put_replay(prompt: Prompt, change: _Change) -> None:
 
 
 def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, Any]:
-    """Give a sampler a guider of its own, so that others of that guider are left alone; return its inputs."""
-    link = through_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
-    assert link is not None  # _model_owner came this way
+    """Give a sampler its own copy of its guider, since others may share the guider; return the copy's inputs."""
+    link = follow_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
+    assert link is not None  # model_owner found the guider through this link
     copied = copy.deepcopy(prompt[change.owner])
     copied["_meta"] = {**(copied.get("_meta") or {}), ORIGIN: []}
     copied_id = free_id(prompt, f"{replay_id}_guider")
@@ -119,16 +119,16 @@ def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, A
 
 
 def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
-    """Tell whether a sampler adds noise; one whose switch is a link is left alone, as nobody knows."""
+    """Return whether a sampler adds noise; False if `add_noise` is a link, whose value is not known yet."""
     inputs = inputs_of(node)
     if inputs.get("add_noise", True) not in (True, "enable"):
         return False
-    noise = through_reroutes(prompt, inputs.get("noise"))
+    noise = follow_reroutes(prompt, inputs.get("noise"))
     return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
 
 
 def _is_replayed(prompt: Prompt, owner: str) -> bool:
-    """Tell whether a Replay Sampling already stands above a node's model."""
+    """Return whether a Replay Sampling is already upstream of a node's model."""
     pending = [inputs_of(prompt[owner])["model"]]
     seen: set[str] = set()
     while pending:

@@ -1,7 +1,7 @@
-"""What a sampling run is given and gives back, read and changed whatever ComfyUI's version passes around it.
+"""The arguments and result of a sampling run, read and changed in the same way for every ComfyUI version.
 
 A wrapper around ``CFGGuider.outer_sample`` gets an executor and that method's arguments. Later versions
-append arguments, so only the first ones are named here and all are passed on.
+append arguments, so only the first ones are named here, and all of them are passed on.
 
 Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
 """
@@ -23,7 +23,7 @@ _NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callbac
 class SamplingCall:
     """The arguments of one sampling run, by name.
 
-    noise and latent_image are tensors as the sampler gets them (a nested latent packed), sigmas float32.
+    noise and latent_image are tensors as the sampler gets them (a nested latent is packed); sigmas are float32.
     """
 
     arguments: dict[str, Any]
@@ -37,10 +37,10 @@ class SamplingCall:
         return cls({**named, **kwargs}, tuple(args[len(_NAMES) :]), getattr(executor, "class_obj", None))
 
     def run(self, executor: Any) -> torch.Tensor:
-        """Go on with the run."""
-        in_place = list(takewhile(self.arguments.__contains__, _NAMES))
-        rest = {name: value for name, value in self.arguments.items() if name not in in_place}
-        output: torch.Tensor = executor(*[self.arguments[name] for name in in_place], *self.further, **rest)
+        """Call the executor with these arguments and return its result."""
+        positional = list(takewhile(self.arguments.__contains__, _NAMES))
+        rest = {name: value for name, value in self.arguments.items() if name not in positional}
+        output: torch.Tensor = executor(*[self.arguments[name] for name in positional], *self.further, **rest)
         return output
 
     @property
@@ -60,7 +60,7 @@ class SamplingCall:
 
     @property
     def shapes(self) -> list[list[int]]:
-        """Shapes of the latent's parts; one for a plain latent."""
+        """Shapes of the latent's parts; a plain latent has one part."""
         shapes = self.arguments.get("latent_shapes")
         if shapes and len(shapes) > 1:
             return [list(shape) for shape in shapes]
@@ -68,29 +68,30 @@ class SamplingCall:
 
     @property
     def may_add_noise(self) -> bool:
-        """Whether the sampler's function takes a noise sampler, as those that add noise at each step do."""
+        """Whether the sampler's function accepts a noise sampler, as those that add noise at each step do."""
         function = getattr(self.arguments.get("sampler"), "sampler_function", None)
         try:
             return "noise_sampler" in inspect.signature(function).parameters  # type: ignore[arg-type]
-        except (TypeError, ValueError):  # no function, or one that does not tell
+        except (TypeError, ValueError):  # no function, or one without a signature
             return False
 
     @property
     def reseeds_globally(self) -> bool:
-        """Whether the sampler seeds torch's global generator with the run's own seed, as ddim does for a mask."""
+        """Whether the sampler seeds torch's global generator with the run's seed, as ddim does for a mask."""
         options = getattr(self.arguments.get("sampler"), "inpaint_options", None)
         return bool(isinstance(options, dict) and options.get("random"))
 
     @property
     def sampler_name(self) -> str | None:
-        """Name of the sampler as KSampler lists it, where its function tells."""
+        """Name of the sampler as KSampler lists it; None if its function has no name."""
         sampler = self.arguments.get("sampler")
         function = getattr(sampler, "sampler_function", None)
         name = getattr(function, "__name__", None)
         plain = name.removeprefix("sample_") if isinstance(name, str) else None
+        # KSampler runs ddim as euler with options of its own, so the function alone does not identify it.
         return "ddim" if plain == "euler" and self.reseeds_globally else plain
 
 
 def float32_sigmas(sigmas: torch.Tensor) -> tuple[float, ...]:
-    """Return a sampler's sigmas as numbers that JSON keeps exactly."""
+    """Return sigmas as float32 values, which JSON keeps exactly."""
     return tuple(sigmas.detach().to("cpu", torch.float32).tolist())

@@ -1,4 +1,8 @@
-"""What was changed between the sampler's call and the model: noise, seed and torch settings, noted for the recorder."""
+"""Tells the recorder what other wrappers changed after it: noise, seed, sigmas and torch settings.
+
+Record Sampling may be outside Replay Sampling in the chain of wrappers. It then sees the arguments from before the
+replayer changed them, while a file must hold what the sampler received.
+"""
 
 from __future__ import annotations
 
@@ -10,50 +14,50 @@ from typing import Any
 
 from ...gen5core.environment.components import live_settings
 
-_received: ContextVar[Received | None] = ContextVar("gen5_received", default=None)
+_current: ContextVar[Overrides | None] = ContextVar("gen5_overrides", default=None)
 
 
 @dataclass(slots=True)
-class Received:
-    """What reached a run's sampler in the end, noted by whoever changed it last."""
+class Overrides:
+    """The inputs of one run that inner wrappers changed; the last change of each input counts."""
 
     guider: Any
-    """Whose run it is: one sampler may run another within it."""
-    further_out: Received | None
+    """Identifies the run, since one sampler may run another inside it."""
+    outer: Overrides | None
     changes: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
-def noting_changes(guider: Any) -> Iterator[Received]:
-    """Yield a note of what wrappers further in change, wherever in the chain of models they were added."""
-    received = Received(guider, _received.get())
-    token = _received.set(received)
+def collect_overrides(guider: Any) -> Iterator[Overrides]:
+    """Yield the overrides that wrappers inside this block record, wherever in the chain of models they were added."""
+    overrides = Overrides(guider, _current.get())
+    token = _current.set(overrides)
     try:
-        yield received
+        yield overrides
     finally:
-        _received.reset(token)
+        _current.reset(token)
 
 
-def note_change(guider: Any, **changes: Any) -> None:
-    """Say what the sampler of a run gets in place of what it was given.
+def record_override(guider: Any, **changes: Any) -> None:
+    """Record the values that a run's sampler gets instead of the ones that it was called with.
 
-    Noise is noted as it is now: some samplers write into theirs.
+    Noise is copied, since some samplers write into theirs.
     """
-    received = _received.get()
-    if received is not None and "noise" in changes:
+    overrides = _current.get()
+    if overrides is not None and "noise" in changes:
         changes["noise"] = changes["noise"].clone()
-    while received is not None:
-        if received.guider is guider:
-            received.changes.update(changes)
-        received = received.further_out
+    while overrides is not None:
+        if overrides.guider is guider:
+            overrides.changes.update(changes)
+        overrides = overrides.outer
 
 
-def note_torch_settings(executor: Any, guider: Any, *args: Any, **kwargs: Any) -> Any:
-    """Note the torch settings that a sampler runs under; a wrapper around the sampler itself.
+def record_torch_settings(executor: Any, guider: Any, *args: Any, **kwargs: Any) -> Any:
+    """Record the torch settings that a sampler runs under; a wrapper around the sampler itself.
 
-    What other wrappers and ComfyUI set for the length of the sampling is in force by then.
+    By then, everything that other wrappers and ComfyUI set for the duration of the sampling is in force.
 
-    Source: ``comfy.samplers.CFGGuider.inner_sample``, which hands itself to the sampler first.
+    Source: ``comfy.samplers.CFGGuider.inner_sample``, which passes itself to the sampler as the first argument.
     """
-    note_change(guider, torch_settings=live_settings())
+    record_override(guider, torch_settings=live_settings())
     return executor(guider, *args, **kwargs)

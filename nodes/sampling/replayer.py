@@ -1,7 +1,7 @@
-"""A stored start handed to a sampler in place of what it was given, and the stored seed with it.
+"""The wrapper that Replay Sampling adds: gives a sampler the stored noise and seed in place of its own.
 
-Scaling a pre-noised latent cannot do this: a flow model at sigma 1 erases it. The seed is handed over too,
-since inpainting, unclip and noise-augmented models draw from it.
+Scaling a pre-noised latent cannot replace this, since a flow model at sigma 1 erases the latent. The seed is
+replaced too, because inpainting, unclip and noise-augmented models draw from it.
 
 Source: ``comfy.samplers.KSAMPLER.sample``, ``comfy.samplers.KSamplerX0Inpaint``.
 """
@@ -24,25 +24,28 @@ from ..stored.passes import StoredPass
 from ..stored.start import StoredStart
 from ..tensors.latents import is_zero, pack, take
 from .call import SamplingCall, float32_sigmas
-from .overrides import note_change, noting_changes
-from .step_noise import StepPlayer, standing_in
+from .overrides import collect_overrides, record_override
+from .step_noise import StepPlayer, intercept_noise
 
 logger = logging.getLogger(__name__)
 _ROUNDING = 1e-5
-"""How far, relatively, sigmas of one schedule may lie apart: a few units in float32's last place, raised to a
-scheduler's seventh power. Another count of steps, scheduler or denoise moves them a thousandfold further."""
+"""Relative difference up to which sigmas count as the same schedule: a few units in the last place of float32,
+amplified by the seventh power in the karras scheduler. Another number of steps, scheduler or denoise changes sigmas by
+a thousand times as much."""
 
 
 class SamplingReplayer:
-    """A wrapper that starts every sampling run from a stored file. Its bound method is what ComfyUI holds.
+    """A wrapper that starts every sampling run from a stored file.
+
+    ComfyUI is given its bound method, because it deep-copies lists and dicts in a model's options.
 
     Parameters
     ----------
-    stored : the file, opened at most once for each run
-    start : which of its passes a run may start from: of several, the one of equal shape and sigmas
+    stored : the file, which is opened at most once per run
+    start : the passes that a run may start from; of several, the one of equal shape and sigmas is used
     batch_index : one image of the stored batch; −1 for all
-    step_noise : play back what the sampler added later, under the stored sigmas
-    use_stored_sigmas : sample along the stored sigmas, not the sampler's own
+    step_noise : play back the noise added at each step, if the sigmas are the stored ones
+    use_stored_sigmas : sample along the stored sigmas instead of the sampler's own
     """
 
     def __init__(
@@ -56,78 +59,79 @@ class SamplingReplayer:
     ) -> None:
         self.stored, self.batch_index = stored, batch_index
         self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
-        # Not start itself: its tensors would live as long as the model that is replayed.
+        # start itself is not kept: its tensors would then live as long as the replayed model.
         self.passes, self._is_chosen = start.passes, start.is_chosen
-        self._settings_at_rest = start.torch_settings
+        self._default_torch_settings = start.torch_settings
         if use_stored_sigmas and not any(found.sigmas for found in self.passes):
             raise EncodeError(
-                f"use_stored_sigmas is on, {stored.path.name} holds no sigmas: save it again with Record "
+                f"use_stored_sigmas is on, but {stored.path.name} holds no sigmas: save it again with Record "
                 "Sampling connected, or turn it off"
             )
         if unknown := [found.index for found in self.passes if found.adds_noise and found.noise is None]:
             logger.warning(
-                "%s does not hold the noise of pass %s: its sampler starts from another pass's",
+                "%s does not hold the noise of pass %s: its sampler will start from another pass's noise",
                 stored.path.name,
                 ", ".join(map(str, unknown)),
             )
 
     def __deepcopy__(self, memo: object) -> SamplingReplayer:
-        """Return itself: ComfyUI and packs copy model options deeply, and nothing here ever changes."""
+        """Return self: ComfyUI and packs deep-copy model options, and nothing here ever changes."""
         return self
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Run the sampler from the stored start."""
         call = SamplingCall.parse(executor, args, kwargs)
-        begun = self._begin(call)
-        if begun is None:
+        started = self._start(call)
+        if started is None:
             return call.run(executor)
-        stored_pass, draws = begun
-        with noting_changes(call.guider) as received:
+        stored_pass, draws = started
+        with collect_overrides(call.guider) as overrides:
             output = self._run(call, executor, draws)
-        self._report_drift(stored_pass, received.changes.get("torch_settings") or live_settings())
+        self._report_drift(stored_pass, overrides.changes.get("torch_settings") or live_settings())
         return output
 
-    def _begin(self, call: SamplingCall) -> tuple[StoredPass, torch.Tensor | None] | None:
-        """Hand over the stored start, and return its pass and step noise; None for a run that is left alone."""
+    def _start(self, call: SamplingCall) -> tuple[StoredPass, torch.Tensor | None] | None:
+        """Put the stored start into call and return its pass and step noise; None if the run is left alone."""
         with self.stored.latents() as read:
             stored_pass = self._match(call, read)
             if stored_pass is None:
                 return None
-            self._hand_over(stored_pass, call, self._noise(stored_pass, call, read))
+            self._override_inputs(stored_pass, call, self._noise(stored_pass, call, read))
             return stored_pass, self._draws(stored_pass, call, read)
 
-    def _hand_over(self, stored_pass: StoredPass, call: SamplingCall, noise: torch.Tensor) -> None:
-        """Put noise, seed and sigmas in place of what the sampler was given."""
+    def _override_inputs(self, stored_pass: StoredPass, call: SamplingCall, noise: torch.Tensor) -> None:
+        """Replace noise, seed and sigmas in call with the stored ones."""
         changes: dict[str, Any] = {"noise": noise}
         if stored_pass.seed is not None:
             changes["seed"] = stored_pass.seed
         if stored_pass.sigmas and (self.use_stored_sigmas or _same_schedule(stored_pass, call)):
             changes |= _stored_sigmas(stored_pass.sigmas, call)
         call.arguments.update(changes)
-        note_change(call.guider, **changes)
+        record_override(call.guider, **changes)
 
     def _run(self, call: SamplingCall, executor: Any, draws: torch.Tensor | None) -> torch.Tensor:
-        """Sample, the draws played back, and return the result."""
+        """Sample with the stored draws played back, and return the result."""
         if draws is None:
             return call.run(executor)
         player = StepPlayer(draws, self.stored.path.name)
-        with standing_in(player) as is_complete:
+        with intercept_noise(player) as is_complete:
             output = call.run(executor)
-        if is_complete or player.taken:
-            player.check_used_up()
-            note_change(call.guider, step_noise=draws, step_noise_reason=None)
+        # If a factory is missing, a sampler may have drawn through it unseen: unused draws are then no error.
+        if is_complete or player.played:
+            player.check_all_played()
+            record_override(call.guider, step_noise=draws, step_noise_reason=None)
         return output
 
     def _report_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
-        """Log which torch settings were others when the stored pass was sampled."""
-        stored = {**self._settings_at_rest, **stored_pass.torch_settings}
+        """Log which torch settings differ from those under which the stored pass was sampled."""
+        stored = {**self._default_torch_settings, **stored_pass.torch_settings}
         for name in sorted(in_force.keys() & stored.keys()):
             if in_force[name] != stored[name]:
                 drift = Drift(name, stored[name], in_force[name], "differs")
                 logger.warning("%s, pass %d: %s", self.stored.path.name, stored_pass.index, drift)
 
     def _draws(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> torch.Tensor | None:
-        """Return the stored step noise; None where there is none, or it is left out."""
+        """Return the stored step noise; None if there is none or it is left out."""
         if stored_pass.step_noise is None or not self.step_noise:
             return None
         if float32_sigmas(call.sigmas) != stored_pass.sigmas:
@@ -139,29 +143,31 @@ class SamplingReplayer:
         return draws if self.batch_index < 0 else draws[:, self.batch_index : self.batch_index + 1]
 
     def _match(self, call: SamplingCall, read: ReadLatent) -> StoredPass | None:
-        """Return the stored pass for a run; None for a run without noise that no stored pass is like."""
+        """Return the stored pass for a run; None for a run without noise that matches no stored pass."""
         known = [stored for stored in self.passes if stored.noise is not None or not stored.adds_noise]
-        alike = [stored for stored in known if _same_schedule(stored, call) and _fits(stored, call.shapes)]
-        if alike:
-            return alike[0] if len(alike) == 1 else self._nearest(alike, call, read)
+        matching = [
+            stored for stored in known if _same_schedule(stored, call) and _has_shapes(stored, call.shapes)
+        ]
+        if matching:
+            return matching[0] if len(matching) == 1 else self._nearest(matching, call, read)
         if is_zero([call.noise]):
             return None
         first = next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
         if not self._is_chosen:
             logger.log(
                 logging.WARNING if any(stored.sigmas for stored in self.passes) else logging.INFO,
-                "%s: no stored pass is known to have this run's sigmas and shape; taking noise and seed of %s. "
-                "A sampler that is to keep its own gets the MODEL from before Replay Sampling",
+                "%s: no stored pass is known to have this run's sigmas and shape; using noise and seed of %s. "
+                "To let a sampler keep its own noise, connect it to the MODEL from before Replay Sampling",
                 self.stored.path.name,
-                _named(first),
+                _pass_label(first),
             )
         return first
 
-    def _nearest(self, alike: Sequence[StoredPass], call: SamplingCall, read: ReadLatent) -> StoredPass:
-        """Return the pass of the nearest start; of equal ones that of the node, then that of the seed."""
-        distances = [self._distance(stored, call, read) for stored in alike]
+    def _nearest(self, matching: Sequence[StoredPass], call: SamplingCall, read: ReadLatent) -> StoredPass:
+        """Return the pass whose start is nearest; of several, the one of the same node, then of the same seed."""
+        distances = [self._distance(stored, call, read) for stored in matching]
         least = min(distances)
-        nearest = [stored for stored, distance in zip(alike, distances, strict=True) if distance == least]
+        nearest = [stored for stored, distance in zip(matching, distances, strict=True) if distance == least]
         _, node_id = host.executing()
         if node_id is not None:
             nearest = [stored for stored in nearest if stored.node_id == node_id] or nearest
@@ -169,15 +175,18 @@ class SamplingReplayer:
         nearest = [stored for stored in nearest if stored.seed == seed] or nearest
         if len(nearest) > 1:
             logger.warning(
-                "%s: %s fit this run alike; taking the first. Give each sampler a Replay Sampling of its own, "
+                "%s: %s match this run equally well; using the first. Give each sampler its own Replay Sampling "
                 "and set its pass_index",
                 self.stored.path.name,
-                " and ".join(map(_named, nearest)),
+                " and ".join(map(_pass_label, nearest)),
             )
         return nearest[0]
 
     def _distance(self, stored: StoredPass, call: SamplingCall, read: ReadLatent) -> tuple[bool, float]:
-        """Return how far a stored pass's start is from a run's: whether one alone is empty, and L∞."""
+        """Return the distance between the starts of a stored pass and a run, as a sort key.
+
+        It is (whether only one of them is empty or the stored one has another shape, the largest difference L∞).
+        """
         latent = call.latent_image
         if stored.start_latent is None:
             return not is_zero([latent]), 0.0
@@ -195,7 +204,7 @@ class SamplingReplayer:
         noise = pack(take(read(stored_pass.noise), self.batch_index, "stored noise"))
         if noise.shape != call.noise.shape:
             raise EncodeError(
-                f"{self.stored.path.name} holds noise of shape {list(noise.shape)}, the sampler's latent is "
+                f"{self.stored.path.name} holds noise of shape {list(noise.shape)}, but the sampler's latent is "
                 f"{list(call.noise.shape)}: connect Replay Sampling's `latent` to the sampler's "
                 "latent_image, or set the empty latent to the stored size and batch"
             )
@@ -203,10 +212,10 @@ class SamplingReplayer:
 
 
 def _same_schedule(stored: StoredPass, call: SamplingCall) -> bool:
-    """Tell whether a run's sigmas are a stored pass's, up to the rounding of the device that computes them.
+    """Return whether a run has the sigmas of a stored pass, up to the rounding of the device that computes them.
 
-    ComfyUI computes them where the model's tables lie, which is the CPU before the model is first loaded
-    onto a GPU, and the GPU from then on.
+    ComfyUI computes sigmas on the device that holds the model's tables: the CPU until the model is first loaded
+    onto a GPU, the GPU after that.
     """
     own = float32_sigmas(call.sigmas)
     if stored.sigmas is None or len(own) != len(stored.sigmas):
@@ -217,18 +226,18 @@ def _same_schedule(stored: StoredPass, call: SamplingCall) -> bool:
 
 
 def _stored_sigmas(stored: tuple[float, ...], call: SamplingCall) -> dict[str, torch.Tensor]:
-    """Return the sigmas to hand over in place of a run's; nothing where they are the same to the bit."""
+    """Return the argument that replaces a run's sigmas; empty if they are equal to the bit."""
     same = float32_sigmas(call.sigmas) == stored
     return {} if same else {"sigmas": call.sigmas.new_tensor(stored)}
 
 
-def _named(stored: StoredPass) -> str:
-    """Return what a message calls a pass."""
+def _pass_label(stored: StoredPass) -> str:
+    """Return the name of a pass in messages."""
     return f"pass {stored.index}" + (f" (node {stored.node_id})" if stored.node_id else "")
 
 
-def _fits(stored: StoredPass, shapes: Sequence[Sequence[int]]) -> bool:
-    """Tell whether a stored pass is of these shapes, the batch aside."""
+def _has_shapes(stored: StoredPass, shapes: Sequence[Sequence[int]]) -> bool:
+    """Return whether a stored pass has these shapes, ignoring the batch size."""
     if stored.shapes is None or len(stored.shapes) != len(shapes):
         return False
     return all(list(own[1:]) == list(other[1:]) for own, other in zip(stored.shapes, shapes, strict=True))

@@ -66,7 +66,7 @@ class _Matcher:
             return None
         source = self.inputs.latent_sampler
         nodes = {found.node_id for found in self.passes} if source is None else {source}
-        return self.recording.find_result(self.inputs.latent, nodes)
+        return self.recording.find_by_result(self.inputs.latent, nodes)
 
     def find_last(self, result: Run | None) -> tuple[int, Run | None]:
         """Return the index of the pass nearest the image whose run is known, and the run.
@@ -129,7 +129,7 @@ class _Matcher:
         return [
             *_missing_runs(matches),
             *self._unknown_runs(kept[0]),
-            *_mixed_runs(kept),
+            *_differing_runs(kept),
             *self._unstored_repeats(kept),
         ]
 
@@ -144,7 +144,7 @@ class _Matcher:
 
     def _unstored_repeats(self, kept: Sequence[Run]) -> list[str]:
         """Return which nodes sampled more often than is stored."""
-        calls = {self.recording.repeats(run): run.node_id for run in kept if not run.mixed}
+        calls = {self.recording.runs_of_call(run): run.node_id for run in kept if not run.differing}
         counts = [(node_id, len(runs), sum(run in kept for run in runs)) for runs, node_id in calls.items()]
         return [
             f"node {node_id} sampled {count} times, {stored} of them stored"
@@ -153,13 +153,13 @@ class _Matcher:
         ]
 
     def _previous_run(self, run: Run, matches: Sequence[Match]) -> Run | None:
-        earlier = self.recording.before(run)
+        earlier = self.recording.previous_run(run)
         return None if earlier in [match.run for match in matches] else earlier
 
     def _find_run(self, found: SamplerPass, shapes: Sequence[Sequence[int]] | None = None) -> Run | None:
         if found.is_idle:
             return None
-        return self.recording.find_settings(
+        return self.recording.find_by_settings(
             found.node_id,
             found.seed,
             shapes,
@@ -210,12 +210,12 @@ def _missing_runs(matches: Sequence[Match]) -> list[str]:
     return [f"no recorded run was found for node {', '.join(missing)}"] if missing else []
 
 
-def _mixed_runs(kept: Sequence[Run]) -> list[str]:
+def _differing_runs(kept: Sequence[Run]) -> list[str]:
     return [
         f"node {run.node_id} sampled several times from one noise, each with another "
-        f"{' and '.join(run.mixed)}: connect its own latent to Save Gen5"
+        f"{' and '.join(run.differing)}: connect its own latent to Save Gen5"
         for run in kept
-        if run.mixed
+        if run.differing
     ]
 
 

@@ -16,7 +16,7 @@ from ...gen5core.images.png_chunks import FRAME_BYTES
 from ...gen5core.images.stored import StoredImage
 from ...gen5core.tensors.stored import StoredTensor
 from ..stored.drift import stored_drifts
-from ..stored.passes import captured_passes, image_of_batch
+from ..stored.passes import batch_position, captured_passes
 from ..stored.settings import as_integer, as_number, as_seed_text, as_string, as_text, describe_settings
 from ..stored.signatures import describe_trust
 from .truncate import MAX_PROMPT, MAX_ROWS, MAX_TEXT, Budget, first_rows, shorten
@@ -47,7 +47,7 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         in one of its kinds, if META breaks a rule.
     """
     capture, comfyui = file.capture or {}, file.comfyui or {}
-    place, passes, tags = image_of_batch(file), captured_passes(file), file.tags
+    place, passes, tags = batch_position(file), captured_passes(file), file.tags
     resources = [stored for stored in file.resources if isinstance(stored, dict)]
     budget = Budget()
     facts = {
@@ -88,7 +88,7 @@ def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
     environment = file.environment
     components = {row.component_id: row.canonical for row in environment.components} if environment else {}
     further = dict(environment.further) if environment else {}
-    drifts = stored_drifts(file, quick=True, most=MAX_ROWS)
+    drifts = stored_drifts(file, quick=True, max_models=MAX_ROWS)
     facts = describe(file)
     return {
         **facts,

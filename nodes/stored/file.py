@@ -1,4 +1,4 @@
-"""The GEN5 socket: a stored file by path and root, read when something of it is needed."""
+"""The value of a GEN5 socket: the path and root of a stored file, which is read on demand."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .passes import read_parts
 from .start import StoredStart, read_start
 
 ReadLatent = Callable[[str], Parts]
-_CHOOSE_ANEW = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
-"""Queueing again is not enough behind a Save Gen5, which is cached."""
+_REMEDY = "change filename_prefix in Save Gen5 to save it again, or press R and choose it in Load Gen5"
+"""Queueing again is not enough after a Save Gen5: the node is cached and does not save again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was whole when it was opened; if it changed since then, reading it is an error."""
+    """A file that was intact when it was opened. Reading it is an error if it has changed since."""
 
     path: Path
     root: str
@@ -34,39 +34,39 @@ class StoredFile:
         Raises
         ------
         ChecksumError
-            if it is not the file that was saved or loaded.
+            if it was replaced since it was saved or loaded.
         EncodeError
-            if it is not there any more.
+            if it no longer exists.
         """
         try:
             opened = gen5core.open(self.path)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise EncodeError(
-                f"{self.path.name} was moved or deleted since it was saved or loaded: {_CHOOSE_ANEW}"
+                f"{self.path.name} was moved or deleted since it was saved or loaded: {_REMEDY}"
             ) from error
         with opened as file:
             if file.root != self.root:
                 raise ChecksumError(
                     f"{self.path.name} was replaced since it was saved or loaded "
-                    f"(root {self.root[:12]}… is now {file.root[:12]}…): {_CHOOSE_ANEW}"
+                    f"(root {self.root[:12]}… is now {file.root[:12]}…): {_REMEDY}"
                 )
             yield file
 
     @contextmanager
     def latents(self) -> Iterator[ReadLatent]:
-        """Yield a function that reads a latent by its name; the first call opens the file, as ``open`` does."""
+        """Yield a function that reads a latent by name. Its first call opens the file, as ``open`` does."""
         with ExitStack() as stack:
             opened = cache(lambda: stack.enter_context(self.open()))
             yield lambda name: read_parts(opened(), name)
 
     def read_start(self, pass_index: int = -1) -> StoredStart:
-        """Return what a replay of one pass, or of all for −1, starts from; see ``start.read_start``."""
+        """Return what a replay of one pass (−1: of all passes) starts from; see ``start.read_start``."""
         with self.open() as file:
             return read_start(file, pass_index)
 
 
 def open_stored(path: Path) -> StoredFile:
-    """Return path as the GEN5 socket's value, after checking header and META.
+    """Return a file as the value of a GEN5 socket, after checking its header and META.
 
     Raises
     ------
@@ -77,9 +77,9 @@ def open_stored(path: Path) -> StoredFile:
 
 
 def content_tag(file: gen5core.Gen5File) -> str:
-    """Return what stands for a file's content: its root; of a PNG that carries it its stamp too.
+    """Return a tag that changes with a file's content: its root, and for a PNG carrier its stamp as well.
 
-    The root tells of the picture that a PNG should show, not of the one that it shows.
+    The root covers the picture that a PNG should show, which may differ from the one that it does show.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Folders as a list of names with what tells one version of a file from the next."""
+"""Lists folders, and stamps files so that a change can be noticed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ PNG_SUFFIX = ".png"
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells whether a file changed."""
+    """Size and modification time, which change when a file does."""
 
     size_bytes: int
     mtime_ns: int
 
 
 def is_png(path: str) -> bool:
-    """Tell whether a file is named as a PNG."""
+    """Return whether a path has the suffix of a PNG."""
     return path.lower().endswith(PNG_SUFFIX)
 
 
 def list_folder(folder: str) -> list[os.DirEntry[str]]:
-    """Return what is in a folder; nothing where it may not be listed, or is gone."""
+    """Return the entries of a folder; empty if it cannot be read or does not exist."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -32,8 +32,8 @@ def list_folder(folder: str) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a folder and no link to one; Windows' junctions are links too."""
-    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
+    """Return whether an entry is a folder and not a link to one. Junctions on Windows count as links."""
+    is_junction = getattr(entry, "is_junction", None)  # since Python 3.12
     try:
         return entry.is_dir(follow_symlinks=False) and not (is_junction and is_junction())
     except OSError:

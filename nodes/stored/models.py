@@ -1,4 +1,4 @@
-"""The models behind an image, by kind, name and digest."""
+"""The models that made an image, by kind, name and digest."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from ...gen5core.environment.model_digests import DigestCache, DigestKind, diges
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 
-_MODEL = ("checkpoints", "diffusion_models", "unet", "unet_gguf")
-_CLIP = ("text_encoders", "clip", "clip_gguf")
+_MODEL_FOLDERS = ("checkpoints", "diffusion_models", "unet", "unet_gguf")
+_CLIP_FOLDERS = ("text_encoders", "clip", "clip_gguf")
 
 
 def describe_resources(passes: Sequence[SamplerPass], kind: str) -> list[dict[str, Any]]:
-    """Return the models of all passes, each once; digests as asked for, where the file is found.
+    """Return the models of all passes, each once, with digests of those whose file is found.
 
     Parameters
     ----------
-    kind : ``sampled``, ``full`` or ``off``
+    kind : of digest: ``sampled``, ``full`` or ``off``
     """
-    seen = dict.fromkeys(named for found in passes for named in _named(found))
+    seen = dict.fromkeys(named for found in passes for named in _models_of(found))
     return [_describe(resource, folders, name, kind) for resource, folders, name in seen]
 
 
 def describe_resource(stored: Mapping[str, Any], *, quick: bool = False) -> dict[str, Any] | None:
-    """Return what this machine has under a stored resource's kind and name.
+    """Return this machine's model of a stored resource's kind and name, with a digest of the same kind.
 
-    None where nobody can tell. The digest is of the stored one's kind.
+    None without ComfyUI, or if the resource has no name.
 
     Parameters
     ----------
-    quick : for a page of facts: read no whole file, a full digest being told only where it is kept already;
-        nor is it an error if a model cannot be read
+    quick : do not read whole files, so a full digest is given only if it is cached; return None, not an
+        error, if a model cannot be read
 
     Raises
     ------
     OSError
     """
-    kinds = {"lora": ("loras",), "vae": ("vae",), "text_encoder": _CLIP}
+    kinds = {"lora": ("loras",), "vae": ("vae",), "text_encoder": _CLIP_FOLDERS}
     name, digest_kind = stored.get("name"), stored.get("digest_kind")
     if not host.is_present() or not isinstance(name, str):
         return None
-    asked = next((kind for kind in ("full", "sampled") if digest_name(kind) == digest_kind), "off")
-    folders = kinds.get(str(stored.get("kind")), _MODEL)
+    kind = next((known for known in ("full", "sampled") if digest_name(known) == digest_kind), "off")
+    folders = kinds.get(str(stored.get("kind")), _MODEL_FOLDERS)
     try:
-        return _describe(str(stored.get("kind")), folders, name, asked, quick=quick)
+        return _describe(str(stored.get("kind")), folders, name, kind, quick=quick)
     except OSError:
         if quick:
             return None
         raise
 
 
-def _named(found: SamplerPass) -> Iterator[tuple[str, tuple[str, ...], str]]:
+def _models_of(found: SamplerPass) -> Iterator[tuple[str, tuple[str, ...], str]]:
     if found.model_name:
-        yield "model", _MODEL, found.model_name
+        yield "model", _MODEL_FOLDERS, found.model_name
     for name, _ in found.loras:
         yield "lora", ("loras",), name
     if found.vae_name:
         yield "vae", ("vae",), found.vae_name
     for name in found.clip_names:
-        yield "text_encoder", _CLIP, name
+        yield "text_encoder", _CLIP_FOLDERS, name
 
 
 def _describe(
     resource: str, folders: Sequence[str], name: str, kind: str, *, quick: bool = False
 ) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": resource, "name": name}
-    path = host.model_file([*folders, *_MODEL], name)
+    path = host.model_file([*folders, *_MODEL_FOLDERS], name)
     if path is None:
         return described
     described["size_bytes"] = path.stat().st_size

@@ -14,70 +14,70 @@ from ...gen5core.tensors.noise import MAX_SEED
 from ..tensors.latents import Parts
 
 FINAL_MASK = "final_noise_mask"
-"""Name of the mask that the result bears, where it is not known to be the last pass's."""
+"""Name of the result's mask if it is not known to be that of the last pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPass:
-    """One sampler pass of a file, as the replaying node needs it."""
+    """One sampler pass of a file, as Replay Sampling needs it."""
 
     index: int
     seed: int | None
     sigmas: tuple[float, ...] | None
-    """As the sampler got them, float32; None where they were not recorded."""
+    """As the sampler received them, float32; None if they were not recorded."""
     shapes: tuple[tuple[int, ...], ...] | None
     adds_noise: bool
     noise: str | None
     """Name of the latent that holds the starting noise."""
     start_latent: str | None
-    """Name of the latent that sampling started from; None where it was empty or is not known."""
-    starts_unknown: bool
+    """Name of the latent that sampling started from; None if it was empty or is not known."""
+    lacks_start: bool
     """Whether sampling started from a latent that the file does not hold."""
     noise_mask: str | None
     step_noise: str | None = None
-    """Name of the latent that holds what the sampler added later."""
+    """Name of the latent that holds the noise added at each step."""
     torch_settings: Mapping[str, str] = field(default_factory=dict)
-    """Canonical strings, by name, of how torch was set while it sampled, where the file's environment differs."""
+    """Torch's settings during sampling, canonical strings by name; only those unlike the file's environment."""
     node_id: str | None = None
-    """The node that sampled it; None where that is not known."""
+    """The node that sampled it; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPosition:
-    """Which image of a batch a file holds, the others having files of their own."""
+    """Which image of a batch a file holds, if each image has its own file."""
 
     index: int
     count: int
-    """Images of the batch."""
+    """Number of images in the batch."""
 
 
-def image_of_batch(file: gen5core.Gen5File) -> BatchPosition | None:
-    """Return which image of its batch a file holds; None where it holds all that were saved.
+def batch_position(file: gen5core.Gen5File) -> BatchPosition | None:
+    """Return which image of its batch a file holds; None if it holds all of them.
 
     Raises
     ------
     MalformedChunkError
-        if what META's ``capture`` tells of it makes no sense.
+        if META's ``capture`` has an invalid ``image_of_batch``.
     """
-    told = (file.capture or {}).get("image_of_batch")
-    if told is None:
+    entry = (file.capture or {}).get("image_of_batch")
+    if entry is None:
         return None
-    index, count = (told.get("index"), told.get("count")) if isinstance(told, dict) else (None, None)
+    index, count = (entry.get("index"), entry.get("count")) if isinstance(entry, dict) else (None, None)
     if type(index) is int and type(count) is int and 0 <= index < count:
         return BatchPosition(index, count)
     with naming_file(file.path):
         raise MalformedChunkError(
-            f"capture's image_of_batch is {told!r:.80}, not an index and a greater count", chunk=META
+            f"capture's image_of_batch is {entry!r:.80}, not an index and a greater count", chunk=META
         )
 
 
 def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
-    """Return what META's ``capture`` tells of each pass; empty where nothing was captured.
+    """Return the entry of each pass in META's ``capture``; empty if nothing was captured.
 
     Raises
     ------
     MalformedChunkError
-        if that is no list of objects.
+        if the passes are not a list of objects.
     """
     passes = (file.capture or {}).get("passes") or []
     if isinstance(passes, list) and all(isinstance(entry, dict) for entry in passes):
@@ -87,12 +87,12 @@ def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
 
 
 def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
-    """Return the sampler passes of an open file; where none were captured, one made of the noise.
+    """Return the sampler passes of an open file; if none were captured, one pass made from the noise.
 
     Raises
     ------
     MalformedChunkError
-        naming the value that makes no sense.
+        naming the invalid value.
     """
     captured = captured_passes(file)
     if not captured:
@@ -102,12 +102,12 @@ def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
 
 
 def read_parts(file: gen5core.Gen5File, name: str) -> Parts:
-    """Return a latent's tensors in the dtype that was saved."""
+    """Return a latent's tensors in the dtype in which they were saved."""
     return [part.torch() for part in file.latents[name].parts]
 
 
 def latent_name(base: str, pass_index: int) -> str:
-    """Return the name of a latent of a pass: ``initial_noise``, ``initial_noise.1`` …"""
+    """Return the name of a pass's latent: ``initial_noise``, ``initial_noise.1`` …"""
     return base if pass_index == 0 else f"{base}.{pass_index}"
 
 
@@ -132,29 +132,27 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         adds_noise=bool(entry.get("add_noise", True)),
         noise=name("noise"),
         start_latent=name("start_latent"),
-        starts_unknown=name("start_latent") is None
-        and not entry.get("recorded")
-        and _has_start(entry, index),
+        lacks_start=name("start_latent") is None and not entry.get("recorded") and _has_start(entry, index),
         noise_mask=name("noise_mask"),
         step_noise=name("step_noise"),
-        torch_settings=checked("torch_settings", _are_texts) or {},
+        torch_settings=checked("torch_settings", _are_strings) or {},
         node_id=node_id if isinstance(node_id := entry.get("node_id"), str) else None,
     )
 
 
 def _has_start(entry: Mapping[str, Any], index: int) -> bool:
-    """Tell whether a pass, as the graph has it, starts from another's result or from an image."""
+    """Return whether the graph says that a pass starts from another pass's result or from an image."""
     denoise, start_step = entry.get("denoise"), entry.get("start_step")
     is_partial = isinstance(denoise, (int, float)) and denoise < 1
     return index > 0 or is_partial or (isinstance(start_step, int) and start_step > 0)
 
 
 def _are_numbers(value: Any) -> bool:
-    """Tell whether value is a list of numbers, null standing for those that JSON does not have."""
+    """Return whether value is a list of numbers; null stands for infinity and NaN, which JSON lacks."""
     return isinstance(value, list) and all(type(item) in (int, float, NoneType) for item in value)
 
 
-def _are_texts(value: Any) -> bool:
+def _are_strings(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
@@ -171,24 +169,24 @@ def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
     return [
         StoredPass(
             index=0,
-            seed=_plain_seed(file.settings.get("seed")),
+            seed=_valid_seed(file.settings.get("seed")),
             sigmas=None,
             shapes=tuple(part.shape for part in stored.parts),
             adds_noise=True,
             noise=stored.name,
             start_latent="start_latent" if "start_latent" in file.latents else None,
-            starts_unknown=False,
+            lacks_start=False,
             noise_mask="noise_mask" if "noise_mask" in file.latents else None,
         )
     ]
 
 
-def _plain_seed(value: Any) -> int | None:
+def _valid_seed(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= MAX_SEED else None
 
 
 def last_noise_mask(file: gen5core.Gen5File) -> str | None:
-    """Return the name of the mask that the result bears; None where it bears none."""
+    """Return the name of the result's mask; None if it has none."""
     if FINAL_MASK in file.latents:
         return FINAL_MASK
     passes = captured_passes(file)

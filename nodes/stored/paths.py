@@ -1,4 +1,4 @@
-"""The name in Load Gen5's list -> a path inside input/, output/ or temp/."""
+"""A name from Load Gen5's list -> a path inside input/, output/ or temp/."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def resolve_file(annotated: Any) -> Path:
     Raises
     ------
     EncodeError
-        if the name leads out of it, or is no text.
+        if the name is not a string or leads out of the folder.
     """
     if not isinstance(annotated, str):
         raise EncodeError(
@@ -35,7 +35,7 @@ def resolve_file(annotated: Any) -> Path:
             windows.check_relative(name)
         path = Path(os.path.realpath(root / name))
     except ValueError as error:
-        raise EncodeError(f"{annotated!r} is no file name: {error}") from error
+        raise EncodeError(f"{annotated!r} is not a file name: {error}") from error
     if not path.is_relative_to(root):
         message = f"{annotated!r} leads out of the {kind} folder; choose a file inside it"
         raise EncodeError(message, kind="outside")

@@ -1,4 +1,4 @@
-"""The settings of a stored file or pass, as values for a sampler's widgets and as JSON."""
+"""The sampler settings of a stored file or pass, as widget values and as JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...gen5core.errors import EncodeError
 from .passes import captured_passes
 
 MAX_EXACT = 2**53
-"""The largest integer that JavaScript's numbers all reach without a gap."""
+"""JavaScript loses precision above this integer."""
 
 
 def describe_settings(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return the settings of the pass nearest the image, the prompt and the model."""
+    """Return the settings of the last pass, the prompt and the model, under the JSON names of the HTTP API."""
     found = stored_settings(file)
     return {
         "seed": as_seed_text(found.get("seed")),
@@ -54,7 +54,7 @@ def as_text(value: Any) -> str | None:
 
 
 def stored_settings(file: gen5core.Gen5File, pass_index: int = -1) -> dict[str, Any]:
-    """Return the settings of one pass under the names of the outputs, and what else its capture tells.
+    """Return the settings of one pass under Gen5 Settings' output names, and the other values of its capture.
 
     Raises
     ------
@@ -63,7 +63,9 @@ def stored_settings(file: gen5core.Gen5File, pass_index: int = -1) -> dict[str, 
     """
     passes = captured_passes(file) or [{}]
     if not -len(passes) <= pass_index < len(passes):
-        raise EncodeError(f"pass_index is {pass_index}, the file has {len(passes)} passes; −1 takes the last")
+        raise EncodeError(
+            f"pass_index is {pass_index}, but the file has {len(passes)} passes; −1 takes the last"
+        )
     chosen = passes[pass_index]
     known = _from_generation_settings(file) if chosen is passes[-1] else {}
     known.setdefault("sampler_name", chosen.get("recorded_sampler"))
@@ -71,7 +73,7 @@ def stored_settings(file: gen5core.Gen5File, pass_index: int = -1) -> dict[str, 
 
 
 def _from_generation_settings(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return what a file of any writer tells of its last pass."""
+    """Return the settings of the last pass from ``generation_settings``, which every writer stores."""
     stored: Mapping[str, Any] = file.settings
     named = {"cfg": "cfg_scale", "sampler_name": "sampler"}
     names = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise", "negative", "width", "height")

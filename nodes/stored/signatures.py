@@ -1,6 +1,6 @@
-"""Signatures at this machine: the key that saves are signed with, and what a file's signatures are worth here.
+"""Signatures on this machine: the key that signs saves, and how far a file's signatures are trusted here.
 
-Private keys stay on this side: what the browser gets are key ids and words.
+Private keys never reach the browser, which gets only key ids and words.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ UNUSABLE_LIST = "your list of trusted keys cannot be used: `gen5core trust` says
 
 
 def signing_key() -> SigningKey | None:
-    """Return the key that saves are signed with; None where none is configured.
+    """Return the key that signs saves; None if none is configured.
 
     Raises
     ------
     EncodeError
-        if one is configured that cannot be used.
+        if a key is configured but cannot be used.
     """
     try:
         return gen5core.configured_signing_key()
     except (InvalidKeyError, ImportError, OSError) as error:
         raise EncodeError(
-            f"nothing was saved, since it cannot be signed: {error}. Mend that, or unset {SIGNING_KEY_VARIABLE} and "
-            "start ComfyUI again to save without a signature"
+            f"nothing was saved, since it cannot be signed: {error}. Fix it, or unset {SIGNING_KEY_VARIABLE} and "
+            "restart ComfyUI to save without a signature"
         ) from error
 
 
 def describe_trust(signatures: Sequence[Signature]) -> dict[str, Any]:
-    """Return the word for a file with these signatures, and of each what the browser shows."""
-    trusted, problem = _read_list() if signatures else ((), "")
+    """Return the trust word for these signatures, and the fields of each that the browser shows."""
+    trusted, problem = _load_trusted_list() if signatures else ((), "")
     trust = evaluate_trust(tuple(signatures), trusted)
     return {
         "word": trust.word,
@@ -57,17 +57,20 @@ def describe_trust(signatures: Sequence[Signature]) -> dict[str, Any]:
 
 
 def trust_words(files: Iterable[Sequence[Signature] | None]) -> list[TrustWord | None]:
-    """Return the word for each file, None for one whose signatures are not known; the list is read once at most."""
+    """Return the trust word for each file, None if its signatures are not known; read the list at most once."""
     known = list(files)
-    trusted = _read_list()[0] if any(known) else ()
+    trusted = _load_trusted_list()[0] if any(known) else ()
     return [
         None if signatures is None else evaluate_trust(tuple(signatures), trusted).word
         for signatures in known
     ]
 
 
-def _read_list() -> tuple[tuple[PublicKey, ...], str]:
-    """Return the keys in the person's list; none, and why, where it cannot be used: a doubt is never trust."""
+def _load_trusted_list() -> tuple[tuple[PublicKey, ...], str]:
+    """Return the user's trusted keys and an empty string; if the list is unusable, no keys and the reason.
+
+    A broken list must never make a signature trusted.
+    """
     try:
         return load_trusted_keys(), ""
     except (InvalidKeyError, OSError) as error:

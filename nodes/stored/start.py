@@ -1,4 +1,4 @@
-"""What replaying takes from a file before a sampler runs: its passes, settings, start latent and mask, in one read."""
+"""What a replay needs from a file before a sampler runs: passes, settings, start latent and mask, in one read."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class StoredStart:
 
     file_name: str
     passes: tuple[StoredPass, ...]
-    """The passes that a run may start from: all, or the one that was asked for."""
+    """The passes that a run may start from: all, or the one chosen by pass_index."""
     is_chosen: bool
-    """Whether one was asked for."""
+    """Whether one pass was chosen by pass_index."""
     torch_settings: Mapping[str, str]
-    """Canonical strings, by name, of how torch was set when the file was saved."""
+    """Torch's settings when the file was saved, as canonical strings by name."""
     samples: Parts | None
-    """The latent that the first of the passes started from, or zeros of its shape; None where it is not known."""
+    """The latent that the first of the passes started from, zeros if it was empty; None if it is not known."""
     noise_mask: Parts | None
 
 
 def read_start(file: gen5core.Gen5File, pass_index: int = -1) -> StoredStart:
-    """Return what a replay starts from; of the tensors only those are read that it returns.
+    """Return what a replay starts from; only the tensors that it returns are read.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def read_start(file: gen5core.Gen5File, pass_index: int = -1) -> StoredStart:
     Raises
     ------
     EncodeError
-        if the file has no noise, or no such pass.
+        if the file has no noise or no such pass.
     FormatError
     """
     passes = _choose(file, pass_index)
@@ -61,22 +61,25 @@ def read_start(file: gen5core.Gen5File, pass_index: int = -1) -> StoredStart:
 def _choose(file: gen5core.Gen5File, pass_index: int) -> Sequence[StoredPass]:
     passes, name = read_passes(file), Path(file.path).name
     if not any(found.noise for found in passes):
-        raise EncodeError(f"{name} holds no starting noise; {_why_none(file)}")
+        raise EncodeError(f"{name} holds no starting noise; {_missing_noise_reason(file)}")
     if pass_index < 0:
         return passes
     if pass_index >= len(passes):
         raise EncodeError(
-            f"pass_index is {pass_index}, {name} has {len(passes)} (0 to {len(passes) - 1}); −1 matches by itself"
+            f"pass_index is {pass_index}, but {name} has passes 0 to {len(passes) - 1}; "
+            "−1 matches them automatically"
         )
     chosen = passes[pass_index]
     if chosen.adds_noise and chosen.noise is None:
-        raise EncodeError(f"{name} holds no starting noise of pass {pass_index}; {_why_none(file)}")
+        raise EncodeError(
+            f"{name} holds no starting noise of pass {pass_index}; {_missing_noise_reason(file)}"
+        )
     return [chosen]
 
 
 def _read_samples(file: gen5core.Gen5File, first: StoredPass) -> Parts | None:
-    """Return the latent that a pass started from; zeros, where it was empty, take their shape from META alone."""
-    if first.starts_unknown:
+    """Return the latent that a pass started from; for an empty one, zeros whose shape is read from META alone."""
+    if first.lacks_start:
         return None
     if first.start_latent is not None:
         return read_parts(file, first.start_latent)
@@ -87,13 +90,13 @@ def _read_samples(file: gen5core.Gen5File, first: StoredPass) -> Parts | None:
 
 
 def _torch_settings(file: gen5core.Gen5File) -> Mapping[str, str]:
-    """Return what a file's environment holds beside the documented components."""
-    # Load Gen5 reports what cannot be read, or by on_drift ignores it.
+    """Return the settings in a file's environment besides the documented components."""
+    # Load Gen5 reports an unreadable environment, or ignores it if on_drift says so.
     with suppress(FormatError):
         return file.environment.further if file.environment else {}
     return {}
 
 
-def _why_none(file: gen5core.Gen5File) -> str:
+def _missing_noise_reason(file: gen5core.Gen5File) -> str:
     reason = (file.capture or {}).get("reason")
     return str(reason) if reason else "save it again with Record Sampling connected"

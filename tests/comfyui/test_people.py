@@ -142,7 +142,7 @@ def test_replay_of_another_shape_says_what_to_do(server: Server) -> None:
     graph.set(graph.samplers[0], model=[node, 0])
     with pytest.raises(
         GraphError,
-        match=re.escape("holds noise of shape [1, 4, 8, 8], the sampler's latent is [1, 4, 8, 16]"),
+        match=re.escape("holds noise of shape [1, 4, 8, 8], but the sampler's latent is [1, 4, 8, 16]"),
     ):
         sample(server, graph)
 

@@ -124,7 +124,7 @@ def test_samplers_alike_start_from_their_own_noise(
     seed_each(replayed, *seeds)
     offset = server.log_size()
     assert [digests(sample(server, replayed, [sampler, 0])) for sampler in graph.samplers] == expected
-    assert "fit this run alike" not in server.log(offset)
+    assert "match this run equally well" not in server.log(offset)
 
 
 def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:

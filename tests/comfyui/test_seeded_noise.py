@@ -73,8 +73,8 @@ def test_comfyui_convention_is_this_comfyuis(server: Server, dtype: str, batch_i
 @pytest.mark.parametrize(
     ("seeds", "batch_size", "message"),
     [
-        ("0-3", 1, "Seeded Noise has 4 seeds for a batch of 1: give 1, one an image, e.g. 0"),
-        ("7", 4, "Seeded Noise has 1 seed for a batch of 4: give 4, one an image, e.g. 7-10"),
+        ("0-3", 1, "Seeded Noise has 4 seeds for a batch of 1: give 1, one per image, e.g. 0"),
+        ("7", 4, "Seeded Noise has 1 seed for a batch of 4: give 4, one per image, e.g. 7-10"),
     ],
 )
 def test_other_count_of_seeds_says_what_fits(

@@ -217,4 +217,4 @@ def test_other_count_of_seeds_says_what_fits(server: Server) -> None:
     graph.set(graph.samplers[0], noise=[noise, 1])
     with pytest.raises(GraphError) as caught:
         sample(server, graph)
-    assert "4 seeds for a batch of 1: give 1, one an image" in caught.value.node_message
+    assert "4 seeds for a batch of 1: give 1, one per image" in caught.value.node_message

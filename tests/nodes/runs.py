@@ -20,7 +20,7 @@ NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback
 
 
 def sample_euler(*_: Any) -> None:
-    """Stand for the function of a KSAMPLER, whose name tells the sampler's."""
+    """Stand in for the function of a KSAMPLER, from whose name the sampler's is derived."""
 
 
 SAMPLER = SimpleNamespace(sampler_function=sample_euler)
@@ -28,16 +28,16 @@ SAMPLER = SimpleNamespace(sampler_function=sample_euler)
 
 @dataclass
 class OuterSample:
-    """The end of a chain of wrappers: notes what reaches the sampler, returns a latent made of it."""
+    """A chain of wrappers; the last link keeps what reaches the sampler and returns a latent made from it."""
 
     wrappers: Sequence[Wrapper] = ()
     class_obj: Any = field(default_factory=lambda: SimpleNamespace(cfg=8.0))
-    """The guider, which tells cfg."""
+    """The guider, which has cfg."""
     received: list[dict[str, Any]] = field(default_factory=list)
     compute: Callable[[dict[str, Any]], torch.Tensor] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Go on with the next wrapper, at the end with the sampler."""
+        """Call the next wrapper, or the sampler after the last one."""
         if self.wrappers:
             first, *rest = self.wrappers
             inner = OuterSample(rest, self.class_obj, self.received, self.compute)
@@ -72,7 +72,7 @@ def run(
 def replaying(
     stored: StoredFile, pass_index: int = -1, batch_index: int = -1, **options: bool
 ) -> SamplingReplayer:
-    """Return a replayer as Replay Sampling makes it."""
+    """Return a replayer as Replay Sampling creates it."""
     return SamplingReplayer(stored, stored.read_start(pass_index), batch_index, **options)
 
 

@@ -199,7 +199,7 @@ class TestLoad:
         assert noise(3)[:1].equal(start["samples"])
         assert (
             Blocked(
-                "batch_index is 0, x_00001_2.png shows image 2 of a batch of 3: load the PNG of the other image, "
+                "batch_index is 0, but x_00001_2.png holds image 2 of a batch of 3: load the PNG of the other image, "
                 "or set batch_index to −1"
             )
             == picture
@@ -341,7 +341,7 @@ class TestListing:
 
     def test_many(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Of many the newest are opened at once; the others are in the list as soon as they were looked at."""
-        monkeypatch.setattr(choices, "AT_ONCE", 2)
+        monkeypatch.setattr(choices, "MAX_OPENED_NOW", 2)
         data = save()[0][0].read_bytes()
         (folder / "output" / "x_00001_.png").unlink()
         pngs = {}
@@ -359,10 +359,10 @@ class TestListing:
 
         monkeypatch.setattr(gen5core, "is_carrier", waiting)
         carriers = Carriers()
-        assert sorted(Path(path).name for path in carriers.among(pngs)) == ["4.png", "5.png"]
+        assert sorted(Path(path).name for path in carriers.select(pngs)) == ["4.png", "5.png"]
         go_on.set()
         carriers.wait()
-        assert set(pngs) == carriers.among(pngs)
+        assert set(pngs) == carriers.select(pngs)
 
     @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX")
     def test_what_cannot_be_opened(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

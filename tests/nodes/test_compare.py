@@ -1,4 +1,4 @@
-"""Compare With Stored without ComfyUI: bits, figures worked out by hand, words, and the picture."""
+"""Compare With Stored without ComfyUI: bits, figures worked out by hand, the report, and the picture."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def saved(pictures: torch.Tensor) -> StoredFile:
 
 def compare(gen5: StoredFile, **inputs: Any) -> dict[str, Any]:
     """Return the outputs by name."""
-    told = Gen5Compare().compare(gen5, **inputs)
-    return dict(zip(Gen5Compare.RETURN_NAMES, told["result"], strict=True))
+    outputs = Gen5Compare().compare(gen5, **inputs)
+    return dict(zip(Gen5Compare.RETURN_NAMES, outputs["result"], strict=True))
 
 
 class TestTensors:
@@ -78,27 +78,27 @@ class TestTensors:
         assert pytest.approx(16.020599913 + 20.0) == compare_tensors("x", stored_values, current, 10.0).psnr
 
     @pytest.mark.parametrize("odd", [NAN, INF, -INF])
-    def test_same_odd_value_in_both(self, odd: float) -> None:
-        """NaN, and infinity, in the same places of both sides are no difference."""
+    def test_same_non_finite_value_in_both(self, odd: float) -> None:
+        """NaN and infinity in the same places on both sides are not a difference."""
         one = torch.tensor([odd, 1.0])
         found = compare_tensors("x", one, one.clone(), peak=1.0)
         assert (found.identical, found.max_difference, found.psnr, found.differing) == (True, 0.0, INF, 0)
 
     @pytest.mark.parametrize(("one", "other"), [(NAN, 1.0), (1.0, NAN), (INF, 1.0), (INF, -INF), (NAN, INF)])
-    def test_odd_value_on_one_side(self, one: float, other: float) -> None:
-        """NaN or infinity on one side alone is the largest difference there is."""
+    def test_non_finite_value_on_one_side(self, one: float, other: float) -> None:
+        """NaN or infinity on one side only is the largest possible difference."""
         found = compare_tensors("x", torch.tensor([one, 0.0]), torch.tensor([other, 0.0]), peak=1.0)
         assert (found.identical, found.max_difference, found.psnr, found.differing) == (False, INF, -INF, 1)
 
     def test_equal_values_in_other_bits(self) -> None:
-        """−0 and 0, or another dtype, are not identical though no value differs."""
+        """−0 and 0, or another dtype, are not identical although no value differs."""
         zeros = torch.zeros(3)
         for other in (-zeros, zeros.half()):
             found = compare_tensors("x", zeros, other, peak=1.0)
             assert (found.identical, found.max_difference, found.differing) == (False, 0.0, 0)
 
     def test_empty(self) -> None:
-        """Nothing equals nothing."""
+        """Empty tensors are equal."""
         found = compare_tensors("x", torch.zeros(0, 4), torch.zeros(0, 4), peak=1.0)
         assert (
             found.identical,
@@ -109,7 +109,7 @@ class TestTensors:
         ) == (True, 0.0, INF, 0, 0)
 
     def test_large_integers(self) -> None:
-        """Integers that float32 cannot part are parted."""
+        """Integers that float32 cannot distinguish are distinguished."""
         found = compare_tensors("x", torch.tensor([2**24]), torch.tensor([2**24 + 1]), peak=1.0)
         assert (found.identical, found.max_difference) == (False, 1.0)
 
@@ -118,7 +118,7 @@ class TestPicture:
     """Where two images differ."""
 
     def test_scaled_to_white(self) -> None:
-        """The largest difference is white, half of it half as bright, the rest black."""
+        """The largest difference is white, half of it is half as bright, no difference is black."""
         one = torch.zeros(1, 2, 2, 3)
         other = one.clone()
         other[0, 0, 0, 1], other[0, 1, 1, 2] = 0.02, 0.01
@@ -132,7 +132,7 @@ class TestPicture:
         assert torch.zeros(2, 4, 6, 3).equal(difference_picture(images(2), images(2)))
 
     def test_grey_and_alpha(self) -> None:
-        """A grey image gives three channels; of a fourth, alpha, nothing is shown."""
+        """A grey image gives three channels; a fourth channel, alpha, is not shown."""
         grey = difference_picture(torch.zeros(1, 1, 2, 1), torch.tensor([0.5, 0.0]).reshape(1, 1, 2, 1))
         assert grey[0, 0].tolist() == [[1.0] * 3, [0.0] * 3]
         alpha = difference_picture(
@@ -142,9 +142,9 @@ class TestPicture:
 
 
 class TestImages:
-    """Pictures of a file."""
+    """Comparing pictures."""
 
-    def test_as_they_look_once_saved(self, folder: Path) -> None:
+    def test_rounded_as_when_saved(self, folder: Path) -> None:
         """Images between two of 256 steps are compared as Save Gen5 rounds them."""
         pictures = (images(2) + 0.7 / 255).clamp(0, 1)
         found = compare(saved(pictures), images=pictures)
@@ -174,7 +174,7 @@ class TestImages:
         assert (float(found["difference"].sum()), float(found["difference"][0, 1, 2, 0])) == (1.0, 1.0)
 
     def test_other_shape(self, folder: Path) -> None:
-        """Another size or count is an error that tells both."""
+        """Another size or count is an error that names both."""
         message = (
             "the stored images of x_00001_.gen5: [1, 4, 6, 3]; given: [2, 4, 6, 3]. Shapes must be equal"
         )
@@ -189,12 +189,12 @@ class TestImages:
     def test_sizes_that_differ(self, folder: Path) -> None:
         """A file of pictures of several sizes says so."""
         pictures = [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]
-        with pytest.raises(EncodeError, match=r"the pictures of a\.gen5 are of different sizes"):
+        with pytest.raises(EncodeError, match=r"the pictures in a\.gen5 have different sizes"):
             compare(stored(folder, images=pictures), images=images())
 
 
 class TestLatent:
-    """The result latent of a file."""
+    """Comparing the result latent."""
 
     @pytest.fixture
     def file(self, folder: Path) -> StoredFile:
@@ -202,10 +202,10 @@ class TestLatent:
         return stored(folder, latents={"final_latent": LATENT})
 
     def test_identical(self, file: StoredFile) -> None:
-        """The same bits are bit-exact; without images the picture is blocked."""
+        """Equal bits are bit-exact; without images the picture is blocked."""
         found = compare(file, latent={"samples": LATENT.clone()})
         assert tuple(found.values())[:4] == (True, 0.0, INF, "latent: bit-exact")
-        assert Blocked("Compare With Stored was given no images") == found["difference"]
+        assert Blocked("Compare With Stored has no images to compare: connect images") == found["difference"]
 
     def test_psnr_is_of_the_stored_range(self, file: StoredFile) -> None:
         """The peak is the stored latent's range; L∞ is in the latent's units."""
@@ -222,14 +222,14 @@ class TestLatent:
         ("tolerance", "verdict"), [(0.0, "DIFFERENT"), (0.49, "DIFFERENT"), (0.51, "within tolerance")]
     )
     def test_tolerance(self, file: StoredFile, tolerance: float, verdict: str) -> None:
-        """The tolerance changes the words, never the verdict on the bits."""
+        """The tolerance changes the wording, never `identical`."""
         found = compare(file, latent={"samples": LATENT + 0.5}, tolerance=tolerance)
         assert found["report"].startswith(f"latent: {verdict}, L∞ 0.5")
         assert not found["identical"]
 
     @pytest.mark.parametrize("current", [LATENT.double(), LATENT * 1.0])
-    def test_tolerance_zero_wants_every_bit(self, folder: Path, current: torch.Tensor) -> None:
-        """Equal values in other bits, by dtype or the sign of zero, are not within a tolerance of 0."""
+    def test_tolerance_zero_requires_every_bit(self, folder: Path, current: torch.Tensor) -> None:
+        """Equal values with other bits, by dtype or the sign of zero, are not within a tolerance of 0."""
         values = LATENT.clone()
         values[0, 0, 0, 0] = -0.0
         current = current.clone()
@@ -239,7 +239,7 @@ class TestLatent:
         assert report == "latent: DIFFERENT, L∞ 0: equal values in other bits (dtype, −0 or NaN)"
 
     def test_nested(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Each part of a nested latent has its line; the figures are those of the part that differs most."""
+        """Each part of a nested latent has its own line; the figures are those of the part that differs most."""
         parts = [randn(1, 4, 4, seed=1), randn(1, 8, seed=2)]
         file = stored(folder, latents={"final_latent": parts})
 
@@ -257,13 +257,13 @@ class TestLatent:
         assert math.isfinite(found["psnr"])
 
     def test_constant_latent(self, folder: Path) -> None:
-        """A stored latent without a range is measured against 1."""
+        """A constant stored latent has peak 1."""
         file = stored(folder, latents={"final_latent": torch.zeros(1, 4)})
         found = compare(file, latent={"samples": torch.full((1, 4), 0.1, dtype=torch.float32)})
         assert pytest.approx(20.0, abs=1e-5) == found["psnr"]
 
     def test_other_shape(self, file: StoredFile) -> None:
-        """Another shape is an error that tells both."""
+        """Another shape is an error that names both."""
         message = "the stored latent of a.gen5: [[2, 4, 4, 8]]; given: [[1, 4, 4, 8]]. Shapes must be equal"
         with pytest.raises(EncodeError, match=re.escape(message)):
             compare(file, latent={"samples": LATENT[:1]})
@@ -275,10 +275,10 @@ class TestLatent:
 
 
 class TestNode:
-    """What the node makes of both."""
+    """Images and latent together."""
 
     def test_worst_of_both(self, folder: Path) -> None:
-        """The figures are those of what differs most, the report tells of each."""
+        """The figures are those of the worst comparison; the report has a line for each."""
         pixels = (images()[0] * 255).to(torch.uint8).numpy()
         file = stored(folder, latents={"final_latent": LATENT}, images=pixels)
         found = compare(file, images=images(), latent={"samples": LATENT + 0.5})
@@ -288,51 +288,51 @@ class TestNode:
         assert (False, pytest.approx(0.5, abs=1e-6)) == (found["identical"], found["max_difference"])
         assert math.isfinite(found["psnr"])
 
-    def test_told_to_the_browser(self, folder: Path) -> None:
-        """The page gets the same figures; infinity, which JSON lacks, is null."""
+    def test_sent_to_the_browser(self, folder: Path) -> None:
+        """The browser gets the same figures; infinity, which JSON lacks, is null."""
         file = stored(folder, latents={"final_latent": LATENT})
-        told = Gen5Compare().compare(file, latent={"samples": LATENT})["ui"]["gen5"]
+        outputs = Gen5Compare().compare(file, latent={"samples": LATENT})["ui"]["gen5"]
         expected = {
             **{"identical": True, "max_difference": 0.0, "psnr": None, "report": "latent: bit-exact"},
             **{"tolerance": 0.0, "verdict": "bit-exact"},
         }
-        assert told == [expected]
+        assert outputs == [expected]
 
     @pytest.mark.parametrize(
         ("tolerance", "verdict"), [(0.0, "differs"), (0.4, "differs"), (0.6, "within tolerance")]
     )
     def test_verdict_in_a_word(self, folder: Path, tolerance: float, verdict: str) -> None:
-        """The page gets the verdict on all that was compared, and the tolerance that it was told by."""
+        """The browser gets the overall verdict and the tolerance behind it."""
         file = stored(folder, latents={"final_latent": LATENT}, images=(images()[0] * 255).byte().numpy())
         current = {"images": images(), "latent": {"samples": LATENT + 0.5}}
-        [told] = Gen5Compare().compare(file, **current, tolerance=tolerance)["ui"]["gen5"]
-        assert (tolerance, verdict) == (told["tolerance"], told["verdict"])
+        [outputs] = Gen5Compare().compare(file, **current, tolerance=tolerance)["ui"]["gen5"]
+        assert (tolerance, verdict) == (outputs["tolerance"], outputs["verdict"])
 
-    def test_endless_tolerance(self, folder: Path) -> None:
-        """A tolerance from elsewhere in the graph may be infinite, which the page's JSON has no word for."""
+    def test_infinite_tolerance(self, folder: Path) -> None:
+        """A tolerance from elsewhere in the graph may be infinite, which JSON cannot express."""
         file = stored(folder, latents={"final_latent": LATENT})
-        [told] = Gen5Compare().compare(file, latent={"samples": LATENT}, tolerance=math.inf)["ui"]["gen5"]
-        assert told["tolerance"] is None
+        [outputs] = Gen5Compare().compare(file, latent={"samples": LATENT}, tolerance=math.inf)["ui"]["gen5"]
+        assert outputs["tolerance"] is None
 
     def test_difference_is_shown(self, folder: Path) -> None:
-        """The difference is on the node as pictures in temp/, one an image, the same as on the socket."""
+        """The node shows the difference as pictures in temp/, one per image, equal to those on the socket."""
         file = saved(images(2))
         current = images(2).clone()
         current[1, 0, 0, 0] = 1.0
-        told = Gen5Compare().compare(file, images=current)
-        shown = [picture["filename"] for picture in told["ui"]["images"]]
-        assert [(one["type"], one["subfolder"]) for one in told["ui"]["images"]] == [("temp", "")] * 2
-        arrays = [np.asarray(Image.open(folder / "temp" / name)) for name in shown]
+        outputs = Gen5Compare().compare(file, images=current)
+        names = [picture["filename"] for picture in outputs["ui"]["images"]]
+        assert [(one["type"], one["subfolder"]) for one in outputs["ui"]["images"]] == [("temp", "")] * 2
+        arrays = [np.asarray(Image.open(folder / "temp" / name)) for name in names]
         assert [int(array.max()) for array in arrays] == [0, 255]
-        assert arrays[1].tolist() == (told["result"][4][1] * 255).byte().tolist()
+        assert arrays[1].tolist() == (outputs["result"][4][1] * 255).byte().tolist()
 
     def test_no_pictures_without_images(self, folder: Path) -> None:
-        """Where only latents are compared nothing is written and nothing shown."""
+        """If only latents are compared, no picture is written or shown."""
         file = stored(folder, latents={"final_latent": LATENT})
         assert Gen5Compare().compare(file, latent={"samples": LATENT})["ui"].keys() == {"gen5"}
         assert not (folder / "temp").exists()
 
     def test_nothing_connected(self, folder: Path) -> None:
-        """Nothing to compare is an error that says what to connect."""
+        """Without anything to compare, the error says what to connect."""
         with pytest.raises(EncodeError, match="nothing to compare: connect images, latent, or both"):
             compare(stored(folder, prompt="a cat"))

@@ -1,4 +1,4 @@
-"""Deterministic Sampling without ComfyUI: what torch is set to inside, and that all of it is put back."""
+"""Deterministic Sampling without ComfyUI: torch's settings inside the block, and that all of them are restored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ needs_precisions = pytest.mark.skipif(
 
 
 def settings() -> list[Any]:
-    """Return all that is set, what cannot be read as None."""
+    """Return all settings; one that cannot be read is None."""
     found: list[Any] = [
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -38,14 +38,14 @@ def settings() -> list[Any]:
     for owner, name in [*PRECISIONS, *PLAIN, *((owner, f"{name}_split_k") for owner, name in SPLIT_K)]:
         try:
             found.append(getattr(owner, name, None))
-        except RuntimeError:  # torch refuses to tell allow_tf32 where fp32_precision says otherwise
+        except RuntimeError:  # torch refuses to read allow_tf32 if fp32_precision differs from it
             found.append(None)
     return found
 
 
 @pytest.fixture(autouse=True)
-def torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Put torch back to how the test found it, whatever the code under test does.
+def restored_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore torch's settings after the test, whatever the code under test does.
 
     A machine with CUDA has CUBLAS_WORKSPACE_CONFIG set, unless a test takes it away.
     """
@@ -67,7 +67,7 @@ def torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A torch that says it has CUDA, and no CUBLAS_WORKSPACE_CONFIG."""
+    """A torch that reports CUDA, without CUBLAS_WORKSPACE_CONFIG."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.delenv(determinism.WORKSPACE, raising=False)
     return monkeypatch
@@ -80,11 +80,11 @@ def set_plain(value: bool) -> None:
 
 
 class TestInside:
-    """What holds for the length of the sampling."""
+    """Settings during sampling."""
 
     @pytest.mark.parametrize("before", [True, False])
     def test_switches(self, before: bool) -> None:
-        """Deterministic algorithms and cuDNN are on, benchmark, TF32 and reduced reductions off."""
+        """Deterministic algorithms and cuDNN are on; benchmark, TF32 and reduced-precision reductions are off."""
         set_plain(before)
         with deterministic():
             assert torch.are_deterministic_algorithms_enabled()
@@ -93,15 +93,15 @@ class TestInside:
 
     @needs_precisions
     def test_tf32_of_the_later_switches(self) -> None:
-        """TF32 that was asked for by fp32_precision is off too."""
+        """TF32 that was turned on through fp32_precision is off too."""
         for owner, name in PRECISIONS:
             setattr(owner, name, "tf32")
         with deterministic():
             assert [getattr(owner, name) for owner, name in PRECISIONS] == ["ieee"] * 3
         assert [getattr(owner, name) for owner, name in PRECISIONS] == ["tf32"] * 3
 
-    def test_operation_without_a_deterministic_way_stops(self) -> None:
-        """An operation that torch has no deterministic way for is an error inside, and runs outside."""
+    def test_operation_without_a_deterministic_implementation(self) -> None:
+        """An operation without a deterministic implementation is an error inside, and runs outside."""
         values, places = torch.ones(4), torch.zeros(4, dtype=torch.long)
         with (
             deterministic(),
@@ -110,8 +110,8 @@ class TestInside:
             torch.zeros(4).put_(places, values, accumulate=False)
         torch.zeros(4).put_(places, values, accumulate=False)
 
-    def test_stopped_sampler_is_told_the_remedy(self) -> None:
-        """Where torch refuses an operation of the model, its message ends with what a person can do."""
+    def test_message_ends_with_the_remedy(self) -> None:
+        """If torch refuses an operation of the model, the message ends with the remedy."""
 
         def sampler() -> torch.Tensor:
             return torch.zeros(4).put_(torch.zeros(4, dtype=torch.long), torch.ones(4), accumulate=False)
@@ -120,7 +120,7 @@ class TestInside:
             sample_deterministically(sampler)
 
     def test_other_errors_are_left_alone(self) -> None:
-        """An error of the sampler's own goes on as it is."""
+        """Other errors of the sampler propagate unchanged."""
         error = RuntimeError("out of memory")
 
         def sampler() -> torch.Tensor:
@@ -131,7 +131,7 @@ class TestInside:
         assert error is caught.value
 
     def test_missing_workspace_only_warns(self, cuda: pytest.MonkeyPatch) -> None:
-        """Without CUBLAS_WORKSPACE_CONFIG on CUDA torch warns, so that sampling still runs; with it torch stops."""
+        """On CUDA without CUBLAS_WORKSPACE_CONFIG torch only warns and sampling runs; with it torch raises."""
         with deterministic():
             assert torch.is_deterministic_algorithms_warn_only_enabled()
         cuda.setenv(determinism.WORKSPACE, ":16:8")
@@ -140,12 +140,12 @@ class TestInside:
 
 
 class TestPutBack:
-    """Every setting is as it was, on every exit."""
+    """Every setting is restored, on every exit."""
 
     @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, GeneratorExit])
     @pytest.mark.parametrize("before", [True, False])
     def test_after_return_error_and_interrupt(self, before: bool, error: type[BaseException] | None) -> None:
-        """A run that returns, fails or is interrupted leaves what was set before."""
+        """Whether a run returns, fails or is interrupted, the previous settings are restored."""
         set_plain(before)
         torch.use_deterministic_algorithms(before, warn_only=before)
         expected = settings()
@@ -164,7 +164,7 @@ class TestPutBack:
         assert settings() == expected
 
     def test_settings_of_a_fresh_torch(self) -> None:
-        """What torch starts with comes back, the precisions that are inherited included."""
+        """Torch's initial settings are restored, including inherited precisions."""
         expected = settings()
         with deterministic():
             assert settings() != expected
@@ -173,7 +173,7 @@ class TestPutBack:
     @needs_precisions
     @pytest.mark.parametrize(("owner", "name"), PRECISIONS)
     def test_mixed_switches(self, owner: Any, name: str) -> None:
-        """Where fp32_precision was set by hand, torch refuses to tell allow_tf32; that is no reason to fail."""
+        """If fp32_precision was set by hand, torch refuses to read allow_tf32; that must not fail."""
         setattr(owner, name, "ieee" if owner is not MATMUL else "tf32")
         expected = settings()
         assert None in expected
@@ -184,7 +184,7 @@ class TestPutBack:
     @pytest.mark.skipif(not hasattr(MATMUL, f"{SPLIT_K[0][1]}_split_k"), reason="this torch has no split-k")
     @pytest.mark.parametrize(("owner", "name"), SPLIT_K)
     def test_split_k(self, owner: Any, name: str) -> None:
-        """Split-k reductions that were forbidden stay forbidden."""
+        """Split-k reductions that were disabled stay disabled."""
         setattr(owner, name, (False, False))
         expected = settings()
         with deterministic():
@@ -193,7 +193,7 @@ class TestPutBack:
         assert getattr(owner, f"{name}_split_k") is False
 
     def test_nested(self) -> None:
-        """Two nodes in one chain: the inner one's end leaves the outer one's settings."""
+        """With two nodes in one chain, the end of the inner one leaves the outer one's settings in place."""
         expected = settings()
         with deterministic():
             inside = settings()
@@ -208,7 +208,7 @@ class TestNode:
 
     @pytest.fixture
     def wrapped(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """What is handed to ComfyUI's wrapper registry."""
+        """The wrappers that are added to ComfyUI's registry."""
         calls: list[Any] = []
 
         def add(model: Any, key: str, wrapper: Any) -> str:
@@ -219,23 +219,23 @@ class TestNode:
         return calls
 
     def test_enabled(self, wrapped: list[Any]) -> None:
-        """The MODEL is a clone whose sampling goes through the wrapper."""
+        """The output is a clone whose sampling goes through the wrapper."""
         assert Gen5Determinism().apply("m") == ("clone of m",)
         assert [("m", "gen5_determinism", sample_deterministically)] == wrapped
 
     def test_off_passes_the_model_through(self, wrapped: list[Any], cuda: pytest.MonkeyPatch) -> None:
-        """Off is the MODEL itself, without a wrapper."""
+        """If off, the output is the MODEL itself, without a wrapper."""
         assert Gen5Determinism().apply("m", enabled=False) == ("m",)
         assert wrapped == []
 
     def test_advice(
         self, wrapped: list[Any], cuda: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """On CUDA without CUBLAS_WORKSPACE_CONFIG the log says what to set, and when."""
+        """On CUDA without CUBLAS_WORKSPACE_CONFIG the log says what to set and to restart."""
         Gen5Determinism().apply("m")
         assert caplog.messages == [
-            "CUBLAS_WORKSPACE_CONFIG is not set: cuBLAS may give other bits from run to run. Set "
-            "CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before ComfyUI is started; until then torch "
+            "CUBLAS_WORKSPACE_CONFIG is not set: cuBLAS may give different bits from run to run. Set "
+            "CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment and restart ComfyUI; until then torch "
             "warns instead of stopping"
         ]
 
@@ -243,7 +243,7 @@ class TestNode:
         ("value", "advised"), [(":4096:8", False), (":16:8", False), (":8:8", True), ("", True)]
     )
     def test_values_of_the_variable(self, cuda: pytest.MonkeyPatch, value: str, advised: bool) -> None:
-        """Only the two values that cuBLAS documents as deterministic are taken."""
+        """Only the two values that cuBLAS documents as deterministic are accepted."""
         cuda.setenv(determinism.WORKSPACE, value)
         assert advised == (determinism.workspace_advice() is not None)
 

@@ -1,4 +1,4 @@
-"""Environment Drift without ComfyUI: the table, and models that are not what they were."""
+"""Environment Drift without ComfyUI: the table, and models that have changed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def stored(folder: Path, **facts: Any) -> StoredFile:
 
 def check(gen5: StoredFile) -> dict[str, Any]:
     """Return the outputs by name."""
-    told = Gen5Environment().check(gen5)
-    return dict(zip(Gen5Environment.RETURN_NAMES, told["result"], strict=True))
+    outputs = Gen5Environment().check(gen5)
+    return dict(zip(Gen5Environment.RETURN_NAMES, outputs["result"], strict=True))
 
 
 def changed(component_id: str) -> gen5core.Environment:
-    """Return this machine's environment, one component's version altered."""
+    """Return this machine's environment with one component's version changed."""
     here = gen5core.Environment.capture()
     return gen5core.Environment(
         components=tuple(
@@ -59,7 +59,7 @@ class TestComponents:
         }
 
     def test_another_version(self, folder: Path) -> None:
-        """One other version is one line: component, kind, stored, here."""
+        """One differing version gives one line: component, kind, stored, here."""
         found = check(stored(folder, environment=changed("numpy")))
         assert (found["matches"], found["drift_count"]) == (False, 1)
         head, line = found["report"].splitlines()
@@ -73,27 +73,27 @@ class TestComponents:
         ]
 
     def test_no_environment(self, folder: Path) -> None:
-        """A file that was saved without an environment has nothing that could differ."""
+        """A file without an environment has no drift."""
         assert check(stored(folder, prompt="a cat")) == {
             "matches": True,
             "drift_count": 0,
             "report": "nothing differs",
         }
 
-    def test_told_to_the_browser(self, folder: Path) -> None:
-        """The page gets each drift as an object."""
-        [told] = Gen5Environment().check(stored(folder, environment=changed("numpy")))["ui"]["gen5"]
-        [row] = told["drifts"]
+    def test_sent_to_the_browser(self, folder: Path) -> None:
+        """The browser gets each drift as an object."""
+        [outputs] = Gen5Environment().check(stored(folder, environment=changed("numpy")))["ui"]["gen5"]
+        [row] = outputs["drifts"]
         assert (row["component"], row["kind"]) == ("numpy", "differs")
         assert set(row) == {"component", "kind", "stored", "current"}
 
     def test_never_cached(self) -> None:
-        """The machine may change where the file does not: the node runs each time."""
+        """The node runs each time, since the machine may change although the file does not."""
         assert math.isnan(Gen5Environment.IS_CHANGED(gen5=None))
 
 
 class TestModels:
-    """Models that the file names, where this is a ComfyUI."""
+    """Models that the file names, inside ComfyUI."""
 
     @pytest.fixture
     def model(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -113,7 +113,7 @@ class TestModels:
         return path
 
     def resource(self, path: Path, kind: str = "sampled", **facts: Any) -> dict[str, Any]:
-        """Return what Save Gen5 writes of a LoRA."""
+        """Return the resource that Save Gen5 writes for a LoRA."""
         return {
             "kind": "lora",
             "name": NAME,
@@ -125,12 +125,12 @@ class TestModels:
 
     @pytest.mark.parametrize("kind", DIGEST_KINDS)
     def test_same_bytes(self, folder: Path, model: Path, kind: str) -> None:
-        """The same file under the same name is no drift, by either digest."""
+        """The same file under the same name is no drift, with either kind of digest."""
         assert check(stored(folder, resources=[self.resource(model, kind)]))["matches"]
 
     @pytest.mark.parametrize("kind", DIGEST_KINDS)
     def test_same_name_other_bytes(self, folder: Path, model: Path, kind: str) -> None:
-        """The same name and size with one other byte is the drift that matters most: named, with both digests."""
+        """One other byte under the same name and size is reported with the name and both digests."""
         before = self.resource(model, kind)
         file = stored(folder, resources=[before])
         model.write_bytes(b"\x01" + model.read_bytes()[1:])
@@ -148,8 +148,8 @@ class TestModels:
             size,
         ] == line.split()
 
-    def test_gone(self, folder: Path, model: Path) -> None:
-        """A model that this ComfyUI does not find is missing here."""
+    def test_missing_model(self, folder: Path, model: Path) -> None:
+        """A model that this ComfyUI does not find is reported as missing here."""
         file = stored(folder, resources=[self.resource(model)])
         model.unlink()
         line = check(file)["report"].splitlines()[1]
@@ -157,7 +157,7 @@ class TestModels:
         assert line.endswith("–")
 
     def test_size_alone(self, folder: Path, model: Path) -> None:
-        """Of a model saved without a digest its size is compared."""
+        """For a model saved without a digest, the size is compared."""
         entry = {"kind": "lora", "name": NAME, "size_bytes": 2048}
         assert check(stored(folder, resources=[entry]))["matches"]
         assert check(stored(folder, resources=[{**entry, "size_bytes": 2047}]))["drift_count"] == 1
@@ -166,18 +166,18 @@ class TestModels:
         "facts",
         [{"digest_kind": "of-a-later-version", "digest": "00"}, {"digest_kind": None, "digest": "00"}],
     )
-    def test_digest_that_cannot_be_made_here(self, folder: Path, model: Path, facts: dict[str, Any]) -> None:
-        """A digest of a kind that is not known here says nothing; the size still counts."""
+    def test_digest_of_unknown_kind(self, folder: Path, model: Path, facts: dict[str, Any]) -> None:
+        """A digest of an unknown kind is not compared; the size still is."""
         assert check(stored(folder, resources=[self.resource(model, **facts)]))["matches"]
         larger = self.resource(model, **facts, size_bytes=9)
         assert check(stored(folder, resources=[larger]))["drift_count"] == 1
 
-    def test_not_found_when_it_was_saved(self, folder: Path, model: Path) -> None:
-        """Of a model that was not found when the file was saved nothing can be said to differ."""
+    def test_not_found_when_saved(self, folder: Path, model: Path) -> None:
+        """A model that was not found when the file was saved cannot differ."""
         assert check(stored(folder, resources=[{"kind": "lora", "name": NAME}]))["matches"]
 
-    def test_load_gen5_stops_for_it(self, folder: Path, model: Path) -> None:
-        """on_drift error refuses a file whose model is another one here, and names the model."""
+    def test_load_gen5_rejects_it(self, folder: Path, model: Path) -> None:
+        """on_drift error rejects a file whose model differs here, and names the model."""
         file = stored(folder, resources=[self.resource(model)])
         with file.open() as opened:
             assert report_drift(opened, "error") == []
@@ -186,17 +186,15 @@ class TestModels:
                 report_drift(opened, "error")
 
     def test_entries_of_other_types(self, folder: Path, model: Path) -> None:
-        """What is no object, or has no name, is no model; those beside it are compared."""
+        """Entries that are not objects or have no name are skipped; the others are compared."""
         entry = self.resource(model, size_bytes=9)
         resources = [1, None, "x", [], {}, {"name": 5}, entry]
         path = folder / "input" / "a.gen5"
         path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
         assert check(open_stored(path))["drift_count"] == 1
 
-    def test_model_that_cannot_be_read(
-        self, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The node says that a model may not be read; a page of facts goes on without that model."""
+    def test_unreadable_model(self, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The node raises if a model cannot be read; with quick, that model is skipped."""
 
         def refuse(*_: Any) -> str:
             raise PermissionError(13, "Permission denied", NAME)
@@ -209,7 +207,7 @@ class TestModels:
             assert [drift.component for drift in stored_drifts(opened, quick=True)] == ["model gone"]
 
     def test_models_come_first(self, folder: Path, model: Path) -> None:
-        """Models stand above components."""
+        """Models are listed before components."""
         file = stored(folder, resources=[self.resource(model, size_bytes=9)], environment=changed("numpy"))
         _, first, second = check(file)["report"].splitlines()
         assert first.startswith(f"lora {NAME}")
@@ -217,13 +215,13 @@ class TestModels:
 
 
 def test_models_without_comfyui(folder: Path) -> None:
-    """Where there is no ComfyUI nobody can tell which file a name means: no drift."""
+    """Without ComfyUI a model's file cannot be found, so there is no drift."""
     entry = {"kind": "lora", "name": NAME, "size_bytes": 1}
     assert check(stored(folder, resources=[entry]))["matches"]
 
 
 def test_table() -> None:
-    """Columns are aligned, what is missing is a dash, and no line ends in blanks."""
+    """Columns are aligned, missing values are dashes, and no line has trailing blanks."""
     drifts = [Drift("a", "1", "22", "differs"), Drift("longer", None, "3", "missing in file")]
     assert table(drifts) == (
         "component  drift            stored  here\n"

@@ -123,7 +123,7 @@ def test_draws_are_copied_before_the_device_goes_on(factories: SimpleNamespace, 
     recorder = StepRecorder("auto")
     drawn = randn(2, 4, 256, 256).to(device)
     recorder.sampler(lambda x: lambda *_: drawn, drawn)(1.0, 0.5).zero_()
-    stacked = recorder.stacked()
+    stacked = recorder.stack_draws()
     assert stacked is not None
     assert randn(2, 4, 256, 256).equal(stacked[0])
 

@@ -182,7 +182,7 @@ class TestQueries:
 
     def test_half_a_surrogate(self, folder: Path) -> None:
         """A name that cannot be encoded is error_response."""
-        with refusing(HTTPStatus.BAD_REQUEST, "is no file name"):
+        with refusing(HTTPStatus.BAD_REQUEST, "is not a file name"):
             read_file_name({"name": "\ud800.gen5"})
 
     def test_numbers(self) -> None:

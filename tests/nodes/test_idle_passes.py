@@ -157,7 +157,7 @@ def test_no_run_is_of_an_idle_pass(now: SimpleNamespace, idle: dict[str, Any]) -
     prompt = graph_of(idle)
     inputs = SaveInputs(prompt, "9", sampler_passes(prompt, "9"), [result], None, None, None, recording)
     [first, last] = match_runs(inputs, recording).matches
-    assert recording.find_result([kept]) is recording.runs[0]
+    assert recording.find_by_result([kept]) is recording.runs[0]
     assert first.run is recording.runs[1]
     assert last.run is None
 

@@ -1,4 +1,4 @@
-"""Prompts changed before they run, and changed back before they are stored."""
+"""Replay Sampling inserted into prompts before they run, and removed before they are stored."""
 
 from __future__ import annotations
 
@@ -47,38 +47,38 @@ def advanced() -> Prompt:
 
 
 def changed(prompt: Prompt) -> Prompt:
-    """Return the spliced prompt, having checked that the given one is untouched and can be had back."""
+    """Return the edited prompt, after checking that the original is unchanged and can be restored."""
     before = json.dumps(prompt)
-    spliced = insert_replays(prompt)
+    edited = insert_replays(prompt)
     assert before == json.dumps(prompt)
-    assert prompt == remove_inserted(spliced)
-    assert spliced == insert_replays(spliced)
-    json.dumps(spliced)
-    return spliced
+    assert prompt == remove_inserted(edited)
+    assert edited == insert_replays(edited)
+    json.dumps(edited)
+    return edited
 
 
 class TestKSampler:
-    """A sampler with a model of its own."""
+    """A sampler with its own model input."""
 
-    def test_replay_is_put_between(self) -> None:
-        """Model and latent come from a Replay Sampling of that file, its batch_index too; nothing else moves."""
-        spliced = changed(straight())
+    def test_replay_is_inserted(self) -> None:
+        """Model and latent come from a Replay Sampling with that file and batch_index; nothing else changes."""
+        edited = changed(straight())
         expected = straight()
         expected["3"]["inputs"].update(model=["gen5_replay_3", 0], latent_image=["gen5_replay_3", 1])
-        node = spliced.pop("gen5_replay_3")
-        assert spliced == expected
+        node = edited.pop("gen5_replay_3")
+        assert edited == expected
         assert node["class_type"] == "Gen5Replay"
         assert node["inputs"] == {"model": ["4", 0], "gen5": ["20", 4], "pass_index": -1, "batch_index": 2}
 
     def test_linked_batch_index(self) -> None:
-        """A batch_index that is itself a link goes to the replay as that link."""
+        """A linked batch_index is passed to the replay as the same link."""
         prompt = straight()
         prompt["20"]["inputs"]["batch_index"] = ["5", 0]
         assert changed(prompt)["gen5_replay_3"]["inputs"]["batch_index"] == ["5", 0]
 
     @pytest.mark.parametrize("name", ["Reroute", "Reroute (rgthree)"])
     def test_through_reroutes(self, name: str) -> None:
-        """Reroutes between noise and sampler do not matter."""
+        """Reroutes between noise and sampler are followed."""
         prompt = straight()
         prompt["21"] = {"class_type": name, "inputs": {"": ["20", 0]}}
         prompt["22"] = {"class_type": name, "inputs": {"": ["21", 0]}}
@@ -86,35 +86,35 @@ class TestKSampler:
         assert changed(prompt)["gen5_replay_3"]["inputs"]["gen5"] == ["20", 4]
 
     def test_subgraph_ids(self) -> None:
-        """An id with colons, a subgraph's, gives an id without; two that would be alike stay apart."""
+        """A subgraph id with colons gives an id without; two that would be equal stay distinct."""
         prompt = straight()
         prompt["1:2:3"] = copy.deepcopy(prompt["3"])
         prompt["1_2_3"] = copy.deepcopy(prompt["3"])
-        spliced = changed(prompt)
-        links = [spliced[node]["inputs"]["model"][0] for node in ("3", "1:2:3", "1_2_3")]
+        edited = changed(prompt)
+        links = [edited[node]["inputs"]["model"][0] for node in ("3", "1:2:3", "1_2_3")]
         assert len(set(links)) == 3
         assert not any(":" in link for link in links)
-        assert {spliced[link]["class_type"] for link in links} == {"Gen5Replay"}
+        assert {edited[link]["class_type"] for link in links} == {"Gen5Replay"}
 
     def test_ids_are_stable(self) -> None:
-        """Another seed, and nodes in another order, give the same ids, so that ComfyUI's cache holds."""
+        """Ids do not depend on the seed or the order of nodes, so that ComfyUI's cache holds."""
         reverse = dict(reversed(list(straight(seed=9).items())))
         assert changed(straight()).keys() == changed(reverse).keys()
 
-    def test_id_that_a_person_has_taken(self) -> None:
-        """A node of the person's that already bears the id is kept; the new one takes another, again and again."""
-        taken = {"class_type": "PreviewAny", "inputs": {"source": ["20", 3]}}
-        prompt = {**straight(), "gen5_replay_3": taken}
-        spliced = changed(prompt)
-        assert taken == spliced["gen5_replay_3"]
-        put_in = spliced["3"]["inputs"]["model"][0]
-        assert spliced[put_in]["class_type"] == "Gen5Replay"
+    def test_id_that_is_already_used(self) -> None:
+        """A user's node that already has the id is kept; the inserted one gets the next free id."""
+        existing = {"class_type": "PreviewAny", "inputs": {"source": ["20", 3]}}
+        prompt = {**straight(), "gen5_replay_3": existing}
+        edited = changed(prompt)
+        assert existing == edited["gen5_replay_3"]
+        put_in = edited["3"]["inputs"]["model"][0]
+        assert edited[put_in]["class_type"] == "Gen5Replay"
         assert put_in == changed(prompt)["3"]["inputs"]["model"][0]
-        assert len(prompt) + 1 == len(spliced)
+        assert len(prompt) + 1 == len(edited)
 
 
 class TestLeftAlone:
-    """Where nothing is to be done the prompt itself is returned."""
+    """If there is nothing to do, the prompt itself is returned."""
 
     @pytest.mark.parametrize(
         "prompt",
@@ -139,11 +139,11 @@ class TestLeftAlone:
         ],
     )
     def test_nothing_to_do(self, prompt: Prompt) -> None:
-        """Samplers that add no noise, or start from something else, and what is no graph at all."""
+        """Samplers that add no noise or start from something else, and prompts that are not graphs."""
         assert prompt is changed(prompt)
 
-    def test_replay_is_already_there(self) -> None:
-        """A Replay Sampling above the model, however far, leaves the sampler as the person wired it."""
+    def test_existing_replay(self) -> None:
+        """If a Replay Sampling is anywhere upstream of the model, the sampler stays as the user wired it."""
         prompt = straight(model=["40", 0])
         prompt["40"] = {"class_type": "LoraLoaderModelOnly", "inputs": {"model": ["41", 0]}}
         prompt["41"] = {"class_type": "Reroute", "inputs": {"": ["42", 0]}}
@@ -151,7 +151,7 @@ class TestLeftAlone:
         assert prompt is changed(prompt)
 
     def test_disabled_noise(self) -> None:
-        """SamplerCustomAdvanced with DisableNoise, also behind a reroute, adds none."""
+        """SamplerCustomAdvanced with DisableNoise, also through a reroute, adds no noise."""
         prompt = advanced()
         prompt["31"] = {"class_type": "DisableNoise", "inputs": {}}
         assert prompt is changed(prompt)
@@ -160,7 +160,7 @@ class TestLeftAlone:
         assert prompt is changed(prompt)
 
     def test_nodes_that_do_not_sample(self) -> None:
-        """AddNoise takes a model and a latent_image too, but uses the noise as the plain latent it is."""
+        """AddNoise has model and latent_image inputs too, but uses the noise as a plain latent."""
         prompt = straight()
         prompt["3"] = {
             "class_type": "AddNoise",
@@ -174,8 +174,8 @@ class TestLeftAlone:
         assert prompt is changed(prompt)
 
     @pytest.mark.parametrize("length", [1, 2, 5])
-    def test_circles_of_reroutes(self, length: int) -> None:
-        """Reroutes in a circle end, above the latent and above the model."""
+    def test_cycles_of_reroutes(self, length: int) -> None:
+        """Cycles of reroutes terminate, both for the latent and for the model."""
         ring = {
             f"r{number}": {"class_type": "Reroute", "inputs": {"": [f"r{(number + 1) % length}", 0]}}
             for number in range(length)
@@ -187,25 +187,25 @@ class TestLeftAlone:
 
 
 class TestGuider:
-    """A sampler whose model is its guider's."""
+    """A sampler that gets its model through a guider."""
 
     def test_guider_is_copied(self) -> None:
-        """The sampler gets a guider of its own with the replayed model; the first is as it was."""
-        spliced = changed(advanced())
-        copied = spliced["3"]["inputs"]["guider"][0]
-        assert advanced()["30"] == spliced["30"]
-        assert {**advanced()["30"]["inputs"], "model": ["gen5_replay_3", 0]} == spliced[copied]["inputs"]
-        assert spliced["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
-        assert spliced["3"]["inputs"]["latent_image"] == ["gen5_replay_3", 1]
+        """The sampler gets its own guider with the replayed model; the original is unchanged."""
+        edited = changed(advanced())
+        copied = edited["3"]["inputs"]["guider"][0]
+        assert advanced()["30"] == edited["30"]
+        assert {**advanced()["30"]["inputs"], "model": ["gen5_replay_3", 0]} == edited[copied]["inputs"]
+        assert edited["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
+        assert edited["3"]["inputs"]["latent_image"] == ["gen5_replay_3", 1]
 
     def test_shared_guider_is_left_alone(self) -> None:
-        """Another sampler of the same guider, which starts from its own latent, is not touched."""
+        """Another sampler with the same guider that starts from its own latent is not changed."""
         prompt = advanced()
         prompt["35"] = copy.deepcopy(prompt["3"])
         prompt["35"]["inputs"]["latent_image"] = ["5", 0]
-        spliced = changed(prompt)
-        assert prompt["35"] == spliced["35"]
-        assert prompt["30"] == spliced["30"]
+        edited = changed(prompt)
+        assert prompt["35"] == edited["35"]
+        assert prompt["30"] == edited["30"]
 
     def test_two_samplers_of_one_guider(self) -> None:
         """Two samplers that start from two files each get their own replay and guider."""
@@ -213,42 +213,42 @@ class TestGuider:
         prompt["23"] = {**copy.deepcopy(LOADER), "inputs": {"file": "b.gen5"}}
         prompt["36"] = copy.deepcopy(prompt["3"])
         prompt["36"]["inputs"]["latent_image"] = ["23", 0]
-        spliced = changed(prompt)
+        edited = changed(prompt)
         for sampler, loader in (("3", "20"), ("36", "23")):
-            guider = spliced[sampler]["inputs"]["guider"][0]
-            replay = spliced[guider]["inputs"]["model"][0]
-            assert [loader, 4] == spliced[replay]["inputs"]["gen5"]
-        assert len(prompt) + 4 == len(spliced)
+            guider = edited[sampler]["inputs"]["guider"][0]
+            replay = edited[guider]["inputs"]["model"][0]
+            assert [loader, 4] == edited[replay]["inputs"]["gen5"]
+        assert len(prompt) + 4 == len(edited)
 
-    def test_guider_behind_a_reroute(self) -> None:
-        """A guider that comes through a reroute is found behind it."""
+    def test_guider_through_a_reroute(self) -> None:
+        """A guider is found through a reroute."""
         prompt = advanced()
         prompt["34"] = {"class_type": "Reroute", "inputs": {"": ["30", 0]}}
         prompt["3"]["inputs"]["guider"] = ["34", 0]
-        spliced = changed(prompt)
-        guider = spliced["3"]["inputs"]["guider"][0]
+        edited = changed(prompt)
+        guider = edited["3"]["inputs"]["guider"][0]
         assert (
-            spliced[guider]["class_type"],
-            spliced[guider]["inputs"]["model"],
+            edited[guider]["class_type"],
+            edited[guider]["inputs"]["model"],
         ) == ("CFGGuider", ["gen5_replay_3", 0])
 
     def test_guider_without_proper_meta(self) -> None:
-        """A guider whose _meta is null, as a program may send it, is copied all the same."""
+        """A guider whose _meta is null, as a program may send it, is copied too."""
         prompt = advanced()
         prompt["30"]["_meta"] = None
         assert "gen5_replay_3" in changed(prompt)
 
     def test_model_that_is_no_link(self) -> None:
-        """A sampler with a model widget and a guider is replayed by its guider."""
+        """A sampler with a model widget and a guider is replayed through its guider."""
         prompt = advanced()
         prompt["3"]["inputs"]["model"] = "baked"
-        spliced = changed(prompt)
-        assert spliced["3"]["inputs"]["model"] == "baked"
-        assert spliced["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
+        edited = changed(prompt)
+        assert edited["3"]["inputs"]["model"] == "baked"
+        assert edited["gen5_replay_3"]["inputs"]["model"] == ["4", 0]
 
 
-class TestUnsplice:
-    """Prompts that were never spliced are as they were."""
+class TestRemoveInserted:
+    """remove_inserted leaves prompts without inserted nodes unchanged."""
 
     @pytest.mark.parametrize(
         "prompt",
@@ -261,15 +261,15 @@ class TestUnsplice:
             {"a": None, "b": [], "gen5_c": 5},
         ],
     )
-    def test_own_nodes_stay(self, prompt: Prompt) -> None:
-        """Nodes of the person's stay, whatever they are called."""
+    def test_user_nodes_stay(self, prompt: Prompt) -> None:
+        """The user's own nodes stay, whatever their ids are."""
         assert prompt == remove_inserted(prompt)
 
     @pytest.mark.parametrize(
         "origin", [5, None, "abc", [1], [["3"]], [["3", "model", 7]], [["9", 4, ["4", 0]]], {"3": 1}]
     )
     def test_forged_origins(self, origin: Any) -> None:
-        """Forged notes of what was replaced raise nothing: their nodes count as the person's own."""
+        """Nodes with a forged origin raise nothing and count as the user's own."""
         node = {"class_type": "Gen5Replay", "inputs": {}, "_meta": {"gen5_replaces": origin}}
         prompt = {**straight(), "gen5_replay_3": node}
         assert prompt == remove_inserted(prompt)
@@ -290,7 +290,7 @@ CLASSES = (
 
 @st.composite
 def prompts(draw: st.DrawFn) -> Prompt:
-    """Return prompts of nodes that matter to the splicing, wired at random, circles and odd ids included."""
+    """Return randomly wired prompts of relevant nodes, including cycles and odd ids."""
     odd = st.sampled_from(["1:2", "1_2", "gen5_replay_1_2", "gen5_replay_1_2_guider", "gen5_replay_3", "3"])
     ids = draw(st.lists(odd | st.integers(0, 12).map(str), min_size=1, max_size=12, unique=True))
     link = st.tuples(st.sampled_from(ids), st.sampled_from([0, 0, 0, 1, 4])).map(list)
@@ -321,36 +321,36 @@ def prompts(draw: st.DrawFn) -> Prompt:
 
 @settings(max_examples=400, deadline=None)
 @given(prompts())
-def test_any_prompt_can_be_had_back(prompt: Prompt) -> None:
-    """unsplice gives back what splice was given, which is never touched; splicing twice is splicing once."""
-    spliced = changed(prompt)
+def test_any_prompt_can_be_restored(prompt: Prompt) -> None:
+    """Removing the inserted nodes restores any prompt, and inserting twice equals inserting once."""
+    edited = changed(prompt)
     for node_id, node in prompt.items():
-        assert node["class_type"] == spliced[node_id]["class_type"]
+        assert node["class_type"] == edited[node_id]["class_type"]
         if node["class_type"] not in SAMPLERS:
-            assert node == spliced[node_id]
+            assert node == edited[node_id]
 
 
 class TestHook:
-    """What the server hands over."""
+    """The handler for queued prompts."""
 
-    def test_prompt_is_spliced_and_the_rest_kept(self) -> None:
-        """The request with the changed prompt is returned; the one that came in is as it was."""
+    def test_prompt_is_edited_and_the_rest_kept(self) -> None:
+        """The request is returned with the edited prompt; the original is unchanged."""
         request = {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}}
         answer = handle_prompt(request)
         assert {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}} == request
         assert {**request, "prompt": insert_records(insert_replays(straight()))} == answer
 
-    def test_a_request_may_leave_recording_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """extra_data or the environment variable turns recording off, not the replay."""
+    def test_request_can_turn_off_recording(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """extra_data or the environment variable turns off recording, but not the replay."""
         unrecorded = insert_replays(straight())
-        asked = {"prompt": straight(), "extra_data": {"gen5": {"auto_record": False}}}
-        assert unrecorded == handle_prompt(asked)["prompt"]
+        request = {"prompt": straight(), "extra_data": {"gen5": {"auto_record": False}}}
+        assert unrecorded == handle_prompt(request)["prompt"]
         assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
         monkeypatch.setenv("GEN5_AUTO_RECORD", "0")
         assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
 
-    def test_a_person_may_leave_recording_out(self, folder: Path) -> None:
-        """ComfyUI's setting turns recording off from the next prompt on, not the replay."""
+    def test_user_can_turn_off_recording(self, folder: Path) -> None:
+        """ComfyUI's setting turns off recording from the next prompt on, but not the replay."""
         unrecorded = insert_replays(straight())
         settings = folder / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True)
@@ -362,17 +362,17 @@ class TestHook:
     @pytest.mark.parametrize(
         "request_", [{}, {"prompt": None}, {"prompt": []}, {"prompt": "abc"}, {"prompt": 5}, [], None, "abc"]
     )
-    def test_odd_requests_go_on_as_they_are(self, request_: Any) -> None:
-        """A request without a prompt, or that is no object, is the server's to refuse."""
+    def test_odd_requests_are_passed_on(self, request_: Any) -> None:
+        """A request without a prompt, or that is not an object, is left for the server to reject."""
         assert request_ is handle_prompt(request_)
 
     @pytest.mark.parametrize(
         "prompt", [{"1": None}, {"1": []}, {"1": {"inputs": []}}, {"1": {"class_type": 1}}]
     )
-    def test_odd_nodes_go_on_as_they_are(self, prompt: Prompt) -> None:
-        """What is no node is the server's to refuse too."""
+    def test_odd_nodes_are_passed_on(self, prompt: Prompt) -> None:
+        """Invalid nodes are left for the server to reject too."""
         assert {"prompt": prompt} == handle_prompt({"prompt": prompt})
 
     def test_no_server_to_register_with(self) -> None:
-        """Without a server there is nothing to register with, which is told, not raised."""
+        """Without a server, register returns False and does not raise."""
         assert register() is False

@@ -1,4 +1,4 @@
-"""Load Gen5 without ComfyUI: which files it offers and opens, and what comes out of them."""
+"""Load Gen5 without ComfyUI: which files it offers and opens, and its outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OLD_FILES = sorted(path.name for path in CORPUS.glob("gen5-0.1.0_*.gen5"))
 
 
 def write(path: Path, **facts: Any) -> Path:
-    """Write a file without an environment, so that nothing drifts."""
+    """Write a file without an environment, so that there is no drift."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return gen5core.save(path, **{"environment": None, "hardware": None, **facts})
 
@@ -43,7 +43,7 @@ class TestListing:
     """Every file of input/ and output/ with its subfolders, named as ComfyUI names them."""
 
     def test_names_and_annotations(self, folder: Path) -> None:
-        """Input files bear no annotation, output files do; subfolders are parted by slashes."""
+        """Input files have no annotation, output files do; subfolders are separated by slashes."""
         for name in (
             "input/b.gen5",
             "input/sub/deep/a.gen5",
@@ -69,8 +69,8 @@ class TestListing:
         (folder / "output").rmdir()
         assert list_files() == []
 
-    def test_a_link_that_leads_out_is_not_offered(self, folder: Path, tmp_path_factory: Any) -> None:
-        """What could only be refused is not listed; a link inside the folder is."""
+    def test_link_out_of_the_folder_is_not_offered(self, folder: Path, tmp_path_factory: Any) -> None:
+        """A link that would be rejected is not listed; a link inside the folder is."""
         outside = tmp_path_factory.mktemp("outside") / "secret.gen5"
         outside.touch()
         (folder / "input" / "own.gen5").touch()
@@ -81,7 +81,7 @@ class TestListing:
 
 
 class TestConfinement:
-    """A name never leads out of its folder."""
+    """A name cannot lead out of its folder."""
 
     @pytest.mark.parametrize(
         "name",
@@ -94,8 +94,8 @@ class TestConfinement:
             "d/x.gen5",
         ],
     )
-    def test_leading_out_is_refused(self, folder: Path, name: str) -> None:
-        """Dots, absolute paths and links are refused when the prompt is validated and when it runs."""
+    def test_path_out_of_the_folder_is_rejected(self, folder: Path, name: str) -> None:
+        """Dots, absolute paths and links are rejected both in validation and at run time."""
         (folder / "secret.gen5").touch()
         (folder / "input" / "link.gen5").symlink_to(folder / "secret.gen5")
         (folder / "input" / "d").symlink_to(folder / "output", target_is_directory=True)
@@ -104,38 +104,38 @@ class TestConfinement:
         with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
             load(name)
 
-    def test_another_folder_of_like_name_is_outside(self, folder: Path) -> None:
-        """A folder whose name only begins like input is not inside input."""
+    def test_folder_with_a_similar_name_is_outside(self, folder: Path) -> None:
+        """A folder whose name merely starts with input is not inside input."""
         write(folder / "input2" / "a.gen5")
         with pytest.raises(EncodeError, match="leads out of the input folder"):
             load("../input2/a.gen5")
 
     @pytest.mark.parametrize("name", ["a\0b.gen5", "\0", "a\0 [output]"])
     def test_nul_bytes(self, name: str) -> None:
-        """A NUL byte is said to be no file name, in validation and at run time alike."""
-        message = f"{name!r} is no file name: embedded null byte"
+        """A name with a NUL byte is rejected both in validation and at run time."""
+        message = f"{name!r} is not a file name: embedded null byte"
         assert message == Gen5Load.VALIDATE_INPUTS(name)
         with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
             load(name)
 
     @pytest.mark.parametrize("name", ["gone.gen5", "gone.gen5 [output]", "", ".", "x" * 5000, "a/" * 3000])
-    def test_what_is_not_there_is_told(self, name: str) -> None:
-        """Whatever is no file is told with the remedy, names too long for the file system included."""
+    def test_missing_file_is_reported(self, name: str) -> None:
+        """A name that is not a file is reported with the remedy, even if it is too long for the file system."""
         assert (
             Gen5Load.VALIDATE_INPUTS(name)
             == f"{name} is not there; choose another file, or press R to list them again"
         )
 
     @pytest.mark.parametrize("value", [5, True, {"a": 1}])
-    def test_what_is_no_text_is_refused(self, value: Any) -> None:
-        """A value that a program queued in place of a name is named, in validation and at run time alike."""
+    def test_value_that_is_not_text_is_rejected(self, value: Any) -> None:
+        """A value that a program queued instead of a name is quoted, both in validation and at run time."""
         message = f"file is {value!r}, not a name: choose a file, or connect an output that gives its name"
         assert message == Gen5Load.VALIDATE_INPUTS(value)
         with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
             load(value)
 
-    def test_nothing_is_refused_as_it_runs(self) -> None:
-        """Nothing in place of a name, which in validation is what a link looks like, is refused by name."""
+    def test_none_is_rejected_at_run_time(self) -> None:
+        """None, which stands for a link in validation, is rejected at run time."""
         with pytest.raises(EncodeError, match=r"^file is None, not a name: choose a file, or connect"):
             load(None)  # type: ignore[arg-type]
 
@@ -145,7 +145,7 @@ class TestConfinement:
         assert folder / kind / "s" / "a.gen5" == resolve_file(f"s/a.gen5 [{kind}]")
 
     def test_folders_that_are_links(self, folder: Path) -> None:
-        """An output folder that is itself a link, to another disk say, works as any other."""
+        """An output folder that is itself a link, e.g. to another disk, works like any other."""
         (folder / "disk").mkdir()
         (folder / "output").rmdir()
         (folder / "output").symlink_to(folder / "disk", target_is_directory=True)
@@ -155,10 +155,10 @@ class TestConfinement:
 
 
 class TestIsChanged:
-    """What stands for a file is its content."""
+    """IS_CHANGED depends on the file's content."""
 
     def test_rewritten_with_same_size_and_time(self, folder: Path) -> None:
-        """A file of equal size and time but other content counts as changed."""
+        """A file with the same size and time but other content counts as changed."""
         path = folder / "input" / "a.gen5"
         marks: dict[int, set[str | float]] = {}
         for value in range(9):  # META is compressed, so sizes differ by a byte or two
@@ -168,8 +168,8 @@ class TestIsChanged:
         assert sum(len(same_size) for same_size in marks.values()) == 9
         assert max(len(same_size) for same_size in marks.values()) > 1
 
-    def test_touched_is_the_same(self, folder: Path) -> None:
-        """A copy of another time and name, and other widgets, count as the same."""
+    def test_touched_file_is_the_same(self, folder: Path) -> None:
+        """A copy with another time and name counts as the same file, whatever the other widgets are set to."""
         path = write(folder / "input" / "a.gen5")
         before = Gen5Load.IS_CHANGED("a.gen5", on_drift="warn", batch_index=-1)
         (folder / "input" / "b.gen5").write_bytes(path.read_bytes())
@@ -177,13 +177,13 @@ class TestIsChanged:
         assert before == Gen5Load.IS_CHANGED("a.gen5", on_drift="error", batch_index=2)
         assert before == Gen5Load.IS_CHANGED("b.gen5")
 
-    def test_of_a_link(self) -> None:
-        """What a link will name is not known before it runs: it counts as changed, without an error."""
+    def test_linked_name(self) -> None:
+        """A linked file name is not known before the run: it counts as changed, without an error."""
         mark = Gen5Load.IS_CHANGED(None, on_drift="warn")
         assert mark != mark
 
     def test_damaged_and_missing(self, folder: Path) -> None:
-        """A damaged file has a mark of its own that changes with it; a missing one is missing."""
+        """A damaged file has its own tag, which changes with it; a missing file is reported as missing."""
         assert Gen5Load.IS_CHANGED("a.gen5") == "missing"
         (folder / "input" / "a.gen5").write_bytes(b"damaged")
         os.utime(folder / "input" / "a.gen5", ns=(5, 5))
@@ -195,7 +195,7 @@ class TestOutputs:
 
     @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16", "float8_e4m3fn"])
     def test_dtype_is_as_saved(self, folder: Path, name: str) -> None:
-        """Noise and result come back in the dtype they were saved in, bit for bit."""
+        """Noise and result are loaded in the dtype in which they were saved, bit for bit."""
         dtype = getattr(torch, name)
         noise, result = randn(1, 4, 4, 4, dtype=dtype), randn(1, 4, 4, 4, seed=1, dtype=dtype)
         write(folder / "input" / "a.gen5", latents={"initial_noise": noise, "final_latent": result})
@@ -205,15 +205,15 @@ class TestOutputs:
             assert expected.view(torch.uint8).equal(actual.view(torch.uint8))
 
     def test_picture(self, folder: Path) -> None:
-        """The picture comes back as ComfyUI loads one: float32 of pixels over 255."""
+        """The picture is loaded as ComfyUI loads one: float32, pixels divided by 255."""
         pixels = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
         write(folder / "input" / "a.gen5", images=pixels)
         actual = load()[2]
         assert (torch.float32, (2, 3, 4, 3)) == (actual.dtype, tuple(actual.shape))
         assert torch.from_numpy(pixels.astype(np.float32) / 255.0).equal(actual)
 
-    def test_saved_is_loaded(self) -> None:
-        """What Save Gen5 wrote comes out of Load Gen5: result with mask and batch_index, and the picture."""
+    def test_saved_file_is_loaded(self) -> None:
+        """Load Gen5 outputs what Save Gen5 wrote: the result with mask and batch_index, and the picture."""
         latent = {
             "samples": randn(2, 4, 4, 8),
             "noise_mask": (randn(2, 1, 4, 8) > 0).float(),
@@ -228,15 +228,15 @@ class TestOutputs:
         assert ((images(2) * 255).floor() / 255).allclose(picture)
 
     def test_message_of_the_node(self, folder: Path) -> None:
-        """The node tells the browser which file it checked, as it was then, and the drift."""
+        """The node sends the browser the file that it checked, its size and time, and the drift."""
         path = write(folder / "input" / "a.gen5")
         with gen5core.open(path) as file:
             root = file.root
-        shown = Gen5Load().load("a.gen5")["ui"]
+        sent = Gen5Load().load("a.gen5")["ui"]
         status = path.stat()
         checked = {"file": "a.gen5", "root": root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         trust = {"word": "unsigned", "signatures": []}
-        assert {"gen5": [{**checked, "drift": [], "trust": trust}]} == shown
+        assert {"gen5": [{**checked, "drift": [], "trust": trust}]} == sent
 
 
 class TestBatchIndex:
@@ -244,7 +244,7 @@ class TestBatchIndex:
 
     @pytest.fixture(autouse=True)
     def stored(self, folder: Path) -> None:
-        """A file of three images whose masks differ."""
+        """A file of three images with different masks."""
         write(
             folder / "input" / "a.gen5",
             latents={
@@ -258,7 +258,7 @@ class TestBatchIndex:
 
     @pytest.mark.parametrize("index", [0, 1, 2])
     def test_one_of_three(self, index: int) -> None:
-        """Every output is the one image's, as a batch of one."""
+        """Every output holds the one image, as a batch of one."""
         noise, result, picture, source, _ = load(batch_index=index)
         assert randn(3, 4, 4, 4)[index : index + 1].equal(noise["samples"])
         assert randn(3, 4, 4, 4, seed=1)[index : index + 1].equal(result["samples"])
@@ -268,15 +268,15 @@ class TestBatchIndex:
         assert source.generate_noise(noise).equal(noise["samples"])
 
     def test_beyond_the_batch(self) -> None:
-        """An index that the batch does not have blocks what needs it with the range; the file is there."""
+        """An index beyond the batch blocks the outputs that need it and names the range; the file is still output."""
         noise, result, _, source, stored = load(batch_index=3)
-        told = "a.gen5: batch_index is 3, the stored {} holds 3 (0 to 2); −1 takes all"
-        assert Blocked(told.format("initial_noise")) == noise == source
-        assert Blocked(told.format("final_latent")) == result
+        warned = "a.gen5: batch_index is 3, the stored {} holds 3 (0 to 2); −1 takes all"
+        assert Blocked(warned.format("initial_noise")) == noise == source
+        assert Blocked(warned.format("final_latent")) == result
         assert stored.path.name == "a.gen5"
 
-    def test_result_of_fewer_images_than_the_noise(self, folder: Path) -> None:
-        """Where the result is of one image, the third's noise still loads; only the result is blocked."""
+    def test_result_with_fewer_images_than_the_noise(self, folder: Path) -> None:
+        """If the result holds one image, the noise of the third still loads; only the result is blocked."""
         write(
             folder / "input" / "a.gen5",
             latents={"initial_noise": randn(4, 4, 4, 4), "final_latent": randn(1, 4, 4, 4)},
@@ -290,7 +290,7 @@ class TestBatchIndex:
         )
 
     def test_one_mask_for_all(self, folder: Path) -> None:
-        """A mask that serves the whole batch serves each image."""
+        """A single mask for the whole batch applies to each image."""
         mask = randn(1, 1, 4, 4)
         write(
             folder / "input" / "a.gen5",
@@ -298,8 +298,8 @@ class TestBatchIndex:
         )
         assert mask.equal(load(batch_index=2)[1]["noise_mask"])
 
-    def test_picture_that_was_not_stored(self, folder: Path) -> None:
-        """Where images_stored was first, the noise of the third still loads; only the picture is blocked."""
+    def test_picture_not_stored(self, folder: Path) -> None:
+        """If images_stored was first, the noise of the third image still loads; only the picture is blocked."""
         write(
             folder / "input" / "a.gen5",
             latents={"initial_noise": randn(3, 4, 4, 4)},
@@ -307,21 +307,21 @@ class TestBatchIndex:
         )
         noise, _, picture, _, _ = load(batch_index=2)
         assert randn(3, 4, 4, 4)[2:].equal(noise["samples"])
-        assert Blocked("batch_index is 2, a.gen5 holds 1 pictures; −1 takes all") == picture
+        assert Blocked("batch_index is 2, but a.gen5 holds 1 pictures; −1 takes all") == picture
 
     def test_pictures_of_different_sizes(self, folder: Path) -> None:
-        """Pictures that make no batch are blocked together, and load one by one."""
+        """Pictures of different sizes are blocked together but load one by one."""
         pictures = [np.zeros((2, 2, 3), np.uint8), np.zeros((3, 3, 3), np.uint8)]
         write(folder / "input" / "a.gen5", latents={"initial_noise": randn(2, 4, 4, 4)}, images=pictures)
         outputs = load()
         assert randn(2, 4, 4, 4).equal(outputs[0]["samples"])
         assert (
-            Blocked("the pictures of a.gen5 are of different sizes; take one with batch_index") == outputs[2]
+            Blocked("the pictures in a.gen5 have different sizes; choose one with batch_index") == outputs[2]
         )
         assert tuple(load(batch_index=1)[2].shape) == (1, 3, 3, 3)
 
-    def test_batch_index_that_is_too_short(self, folder: Path) -> None:
-        """A stored batch_index of fewer numbers than images is left out, not an IndexError."""
+    def test_short_batch_index(self, folder: Path) -> None:
+        """A stored batch_index with fewer entries than images is left out instead of raising IndexError."""
         write(
             folder / "input" / "a.gen5",
             latents={"final_latent": randn(3, 4, 4, 4)},
@@ -331,30 +331,30 @@ class TestBatchIndex:
 
 
 class TestMissing:
-    """What a file lacks stops only what needs it, and says why."""
+    """What a file lacks blocks only the outputs that need it, and the message says why."""
 
     def test_everything_missing(self, folder: Path) -> None:
         """A file with nothing in it gives blocked outputs, each with its reason, and the file itself."""
         write(folder / "input" / "a.gen5")
         noise, result, picture, source, stored = load()
-        assert Blocked("a.gen5 holds no starting noise: it was saved without") == noise
+        assert Blocked("a.gen5 holds no starting noise: it was saved without any") == noise
         assert noise == source
         assert Blocked("a.gen5 holds no result latent: it was saved without one") == result
         assert Blocked("a.gen5 holds no picture: it was saved without one") == picture
         assert stored.path.name == "a.gen5"
 
-    def test_reason_is_the_saved_one(self, folder: Path) -> None:
-        """Why there is no noise is what the file says of it."""
+    def test_stored_reason(self, folder: Path) -> None:
+        """The reason for missing noise is the one stored in the file."""
         write(folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "TestOwnNoise draws"})
         assert Blocked("a.gen5 holds no starting noise: TestOwnNoise draws") == load()[0]
 
 
 class TestDrift:
-    """Another environment is told in the documented words, ignored, or refused."""
+    """A different environment is reported in the documented words, ignored, or rejected."""
 
     @pytest.fixture(autouse=True)
     def stored(self, folder: Path) -> None:
-        """A file of this environment but for numpy, and of a component that is not here."""
+        """A file of this environment, except for another numpy and a component that is missing here."""
         now = gen5core.Environment.capture()
         numpy_then = Component("numpy", "name=numpy;version=0.9")
         gone = Component("gpu", "name=gpu;model=a GPU of the past")
@@ -364,7 +364,7 @@ class TestDrift:
 
     @staticmethod
     def expected() -> list[str]:
-        """The documented texts, by hand."""
+        """Return the documented texts, written by hand."""
         here = torch.cuda.is_available()
         gpu = "Environment component 'gpu' missing in current system"
         return [
@@ -374,20 +374,20 @@ class TestDrift:
         ]
 
     def test_warn(self) -> None:
-        """warn gives a UserWarning for each difference, and tells the browser the same texts."""
+        """warn gives a UserWarning for each difference and sends the browser the same texts."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            shown = Gen5Load().load("a.gen5", on_drift="warn")["ui"]["gen5"][0]["drift"]
-        told = [str(one.message) for one in caught if one.category is UserWarning]
-        assert shown == told
-        assert self.expected() == told[: len(self.expected())]
+            sent = Gen5Load().load("a.gen5", on_drift="warn")["ui"]["gen5"][0]["drift"]
+        warned = [str(one.message) for one in caught if one.category is UserWarning]
+        assert sent == warned
+        assert self.expected() == warned[: len(self.expected())]
 
     def test_ignore(self) -> None:
-        """ignore says nothing."""
+        """ignore reports nothing."""
         assert Gen5Load().load("a.gen5", on_drift="ignore")["ui"]["gen5"][0]["drift"] == []
 
     def test_error(self) -> None:
-        """error refuses with the remedy and every difference."""
+        """error raises with the remedy and every difference."""
         start = "a.gen5 was made in another environment; set on_drift to warn to load it all the same.\n"
         with pytest.raises(EncodeError, match=f"^{re.escape(start + chr(10).join(self.expected()))}"):
             load(on_drift="error")
@@ -397,7 +397,7 @@ class TestNoiseSource:
     """The NOISE for SamplerCustomAdvanced."""
 
     def test_stored_noise_and_seed(self, folder: Path) -> None:
-        """generate_noise gives the stored tensor for a latent of its shape; seed is the stored one."""
+        """generate_noise returns the stored tensor for a latent of its shape; seed is the stored seed."""
         write(
             folder / "input" / "a.gen5",
             latents={"initial_noise": randn(1, 4, 4, 4)},
@@ -407,8 +407,8 @@ class TestNoiseSource:
         assert source.seed == 2**64 - 1
         assert randn(1, 4, 4, 4).equal(source.generate_noise({"samples": torch.zeros(1, 4, 4, 4)}))
 
-    def test_seed_is_of_the_pass_that_the_noise_is_of(self, folder: Path) -> None:
-        """Of two passes the noise is the first's, and so is the seed, which inpainting draws from."""
+    def test_seed_of_the_pass_of_the_noise(self, folder: Path) -> None:
+        """With two passes, noise and seed are those of the first; inpainting draws from the seed."""
         write(
             folder / "input" / "a.gen5",
             latents={"initial_noise": randn(1, 4, 4, 4)},
@@ -421,7 +421,7 @@ class TestNoiseSource:
         assert load()[3].seed == 11
 
     def test_another_shape(self) -> None:
-        """A latent of another shape is told both shapes and what to do."""
+        """A latent of another shape is an error that names both shapes and the remedy."""
         source = StoredNoise(randn(1, 4, 4, 4), 1, "a.gen5")
         with pytest.raises(EncodeError, match=r"^a\.gen5 .*\[1, 4, 4, 4\], .*\[1, 4, 4, 8\]: use "):
             source.generate_noise({"samples": torch.zeros(1, 4, 4, 8)})
@@ -431,8 +431,8 @@ class TestOldFiles:
     """Files that the 0.1.0 package wrote."""
 
     @pytest.mark.parametrize("name", OLD_FILES)
-    def test_every_one_loads(self, folder: Path, name: str) -> None:
-        """Its noise is the tensor that the package stored, bit for bit; its warnings are the documented."""
+    def test_every_file_loads(self, folder: Path, name: str) -> None:
+        """The noise is the tensor that the package stored, bit for bit; the warnings are the documented ones."""
         (folder / "input" / name).write_bytes((CORPUS / name).read_bytes())
         noise = load(name, on_drift="ignore")[0]["samples"]
         latents = json.loads((CORPUS / name).with_suffix(".json").read_text())["latents"]
@@ -442,16 +442,16 @@ class TestOldFiles:
         with gen5core.open(folder / "input" / name) as file:
             assert file.latents["initial_noise"].array().tobytes() == noise.numpy().tobytes()
 
-    def test_there_are_some(self) -> None:
-        """The corpus holds files of the package, so that the test above looks at something."""
+    def test_corpus_is_not_empty(self) -> None:
+        """The corpus holds files of the package, so that the test above tests something."""
         assert {"gen5-0.1.0_raw_float32.gen5", "gen5-0.1.0_two_latents.gen5"} < set(OLD_FILES)
 
 
 class TestTrust:
-    """Every byte is checked when a file is loaded, and it stays that file."""
+    """Every byte is checked when a file is loaded, and a later change is noticed."""
 
-    def test_damage_anywhere_is_an_error(self, folder: Path) -> None:
-        """A bit that differs in a latent that nothing asks for is an error all the same."""
+    def test_any_damage_is_an_error(self, folder: Path) -> None:
+        """A flipped bit in a latent that no output needs is an error too."""
         path = write(
             folder / "input" / "a.gen5",
             latents={"initial_noise": randn(1, 4, 4, 4), "step_noise": randn(1, 4, 4, 4)},
@@ -466,7 +466,7 @@ class TestTrust:
             load()
 
     def test_file_replaced_between_nodes(self, folder: Path) -> None:
-        """A file that was replaced since it was loaded is not read as if it were the one."""
+        """A file that was replaced after it was loaded is an error."""
         path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
         stored = load()[4]
         with stored.latents() as read:
@@ -476,7 +476,7 @@ class TestTrust:
             stored.read_start()
 
     def test_file_gone_between_nodes(self, folder: Path) -> None:
-        """A file that went away since it was loaded is told with what helps where its maker is cached."""
+        """A file that disappeared after it was loaded is reported with a remedy that works despite caching."""
         path = write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)})
         stored = load()[4]
         path.unlink()
@@ -504,15 +504,15 @@ class TestTrust:
             ([{"seed": -1}], "capture's pass 0: seed is -1"),
         ],
     )
-    def test_capture_that_makes_no_sense(self, folder: Path, passes: Any, message: str) -> None:
-        """Passes that are not what the format says are told as such, not as a Python error."""
+    def test_invalid_capture(self, folder: Path, passes: Any, message: str) -> None:
+        """Passes that violate the format raise FormatError, not a Python error."""
         capture = {"noise_source": "recorded", "passes": passes}
         write(folder / "input" / "a.gen5", latents={"initial_noise": randn(1, 4, 4, 4)}, capture=capture)
         with pytest.raises(FormatError, match=re.escape(f"a.gen5: META: {message}") + "$"):
             open_stored(folder / "input" / "a.gen5").read_start()
 
-    def test_sigmas_that_json_does_not_have(self, folder: Path) -> None:
-        """Sigmas with an infinity, which JSON stores as null, count as not known."""
+    def test_infinite_sigmas(self, folder: Path) -> None:
+        """Sigmas with an infinity, which JSON stores as null, count as unknown."""
         capture = {"noise_source": "recorded", "passes": [{"sigmas": [float("inf"), 0.0]}]}
         with gen5core.open(write(folder / "a.gen5", capture=capture)) as file:
             assert [found.sigmas for found in read_passes(file)] == [None]

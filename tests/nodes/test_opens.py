@@ -1,4 +1,4 @@
-"""How often a node run opens its file, when it closes it, and which tensors it reads; counted from outside."""
+"""How often a node run opens its file, when it closes it, and which tensors it reads, seen from outside."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ TWO_PASSES = [
 
 @pytest.fixture(scope="module")
 def trips() -> ModuleType:
-    """The script that counts."""
+    """The script that counts opened files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(SCRIPTS)
         return importlib.import_module("trips")
@@ -64,13 +64,13 @@ def trips() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def tracer(trips: ModuleType) -> Any:
-    """Its tracer, of which a process has one."""
+    """Its tracer, of which a process needs only one."""
     return trips.Tracer(SCRIPTS.parent)
 
 
 @pytest.fixture
 def opened(tracer: Any) -> Callable[[Callable[[], object]], list[str]]:
-    """A function that returns the names of the files that a call opens."""
+    """Return a function that returns the names of the files that a call opens."""
 
     def count(call: Callable[[], object]) -> list[str]:
         with tracer.tracing() as passed:
@@ -98,7 +98,7 @@ def sampler(monkeypatch: pytest.MonkeyPatch) -> Compute:
 
 
 def write(folder: Path, passes: list[dict[str, Any]], latents: dict[str, Any], **facts: Any) -> StoredFile:
-    """Return a file of these passes and latents, of which no byte is compressed."""
+    """Return an uncompressed file with these passes and latents."""
     path = gen5core.save(
         folder / "input" / "a.gen5",
         latents=latents,
@@ -111,7 +111,7 @@ def write(folder: Path, passes: list[dict[str, Any]], latents: dict[str, Any], *
 
 @pytest.fixture
 def file(folder: Path) -> StoredFile:
-    """A file that has everything a node reads."""
+    """A file with everything that any node reads."""
     return write(
         folder,
         TWO_PASSES,
@@ -125,12 +125,12 @@ class TestOneOpen:
     """Every node run opens its file once."""
 
     def test_load(self, file: StoredFile, opened: Any) -> None:
-        """Load Gen5 checks and reads in one."""
+        """Load Gen5 checks and reads the file in one open."""
         assert opened(lambda: Gen5Load().load("a.gen5")) == ["a.gen5"]
         assert opened(lambda: Gen5Load.IS_CHANGED("a.gen5")) == ["a.gen5"]
 
     def test_load_from_a_png(self, opened: Any) -> None:
-        """So it does with a PNG that carries a record."""
+        """It does the same with a PNG that carries a record."""
         path = (
             Gen5Save()
             .save("x", images=images(), format=PNG, prompt=txt2img(), unique_id="9")["result"][1]
@@ -139,14 +139,14 @@ class TestOneOpen:
         assert opened(lambda: Gen5Load().load(f"{path.name} [output]")) == [path.name]
 
     def test_replay(self, file: StoredFile, opened: Any, trips: ModuleType, registry: None) -> None:
-        """Replay Sampling gets passes, settings, start and mask of one read."""
+        """Replay Sampling reads passes, settings, start latent and mask in one open."""
         found: list[Any] = []
         assert opened(lambda: found.extend(Gen5Replay().replay(trips.Model(), file))) == ["a.gen5"]
         assert START.equal(found[1]["samples"])
         assert MASK.equal(found[1]["noise_mask"])
 
     def test_sampler_call(self, file: StoredFile, opened: Any, sampler: Compute) -> None:
-        """A run gets the starts that it is matched by, its noise and its step noise of one read."""
+        """A run reads the start latents for matching, its noise and its step noise in one open."""
         replayer = replaying(file)
         found: list[Any] = []
         assert opened(lambda: found.extend(run([replayer], GIVEN, START, compute=sampler))) == ["a.gen5"]
@@ -154,7 +154,7 @@ class TestOneOpen:
         assert STEPS.equal(found[0])
 
     def test_sampler_call_that_needs_nothing(self, folder: Path, opened: Any) -> None:
-        """A run that is left alone, and one of a pass without noise, open nothing."""
+        """A run that is left alone, or one of a pass without noise, does not open the file."""
         quiet = {**PASS, "add_noise": False, "sigmas": [3.0, 0.0]}
         file = write(folder, [{**PASS, "noise": "initial_noise"}, quiet], {"initial_noise": NOISE})
         replayer, nothing = replaying(file), torch.zeros(SHAPE)
@@ -163,24 +163,24 @@ class TestOneOpen:
         assert opened(lambda: run([replayer], nothing, START, sigmas=SIGMAS[1:])) == []
 
     def test_settings(self, file: StoredFile, opened: Any) -> None:
-        """Gen5 Settings reads all outputs at once."""
+        """Gen5 Settings reads all outputs in one open."""
         found: list[Any] = []
         assert opened(lambda: found.extend(Gen5Settings().read(file))) == ["a.gen5"]
         assert found[:2] == [11, 2]
 
     def test_compare(self, file: StoredFile, opened: Any) -> None:
-        """Compare With Stored has latent and images of one read."""
+        """Compare With Stored reads latent and images in one open."""
         found: list[Any] = []
         current = {"images": images(), "latent": {"samples": LATENTS["final_latent"]}}
         assert opened(lambda: found.extend(Gen5Compare().compare(file, **current)["result"])) == ["a.gen5"]
         assert found[0] is True
 
     def test_drift(self, file: StoredFile, opened: Any) -> None:
-        """Environment Drift reads environment and models at once."""
+        """Environment Drift reads environment and models in one open."""
         assert opened(lambda: Gen5Environment().check(file)) == ["a.gen5"]
 
     def test_whole_trips(self) -> None:
-        """A replayed run opens its file four times, one of them where ComfyUI asks whether it changed."""
+        """A replayed run opens its file four times, once of them to check whether it changed."""
         command = [sys.executable, "-W", "ignore", str(SCRIPTS / "trips.py")]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=SCRIPTS.parent)
         rows = [line.rsplit(maxsplit=4) for line in done.stdout.splitlines()[1:]]
@@ -189,15 +189,15 @@ class TestOneOpen:
 
 
 class TestWhatIsRead:
-    """No tensor is read or kept that is not used, and no file stays open."""
+    """Only tensors that are used are read or kept, and no file stays open."""
 
     def test_closed_while_the_sampler_runs(
         self, file: StoredFile, sampler: Compute, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The file is closed before the sampler begins: on Windows an open one cannot be moved."""
+        """The file is closed before the sampler starts, since an open file cannot be moved on Windows."""
         happened: list[str] = []
 
-        def noting(name: str, real: Callable[..., None]) -> Callable[..., None]:
+        def logging_call(name: str, real: Callable[..., None]) -> Callable[..., None]:
             def call(*args: Any) -> None:
                 happened.append(name)
                 real(*args)
@@ -209,8 +209,8 @@ class TestWhatIsRead:
             return sampler(got)
 
         replayer = replaying(file)
-        monkeypatch.setattr(FileSource, "__init__", noting("open", FileSource.__init__))
-        monkeypatch.setattr(FileSource, "close", noting("close", FileSource.close))
+        monkeypatch.setattr(FileSource, "__init__", logging_call("open", FileSource.__init__))
+        monkeypatch.setattr(FileSource, "close", logging_call("close", FileSource.close))
         run([replayer], GIVEN, START, compute=compute)
         assert happened == ["open", "close", "sample"]
 
@@ -218,7 +218,7 @@ class TestWhatIsRead:
         "dtype", ["float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"]
     )
     def test_empty_start_has_the_dtype_of_the_noise(self, folder: Path, dtype: str) -> None:
-        """Zeros of a shape are those that the noise itself would give, in its dtype."""
+        """An empty start latent has the noise's shape and dtype."""
         if not hasattr(torch, dtype):
             pytest.skip(f"this torch has no {dtype}")
         noise = NOISE.abs().to(getattr(torch, dtype))
@@ -227,14 +227,14 @@ class TestWhatIsRead:
         assert start.view(torch.uint8).equal(torch.zeros_like(noise).view(torch.uint8))
 
     def test_empty_start_of_a_nested_latent(self, folder: Path) -> None:
-        """Each part of a nested latent has zeros of its own shape."""
+        """The empty start of a nested latent has a part of zeros for each part."""
         noise = [randn(1, 4, 2, 3), randn(1, 5, 7)]
         samples = write(folder, [], {"initial_noise": noise}).read_start().samples or []
         assert [part.shape for part in samples] == [part.shape for part in noise]
         assert not any(torch.count_nonzero(part) for part in samples)
 
     def test_noise_is_not_read_for_its_shape(self, folder: Path) -> None:
-        """Damage in the noise is not met where only its shape is needed; sampling meets it."""
+        """Damage in the noise goes unnoticed when only its shape is needed; sampling reports it."""
         file = write(folder, [{**PASS, "noise": "initial_noise"}], {"initial_noise": NOISE})
         with gen5core.open(file.path) as written:
             offset = written.rows[0].offset + 40
@@ -247,7 +247,7 @@ class TestWhatIsRead:
             run([SamplingReplayer(file, start)], GIVEN)
 
     def test_replayer_keeps_no_tensor(self, file: StoredFile) -> None:
-        """Start and mask live no longer than the LATENT that they are in."""
+        """Start latent and mask do not outlive the LATENT that holds them."""
         start = file.read_start()
         assert start.samples is not None
         assert start.noise_mask is not None

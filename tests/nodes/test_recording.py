@@ -1,4 +1,4 @@
-"""What samplers received, noted run by run, and which run belongs to which latent."""
+"""What samplers received in each run, and which run belongs to which latent."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ from runs import SAMPLER, SIGMAS, OuterSample, hires, images, randn, run, txt2im
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Which prompt and node run now, as the host tells it."""
+    """The prompt and node that the host reports as running."""
     running = SimpleNamespace(prompt_id="p1", node_id="3")
     monkeypatch.setattr(host, "executing", lambda: (running.prompt_id, running.node_id))
     return running
 
 
 def record(recording: Recording, seed: int, **further: Any) -> torch.Tensor:
-    """Sample with a noise that is the seed's; return the result."""
+    """Sample with the noise of a seed; return the result."""
     return run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=seed), seed=seed, **further)[0]
 
 
 class TestRun:
-    """What one run says."""
+    """What one run holds."""
 
-    def test_everything_is_noted(self, now: SimpleNamespace) -> None:
+    def test_everything_is_recorded(self, now: SimpleNamespace) -> None:
         """Noise, start, sigmas, seed, cfg, sampler, prompt and node are those of the run."""
         recording, noise, start = Recording(), randn(2, 4, 4, 4), randn(2, 4, 4, 4, seed=1)
         mask = (randn(2, 4, 4, 4, seed=2) > 0).float()
         run([SamplingRecorder(recording)], noise, start, seed=2**64 - 1, cfg=3.5, mask=mask)
-        [noted] = recording.runs
-        assert noise.equal(noted.noise[0])
-        assert start.equal(noted.start_latent[0])
-        assert noted.noise_mask is not None
-        assert mask.equal(noted.noise_mask[0])
+        [recorded] = recording.runs
+        assert noise.equal(recorded.noise[0])
+        assert start.equal(recorded.start_latent[0])
+        assert recorded.noise_mask is not None
+        assert mask.equal(recorded.noise_mask[0])
         assert (
-            noted.prompt_id,
-            noted.node_id,
-            noted.seed,
-            noted.cfg,
-            noted.sampler_name,
-            noted.sigmas,
-            noted.shapes,
+            recorded.prompt_id,
+            recorded.node_id,
+            recorded.seed,
+            recorded.cfg,
+            recorded.sampler_name,
+            recorded.sigmas,
+            recorded.shapes,
         ) == ("p1", "3", 2**64 - 1, 3.5, "euler", (14.5, 3.0, 0.0), [[2, 4, 4, 4]])
 
     def test_sampler_that_writes_into_its_input(self) -> None:
-        """Noise is noted as it came, though the sampler changes it in place."""
+        """Noise is recorded as received, even if the sampler changes it in place."""
 
         def compute(got: dict[str, Any]) -> torch.Tensor:
             result: torch.Tensor = got["noise"].mul_(2)
@@ -70,7 +70,7 @@ class TestRun:
         assert (randn(1, 4, 4, 4) * 2).equal(noise)
 
     def test_sampler_that_writes_into_its_latent(self) -> None:
-        """So are the latent that it starts from, its mask, and the sigmas."""
+        """So are the start latent, its mask, and the sigmas."""
 
         def compute(got: dict[str, Any]) -> torch.Tensor:
             for name in ("latent_image", "sigmas", "denoise_mask"):
@@ -86,37 +86,37 @@ class TestRun:
             mask=mask,
             compute=compute,
         )
-        [noted] = recording.runs
-        assert randn(1, 4, 4, 4, seed=1).equal(noted.start_latent[0])
-        assert noted.noise_mask is not None
-        assert randn(1, 4, 4, 4, seed=2).equal(noted.noise_mask[0])
-        assert noted.sigmas == (14.5, 3.0, 0.0)
+        [recorded] = recording.runs
+        assert randn(1, 4, 4, 4, seed=1).equal(recorded.start_latent[0])
+        assert recorded.noise_mask is not None
+        assert randn(1, 4, 4, 4, seed=2).equal(recorded.noise_mask[0])
+        assert recorded.sigmas == (14.5, 3.0, 0.0)
 
     def test_zeros_take_no_memory(self) -> None:
-        """An empty latent to start from is noted by its shape: as zeros, in the memory of one."""
+        """An empty start latent is recorded as zeros that take the memory of one."""
         recording = Recording()
         record(recording, 1)
         [start] = recording.runs[0].start_latent
         assert torch.zeros(1, 4, 4, 8).equal(start)
         assert start.untyped_storage().nbytes() == 4
 
-    def test_copied_with_the_models_options(self) -> None:
-        """A host or a pack that copies a model's options deeply goes on noting in the same recording."""
+    def test_deep_copied_model_options(self) -> None:
+        """After a host or pack deep-copies the model's options, runs still go to the same recording."""
         recording = Recording()
         options = {"wrappers": {"outer_sample": {"gen5": [SamplingRecorder(recording).__call__]}}}
         [copied] = copy.deepcopy(options)["wrappers"]["outer_sample"]["gen5"]
         run([copied], randn(1, 4, 4, 4))
         assert len(recording.runs) == 1
 
-    def test_result_is_handed_on(self) -> None:
+    def test_result_is_returned(self) -> None:
         """The sampler's own tensor is returned, and every argument reaches it."""
         made = randn(1, 4, 4, 4, seed=3)
         output, got = run([SamplingRecorder(Recording())], randn(1, 4, 4, 4), compute=lambda _: made, extra=5)
         assert made is output
         assert (got["extra"], got["sampler"], got["seed"], got["disable_pbar"]) == (5, SAMPLER, 1, False)
 
-    def test_failing_run_leaves_nothing(self) -> None:
-        """A run that fails is not noted, its error goes on, and the next run is noted as usual."""
+    def test_failing_run_is_not_recorded(self) -> None:
+        """A run that fails is not recorded, its error propagates, and the next run is recorded as usual."""
 
         def fail(_: Any) -> torch.Tensor:
             raise RuntimeError("out of memory")
@@ -126,19 +126,19 @@ class TestRun:
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), compute=fail)
         assert recording.runs == ()
         record(recording, 1)
-        assert [noted.seed for noted in recording.runs] == [1]
+        assert [recorded.seed for recorded in recording.runs] == [1]
 
     def test_nested_latent(self) -> None:
-        """The parts of a packed latent are noted as parts."""
+        """The parts of a packed latent are recorded as parts."""
         shapes = [[2, 4, 2, 3], [2, 5, 7]]
         video, audio = randn(*shapes[0]), randn(*shapes[1], seed=1)
         packed = torch.cat([video.reshape(2, 1, -1), audio.reshape(2, 1, -1)], dim=-1)
         recording = Recording()
         run([SamplingRecorder(recording)], packed, latent_shapes=shapes)
-        [noted] = recording.runs
-        assert shapes == noted.shapes
-        assert video.equal(noted.noise[0])
-        assert audio.equal(noted.noise[1])
+        [recorded] = recording.runs
+        assert shapes == recorded.shapes
+        assert video.equal(recorded.noise[0])
+        assert audio.equal(recorded.noise[1])
 
 
 class TestFindResult:
@@ -151,118 +151,118 @@ class TestFindResult:
         now.prompt_id = "p2"
         second = record(recording, 2)
         for seed, result in ((1, first), (2, second), (1, first)):
-            found = recording.find_result([result])
+            found = recording.find_by_result([result])
             assert found is not None
             assert seed == found.seed
 
     def test_list_items(self) -> None:
-        """Each item of a list finds its own run, in whatever order they are asked for."""
+        """Each item of a list finds its own run, in any order."""
         recording = Recording()
         results = [record(recording, seed) for seed in range(4)]
         for seed in (2, 0, 3, 1):
-            found = recording.find_result([results[seed].clone()])
+            found = recording.find_by_result([results[seed].clone()])
             assert found is not None
             assert seed == found.seed
 
     def test_equal_latents(self) -> None:
-        """Of runs that returned equal latents the latest is taken."""
+        """Of several runs that returned equal latents, the latest is found."""
         recording, made = Recording(), randn(1, 4, 4, 8)
         kept = [record(recording, seed, compute=lambda _: made.clone()) for seed in (1, 2)]
-        found = recording.find_result([kept[0]])
+        found = recording.find_by_result([kept[0]])
         assert found is not None
         assert found.seed == 2
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-    def test_result_kept_in_half_precision(self, dtype: torch.dtype) -> None:
+    def test_result_in_half_precision(self, dtype: torch.dtype) -> None:
         """A host that keeps latents in half precision still finds the run."""
         recording = Recording()
         result = record(recording, 1)
         record(recording, 2)
-        found = recording.find_result([result.to(dtype)])
+        found = recording.find_by_result([result.to(dtype)])
         assert found is not None
         assert found.seed == 1
 
-    def test_one_bit_off_is_another_latent(self) -> None:
-        """A latent that differs in one value, or in its shape alone, is found by no run."""
+    def test_almost_equal_latent_is_not_found(self) -> None:
+        """A latent that differs in one value, or only in shape, matches no run."""
         recording = Recording()
         result = record(recording, 1)
         other = result.clone()
         other[0, 0, 0, 0] += 1
-        assert recording.find_result([other]) is None
-        assert recording.find_result([result.reshape(1, 4, 8, 4)]) is None
-        assert recording.find_result([result, result]) is None
+        assert recording.find_by_result([other]) is None
+        assert recording.find_by_result([result.reshape(1, 4, 8, 4)]) is None
+        assert recording.find_by_result([result, result]) is None
 
 
 class TestFindSettings:
-    """Failing the latent, a run is found by node and seed, where only one start fits."""
+    """Without the latent, a run is found by node and seed if only one start matches."""
 
     def test_node_and_seed(self, now: SimpleNamespace) -> None:
-        """Seed and node tell runs apart; what nobody ran is not found."""
+        """Runs are distinguished by seed and node; an unknown combination finds none."""
         recording = Recording()
         for node_id, seed in (("3", 1), ("3", 2), ("13", 1)):
             now.node_id = node_id
             record(recording, seed)
         for node_id, seed in (("3", 1), ("3", 2), ("13", 1)):
-            found = recording.find_settings(node_id, seed)
+            found = recording.find_by_settings(node_id, seed)
             assert found is not None
             assert (node_id, seed) == (found.node_id, found.seed)
-        assert recording.find_settings("13", 2) is None
-        assert recording.find_settings("4", 1) is None
+        assert recording.find_by_settings("13", 2) is None
+        assert recording.find_by_settings("4", 1) is None
 
     def test_two_starts_are_ambiguous(self, now: SimpleNamespace) -> None:
-        """Two runs of one node and seed from different noises: neither is taken."""
+        """Of two runs of one node and seed from different noise, neither is found."""
         recording = Recording()
         for noise_seed in (1, 2):
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4, seed=noise_seed), seed=7)
-        assert recording.find_settings("3", 7) is None
+        assert recording.find_by_settings("3", 7) is None
 
-    def test_equal_starts_are_not(self, now: SimpleNamespace) -> None:
-        """Two runs from the same start, with another prompt text say, are as good as one."""
+    def test_equal_starts_are_not_ambiguous(self, now: SimpleNamespace) -> None:
+        """Two runs from the same start, e.g. with another prompt text, count as one."""
         recording = Recording()
         for _ in range(2):
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7)
-        assert recording.runs[1] is recording.find_settings("3", 7)
+        assert recording.runs[1] is recording.find_by_settings("3", 7)
 
-    def test_shape_may_be_asked_for(self, now: SimpleNamespace) -> None:
-        """A shape leaves only the runs that have it."""
+    def test_shape(self, now: SimpleNamespace) -> None:
+        """Only runs of the given shape are considered."""
         recording = Recording()
         for width in (4, 8):
             run([SamplingRecorder(recording)], randn(1, 4, 4, width), seed=7)
-        found = recording.find_settings("3", 7, [(1, 4, 4, 8)])
+        found = recording.find_by_settings("3", 7, [(1, 4, 4, 8)])
         assert recording.runs[1] is found
 
-    def test_the_graphs_settings_come_first(self, now: SimpleNamespace) -> None:
-        """Of runs from one start the one with the graph's cfg and sampler is taken, if there is one."""
+    def test_graph_settings_are_preferred(self, now: SimpleNamespace) -> None:
+        """Of several runs from one start, the one with the graph's cfg and sampler is preferred."""
         recording = Recording()
         for cfg in (5.0, 7.0):
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7, cfg=cfg)
-        found = recording.find_settings("3", 7, cfg=5.0, sampler_name="euler")
+        found = recording.find_by_settings("3", 7, cfg=5.0, sampler_name="euler")
         assert recording.runs[0] is found
 
-    def test_what_differs_is_left_out(self, now: SimpleNamespace) -> None:
-        """Where the graph does not tell runs from one start apart, what they share is told."""
+    def test_differing_values_are_left_out(self, now: SimpleNamespace) -> None:
+        """If the graph cannot distinguish runs from one start, only what they share is returned."""
         recording = Recording()
         for cfg in (5.0, 7.0):
             run([SamplingRecorder(recording)], randn(1, 4, 4, 4), seed=7, cfg=cfg)
-        found = recording.find_settings("3", 7)
+        found = recording.find_by_settings("3", 7)
         assert found is not None
-        assert (found.cfg, found.mixed, found.sampler_name) == (None, ("cfg",), "euler")
+        assert (found.cfg, found.differing, found.sampler_name) == (None, ("cfg",), "euler")
         assert randn(1, 4, 4, 4).equal(found.noise[0])
 
-    def test_this_prompts_runs_alone(self, now: SimpleNamespace) -> None:
-        """A run of an earlier prompt can be left out."""
+    def test_this_prompt_only(self, now: SimpleNamespace) -> None:
+        """Runs of earlier prompts can be ignored."""
         recording = Recording()
         kept = record(recording, 7)
         now.prompt_id = "p2"
-        assert recording.find_settings("3", 7) is recording.find_result([kept])
-        assert recording.find_settings("3", 7, this_prompt=True) is None
+        assert recording.find_by_settings("3", 7) is recording.find_by_result([kept])
+        assert recording.find_by_settings("3", 7, this_prompt=True) is None
 
 
 class TestDropping:
-    """Runs that nothing can ask for any more go away."""
+    """Runs that can never be requested again are dropped."""
 
-    def test_fifty_prompts_do_not_grow(self, now: SimpleNamespace) -> None:
-        """Over 50 prompts whose latents nobody keeps, only the last prompt's runs, and tensors, are left."""
+    def test_memory_is_bounded(self, now: SimpleNamespace) -> None:
+        """After 50 prompts whose latents are gone, only the last prompt's runs and tensors are left."""
         recording = Recording()
         tensors: list[weakref.ref[torch.Tensor]] = []
         for number in range(50):
@@ -270,32 +270,32 @@ class TestDropping:
             record(recording, number)
             tensors.append(weakref.ref(recording.runs[-1].noise[0]))
         gc.collect()
-        assert [noted.seed for noted in recording.runs] == [49]
+        assert [recorded.seed for recorded in recording.runs] == [49]
         assert sum(tensor() is not None for tensor in tensors) == 1
 
-    def test_kept_latents_keep_their_runs(self, now: SimpleNamespace) -> None:
-        """A latent that a cache still holds keeps its run, however many prompts came between."""
+    def test_cached_latents_keep_their_runs(self, now: SimpleNamespace) -> None:
+        """A latent that a cache still holds keeps its run, however many prompts follow."""
         recording = Recording()
         kept = record(recording, 100)
         for number in range(10):
             now.prompt_id = f"other{number}"
             record(recording, number)
-        assert [noted.seed for noted in recording.runs] == [100, 9]
+        assert [recorded.seed for recorded in recording.runs] == [100, 9]
         del kept
         now.prompt_id = "last"
         record(recording, 11)
-        assert [noted.seed for noted in recording.runs] == [11]
+        assert [recorded.seed for recorded in recording.runs] == [11]
 
     def test_runs_of_this_prompt_stay(self, now: SimpleNamespace) -> None:
-        """Within one prompt every run stays, though its latent went into the next sampler and is gone."""
+        """Within one prompt every run stays, even if its latent was consumed by the next sampler."""
         recording = Recording()
         for number in range(5):
             record(recording, number)
         gc.collect()
-        assert list(range(5)) == [noted.seed for noted in recording.runs]
+        assert list(range(5)) == [recorded.seed for recorded in recording.runs]
 
-    def test_host_that_does_not_tell_the_prompt(self, now: SimpleNamespace) -> None:
-        """Where the host tells no prompt id, memory still does not grow without end."""
+    def test_host_without_prompt_id(self, now: SimpleNamespace) -> None:
+        """Without a prompt id from the host, memory is still bounded."""
         now.prompt_id = now.node_id = None
         recording = Recording()
         for number in range(300):
@@ -304,10 +304,8 @@ class TestDropping:
         assert recording.runs[-1].seed == 299
 
     @pytest.mark.parametrize("why", ["nested", "half precision"])
-    def test_latents_that_cannot_be_watched(
-        self, now: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, why: str
-    ) -> None:
-        """Where ComfyUI makes another tensor of the returned one, the last 16 runs of earlier prompts are kept."""
+    def test_copied_latents(self, now: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+        """If ComfyUI copies the returned tensor, the last 16 runs of earlier prompts are kept."""
         if why == "half precision":
             monkeypatch.setattr(host, "casts_results", lambda dtype: dtype != torch.float16)
         shapes = {"latent_shapes": [[1, 4, 2, 2], [1, 16]]} if why == "nested" else {}
@@ -315,10 +313,10 @@ class TestDropping:
         for number in range(40):
             now.prompt_id = f"p{number}"
             run([SamplingRecorder(recording)], randn(1, 1, 32, seed=number), seed=number, **shapes)
-        assert list(range(23, 40)) == [noted.seed for noted in recording.runs]
+        assert list(range(23, 40)) == [recorded.seed for recorded in recording.runs]
 
     def test_threads(self) -> None:
-        """Runs of many threads on one recording are all there, each whole."""
+        """Runs of many threads on one recording are all complete."""
         recording = Recording()
         kept: list[torch.Tensor] = []
 
@@ -331,15 +329,15 @@ class TestDropping:
             thread.start()
         for thread in threads:
             thread.join()
-        assert list(range(80)) == sorted(noted.seed or 0 for noted in recording.runs)
+        assert list(range(80)) == sorted(recorded.seed or 0 for recorded in recording.runs)
         for result in kept:
-            found = recording.find_result([result])
+            found = recording.find_by_result([result])
             assert found is not None
             assert randn(1, 4, 4, 8, seed=found.seed or 0).equal(found.noise[0])
 
 
 class TestPairing:
-    """Which run a saved pass gets."""
+    """Which run is stored for a saved pass."""
 
     def save(self, recording: Recording, prompt: dict[str, Any], **inputs: Any) -> dict[str, Any]:
         """Return META's capture of a save."""
@@ -356,7 +354,7 @@ class TestPairing:
         return run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=60), base, seed=6)[0]
 
     def test_base_and_refiner(self, now: SimpleNamespace) -> None:
-        """Both passes of one recording are found, the first by what the second started from."""
+        """Both passes of one recording are found, the first one by the start latent of the second."""
         recording = Recording()
         result = self.two_passes(now, recording)
         capture = self.save(recording, hires(), latent={"samples": result})
@@ -366,8 +364,8 @@ class TestPairing:
             (True, "initial_noise.1", 6),
         ]
 
-    def test_host_that_does_not_tell_the_node(self, now: SimpleNamespace) -> None:
-        """Where the host tells no node id, what the second pass started from still finds the first."""
+    def test_host_without_node_id(self, now: SimpleNamespace) -> None:
+        """Without a node id from the host, the start latent of the second pass still finds the first."""
         now.prompt_id = now.node_id = None
         recording = Recording()
         result = self.two_passes(now, recording)
@@ -375,7 +373,7 @@ class TestPairing:
         assert [entry["recorded"] for entry in capture["passes"]] == [True, True]
 
     def test_pass_that_was_not_recorded(self, now: SimpleNamespace) -> None:
-        """A pass without a run is said to be missing, and keeps what the graph tells of it."""
+        """A pass without a run is reported as missing, and keeps its settings from the graph."""
         recording = Recording()
         now.node_id = "13"
         result = run([SamplingRecorder(recording)], randn(1, 4, 4, 8), randn(1, 4, 4, 8, seed=1), seed=6)[0]
@@ -390,10 +388,10 @@ class TestPairing:
         ("node_id", "seed", "passes"),
         [("3.0.0.1", 5, 1), ("8.0.0.3", 5, 1), ("8.0.0.3", 6, 2), ("8.0.0.1", 5, 2)],
     )
-    def test_node_made_as_the_prompt_ran(
+    def test_node_created_at_run_time(
         self, now: SimpleNamespace, node_id: str, seed: int, passes: int
     ) -> None:
-        """A pass's node may become others, or be copied with its seed; any other is a pass of its own."""
+        """A node expanded from a pass's node, or a copy with its seed, is that pass; any other is a separate pass."""
         recording = Recording()
         now.node_id = node_id
         result = record(recording, seed)
@@ -404,7 +402,7 @@ class TestPairing:
         assert (passes == 1) == ("steps" in last)
 
     def test_twin_that_ran_later(self, now: SimpleNamespace) -> None:
-        """Of two samplers with one result the one that the latent comes from is told."""
+        """Of two samplers with equal results, the one that the latent comes from is stored."""
         recording = Recording()
         result = record(recording, 5)
         now.node_id = "7"
@@ -413,7 +411,7 @@ class TestPairing:
         assert [entry["node_id"] for entry in capture["passes"]] == ["3"]
 
     def test_inner_node_with_the_id_of_another(self, now: SimpleNamespace) -> None:
-        """A node made as the prompt ran is not the graph's of the same number, where that one ran itself."""
+        """A node created at run time is not the graph's node of the same number if that one ran too."""
         recording = Recording()
         first = record(recording, 5)
         now.node_id = "12.0.0.3"
@@ -421,8 +419,8 @@ class TestPairing:
         capture = self.save(recording, txt2img(), latent={"samples": result})
         assert [entry["node_id"] for entry in capture["passes"]] == ["3", "12.0.0.3"]
 
-    def test_chain_of_nodes_that_the_graph_does_not_have(self, now: SimpleNamespace) -> None:
-        """The rounds of a loop are passes in the order they ran."""
+    def test_chain_of_nodes_outside_the_graph(self, now: SimpleNamespace) -> None:
+        """The iterations of a loop are passes in the order in which they ran."""
         recording = Recording()
         latent = record(recording, 5)
         for now.node_id in ("8.0.0.3", "8.0.0.8.0.0.3"):
@@ -430,8 +428,8 @@ class TestPairing:
         capture = self.save(recording, txt2img(), latent={"samples": latent})
         assert [entry["node_id"] for entry in capture["passes"]] == ["3", "8.0.0.3", "8.0.0.8.0.0.3"]
 
-    def test_host_that_does_not_tell_the_node_of_an_idle_pass(self, now: SimpleNamespace) -> None:
-        """A pass with denoise 0 has no run: that of the result is the other's."""
+    def test_host_without_node_id_of_an_idle_pass(self, now: SimpleNamespace) -> None:
+        """A pass with denoise 0 has no run; the run of the result belongs to the other pass."""
         now.prompt_id = now.node_id = None
         recording = Recording()
         result = record(recording, 5)
@@ -442,7 +440,7 @@ class TestPairing:
         assert (second["recorded"], second["add_noise"]) == (False, False)
 
     def test_switch_over_a_sampler_of_an_earlier_prompt(self, now: SimpleNamespace) -> None:
-        """Whether a cached sampler behind an undecided switch had a part is not known, and said where it may have."""
+        """If a switch may have selected a cached sampler, the reason says that this is not known."""
         graph = hires()
         graph["20"] = {"class_type": "SomeTest", "inputs": {"value": 3}}
         graph["21"] = {
@@ -458,18 +456,18 @@ class TestPairing:
         capture = self.save(recording, graph, latent={"samples": result})
         assert [entry["node_id"] for entry in capture["passes"]] == ["13"]
         assert "whether node 3 sampled too is known only to a run" in capture["reason"]
-        assert recording.find_result([kept]) is recording.runs[0]
+        assert recording.find_by_result([kept]) is recording.runs[0]
 
     def test_images_alone(self, now: SimpleNamespace) -> None:
-        """With images only the run is found by node and seed."""
+        """If only images are saved, the run is found by node and seed."""
         recording = Recording()
         for seed in (1, 2):
             record(recording, seed)
         capture = self.save(recording, txt2img(1), images=images())
         assert (capture["noise_source"], capture["passes"][0]["seed"]) == ("recorded", 1)
 
-    def test_other_prompts_recording(self, now: SimpleNamespace) -> None:
-        """A recording of other seeds gives an image nothing, and the reason says what to connect."""
+    def test_recording_of_another_prompt(self, now: SimpleNamespace) -> None:
+        """A recording of other seeds is not used for an image, and the reason says what to connect."""
         recording = Recording()
         record(recording, 1)
         capture = self.save(recording, txt2img(2), images=images())
@@ -481,13 +479,13 @@ class TestSamplingCall:
     """The arguments of a run, however they are passed."""
 
     def parse(self, *args: Any, **kwargs: Any) -> tuple[OuterSample, dict[str, Any]]:
-        """Send arguments through a call and return what arrives."""
+        """Pass arguments through a call and return what arrives."""
         end = OuterSample(compute=lambda _: torch.zeros(1))
         SamplingCall.parse(end, args, kwargs).run(end)
         return end, end.received[0]
 
     def test_further_arguments_arrive(self) -> None:
-        """What later versions append, by position or by name, is passed on in its place."""
+        """Arguments added by later versions, by position or by name, are passed on unchanged."""
         noise = randn(1, 4, 2, 2)
         args = (noise, noise, SAMPLER, SIGMAS, "mask", "callback", True, 9, "later", "still later")
         _, got = self.parse(*args, by_name=3)
@@ -496,8 +494,8 @@ class TestSamplingCall:
             got[name] for name in ("denoise_mask", "callback", "disable_pbar", "seed", "by_name")
         ) == ("mask", "callback", True, 9, 3)
 
-    def test_arguments_by_name_stay_in_their_place(self) -> None:
-        """An argument given by name after a gap is not moved into the gap."""
+    def test_keyword_arguments_stay_keywords(self) -> None:
+        """A keyword argument after a gap is not moved into the gap."""
         noise = randn(1, 4, 2, 2)
         _, got = self.parse(noise, noise, SAMPLER, SIGMAS, seed=9)
         assert (got.get("seed"), got.get("denoise_mask")) == (9, None)
@@ -509,23 +507,23 @@ class TestSamplingCall:
         [(SAMPLER, "euler"), (SimpleNamespace(sampler_function=len), "len"), (object(), None), (None, None)],
     )
     def test_sampler_name(self, sampler: Any, name: str | None) -> None:
-        """A sampler is named by its function, without the prefix; one without a function has no name."""
+        """A sampler is named after its function, without the prefix; one without a function has no name."""
         assert name == SamplingCall({"sampler": sampler}).sampler_name
 
     @pytest.mark.parametrize("cfg", [None, "7", [7.0]])
     def test_guider_without_a_plain_cfg(self, cfg: Any) -> None:
-        """A guider whose cfg is no number gives a run without one."""
+        """A guider whose cfg is not a number gives a run without cfg."""
         recording = Recording()
         run([SamplingRecorder(recording)], randn(1, 4, 2, 2), cfg=cfg)
         assert recording.runs[0].cfg is None
 
 
-def test_run_is_of_its_own_memory() -> None:
-    """What a run holds does not change with the tensors that it was noted from."""
+def test_run_owns_its_memory() -> None:
+    """A run does not change when the tensors that it was recorded from change."""
     recording, noise, start = Recording(), randn(1, 4, 4, 4), randn(1, 4, 4, 4, seed=1)
     run([SamplingRecorder(recording)], noise, start)
     noise.zero_()
     start.zero_()
-    noted: Run = recording.runs[0]
-    assert randn(1, 4, 4, 4).equal(noted.noise[0])
-    assert randn(1, 4, 4, 4, seed=1).equal(noted.start_latent[0])
+    recorded: Run = recording.runs[0]
+    assert randn(1, 4, 4, 4).equal(recorded.noise[0])
+    assert randn(1, 4, 4, 4, seed=1).equal(recorded.start_latent[0])

@@ -1,4 +1,4 @@
-"""A stored start handed to a sampler: which pass it is, and what reaches the sampler."""
+"""Starting a sampler from a file: which pass is chosen, and what reaches the sampler."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NOISE, NOISE_1 = randn(1, 4, 4, 8, seed=1), randn(1, 4, 4, 8, seed=2)
 START_1 = randn(1, 4, 4, 8, seed=3)
 GIVEN = randn(1, 4, 4, 8, seed=99)
 NO_PASS = (
-    "a.gen5: no stored pass is known to have this run's sigmas and shape; taking noise and seed of {}. "
-    "A sampler that is to keep its own gets the MODEL from before Replay Sampling"
+    "a.gen5: no stored pass is known to have this run's sigmas and shape; using noise and seed of {}. "
+    "To let a sampler keep its own noise, connect it to the MODEL from before Replay Sampling"
 )
 
 
@@ -55,15 +55,15 @@ def stored(folder: Path, *passes: dict[str, Any], **latents: torch.Tensor) -> St
 
 
 class TestOnePass:
-    """A file of one pass."""
+    """A file with one pass."""
 
     @pytest.fixture
     def file(self, folder: Path) -> StoredFile:
         """A recorded txt2img of seed 11."""
         return stored(folder, entry("initial_noise", seed=11), initial_noise=NOISE)
 
-    def test_noise_and_seed_are_handed_on(self, file: StoredFile) -> None:
-        """The sampler gets the stored noise and seed; everything else is its own."""
+    def test_noise_and_seed_are_replaced(self, file: StoredFile) -> None:
+        """The sampler gets the stored noise and seed; all other arguments stay as they are."""
         latent, mask = randn(1, 4, 4, 8, seed=5), torch.ones(1, 4, 4, 8)
         _, got = run([replaying(file)], GIVEN, latent, seed=4, mask=mask, extra="kept")
         assert NOISE.equal(got["noise"])
@@ -73,7 +73,7 @@ class TestOnePass:
         assert SIGMAS is got["sigmas"]
 
     def test_seed_by_position_or_not_at_all(self, file: StoredFile) -> None:
-        """A run that names no seed still gets the stored one as its seed, not as another argument."""
+        """A run without a seed argument still gets the stored seed as its seed."""
         received: dict[str, Any] = {}
 
         def end(*args: Any, **kwargs: Any) -> torch.Tensor:
@@ -85,59 +85,59 @@ class TestOnePass:
         assert received["seed"] == 11
 
     def test_other_sigmas_keep_the_noise(self, file: StoredFile) -> None:
-        """Other sigmas are a legitimate use: the noise is the stored one."""
+        """Sampling with other sigmas is allowed and uses the stored noise."""
         _, got = run([replaying(file)], GIVEN, sigmas=OTHER)
         assert NOISE.equal(got["noise"])
         assert OTHER is got["sigmas"]
 
     @pytest.mark.parametrize("rounding", [2**-24, -(2**-22), 3e-6])
     def test_sigmas_of_another_device(self, file: StoredFile, rounding: float) -> None:
-        """Sigmas that differ by rounding alone, as a GPU computes them, are the stored ones: those are sampled."""
+        """Sigmas that differ only by rounding, as computed on a GPU, count as the stored ones, which are then used."""
         other = (SIGMAS.double() * (1 + rounding)).float()
         assert not SIGMAS.equal(other)
         _, got = run([replaying(file)], GIVEN, sigmas=other)
         assert SIGMAS.equal(got["sigmas"])
         assert SIGMAS.dtype == got["sigmas"].dtype
 
-    def test_sigmas_nearby_are_others(self, file: StoredFile) -> None:
+    def test_similar_sigmas_are_different(self, file: StoredFile) -> None:
         """A schedule that differs by more than rounding is kept."""
         other = SIGMAS * (1 + 1e-4)
         _, got = run([replaying(file)], GIVEN, sigmas=other)
         assert other is got["sigmas"]
 
-    def test_copied_with_the_models_options(self, file: StoredFile) -> None:
-        """A host or a pack that copies a model's options deeply goes on replaying."""
+    def test_deep_copied_model_options(self, file: StoredFile) -> None:
+        """A replayer still works after a host or pack deep-copies the model's options."""
         [copied] = copy.deepcopy({"gen5": [replaying(file).__call__]})["gen5"]
         _, got = run([copied], GIVEN)
         assert NOISE.equal(got["noise"])
 
-    def test_stored_sigmas_where_asked_for(self, file: StoredFile) -> None:
+    def test_use_stored_sigmas(self, file: StoredFile) -> None:
         """use_stored_sigmas samples along the stored ones, bit for bit."""
         _, got = run([replaying(file, use_stored_sigmas=True)], GIVEN, sigmas=OTHER)
         assert torch.float32 == got["sigmas"].dtype
         assert SIGMAS.equal(got["sigmas"])
 
     def test_run_without_noise_is_left_alone(self, file: StoredFile) -> None:
-        """A run that adds no noise and is like no stored pass goes on as it is."""
+        """A run that adds no noise and matches no stored pass is left alone."""
         zero = torch.zeros_like(GIVEN)
         _, got = run([replaying(file)], zero, seed=4, sigmas=OTHER)
         assert zero is got["noise"]
         assert got["seed"] == 4
 
     def test_another_shape_is_an_error(self, file: StoredFile) -> None:
-        """Another shape is told with both shapes and what to connect."""
+        """Another shape is an error that names both shapes and what to connect."""
         message = r"^a\.gen5 .*\[1, 4, 4, 8\], .*\[1, 4, 8, 8\]: connect .*`latent`.* latent_image"
         with pytest.raises(EncodeError, match=message):
             run([replaying(file)], randn(1, 4, 8, 8))
 
     def test_start_is_empty(self, file: StoredFile) -> None:
-        """The latent output of a txt2img file is empty, of the noise's shape and dtype."""
+        """The latent output of a txt2img file is empty and has the noise's shape and dtype."""
         latent = start_latent(file.read_start(), -1)
         assert list(latent) == ["samples"]
         assert torch.zeros(1, 4, 4, 8).equal(latent["samples"])
 
     def test_file_changed_between_runs(self, folder: Path, file: StoredFile) -> None:
-        """A file that was replaced after the replayer was made is an error when the sampler runs."""
+        """A file that was replaced after the replayer was created is an error when the sampler runs."""
         replayer = replaying(file)
         stored(folder, entry("initial_noise"), initial_noise=NOISE_1)
         with pytest.raises(gen5core.ChecksumError, match=r"^a\.gen5 was replaced since it was saved"):
@@ -148,7 +148,7 @@ class TestBatch:
     """One image of a stored batch."""
 
     def test_batch_index(self, folder: Path) -> None:
-        """batch_index hands on one image's noise, and gives its start and mask."""
+        """batch_index selects the noise, start latent and mask of one image."""
         noise, start, mask = randn(3, 4, 4, 8), randn(3, 4, 4, 8, seed=1), randn(3, 1, 4, 8, seed=2)
         known = {"shapes": [[3, 4, 4, 8]], "start_latent": "start_latent", "noise_mask": "noise_mask"}
         file = stored(
@@ -166,13 +166,13 @@ class TestBatch:
         assert mask[2:].equal(latent["noise_mask"])
 
     def test_whole_batch_for_one_image_is_an_error(self, folder: Path) -> None:
-        """A stored batch does not fit a sampler of one image."""
+        """A stored batch for a sampler of one image is an error."""
         file = stored(folder, entry("initial_noise"), initial_noise=randn(3, 4, 4, 8))
-        with pytest.raises(EncodeError, match=re.escape("noise of shape [3, 4, 4, 8], the sampler's")):
+        with pytest.raises(EncodeError, match=re.escape("noise of shape [3, 4, 4, 8], but the sampler's")):
             run([replaying(file)], GIVEN)
 
-    def test_image_that_is_not_there(self, folder: Path) -> None:
-        """An index beyond the stored batch tells the range."""
+    def test_missing_image(self, folder: Path) -> None:
+        """An index beyond the stored batch is an error that names the range."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         with pytest.raises(EncodeError, match=r"^batch_index is 1, .*noise.* 1 \(0 to 0\)"):
             run([replaying(file, batch_index=1)], GIVEN)
@@ -182,7 +182,7 @@ class TestMatching:
     """Several passes in one file: each run gets its own."""
 
     def test_by_sigmas(self, folder: Path) -> None:
-        """The run of each pass is known by its sigmas, in whatever order they come."""
+        """Runs are matched to passes by sigmas, in any order."""
         file = stored(
             folder,
             entry("initial_noise", seed=1),
@@ -197,7 +197,7 @@ class TestMatching:
             assert seed == got["seed"]
 
     def test_by_shape(self, folder: Path) -> None:
-        """Passes of equal sigmas are told apart by their shape."""
+        """Passes of equal sigmas are distinguished by shape."""
         larger = randn(1, 4, 8, 16)
         file = stored(
             folder,
@@ -210,7 +210,7 @@ class TestMatching:
         assert larger.equal(got["noise"])
 
     def test_by_start(self, folder: Path) -> None:
-        """Passes of equal sigmas and shape are told apart by the latent that they start from."""
+        """Passes of equal sigmas and shape are distinguished by their start latents."""
         file = stored(
             folder,
             entry("initial_noise", seed=1),
@@ -242,15 +242,15 @@ class TestMatching:
         assert torch.zeros(1, 4, 4, 8).equal(second["noise"])
         assert START_1.equal(second["latent_image"])
 
-    def test_pass_whose_noise_the_file_lacks_is_not_matched(self, folder: Path) -> None:
-        """A pass that added noise which the file does not hold gives no sampler zeros in its place."""
+    def test_pass_with_missing_noise_is_not_matched(self, folder: Path) -> None:
+        """A pass whose noise the file lacks never gives a sampler zeros instead."""
         lacking = {**entry(None), "add_noise": True}
         file = stored(folder, lacking, entry("initial_noise.1", OTHER), initial_noise__1=NOISE_1)
         _, got = run([replaying(file)], GIVEN)
         assert NOISE_1.equal(got["noise"])
 
-    def test_batch_index_that_another_pass_lacks(self, folder: Path) -> None:
-        """A pass of fewer images than batch_index asks for is no candidate, and no error."""
+    def test_batch_index_beyond_another_pass(self, folder: Path) -> None:
+        """A pass with too few images for batch_index is skipped, not an error."""
         single, triple = randn(1, 4, 4, 8, seed=20), randn(3, 4, 4, 8, seed=21)
         file = stored(
             folder,
@@ -266,7 +266,7 @@ class TestMatching:
 
     @pytest.fixture
     def twins(self, folder: Path) -> StoredFile:
-        """Two passes of one shape, sigmas and empty start, of other seeds and nodes."""
+        """Two passes of equal shape, sigmas and empty start, with different seeds and nodes."""
         return stored(
             folder,
             entry("initial_noise", seed=11, node_id="3"),
@@ -276,27 +276,27 @@ class TestMatching:
         )
 
     def test_by_seed(self, twins: StoredFile, caplog: pytest.LogCaptureFixture) -> None:
-        """Passes that nothing else tells apart are told apart by the run's own seed."""
+        """Otherwise equal passes are distinguished by the run's own seed."""
         replayer = replaying(twins)
         for seed, noise in ((22, NOISE_1), (11, NOISE)):
             assert noise.equal(run([replayer], GIVEN, seed=seed)[1]["noise"])
         assert caplog.messages == []
 
     @pytest.mark.parametrize("seed", [33, None])
-    def test_told_apart_by_nothing(
+    def test_indistinguishable_passes(
         self, twins: StoredFile, caplog: pytest.LogCaptureFixture, seed: int | None
     ) -> None:
-        """Where nothing tells passes apart the first is taken, and the log names them and the remedy."""
+        """If passes cannot be distinguished, the first is used, and the log names them and the remedy."""
         _, got = run([replaying(twins)], GIVEN, seed=seed)
         assert NOISE.equal(got["noise"])
         assert caplog.messages == [
-            "a.gen5: pass 0 (node 3) and pass 1 (node 57:8) fit this run alike; taking the first. "
-            "Give each sampler a Replay Sampling of its own, and set its pass_index"
+            "a.gen5: pass 0 (node 3) and pass 1 (node 57:8) match this run equally well; using the first. "
+            "Give each sampler its own Replay Sampling and set its pass_index"
         ]
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 
     def test_none_matches(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """Where no pass matches, the first with noise is taken and the log says so."""
+        """If no pass matches, the first with noise is used and the log says so."""
         file = stored(
             folder,
             entry(None, SIGMAS[1:]),
@@ -307,8 +307,8 @@ class TestMatching:
         assert NOISE_1.equal(got["noise"])
         assert [NO_PASS.format("pass 1")] == caplog.messages
 
-    def test_other_sigmas_of_one_pass_are_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """A sampler of other sigmas gets the noise and seed of a file's one pass, and the log warns of it."""
+    def test_other_sigmas_are_logged(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A sampler with other sigmas gets the noise and seed of the file's only pass, and the log warns about it."""
         file = stored(folder, entry("initial_noise", seed=11, node_id="3"), initial_noise=NOISE)
         replayer = replaying(file)
         run([replayer], GIVEN)
@@ -319,15 +319,15 @@ class TestMatching:
         assert [NO_PASS.format("pass 0 (node 3)")] == caplog.messages
         assert [record.levelname for record in caplog.records] == ["WARNING"]
 
-    def test_pass_that_is_asked_for_is_not_told(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """Where pass_index says which pass to take, other sigmas are the person's own choice."""
+    def test_chosen_pass_is_not_logged(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """With pass_index set, other sigmas are the user's own choice and are not logged."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         with caplog.at_level("INFO"):
             run([replaying(file, pass_index=0)], GIVEN, sigmas=OTHER)
         assert caplog.messages == []
 
     def test_pass_index(self, folder: Path) -> None:
-        """A pass that is asked for is taken, whatever the sigmas are like."""
+        """The pass chosen by pass_index is used, whatever the sigmas are."""
         file = stored(
             folder,
             entry("initial_noise", seed=1),
@@ -338,28 +338,28 @@ class TestMatching:
         _, got = run([replaying(file, pass_index=1)], GIVEN, sigmas=SIGMAS)
         assert NOISE_1.equal(got["noise"])
 
-    def test_pass_without_noise_that_is_asked_for(self, folder: Path) -> None:
-        """A pass that added no noise, asked for, gives a sampler none either, not its own."""
+    def test_chosen_pass_without_noise(self, folder: Path) -> None:
+        """If the chosen pass added no noise, the sampler gets no noise either, not its own."""
         file = stored(folder, entry("initial_noise"), entry(None, OTHER), initial_noise=NOISE)
         _, got = run([replaying(file, pass_index=1)], GIVEN, sigmas=SIGMAS * 2)
         assert torch.zeros(1, 4, 4, 8).equal(got["noise"])
 
-    def test_pass_whose_noise_is_not_known(self, folder: Path) -> None:
-        """A pass that added noise which the file does not hold is refused with the reason."""
+    def test_chosen_pass_with_missing_noise(self, folder: Path) -> None:
+        """Choosing a pass whose noise the file lacks is an error with the reason."""
         lacking = {"add_noise": True, "recorded": False}
         file = stored(folder, lacking, entry("initial_noise.1"), initial_noise__1=NOISE_1)
         with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise of pass 0; save it again"):
             replaying(file, pass_index=0)
 
-    def test_pass_that_is_not_there(self, folder: Path) -> None:
-        """A pass that the file does not have tells the range."""
+    def test_missing_pass(self, folder: Path) -> None:
+        """A pass that the file does not have is an error that names the range."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
-        message = re.escape("pass_index is 1, a.gen5 has 1 (0 to 0); −1 matches by itself")
-        with pytest.raises(EncodeError, match=f"^{message}$"):
+        message = re.escape("pass_index is 1, but a.gen5 has passes 0 to 0; −1 matches")
+        with pytest.raises(EncodeError, match=f"^{message}"):
             file.read_start(1)
 
     def test_no_noise_at_all(self, folder: Path) -> None:
-        """A file without noise is refused with the reason that it was saved with."""
+        """A file without noise is an error with the reason stored in the file."""
         path = gen5core.save(
             folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "its seed is unknown"}
         )
@@ -367,7 +367,7 @@ class TestMatching:
             replaying(open_stored(path))
 
     def test_file_without_passes(self, folder: Path) -> None:
-        """A file of any writer that holds noise and seed replays them."""
+        """A file of any writer with noise and seed can be replayed."""
         path = gen5core.save(
             folder / "input" / "a.gen5", latents={"initial_noise": NOISE}, settings={"seed": 11}
         )
@@ -381,8 +381,8 @@ class TestNested:
 
     SHAPES = ([2, 4, 2, 3], [2, 5, 7])
 
-    def test_packed_and_taken(self, folder: Path) -> None:
-        """Parts are packed as the sampler has them; batch_index takes one image of each."""
+    def test_packed_and_selected(self, folder: Path) -> None:
+        """Parts are packed as samplers expect; batch_index selects one image of each."""
         parts = [randn(*shape, seed=number) for number, shape in enumerate(self.SHAPES)]
         path = gen5core.save(
             folder / "input" / "a.gen5",
@@ -400,10 +400,10 @@ class TestNested:
 
 
 class TestStart:
-    """The latent that a KSampler is to start from."""
+    """The latent that a KSampler starts from."""
 
-    def test_of_a_recorded_image_to_image(self, folder: Path) -> None:
-        """It is the stored one, with the mask; one mask serves the whole batch."""
+    def test_recorded_image_to_image(self, folder: Path) -> None:
+        """It is the stored latent with its mask; one mask applies to the whole batch."""
         mask = randn(1, 1, 4, 8)
         file = stored(
             folder,
@@ -421,8 +421,8 @@ class TestStart:
         [hires(), txt2img(denoise=0.5)],
         ids=["hires", "image to image"],
     )
-    def test_that_is_not_known_is_blocked(self, prompt: dict[str, Any]) -> None:
-        """Where noise was derived and sampling started from something, that is not given out as empty."""
+    def test_unknown_start_is_blocked(self, prompt: dict[str, Any]) -> None:
+        """If noise was derived and the start latent is unknown, it is blocked instead of given as empty."""
         answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=prompt, unique_id="9")
         file: StoredFile = answer["result"][1]
         assert Blocked(
@@ -430,62 +430,62 @@ class TestStart:
             "or save with Record Sampling connected"
         ) == start_latent(file.read_start(), -1)
 
-    def test_that_lacks_the_image_is_blocked(self, folder: Path) -> None:
-        """Where the first pass had fewer images than batch_index asks for, only the latent is stopped."""
+    def test_missing_image_is_blocked(self, folder: Path) -> None:
+        """If the first pass has too few images for batch_index, only the latent is blocked."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         message = "a.gen5: batch_index is 2, the stored latent holds 1 (0 to 0); −1 takes all"
         assert Blocked(message) == start_latent(file.read_start(), 2)
 
-    def test_of_a_derived_text_to_image_is_empty(self) -> None:
-        """A derived text to image started from an empty latent."""
+    def test_derived_text_to_image_is_empty(self) -> None:
+        """A derived text-to-image run started from an empty latent."""
         answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=txt2img(), unique_id="9")
         file: StoredFile = answer["result"][1]
         assert torch.zeros(1, 4, 4, 8).equal(start_latent(file.read_start(), -1)["samples"])
 
 
 class TestWithRecorder:
-    """Recorder and replayer on one model: the notes are of what the sampler really got."""
+    """Recorder and replayer on one model: the recording holds what the sampler really received."""
 
     @pytest.fixture
     def replayer(self, folder: Path) -> SamplingReplayer:
-        """A replayer of seed 11 along its own sigmas."""
+        """A replayer of seed 11 that uses the stored sigmas."""
         file = stored(folder, entry("initial_noise", seed=11), initial_noise=NOISE)
         return replaying(file, use_stored_sigmas=True)
 
     @pytest.mark.parametrize("order", ["record first", "replay first"])
     def test_either_order(self, replayer: SamplingReplayer, order: str) -> None:
-        """Whichever wraps the other, noise, seed and sigmas noted are the stored ones."""
+        """Whichever wraps the other, the recorded noise, seed and sigmas are the stored ones."""
         recording = Recording()
         wrappers = [SamplingRecorder(recording), replayer]
         output, got = run(wrappers if order == "record first" else wrappers[::-1], GIVEN, sigmas=OTHER)
-        [noted] = recording.runs
+        [recorded] = recording.runs
         assert NOISE.equal(got["noise"])
-        assert NOISE.equal(noted.noise[0])
-        assert (noted.seed, noted.sigmas) == (11, (14.5, 3.0, 0.0))
-        assert noted is recording.find_result([output])
+        assert NOISE.equal(recorded.noise[0])
+        assert (recorded.seed, recorded.sigmas) == (11, (14.5, 3.0, 0.0))
+        assert recorded is recording.find_by_result([output])
 
     def test_two_recorders_around_a_replayer(self, replayer: SamplingReplayer) -> None:
-        """Every recorder further out notes what the replayer put in, not the nearest alone."""
+        """Every outer recorder records what the replayer put in, not only the nearest one."""
         recordings = [Recording(), Recording(), Recording()]
         recorders = [SamplingRecorder(recording) for recording in recordings]
         run([recorders[0], recorders[1], replayer, recorders[2]], GIVEN, sigmas=OTHER)
         assert [recording.runs[0].seed for recording in recordings] == [11, 11, 11]
         assert all(NOISE.equal(recording.runs[0].noise[0]) for recording in recordings)
 
-    def test_run_within_a_run(self, replayer: SamplingReplayer) -> None:
-        """A sampler that samples with another model in between: what that one replays is not the outer run's."""
+    def test_nested_run(self, replayer: SamplingReplayer) -> None:
+        """If a sampler runs another model inside, that model's replay is not recorded in the outer run."""
         outer, inner = Recording(), Recording()
 
-        def sampling_within(got: dict[str, Any]) -> torch.Tensor:
+        def sample_inside(got: dict[str, Any]) -> torch.Tensor:
             return run([SamplingRecorder(inner), replayer], randn(1, 4, 4, 8, seed=50), sigmas=OTHER)[0]
 
-        run([SamplingRecorder(outer)], GIVEN, seed=4, compute=sampling_within)
+        run([SamplingRecorder(outer)], GIVEN, seed=4, compute=sample_inside)
         assert (outer.runs[0].seed, inner.runs[0].seed) == (4, 11)
         assert GIVEN.equal(outer.runs[0].noise[0])
         assert NOISE.equal(inner.runs[0].noise[0])
 
-    def test_note_does_not_outlive_its_run(self, replayer: SamplingReplayer) -> None:
-        """A run after a replayed one is noted as it is, also where the first failed."""
+    def test_overrides_do_not_outlive_their_run(self, replayer: SamplingReplayer) -> None:
+        """A run after a replayed one is recorded unchanged, even if the first one failed."""
 
         def fail(_: Any) -> torch.Tensor:
             raise RuntimeError("interrupted")
@@ -495,9 +495,9 @@ class TestWithRecorder:
         with pytest.raises(RuntimeError, match=r"^interrupted$"):
             run([recorder, replayer], GIVEN, compute=fail)
         run([recorder], GIVEN, seed=4)
-        [noted] = recording.runs
-        assert GIVEN.equal(noted.noise[0])
-        assert noted.seed == 4
+        [recorded] = recording.runs
+        assert GIVEN.equal(recorded.noise[0])
+        assert recorded.seed == 4
 
 
 def test_recorded_then_replayed_is_bit_exact() -> None:

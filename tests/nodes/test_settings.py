@@ -1,4 +1,4 @@
-"""Gen5 Settings without ComfyUI: the values of a stored pass, and sockets that connect to lists."""
+"""Gen5 Settings without ComfyUI: the values of a stored pass, and sockets that connect to list inputs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read(gen5: StoredFile, pass_index: int = -1) -> dict[str, Any]:
 
 
 def test_values_of_the_graph() -> None:
-    """Every output is what the sampler was set to."""
+    """Every output is the sampler's setting."""
     assert read(saved(txt2img(2**64 - 1))) == {
         "seed": 2**64 - 1,
         "steps": 20,
@@ -55,36 +55,36 @@ def test_values_of_the_graph() -> None:
     ("pass_index", "seed", "denoise"), [(0, 5, 1.0), (1, 6, 0.5), (-1, 6, 0.5), (-2, 5, 1.0)]
 )
 def test_pass_index(pass_index: int, seed: int, denoise: float) -> None:
-    """Passes are counted from the first, or with a minus from the last."""
+    """Passes are counted from the first, or from the last if negative."""
     found = read(saved(hires()), pass_index)
     assert (seed, denoise) == (found["seed"], found["denoise"])
 
 
 @pytest.mark.parametrize("pass_index", [2, -3])
-def test_pass_that_is_not_there(pass_index: int) -> None:
-    """A pass that the file does not have is an error that tells how many there are."""
-    message = f"^pass_index is {pass_index}, the file has 2 passes; −1 takes the last$"
+def test_missing_pass(pass_index: int) -> None:
+    """A pass that the file does not have is an error that names their number."""
+    message = f"^pass_index is {pass_index}, but the file has 2 passes; −1 takes the last$"
     with pytest.raises(EncodeError, match=message):
         read(saved(hires()), pass_index)
 
 
-def test_pass_that_is_not_there_without_passes(folder: Path) -> None:
-    """A file whose passes were not captured has the one that its settings tell of."""
+def test_missing_pass_without_passes(folder: Path) -> None:
+    """A file without captured passes has one pass, made from its settings."""
     gen5 = stored(folder, settings={"seed": 3})
     assert read(gen5, 0)["seed"] == 3
-    with pytest.raises(EncodeError, match=r"^pass_index is 1, the file has 1 passes; −1 takes the last$"):
+    with pytest.raises(EncodeError, match=r"^pass_index is 1, but the file has 1 passes; −1 takes the last$"):
         read(gen5, 1)
 
 
 def test_file_of_another_writer(folder: Path) -> None:
-    """A file without a capture gives its generation settings, and blocks what they do not tell."""
+    """A file without a capture outputs its generation settings and blocks what they lack."""
     gen5 = stored(
         folder,
         settings={"seed": 3, "steps": 4, "sampler": "euler", "cfg_scale": 2},
         prompt="a dog",
         model_name="sdxl",
     )
-    untold = ("scheduler", "denoise", "negative", "width", "height")
+    missing = ("scheduler", "denoise", "negative", "width", "height")
     assert {
         "seed": 3,
         "steps": 4,
@@ -92,19 +92,20 @@ def test_file_of_another_writer(folder: Path) -> None:
         "sampler_name": "euler",
         "positive": "a dog",
         "model_name": "sdxl",
-        **{name: Blocked(f"a.gen5 does not tell {name}") for name in untold},
+        **{name: Blocked(f"a.gen5 has no value for {name}; set that widget by hand") for name in missing},
     } == read(gen5)
 
 
-def test_nothing_known_blocks_everything(folder: Path) -> None:
-    """A file that tells nothing blocks each output with its own reason."""
-    assert {name: Blocked(f"a.gen5 does not tell {name}") for name in Gen5Settings.RETURN_NAMES} == read(
-        stored(folder)
-    )
+def test_file_without_settings(folder: Path) -> None:
+    """A file without settings blocks each output with its own reason."""
+    assert {
+        name: Blocked(f"a.gen5 has no value for {name}; set that widget by hand")
+        for name in Gen5Settings.RETURN_NAMES
+    } == read(stored(folder))
 
 
-def test_another_pass_does_not_lend_its_values(folder: Path) -> None:
-    """What the first pass does not tell is not taken from the last, which the settings describe."""
+def test_values_of_another_pass_are_not_used(folder: Path) -> None:
+    """Values that the first pass lacks are not taken from the last one, which the settings describe."""
     gen5 = stored(
         folder,
         settings={"seed": 2, "steps": 9, "sampler": "euler"},
@@ -112,8 +113,11 @@ def test_another_pass_does_not_lend_its_values(folder: Path) -> None:
         capture={"passes": [{"seed": 1, "recorded_sampler": "heun"}, {"seed": 2}]},
     )
     first, last = read(gen5, 0), read(gen5, 1)
-    assert (1, Blocked("a.gen5 does not tell steps")) == (first["seed"], first["steps"])
-    assert Blocked("a.gen5 does not tell positive") == first["positive"]
+    assert (1, Blocked("a.gen5 has no value for steps; set that widget by hand")) == (
+        first["seed"],
+        first["steps"],
+    )
+    assert Blocked("a.gen5 has no value for positive; set that widget by hand") == first["positive"]
     assert first["sampler_name"] == "heun"
     assert tuple(last[name] for name in ("seed", "steps", "positive", "sampler_name")) == (
         2,
@@ -124,7 +128,7 @@ def test_another_pass_does_not_lend_its_values(folder: Path) -> None:
 
 
 def test_zeroed_conditioning_is_an_empty_text() -> None:
-    """A negative that the graph zeroes is the empty text, not one that is unknown."""
+    """A negative prompt that the graph zeroes is an empty string, not unknown."""
     graph = txt2img()
     graph["10"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
     graph["3"]["inputs"]["negative"] = ["10", 0]
@@ -132,25 +136,25 @@ def test_zeroed_conditioning_is_an_empty_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "told"),
+    ("known", "ending"),
     [
         (["dpmpp_2m", "dpmpp_2m_sde", "euler"], "the nearest here: dpmpp_2m, dpmpp_2m_sde$"),
-        (["aa", "bb"], "there are aa, bb$"),
+        (["aa", "bb"], "available: aa, bb$"),
     ],
 )
 def test_unknown_sampler_names_the_nearest(
-    folder: Path, known: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, known: list[str], ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sampler that the host does not have stops what needs it, with those nearest to it, or else all."""
+    """A sampler that the host lacks is blocked; the message lists the nearest ones, or all if none is near."""
     monkeypatch.setattr(host, "sampler_names", lambda: known)
     gen5 = stored(folder, settings={"sampler": "dpmpp_2n"})
-    message = f"^the stored sampler 'dpmpp_2n' is not known to this ComfyUI; {told}"
+    message = f"^the stored sampler 'dpmpp_2n' is not known to this ComfyUI; {ending}"
     found = read(gen5)
     assert re.search(message, found["sampler_name"].message)
 
 
 def test_unknown_scheduler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scheduler that the host does not have stops only what needs it; one that it has passes."""
+    """A scheduler that the host lacks blocks only its own output; one that it has is output."""
     monkeypatch.setattr(host, "scheduler_names", lambda: ["normal", "karras"])
     assert read(stored(folder, settings={"scheduler": "karras"}))["scheduler"] == "karras"
     found = read(stored(folder, settings={"scheduler": "karas", "seed": 5}))
@@ -161,7 +165,7 @@ def test_unknown_scheduler(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_list_sockets_accept_every_type() -> None:
-    """sampler_name and scheduler differ from no other type, as ComfyUI compares them, yet are a COMBO."""
+    """sampler_name and scheduler equal every type in ComfyUI's comparison, but still are COMBO."""
     types = dict(zip(Gen5Settings.RETURN_NAMES, Gen5Settings.RETURN_TYPES, strict=True))
     for name in ("sampler_name", "scheduler"):
         assert isinstance(types[name], AnyType)

@@ -1,4 +1,4 @@
-"""Noise added at each step: noted, played back, and the factories put back whatever happens."""
+"""Noise added at each step: recorded, played back, and the factories restored whatever happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gen5pack.nodes import host
 from gen5pack.nodes.sampling import step_noise
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepPlayer, StepRecorder, standing_in
+from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepPlayer, StepRecorder, intercept_noise
 from gen5pack.nodes.stored.file import StoredFile, open_stored
 from runs import randn, replaying, run
 
@@ -26,7 +26,7 @@ SHAPE = tuple(X.shape)
 
 
 def default_noise_sampler(x: torch.Tensor, seed: int | None = None) -> Callable[..., torch.Tensor]:
-    """Return a sampler that draws from a generator of its own, as ComfyUI's does."""
+    """Return a noise sampler that draws from its own generator, as ComfyUI's does."""
     generator = torch.Generator().manual_seed(seed or 0)
     return lambda sigma, sigma_next: torch.randn(x.shape, generator=generator, dtype=x.dtype)
 
@@ -38,14 +38,14 @@ class BrownianTreeNoiseSampler:
         self.x, self.seed, self.scale = x, seed, sigma_max - sigma_min
 
     def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
-        """Return the same noise for the same two sigmas, in whatever order it is asked for."""
+        """Return the same noise for the same two sigmas, in any order of calls."""
         generator = torch.Generator().manual_seed(self.seed + int(100 * sigma) + int(sigma_next))
         return torch.randn(self.x.shape, generator=generator) * self.scale
 
 
 @pytest.fixture
 def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The module that ComfyUI's samplers look their factories up in."""
+    """The module in which ComfyUI's samplers look up their factories."""
     module = SimpleNamespace(
         default_noise_sampler=default_noise_sampler, BrownianTreeNoiseSampler=BrownianTreeNoiseSampler
     )
@@ -54,15 +54,15 @@ def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def is_restored(factories: SimpleNamespace) -> bool:
-    """Tell whether both factories are the originals."""
+    """Return whether both factories are the originals."""
     return vars(factories) == {
         "default_noise_sampler": default_noise_sampler,
         "BrownianTreeNoiseSampler": BrownianTreeNoiseSampler,
     }
 
 
-def note(recorder: StepRecorder, *drawn: torch.Tensor) -> None:
-    """Let recorder note draws of a factory that returns these."""
+def record_draws(recorder: StepRecorder, *drawn: torch.Tensor) -> None:
+    """Let recorder record draws of a factory that returns these tensors."""
     draws = iter(drawn)
     draw = recorder.sampler(lambda x: lambda sigma, sigma_next: next(draws), X)
     for _ in drawn:
@@ -70,21 +70,21 @@ def note(recorder: StepRecorder, *drawn: torch.Tensor) -> None:
 
 
 class TestRecorder:
-    """Draws noted in order, or left out with a reason."""
+    """Draws are recorded in order, or left out with a reason."""
 
     @pytest.mark.parametrize("mode", ["auto", "always"])
     def test_draws_in_order(self, mode: step_noise.StepNoise) -> None:
-        """Each draw is noted as it was returned, along a new first axis."""
+        """Each draw is recorded as it was returned, along a new first axis."""
         drawn = [randn(*SHAPE, seed=seed) for seed in range(3)]
         recorder = StepRecorder(mode)
-        note(recorder, *drawn)
-        stacked = recorder.stacked()
+        record_draws(recorder, *drawn)
+        stacked = recorder.stack_draws()
         assert stacked is not None
         assert torch.stack(drawn).equal(stacked)
         assert (recorder.count, recorder.reason) == (3, None)
 
     def test_sampler_gets_what_the_factory_drew(self) -> None:
-        """Arguments reach the factory and its sampler, and the very draw comes back."""
+        """Arguments reach the factory and its sampler, and the same tensor is returned."""
         drawn, received = randn(*SHAPE), []
 
         def factory(x: torch.Tensor, *args: Any, **kwargs: Any) -> Callable[..., torch.Tensor]:
@@ -95,30 +95,30 @@ class TestRecorder:
         assert drawn is draw(1.0, 0.5, transform=None)
         assert received == [(True, (0.1, 14.6), {"seed": 7}), ((1.0, 0.5), {"transform": None})]
 
-    def test_copies_are_kept(self) -> None:
-        """A sampler that scales its draw in place does not change what was noted."""
+    def test_draws_are_copied(self) -> None:
+        """A sampler that scales its draw in place does not change the recording."""
         drawn = randn(*SHAPE)
         expected = drawn.clone()
         recorder = StepRecorder("auto")
-        note(recorder, drawn)
+        record_draws(recorder, drawn)
         drawn.mul_(3.0)
-        stacked = recorder.stacked()
+        stacked = recorder.stack_draws()
         assert stacked is not None
         assert expected.equal(stacked[0])
 
     def test_never(self) -> None:
-        """never counts and leaves out; where nothing was drawn there is nothing to say."""
+        """never counts draws but leaves them out; without draws there is no reason."""
         recorder = StepRecorder("never")
-        assert (recorder.stacked(), recorder.reason) == (None, None)
-        note(recorder, randn(*SHAPE), randn(*SHAPE))
-        assert (recorder.stacked(), recorder.reason) == (None, "step_noise of Record Sampling is never")
+        assert (recorder.stack_draws(), recorder.reason) == (None, None)
+        record_draws(recorder, randn(*SHAPE), randn(*SHAPE))
+        assert (recorder.stack_draws(), recorder.reason) == (None, "step_noise of Record Sampling is never")
         assert recorder.count == 2
 
     @pytest.mark.parametrize("mode", ["auto", "never", "always"])
     def test_no_draws(self, mode: step_noise.StepNoise) -> None:
-        """A sampler that draws nothing leaves nothing, and no reason."""
+        """Without draws there is no step noise and no reason."""
         recorder = StepRecorder(mode)
-        assert (recorder.stacked(), recorder.reason, recorder.count) == (None, None, 0)
+        assert (recorder.stack_draws(), recorder.reason, recorder.count) == (None, None, 0)
 
     @pytest.mark.parametrize(
         ("over", "mode", "kept"), [(0, "auto", True), (1, "auto", False), (1, "always", True)]
@@ -126,118 +126,118 @@ class TestRecorder:
     def test_limit(
         self, monkeypatch: pytest.MonkeyPatch, over: int, mode: step_noise.StepNoise, kept: bool
     ) -> None:
-        """auto keeps exactly its limit and nothing of a run that takes a byte more; always keeps all."""
-        monkeypatch.setattr(step_noise, "AUTO_BYTES", 3 * X.nbytes - over)
+        """auto keeps exactly its limit and nothing of a run that takes one byte more; always keeps all."""
+        monkeypatch.setattr(step_noise, "AUTO_MAX_BYTES", 3 * X.nbytes - over)
         recorder = StepRecorder(mode)
-        note(recorder, *[randn(*SHAPE) for _ in range(3)])
-        assert kept == (recorder.stacked() is not None)
+        record_draws(recorder, *[randn(*SHAPE) for _ in range(3)])
+        assert kept == (recorder.stack_draws() is not None)
         assert kept == (recorder.reason is None)
 
-    def test_limit_is_said(self) -> None:
-        """The limit is 64 MiB a run, and what was left out says so with the remedy."""
-        assert step_noise.AUTO_BYTES == 64 * 2**20
+    def test_limit_message(self) -> None:
+        """The limit is 64 MiB per run, and the reason names it and the remedy."""
+        assert step_noise.AUTO_MAX_BYTES == 64 * 2**20
         recorder = StepRecorder("auto")
         block = torch.zeros(2**22 + 1)
-        note(recorder, *[block] * 4)
+        record_draws(recorder, *[block] * 4)
         assert recorder.reason == "it takes more than 64 MiB; set step_noise to always to keep it"
-        assert (recorder.stacked(), recorder.count) == (None, 4)
+        assert (recorder.stack_draws(), recorder.count) == (None, 4)
 
     def test_shape_change(self) -> None:
-        """Draws of two shapes are left out, the first that differs named, and stay so."""
+        """Draws of different shapes are left out for the rest of the run; the reason names the first that differs."""
         recorder = StepRecorder("always")
-        note(recorder, X, X, X[:1], X)
+        record_draws(recorder, X, X, X[:1], X)
         assert recorder.reason == "draw 3 has shape [1, 4, 4, 8], the first [2, 4, 4, 8]"
-        assert (recorder.stacked(), recorder.count) == (None, 4)
+        assert (recorder.stack_draws(), recorder.count) == (None, 4)
 
-    def test_own_means(self) -> None:
-        """Noise of a sampler's own is said only where no factory drew."""
+    def test_own_noise(self) -> None:
+        """A sampler's own noise is reported only if no factory drew."""
         recorder = StepRecorder("auto")
-        recorder.note_own_means()
+        recorder.mark_own_noise()
         assert recorder.reason == "the sampler drew noise by its own means, which cannot be recorded"
-        assert recorder.stacked() is None
+        assert recorder.stack_draws() is None
         recorder = StepRecorder("auto")
-        note(recorder, X)
-        recorder.note_own_means()
+        record_draws(recorder, X)
+        recorder.mark_own_noise()
         assert recorder.reason is None
 
 
 class TestPlayer:
-    """Stored draws handed over one after the other."""
+    """Stored draws are played back one after the other."""
 
     DRAWS = randn(3, *SHAPE, seed=5)
 
     def play(self, x: torch.Tensor = X) -> tuple[StepPlayer, Callable[..., torch.Tensor]]:
-        """Return a player and the sampler it makes in place of a factory that must not be called."""
+        """Return a player and its noise sampler, which replaces a factory that must not be called."""
         player = StepPlayer(self.DRAWS, "a.gen5")
 
         def factory(*_: Any, **__: Any) -> Any:
-            raise AssertionError("the factory was asked to draw")
+            raise AssertionError("the factory was called")
 
         return player, player.sampler(factory, x, 0.1, 14.6, seed=3)
 
     def test_in_order(self) -> None:
-        """Each call gets the next draw, whatever sigmas it names."""
+        """Each call gets the next draw, whatever its sigmas are."""
         player, draw = self.play()
         assert self.DRAWS.equal(torch.stack([draw(1.0, 0.5), draw(9.0, 9.0), draw(0.0, 0.0)]))
-        player.check_used_up()
+        player.check_all_played()
 
     def test_two_samplers_share_the_order(self) -> None:
-        """A run that makes several noise samplers takes from one row of draws."""
+        """Several noise samplers of one run share one sequence of draws."""
         player, first = self.play()
         second = player.sampler(default_noise_sampler, X)
         assert self.DRAWS.equal(torch.stack([first(), second(), first()]))
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
     def test_dtype_of_x(self, dtype: torch.dtype) -> None:
-        """A draw comes in the dtype that the sampler works in."""
+        """A draw has the dtype in which the sampler works."""
         _, draw = self.play(X.to(dtype))
         assert self.DRAWS[0].to(dtype).equal(draw())
 
     def test_too_many(self) -> None:
-        """A call beyond the stored draws is an error that names it and the remedy."""
+        """A call beyond the stored draws is an error that names the draw and the remedy."""
         _, draw = self.play()
         for _ in range(3):
             draw()
         message = (
-            "a.gen5 holds 3 draws of step noise, this sampler asks for draw 4: use the stored sampler and its "
+            "a.gen5 holds 3 draws of step noise, but this sampler requests draw 4: use the stored sampler and its "
             "settings, or turn step_noise off in Replay Sampling"
         )
         with pytest.raises(EncodeError, match=message):
             draw()
 
     def test_sampler_that_writes_into_its_draw(self) -> None:
-        """A sampler that scales a draw in place leaves the stored one as it is."""
+        """A sampler that scales a draw in place does not change the stored one."""
         expected = self.DRAWS.clone()
         _, draw = self.play()
         draw().mul_(3.0)
         assert expected.equal(self.DRAWS)
 
-    @pytest.mark.parametrize("taken", [0, 2])
-    def test_too_few(self, taken: int) -> None:
-        """A run that took fewer is an error that says how many it took."""
+    @pytest.mark.parametrize("used", [0, 2])
+    def test_too_few(self, used: int) -> None:
+        """A run that uses fewer draws is an error that says how many it used."""
         player, draw = self.play()
-        for _ in range(taken):
+        for _ in range(used):
             draw()
-        message = f"a.gen5 holds 3 draws of step noise, this sampler took {taken}: use the stored sampler"
+        message = f"a.gen5 holds 3 draws of step noise, but this sampler used {used}: use the stored sampler"
         with pytest.raises(EncodeError, match=message):
-            player.check_used_up()
+            player.check_all_played()
 
     def test_other_shape(self) -> None:
-        """A sampler that works on another shape is told the draw and both shapes."""
+        """Another shape is an error that names the draw and both shapes."""
         _, draw = self.play(X[:1])
         message = (
-            r"draw 1 of step noise in a\.gen5 has shape \[2, 4, 4, 8\], the sampler works on \[1, 4, 4, 8\]: "
+            r"draw 1 of step noise in a\.gen5 has shape \[2, 4, 4, 8\], but the sampler works on \[1, 4, 4, 8\]: "
             "use the stored size and batch"
         )
         with pytest.raises(EncodeError, match=message):
             draw()
 
 
-class TestStandingIn:
-    """The two factories, for the length of a block."""
+class TestInterceptNoise:
+    """The two factories inside a block."""
 
-    def test_noted_and_played_back(self, factories: SimpleNamespace) -> None:
-        """What both factories draw is noted, and played back whatever seed the sampler has."""
+    def test_recorded_and_played_back(self, factories: SimpleNamespace) -> None:
+        """Draws of both factories are recorded, and played back whatever the sampler's seed."""
 
         def sample(seed: int) -> torch.Tensor:
             plain = factories.default_noise_sampler(X, seed=seed)
@@ -245,27 +245,27 @@ class TestStandingIn:
             return torch.stack([plain(1.0, 0.5), tree(1.0, 0.5), plain(0.5, 0.0)])
 
         expected, recorder = sample(1), StepRecorder("auto")
-        with standing_in(recorder):
+        with intercept_noise(recorder):
             assert expected.equal(sample(1))
-        stacked = recorder.stacked()
+        stacked = recorder.stack_draws()
         assert stacked is not None
         assert expected.equal(stacked)
         player = StepPlayer(stacked, "a.gen5")
         assert not expected.equal(sample(2))
-        with standing_in(player):
+        with intercept_noise(player):
             assert expected.equal(sample(2))
-        player.check_used_up()
+        player.check_all_played()
         assert is_restored(factories)
 
     @pytest.mark.parametrize("error", [ValueError, EncodeError, KeyboardInterrupt, SystemExit, GeneratorExit])
-    @pytest.mark.parametrize("stand_in", [StepRecorder("auto"), StepPlayer(TestPlayer.DRAWS, "a.gen5")])
+    @pytest.mark.parametrize("interceptor", [StepRecorder("auto"), StepPlayer(TestPlayer.DRAWS, "a.gen5")])
     def test_restored_after_errors_and_interrupts(
-        self, factories: SimpleNamespace, stand_in: Any, error: type[BaseException]
+        self, factories: SimpleNamespace, interceptor: Any, error: type[BaseException]
     ) -> None:
         """However the block ends, both factories are the originals again."""
 
         def fail_inside() -> None:
-            with standing_in(stand_in):
+            with intercept_noise(interceptor):
                 assert not is_restored(factories)
                 raise error("stopped")
 
@@ -273,8 +273,8 @@ class TestStandingIn:
             fail_inside()
         assert is_restored(factories)
 
-    def test_restored_where_the_second_cannot_be_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A failure halfway through the standing in leaves the first factory as it was."""
+    def test_restored_if_the_second_cannot_be_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If replacing the second factory fails, the first is restored."""
 
         class HalfLocked(SimpleNamespace):
             def __setattr__(self, name: str, value: Any) -> None:
@@ -286,15 +286,15 @@ class TestStandingIn:
             default_noise_sampler=default_noise_sampler, BrownianTreeNoiseSampler=BrownianTreeNoiseSampler
         )
         monkeypatch.setattr(host, "noise_factories", lambda: module)
-        with pytest.raises(KeyboardInterrupt, match="between the two"), standing_in(StepRecorder("auto")):
+        with pytest.raises(KeyboardInterrupt, match="between the two"), intercept_noise(StepRecorder("auto")):
             pass
         assert is_restored(module)
 
     def test_nested(self, factories: SimpleNamespace) -> None:
-        """A player within a recorder plays back, the recorder's factories come back at its end, then the originals."""
+        """A player inside a recorder plays back; then the recorder's factories are restored, then the originals."""
         recorder, player = StepRecorder("auto"), StepPlayer(TestPlayer.DRAWS, "a.gen5")
-        with standing_in(recorder):
-            with standing_in(player):
+        with intercept_noise(recorder):
+            with intercept_noise(player):
                 assert TestPlayer.DRAWS[0].equal(factories.default_noise_sampler(X)(1.0, 0.5))
             assert recorder.count == 0
             factories.default_noise_sampler(X)(1.0, 0.5)
@@ -302,22 +302,22 @@ class TestStandingIn:
         assert is_restored(factories)
 
     def test_threads(self, factories: SimpleNamespace) -> None:
-        """Runs of two threads that overlap note each their own draws, and the originals come back with the last."""
+        """Overlapping runs of two threads record their own draws; the originals are restored after the last."""
         barrier = threading.Barrier(2, timeout=30)
         recorders = [StepRecorder("auto"), StepRecorder("auto")]
         drawn: dict[int, torch.Tensor] = {}
 
         def sample(number: int) -> None:
-            with standing_in(recorders[number]):
+            with intercept_noise(recorders[number]):
                 barrier.wait()
                 drawn[number] = factories.default_noise_sampler(X, seed=number)(1.0, 0.5)
                 barrier.wait()
-            if number == 0:  # ends first, though it did not begin last
+            if number == 0:  # ends first, although it did not begin last
                 assert not is_restored(factories)
             barrier.wait()
 
         def hold_on(number: int) -> None:
-            with standing_in(recorders[number]):
+            with intercept_noise(recorders[number]):
                 barrier.wait()
                 drawn[number] = factories.default_noise_sampler(X, seed=number)(1.0, 0.5)
                 barrier.wait()
@@ -329,15 +329,15 @@ class TestStandingIn:
         for thread in threads:
             thread.join()
         for number, recorder in enumerate(recorders):
-            stacked = recorder.stacked()
+            stacked = recorder.stack_draws()
             assert stacked is not None
             assert drawn[number][None].equal(stacked)
         assert is_restored(factories)
 
-    def test_run_without_stand_in_beside_one(self, factories: SimpleNamespace) -> None:
-        """What another thread samples meanwhile, without a node of this pack, is drawn as ever and not noted."""
+    def test_concurrent_run_without_interceptor(self, factories: SimpleNamespace) -> None:
+        """A concurrent run in another thread without this pack's nodes draws as usual and is not recorded."""
         recorder, drawn = StepRecorder("auto"), []
-        with standing_in(recorder):
+        with intercept_noise(recorder):
             thread = threading.Thread(
                 target=lambda: drawn.append(factories.default_noise_sampler(X, seed=4)(1.0, 0.5))
             )
@@ -346,9 +346,9 @@ class TestStandingIn:
         assert default_noise_sampler(X, seed=4)(1.0, 0.5).equal(drawn[0])
         assert recorder.count == 0
 
-    def test_anothers_replacement_is_left_alone(self, factories: SimpleNamespace) -> None:
-        """A pack that replaces a factory for good during a run keeps its replacement, which draws as ever."""
-        with standing_in(StepRecorder("auto")):
+    def test_replacement_of_another_pack_is_kept(self, factories: SimpleNamespace) -> None:
+        """If another pack replaces a factory permanently during a run, its replacement is kept and works."""
+        with intercept_noise(StepRecorder("auto")):
             ours = factories.default_noise_sampler
             factories.default_noise_sampler = theirs = lambda x, **options: ours(x, **options)
         assert theirs is factories.default_noise_sampler
@@ -356,36 +356,36 @@ class TestStandingIn:
         assert default_noise_sampler(X, seed=4)(1, 0).equal(theirs(X, seed=4)(1, 0))
 
     def test_none_changes_nothing(self, factories: SimpleNamespace) -> None:
-        """Without a stand-in the factories are the originals within, too."""
-        with standing_in(None):
+        """Without an interceptor the factories inside the block are the originals."""
+        with intercept_noise(None):
             assert is_restored(factories)
 
     def test_without_comfyui(self) -> None:
-        """Where there are no factories a block runs as it is."""
+        """Without ComfyUI the block runs unchanged."""
         assert host.noise_factories() is None
         recorder = StepRecorder("auto")
-        with standing_in(recorder):
+        with intercept_noise(recorder):
             default_noise_sampler(X)(1.0, 0.5)
         assert recorder.count == 0
 
 
 def sample_with_noise(model: Any, x: Any, noise_sampler: Any = None) -> None:
-    """Stand for the function of a sampler that can add noise at each step."""
+    """Stand in for the function of a sampler that can add noise at each step."""
 
 
 class TestMissingFactory:
-    """A ComfyUI that has renamed a factory, or moved them all."""
+    """A ComfyUI that renamed a factory, or moved all of them."""
 
     @pytest.fixture
     def half(self, monkeypatch: pytest.MonkeyPatch, factories: SimpleNamespace) -> SimpleNamespace:
-        """A module that has one of the two, of which nothing was told yet."""
+        """A module with only one of the two factories, not reported yet."""
         del factories.BrownianTreeNoiseSampler
         monkeypatch.setattr(step_noise, "_patch", type(step_noise._patch)())
         return factories
 
     @pytest.fixture
     def moved(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A ComfyUI whose samplers lie elsewhere."""
+        """A ComfyUI without the module of the factories."""
 
         def import_them() -> Any:
             raise ModuleNotFoundError("No module named 'comfy.k_diffusion'")
@@ -393,24 +393,24 @@ class TestMissingFactory:
         monkeypatch.setattr(host, "noise_factories", import_them)
         monkeypatch.setattr(step_noise, "_patch", type(step_noise._patch)())
 
-    def test_the_other_is_still_noted(self, half: SimpleNamespace) -> None:
-        """What goes through the factory that is there is noted, and that one is put back."""
+    def test_existing_factory_is_recorded(self, half: SimpleNamespace) -> None:
+        """Draws through the existing factory are recorded, and the factory is restored."""
         recorder = StepRecorder("auto")
-        with standing_in(recorder) as is_complete:
+        with intercept_noise(recorder) as is_complete:
             half.default_noise_sampler(X)(1.0, 0.5)
         assert (recorder.count, is_complete) == (1, False)
         assert {"default_noise_sampler": default_noise_sampler} == vars(half)
 
-    def test_told_once(self, half: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
-        """The log names it once, however many runs there are."""
+    def test_logged_once(self, half: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
+        """The log names the missing factory once, however many runs there are."""
         for _ in range(3):
-            with standing_in(StepRecorder("auto")):
+            with intercept_noise(StepRecorder("auto")):
                 pass
         [message] = caplog.messages
         assert message.startswith("this ComfyUI has no comfy.k_diffusion.sampling.BrownianTreeNoiseSampler: ")
 
-    def test_none_is_there(self, moved: None, caplog: pytest.LogCaptureFixture) -> None:
-        """Where the whole module is gone, both are told and a run goes on."""
+    def test_missing_module(self, moved: None, caplog: pytest.LogCaptureFixture) -> None:
+        """If the whole module is missing, both factories are reported and the run continues."""
         recording = Recording()
         run([SamplingRecorder(recording)], randn(*SHAPE))
         assert (len(recording.runs), len(caplog.messages)) == (1, 2)
@@ -423,40 +423,40 @@ class TestMissingFactory:
             (len, None),
         ],
     )
-    def test_what_may_be_lacking_is_said(
+    def test_possibly_missing_draws(
         self, half: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, function: Any, reason: str | None
     ) -> None:
-        """A sampler that can add noise, and was seen to draw none, is said to draw by means of its own."""
+        """If a sampler can add noise but no draw was seen, the reason says that it drew by its own means."""
         monkeypatch.setattr(runs.SAMPLER, "sampler_function", function)
         recording = Recording()
         run([SamplingRecorder(recording)], randn(*SHAPE))
         assert reason == recording.runs[0].step_noise_reason
 
-    def test_what_was_seen_is_kept(self, half: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A sampler that drew through the factory that is there has its draws in the run."""
+    def test_seen_draws_are_kept(self, half: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Draws through the existing factory are in the run."""
         monkeypatch.setattr(runs.SAMPLER, "sampler_function", sample_with_noise)
         recording = Recording()
         run([SamplingRecorder(recording)], X, compute=lambda _: half.default_noise_sampler(X)(1.0, 0.5))
         assert recording.runs[0].step_noise_reason is None
         assert recording.runs[0].step_noise is not None
 
-    @pytest.mark.parametrize("taken", [0, 1])
-    def test_replay(self, half: SimpleNamespace, folder: Path, taken: int) -> None:
-        """Stored draws that nothing asks for are no error then; too few of them still are."""
+    @pytest.mark.parametrize("used", [0, 1])
+    def test_replay(self, half: SimpleNamespace, folder: Path, used: int) -> None:
+        """Stored draws that are never requested are not an error then; using too few of them still is."""
 
         def sampler(got: dict[str, Any]) -> torch.Tensor:
             draw = half.default_noise_sampler(got["noise"])
-            for _ in range(taken):
+            for _ in range(used):
                 draw(1.0, 0.5)
             return X
 
         recording = Recording()
         wrappers = [SamplingRecorder(recording), replaying(stored_draws(folder))]
-        if taken == 0:
+        if used == 0:
             run(wrappers, randn(*SHAPE), compute=sampler)
             assert recording.runs[0].step_noise is None
             return
-        with pytest.raises(EncodeError, match="holds 3 draws of step noise, this sampler took 1"):
+        with pytest.raises(EncodeError, match="holds 3 draws of step noise, but this sampler used 1"):
             run(wrappers, randn(*SHAPE), compute=sampler)
 
 
@@ -474,11 +474,11 @@ def stored_draws(folder: Path) -> StoredFile:
 
 
 class TestWithinARun:
-    """Recorder and replayer around a sampler that fails."""
+    """Recorder and replayer around a sampler."""
 
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
     def test_recorder(self, factories: SimpleNamespace, error: type[BaseException]) -> None:
-        """A run that fails in the middle restores the factories and leaves no run."""
+        """A run that fails halfway restores the factories and is not recorded."""
 
         def sampler(got: dict[str, Any]) -> torch.Tensor:
             factories.default_noise_sampler(got["noise"])(1.0, 0.5)
@@ -492,10 +492,10 @@ class TestWithinARun:
     @pytest.mark.parametrize(
         ("mode", "reason"), [("auto", None), ("never", "step_noise of Record Sampling is never")]
     )
-    def test_run_bears_its_draws(
+    def test_run_holds_its_draws(
         self, factories: SimpleNamespace, mode: step_noise.StepNoise, reason: str | None
     ) -> None:
-        """The run has the draws, or why not."""
+        """The run holds the draws, or the reason why not."""
 
         def sampler(got: dict[str, Any]) -> torch.Tensor:
             return factories.default_noise_sampler(got["noise"], seed=got["seed"])(1.0, 0.5)
@@ -508,8 +508,8 @@ class TestWithinARun:
         if found.step_noise is not None:
             assert output[None].equal(found.step_noise)
 
-    def test_own_means_are_said(self, factories: SimpleNamespace) -> None:
-        """A sampler that draws from the global generator is said to, in the run."""
+    def test_own_noise_message(self, factories: SimpleNamespace) -> None:
+        """The run of a sampler that draws from the global generator says so."""
         recording = Recording()
         with torch.random.fork_rng(devices=[]):
             run([SamplingRecorder(recording)], randn(*SHAPE), compute=lambda got: torch.randn(SHAPE))
@@ -528,7 +528,7 @@ class TestWithinARun:
         assert is_restored(factories)
 
     def test_recorded_again(self, factories: SimpleNamespace, folder: Path) -> None:
-        """A replayed run that is recorded has the stored draws, though the sampler writes into what it gets."""
+        """A recorded replay holds the stored draws, even if the sampler changes them in place."""
 
         def sampler(got: dict[str, Any]) -> torch.Tensor:
             draw = factories.default_noise_sampler(got["noise"])
@@ -550,7 +550,7 @@ class TestGlobalDraws:
     """Whether torch's global generators moved on."""
 
     def test_nothing(self) -> None:
-        """Generators of their own do not count, nor does reading the state."""
+        """Draws from other generators do not count, nor does reading the state."""
         draws = GlobalDraws()
         torch.randn(3, generator=torch.Generator().manual_seed(1))
         torch.get_rng_state()
@@ -560,14 +560,14 @@ class TestGlobalDraws:
         "draw", [lambda: torch.randn(3), lambda: torch.randn_like(X), lambda: torch.manual_seed(1234)]
     )
     def test_moved_on(self, draw: Callable[[], Any]) -> None:
-        """A draw, and a reseeding, are noticed."""
+        """A draw and a reseeding are detected."""
         with torch.random.fork_rng(devices=[]):
             draws = GlobalDraws()
             draw()
             assert draws.happened()
 
-    def test_cuda_that_wakes_up_within(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """CUDA initialised by the run itself is no error, and no draw."""
+    def test_cuda_initialised_inside(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """CUDA being initialised by the run itself is not an error and not a draw."""
         awake = [False]
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "is_initialized", lambda: awake[0])
@@ -577,7 +577,7 @@ class TestGlobalDraws:
         assert not draws.happened()
 
     def test_cuda_draw(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A draw on the GPU moves its generator on, which is noticed."""
+        """A draw on the GPU is detected."""
         state = torch.zeros(16, dtype=torch.uint8)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)

@@ -1,4 +1,4 @@
-"""How torch was set while a sampler ran: noted in the run, stored in the pass, told where a replay's is another."""
+"""Torch's settings during sampling: recorded in the run, stored in the pass, and reported if a replay's differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gen5pack.nodes import host
 from gen5pack.nodes.determinism import sample_deterministically
 from gen5pack.nodes.record import Gen5Record
 from gen5pack.nodes.replay import Gen5Replay
-from gen5pack.nodes.sampling.overrides import note_torch_settings
+from gen5pack.nodes.sampling.overrides import record_torch_settings
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
 from gen5pack.nodes.save import Gen5Save
@@ -32,18 +32,18 @@ NAME = "deterministic_algorithms"
 
 @pytest.fixture(autouse=True)
 def workspace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with CUDA has what deterministic algorithms need there."""
+    """Set what deterministic algorithms need on a machine with CUDA."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def sampler(got: dict[str, Any]) -> torch.Tensor:
-    """Sample as ComfyUI does: what both nodes put around the sampler itself notes how torch is set."""
-    made: torch.Tensor = note_torch_settings(lambda guider: got["noise"] * 0.5, got["guider"])
+    """Sample as ComfyUI does, with the wrapper around the sampler itself that records torch's settings."""
+    made: torch.Tensor = record_torch_settings(lambda guider: got["noise"] * 0.5, got["guider"])
     return made
 
 
 def saved(*wrappers: Wrapper) -> StoredFile:
-    """Return the file of a recorded run behind these wrappers, the recorder's place among them being None."""
+    """Return the file of a run recorded with these wrappers; None marks the recorder's position."""
     recording = Recording()
     chain = [wrapper or SamplingRecorder(recording) for wrapper in wrappers]
     result, _ = run(chain, NOISE, seed=5, compute=sampler)
@@ -53,26 +53,26 @@ def saved(*wrappers: Wrapper) -> StoredFile:
 
 
 def captured(stored: StoredFile) -> dict[str, Any]:
-    """Return the one pass of a file."""
+    """Return the only pass of a file."""
     with gen5core.open(stored.path) as file:
         [entry] = (file.capture or {})["passes"]
         return dict(entry)
 
 
 class TestRun:
-    """What a recorded run says."""
+    """What a recorded run holds."""
 
     @pytest.mark.parametrize("record_first", [True, False])
     def test_deterministic_sampling_on_either_side(self, record_first: bool) -> None:
-        """Whether it stands before or behind Record Sampling, the run has what was in force as it sampled."""
+        """Before or after Record Sampling, the run has the settings that were in force during sampling."""
         recording = Recording()
         wrappers: list[Wrapper] = [SamplingRecorder(recording), sample_deterministically]
         run(wrappers if record_first else wrappers[::-1], NOISE, compute=sampler)
         assert recording.runs[0].torch_settings[NAME] == ON
         assert live_settings()[NAME] == OFF
 
-    def test_what_is_set_by_others_for_the_sampling_alone(self) -> None:
-        """A model that sets torch as it is loaded and puts it back afterwards is noted with what it set."""
+    def test_settings_changed_during_sampling(self) -> None:
+        """Settings that a model changes only while it is loaded are recorded as they were during sampling."""
 
         def patched(got: dict[str, Any]) -> torch.Tensor:
             torch.backends.cudnn.benchmark = True
@@ -85,51 +85,51 @@ class TestRun:
         run([SamplingRecorder(recording)], NOISE, compute=patched)
         assert recording.runs[0].torch_settings["cudnn_flags"].endswith(";benchmark=True")
 
-    def test_sampler_that_tells_nothing(self) -> None:
-        """A guider that goes its own way to the sampler leaves the settings around the run."""
+    def test_bypassed_sampler_wrapper(self) -> None:
+        """If a guider bypasses the sampler wrapper, the settings around the run are recorded."""
         recording = Recording()
         run([sample_deterministically, SamplingRecorder(recording)], NOISE)
         assert recording.runs[0].torch_settings[NAME] == ON
 
 
 class TestFile:
-    """What a saved pass says."""
+    """What a saved pass holds."""
 
     @pytest.mark.parametrize("wrappers", [(None, sample_deterministically), (sample_deterministically, None)])
-    def test_only_what_differs(self, wrappers: Sequence[Any]) -> None:
-        """A pass has the settings that are not those of the file's environment, and no others."""
+    def test_only_differing_settings(self, wrappers: Sequence[Any]) -> None:
+        """A pass has only the settings that differ from the file's environment."""
         stored = saved(*wrappers)
-        told = captured(stored)["torch_settings"]
+        settings_of_pass = captured(stored)["torch_settings"]
         with gen5core.open(stored.path) as file:
             assert file.environment is not None
             assert file.environment.further[NAME] == OFF
-            assert all(text != file.environment.further[name] for name, text in told.items())
-        assert told[NAME] == ON
-        assert told["cudnn_flags"].endswith(";deterministic=True;benchmark=False")
+            assert all(text != file.environment.further[name] for name, text in settings_of_pass.items())
+        assert settings_of_pass[NAME] == ON
+        assert settings_of_pass["cudnn_flags"].endswith(";deterministic=True;benchmark=False")
 
-    def test_nothing_where_nothing_differs(self) -> None:
-        """A pass that was sampled as torch was set all along says nothing of it."""
+    def test_no_differing_settings(self) -> None:
+        """A pass sampled with unchanged torch settings has none of them."""
         assert "torch_settings" not in captured(saved(None))
 
 
 class TestReplay:
-    """What a replay tells."""
+    """What a replay logs."""
 
     def replay(self, stored: StoredFile, *wrappers: Wrapper) -> None:
-        """Sample from the file behind these wrappers, the replayer's place among them being None."""
+        """Sample from the file with these wrappers; None marks the replayer's position."""
         chain = [wrapper or replaying(stored) for wrapper in wrappers]
         run(chain, randn(1, 4, 4, 8, seed=9), compute=sampler)
 
     def test_without_the_node(self, caplog: pytest.LogCaptureFixture) -> None:
-        """A pass of Deterministic Sampling replayed without it is told, as drift of the environment is."""
+        """Replaying a Deterministic Sampling pass without that node is logged like environment drift."""
         self.replay(saved(None, sample_deterministically), None)
         expected = (
             f"x_00001_.gen5, pass 0: Environment component '{NAME}' differs:\n  File: {ON}\n  Current: {OFF}"
         )
         assert expected in caplog.messages
 
-    def test_with_the_node_that_was_not_there(self, caplog: pytest.LogCaptureFixture) -> None:
-        """So is a pass that was sampled without it and is replayed with it."""
+    def test_with_the_node_added(self, caplog: pytest.LogCaptureFixture) -> None:
+        """So is replaying a pass with the node that was sampled without it."""
         self.replay(saved(None), None, sample_deterministically)
         expected = (
             f"x_00001_.gen5, pass 0: Environment component '{NAME}' differs:\n  File: {OFF}\n  Current: {ON}"
@@ -138,23 +138,23 @@ class TestReplay:
 
     @pytest.mark.parametrize("inside", [True, False])
     def test_equal_settings(self, inside: bool, caplog: pytest.LogCaptureFixture) -> None:
-        """Nothing is told where both ran behind the node, on whichever side of the replayer it stands."""
+        """If both ran with the node, on either side of the replayer, nothing is logged."""
         around = [None, sample_deterministically]
         self.replay(saved(None, sample_deterministically), *(around if inside else around[::-1]))
         self.replay(saved(None), None)
         assert caplog.messages == []
 
-    def test_environment_that_cannot_be_read(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """A file whose environment makes no sense, which Load Gen5 may be told to ignore, is still replayed."""
+    def test_unreadable_environment(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """A file with an invalid environment, which Load Gen5 can ignore, is still replayed."""
         with gen5core.open(saved(None).path) as file:
-            told = {"capture": file.capture, "environment": {"tf32": 7}}
+            changed = {"capture": file.capture, "environment": {"tf32": 7}}
         noise = forge.float32("initial_noise", NOISE.flatten().tolist(), NOISE.shape)
         other = folder / "odd.gen5"
-        other.write_bytes(forge.build([noise], edit=lambda document: document.update(told)))
+        other.write_bytes(forge.build([noise], edit=lambda document: document.update(changed)))
         self.replay(open_stored(other), None)
 
-    def test_settings_that_are_no_texts(self, folder: Path) -> None:
-        """A pass whose settings make no sense is refused, named."""
+    def test_settings_that_are_not_strings(self, folder: Path) -> None:
+        """A pass with invalid settings is an error that names it."""
         entry = {"recorded": True, "noise": "initial_noise", "torch_settings": {"tf32": 7}}
         path = gen5core.save(
             folder / "odd.gen5", latents={"initial_noise": NOISE}, capture={"passes": [entry]}
@@ -164,17 +164,17 @@ class TestReplay:
 
 
 class Model:
-    """A MODEL that notes which wrappers it was given."""
+    """A MODEL that keeps a list of its wrappers."""
 
     def __init__(self) -> None:
         self.wrappers: list[tuple[str, str, Any]] = []
 
     def clone(self) -> Model:
-        """Return a copy with wrappers of its own."""
+        """Return a copy with its own wrappers."""
         return copy.copy(self)
 
     def add_wrapper_with_key(self, kind: str, key: str, wrapper: Any) -> None:
-        """Note a wrapper, as the host's registry does."""
+        """Keep a wrapper, as the host's registry does."""
         self.wrappers = [*self.wrappers, (kind, key, wrapper)]
 
 
@@ -185,8 +185,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "_module", lambda name: SimpleNamespace(WrappersMP=kinds))
 
 
-def test_both_nodes_look_within_every_other_wrapper(registry: None) -> None:
-    """Record and Replay wrap the run, and note the settings around the sampler itself, on a clone."""
+def test_both_nodes_wrap_run_and_sampler(registry: None) -> None:
+    """Record and Replay wrap the run and the sampler itself, on a clone."""
     stored, model = saved(None), Model()
     recorded, _ = Gen5Record().record(model, unique_id="7")
     replayed, _ = Gen5Replay().replay(recorded, stored)
@@ -199,4 +199,4 @@ def test_both_nodes_look_within_every_other_wrapper(registry: None) -> None:
         ("outer", "gen5_replay"),
         ("sampler", "gen5_replay"),
     ]
-    assert {note_torch_settings} == {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"}
+    assert {record_torch_settings} == {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"}

@@ -140,7 +140,7 @@ class TestSave:
             EncodeError, match=f"^nothing was saved, since it cannot be signed: .*{message}"
         ) as caught:
             Gen5Save().save("sub/x", images=images(), format=format)
-        assert "unset GEN5_SIGNING_KEY and start ComfyUI again" in str(caught.value)
+        assert "unset GEN5_SIGNING_KEY and restart ComfyUI" in str(caught.value)
         assert list((folder / "output").iterdir()) == []
 
 

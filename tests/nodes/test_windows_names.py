@@ -56,9 +56,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_refused_before_the_system_is_asked(folder: Path, looked_at: list[str], name: str) -> None:
     """No name makes the system ask a host, a drive or a device; the person is told why."""
-    with pytest.raises(EncodeError, match="is no file name: "):
+    with pytest.raises(EncodeError, match="is not a file name: "):
         resolve_file(name)
-    assert "is no file name: " in str(Gen5Load.VALIDATE_INPUTS(name))
+    assert "is not a file name: " in str(Gen5Load.VALIDATE_INPUTS(name))
     with pytest.raises(HttpError) as caught:
         read_file_name({"name": name})
     assert caught.value.status == HTTPStatus.BAD_REQUEST
