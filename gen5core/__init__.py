@@ -1,4 +1,4 @@
-"""GEN5: one checked file with everything that made an image.
+"""GEN5: one checksummed file that holds everything that made an image.
 
 Start here::
 
@@ -7,28 +7,28 @@ Start here::
     with gen5core.open("cat.gen5") as file:
         noise = file.latents["initial_noise"].array()
 
-The rooms, from the ground up. A room imports only those above it in this list:
+The rooms, lowest layer first. A room imports only rooms above it in this list:
 
 ===============  =====================================================================
-errors           one family of errors
-files            what the operating system wants of paths, writes and threads
-graph            a ComfyUI prompt -> its sampler passes; ``graph.tables`` knows the node classes
+errors           the exceptions, all of one family
+files            what operating systems require of paths, writes and threads
+graph            a ComfyUI prompt -> its sampler passes; ``graph.tables`` describes node classes
 container        the bytes of FORMAT.md: header, chunks, chunk table, META, trailers
 tensors          arrays <-> LATN payloads; seeds -> noise
-environment      what this machine is, and how two machines differ; digests of model files
-signatures       Ed25519 keys, the SIGN trailer, whom you trust
-images           pixels <-> PNG; the one walker of PNG chunks
-carrier          a PNG that carries a GEN5 file
+environment      what this machine is, how two machines differ, digests of model files
+signatures       Ed25519 keys, the SIGN trailer, which keys you trust
+images           pixels <-> PNG; the only parser of PNG chunks
+carrier          PNG files that carry a GEN5 file
 reader           bytes -> Gen5File
 writer           values -> one atomic file
-rewrite          a file -> another file, copying what stays: sign, carry, scrub
-diff, handler    two files compared; the documented 0.1.0 API
-convert          other formats, in and out
-cli              the command
+rewrite          a file -> a changed copy of it: sign, carry, scrub
+diff, handler    compare two files; the documented 0.1.0 API
+convert          import from and export to other formats
+cli              the ``gen5core`` command
 ===============  =====================================================================
 
-Each room's docstring says which module does what. No room imports torch before a tensor needs it, imports
-ComfyUI, prints (the command aside) or touches the network.
+Each room's docstring says what each of its modules does. No room imports ComfyUI, uses the network, prints
+(except the command), or imports torch before a tensor is needed.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ __all__ = [
     "sign_file",
 ]
 
-_HOMES = {
+_EXPORTS = {
     "carrier.find": ("is_carrier",),
     "container.spec": ("Limits",),
     "environment.components": ("Environment",),
@@ -147,13 +147,13 @@ _HOMES = {
     "tensors.noise": ("comfy_noise", "per_image_noise"),
     "writer.save": ("save",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that the package itself loads in no time."""
-    if name not in _HOME:
+    """Import a public name on first use, so that importing the package itself stays fast."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
+    value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    globals()[name] = value  # the next access does not come here
     return value

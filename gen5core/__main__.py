@@ -1,4 +1,4 @@
-"""``python -m gen5core``."""
+"""Run the command: ``python -m gen5core``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""META's ``carrier``: what it says of the PNG that carries the record, parsed and written.
+"""META's ``carrier``: parse and encode its description of the PNG that carries the file.
 
 Source: FORMAT.md, "PNG carrier".
 """
@@ -17,30 +17,30 @@ from ..container.records import ChunkRow, Header
 from ..errors import MalformedChunkError
 
 KEY: Final = "carrier"
-"""META's key."""
+"""The key in META."""
 MAX_TRAILER_BYTES: Final = spec.FRAME_SIZE + spec.MAX_SIGNATURE_BYTES
-"""The most that is kept of what follows META: as large as a SIGN trailer may be."""
+"""Limit for the bytes after META that are kept: the size of the largest SIGN trailer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What makes of the PNG the DATA chunk that it stands for."""
+    """How to restore, from the PNG, the DATA chunk that it replaced."""
 
     row: int
-    """Its place in the table of chunks."""
+    """Index of its row in the chunk table."""
     extra: Mapping[str, Any]
     compression: Compression
     added_texts: int = 0
-    """Chunks behind IHDR that were added."""
+    """Number of PNG text chunks that were added after IHDR."""
     deflated: bool = False
-    """The pixel stream was stored blocks."""
+    """The PNG's pixel stream was uncompressed (stored blocks) and has been deflated."""
     sha256: str | None = None
-    """Of the payload; None where it never was one, the pixels having been saved straight into a PNG."""
+    """SHA-256 of the original payload; None if the pixels were saved directly into a PNG."""
 
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """META's ``carrier``: which image the PNG is, what its pixels and its bytes hash to."""
+    """META's ``carrier``: which image the PNG shows, and the digests of its pixels and bytes."""
 
     index: int
     shape: tuple[int, int, int]
@@ -49,13 +49,13 @@ class Carrier:
     png_sha256: str
     png_bytes: int
     original: Original | None
-    """None where the image is a DATA chunk like any other, and the PNG only shows it."""
+    """None if the image is also stored as a normal DATA chunk and the PNG only shows it."""
     trailer: bytes = b""
-    """What followed META in the file that the PNG was made of, its signatures: they fit that file's root only."""
+    """What followed META in the file that the PNG was made from: signatures, valid only for that file's root."""
 
 
 def encode_carrier(carrier: Carrier) -> dict[str, Any]:
-    """Return a carrier as META has it."""
+    """Return the JSON object that META stores for a carrier."""
     facts: dict[str, Any] = {
         "index": carrier.index,
         "shape": list(carrier.shape),
@@ -78,11 +78,11 @@ def encode_carrier(carrier: Carrier) -> dict[str, Any]:
 
 
 def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Carrier:
-    """Return META's ``carrier``, every field checked.
+    """Return META's ``carrier`` with every field checked.
 
     Parameters
     ----------
-    rows, header : of the file that is carried
+    rows, header : chunk table and header of the carried file
 
     Raises
     ------
@@ -90,12 +90,14 @@ def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Ca
     """
     if not header.sealed:
         raise MalformedChunkError(
-            f"is of version {header.version}, a PNG carries version 1.1 or later", chunk="header", offset=4
+            f"is version {header.version}, but a PNG can only carry version 1.1 or later",
+            chunk="header",
+            offset=4,
         )
     fields = Fields(value, KEY, chunk=spec.META, offset=header.chunk_table_offset)
-    shape = fields.numbers("shape", spec.U32_MAX, least=1)
+    shape = fields.numbers("shape", spec.U32_MAX, minimum=1)
     if len(shape) != 3:
-        raise fields.fault("shape", "height, width and channels")
+        raise fields.invalid("shape", "height, width and channels")
     original = _parse_original(fields.object("original"), len(rows)) if "original" in fields.values else None
     return Carrier(
         index=_parse_index(fields, rows, original),
@@ -111,7 +113,7 @@ def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Ca
 def _parse_original(fields: Fields, rows: int) -> Original:
     compression = fields.get("compression", str)
     if compression not in get_args(Compression):
-        raise fields.fault("compression", f"one of {', '.join(get_args(Compression))}")
+        raise fields.invalid("compression", f"one of {', '.join(get_args(Compression))}")
     return Original(
         row=fields.number("row", rows),
         extra=fields.get("extra", dict),
@@ -126,14 +128,15 @@ def _parse_index(fields: Fields, rows: Sequence[ChunkRow], original: Original | 
     images = [row for row in rows if row.type == spec.DATA]
     if original is None:
         return fields.number("index", len(images) - 1)
+    # The rows no longer list the image itself, so its index is the number of images before its old row.
     before = sum(image.index < original.row for image in images)
     if fields.get("index", int) != before:
-        raise fields.fault("index", f"{before}, as its row {original.row} has it")
+        raise fields.invalid("index", f"{before}, the index that row {original.row} gives it")
     return before
 
 
 def _parse_trailer(fields: Fields) -> bytes:
     trailer = fields.base64("trailer")
     if len(trailer) > MAX_TRAILER_BYTES:
-        raise fields.fault("trailer", f"base64 of at most {MAX_TRAILER_BYTES} bytes")
+        raise fields.invalid("trailer", f"base64 of at most {MAX_TRAILER_BYTES} bytes")
     return trailer

@@ -1,4 +1,4 @@
-"""The chunk table: rows <-> their JSON, and the rules that rows keep, alone and together.
+"""The chunk table: rows <-> JSON, and the rules for single rows and for the whole table.
 
 Source: FORMAT.md, "Chunk table".
 """
@@ -17,7 +17,7 @@ _MAX_SIZE: Final = spec.U32_MAX - spec.FRAME_SIZE
 
 
 def parse_rows(core: Fields, header: Header, limits: spec.Limits) -> tuple[ChunkRow, ...]:
-    """Return the chunk table of ``gen5_metadata``, every row checked against the header and the others.
+    """Return the chunk table of ``gen5_metadata``, with every row checked against the header and the other rows.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def parse_rows(core: Fields, header: Header, limits: spec.Limits) -> tuple[Chunk
 
 
 def encode_row(row: ChunkRow) -> dict[str, Any]:
-    """Return row under the names that META gives its fields."""
+    """Return the JSON object that META stores for a row."""
     return {
         "index": row.index,
         "type": row.type,
@@ -52,8 +52,8 @@ def encode_row(row: ChunkRow) -> dict[str, Any]:
 
 def _parse_row(index: int, fields: Fields, header: Header) -> ChunkRow:
     if fields.get("index", int) != index:
-        raise fields.fault("index", str(index))
-    offset = fields.number("offset", header.chunk_table_offset, least=spec.HEADER_SIZE)
+        raise fields.invalid("index", str(index))
+    offset = fields.number("offset", header.chunk_table_offset, minimum=spec.HEADER_SIZE)
     row = ChunkRow(
         index=index,
         type=_parse_ascii(fields, "type", range(4, 5), "four"),
@@ -67,26 +67,28 @@ def _parse_row(index: int, fields: Fields, header: Header) -> ChunkRow:
     )
     if not row.compressed and row.compressed_size != row.uncompressed_size + spec.FRAME_SIZE:
         size = row.uncompressed_size
-        raise fields.fault("compressed_size", f"{size + spec.FRAME_SIZE}, which {size} bytes take stored raw")
+        raise fields.invalid(
+            "compressed_size", f"{size + spec.FRAME_SIZE}, the stored size of {size} raw bytes"
+        )
     if row.compressed and header.version_minor >= 1:
         fields.object("extra", {}).digest("stored_sha256")
     return row
 
 
-def _parse_ascii(fields: Fields, key: str, lengths: range, rule: str) -> str:
+def _parse_ascii(fields: Fields, key: str, lengths: range, allowed: str) -> str:
     value = fields.get(key, str)
     if not value.isascii() or len(value) not in lengths:
-        raise fields.fault(key, f"{rule} ASCII characters")
+        raise fields.invalid(key, f"{allowed} ASCII characters")
     return value
 
 
 def _check_layout(rows: Sequence[ChunkRow], header: Header) -> None:
-    """Check that chunks do not overlap, and from version 1.1 on that no byte lies between them."""
+    """Check that chunks do not overlap and, since version 1.1, that there are no gaps between them."""
     contiguous = header.version_minor >= 1
     end = spec.HEADER_SIZE
     for row in rows if contiguous else sorted(rows, key=lambda row: (row.offset, row.end)):
         if row.offset < end:
-            raise MalformedChunkError(f"overlaps what ends at {end}", chunk=str(row), offset=row.offset)
+            raise MalformedChunkError(f"overlaps the bytes before {end}", chunk=str(row), offset=row.offset)
         if contiguous and row.offset > end:
             raise MalformedChunkError(f"leaves a gap after {end}", chunk=str(row), offset=row.offset)
         end = row.end
@@ -99,15 +101,15 @@ def _check_layout(rows: Sequence[ChunkRow], header: Header) -> None:
 
 
 def _check_single_environment(rows: Sequence[ChunkRow]) -> None:
-    """Check that readers cannot see different environments: this one takes the first, 0.1.0 the last."""
+    """Check that there is one ENVC chunk at most: of several, this reader uses the first and 0.1.0 the last."""
     for row in [row for row in rows if row.type == spec.ENVC][1:]:
         raise MalformedChunkError(
-            "is a second environment, a file has one at most", chunk=str(row), offset=row.offset
+            "is a second environment, a file may have only one", chunk=str(row), offset=row.offset
         )
 
 
 def _check_file_info(info: Fields, header: Header) -> None:
-    """Check file_info against the header, without the size in 1.0: nearly every such file has it wrong."""
+    """Check file_info against the header, except the size in version 1.0: nearly all such files have it wrong."""
     expected: dict[str, Any] = {
         "magic": spec.MAGIC.decode("ascii"),
         "version_major": header.version_major,
@@ -119,4 +121,4 @@ def _check_file_info(info: Fields, header: Header) -> None:
     for name, value in expected.items():
         found = info.values.get(name)
         if type(found) is not type(value) or found != value:
-            raise info.fault(name, f"{value!r}, as the header has it")
+            raise info.invalid(name, f"{value!r} as in the header")

@@ -1,7 +1,7 @@
 """Payload <-> stored chunk: framing, the zstd rule, digests.
 
-A stored chunk is a 12-byte frame header and the payload, or one zstd frame over both. This module
-turns one into the other and checks what it is told to; it knows nothing of what a payload means.
+A stored chunk is a 12-byte frame header and the payload, or one zstd frame over both. This module converts
+between payload and stored chunk and has no knowledge of what a payload means.
 
 Source: FORMAT.md, "Chunks"; RFC 8878 for zstd.
 """
@@ -22,16 +22,16 @@ from .records import ChunkRow
 Buffer = bytes | memoryview
 Compression = Literal["auto", "none", "zstd"]
 PROBE_BYTES = 16 * 2**10
-"""Size of each of the three slices that are tried before a whole payload is compressed."""
+"""Size of each of the three slices that are compressed to decide whether compressing a payload pays."""
 PIECE_BYTES = 2**20
-"""What is held at once of a payload being compressed."""
+"""Size of the pieces in which a compressed payload is produced and written."""
 WORTHWHILE_RATIO = 0.90
-"""Saving less than a tenth is not worth inflating at every read: noise gives 0.93, images 1.0."""
+"""Saving less than a tenth does not justify inflating at every read: noise reaches 0.93, images 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What goes into a chunk: bytes (any contiguous buffer, not copied) and what META says of them."""
+    """The content of a chunk: bytes (any contiguous buffer, not copied) and their description for META."""
 
     type: str
     flags: str
@@ -41,13 +41,13 @@ class Payload:
 
 
 def check_compression(value: str) -> None:
-    """Raise EncodeError unless value names a compression."""
+    """Raise EncodeError unless value is the name of a compression."""
     if value not in get_args(Compression):
-        raise EncodeError(f"compression is {value!r}; it is one of {', '.join(get_args(Compression))}")
+        raise EncodeError(f"compression is {value!r}; it must be one of {', '.join(get_args(Compression))}")
 
 
 def encode_frame(chunk_type: str, flags: str, size_bytes: int) -> bytes:
-    """Return the 12-byte header that stands before a payload of size_bytes."""
+    """Return the 12-byte header that precedes a payload of size_bytes."""
     return spec.FRAME.pack(chunk_type.encode("ascii"), flags.encode("ascii"), size_bytes)
 
 
@@ -61,11 +61,11 @@ def write_chunk(
 ) -> ChunkRow:
     """Write payload as a chunk and return its row.
 
-    A raw payload is written from where it lies; a compressed one in pieces, each dropped once written.
+    A raw payload is written without a copy; a compressed one in pieces, so that it is never held in full.
 
     Parameters
     ----------
-    write : writes buffers, in order, at offset and after
+    write : writes buffers in order, starting at offset
     """
     frame = encode_frame(payload.type, payload.flags, payload.data.nbytes)
     extra = dict(payload.extra)
@@ -89,7 +89,7 @@ def write_chunk(
 
 
 def compress_frame(frame: bytes, payload: Buffer, *, level: int) -> Iterator[bytes]:
-    """Yield, in pieces, one zstd frame over frame header and payload, its content size and checksum in it."""
+    """Yield, in pieces, one zstd frame over frame header and payload, with content size and checksum."""
     compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
     size_bytes = len(frame) + memoryview(payload).nbytes
     chunker = compressor.chunker(size=size_bytes, chunk_size=PIECE_BYTES)
@@ -111,15 +111,15 @@ def inflate(
 
     Parameters
     ----------
-    size_bytes : what the content must measure; None when nothing says so beforehand
+    size_bytes : the expected size of the content; None if it is not known in advance
     max_bytes : the most that may be allocated
 
     Raises
     ------
     LimitError
-        before allocating, if the frame asks for more than the limits.
+        if the frame requires more than the limits allow; checked before allocating.
     MalformedChunkError
-        if it is no zstd frame, is damaged, is followed by more bytes, or has another size.
+        if it is not a zstd frame, is damaged, is followed by more bytes, or has another size.
     """
     declared = _checked_frame_size(stored, limits, chunk, offset)
     expected = declared if size_bytes is None else size_bytes
@@ -134,6 +134,7 @@ def inflate(
             offset=offset,
             raisable=True,
         )
+    # A frame need not declare its size, and may lie about it: this bounds what zstd can allocate.
     ceiling = max_bytes if expected is None else expected
     try:
         content = zstandard.ZstdDecompressor().decompress(
@@ -141,7 +142,7 @@ def inflate(
         )
     except zstandard.ZstdError as error:
         raise MalformedChunkError(
-            f"is not one whole zstd frame ({error})", chunk=chunk, offset=offset
+            f"is not exactly one zstd frame ({error})", chunk=chunk, offset=offset
         ) from error
     if size_bytes is not None and len(content) != size_bytes:
         raise MalformedChunkError(
@@ -153,7 +154,7 @@ def inflate(
 
 
 def check_frame(frame: bytes | memoryview, row: ChunkRow) -> None:
-    """Check that a frame header says what its row says.
+    """Check that a frame header agrees with its row.
 
     Raises
     ------
@@ -163,14 +164,14 @@ def check_frame(frame: bytes | memoryview, row: ChunkRow) -> None:
     expected = spec.FRAME.pack(row.type.encode("ascii"), flags, row.uncompressed_size)
     if bytes(frame) != expected:
         raise MalformedChunkError(
-            f"its frame header is {bytes(frame)!r}, the table gives {expected!r}",
+            f"its frame header is {bytes(frame)!r}, the table says {expected!r}",
             chunk=str(row),
             offset=row.offset,
         )
 
 
 def check_digest(actual: str, expected: str, row: ChunkRow, what: str) -> None:
-    """Check a SHA-256 (hex) of a row's payload or stored bytes.
+    """Check the SHA-256 (hex) of a row's payload or stored bytes.
 
     Raises
     ------
@@ -204,7 +205,7 @@ def _wants_zstd(data: memoryview, compression: Compression) -> bool:
 
 
 def _probe_ratio(data: memoryview) -> float:
-    """Return compressed size by size of three slices: start, middle, end."""
+    """Return the compression ratio (compressed / raw size) of three slices: start, middle, end."""
     if not data.nbytes:
         return 1.0
     last = max(data.nbytes - PROBE_BYTES, 0)
@@ -217,14 +218,14 @@ def _probe_ratio(data: memoryview) -> float:
 def _checked_frame_size(
     stored: memoryview | bytes, limits: spec.Limits, chunk: str, offset: int
 ) -> int | None:
-    """Check a zstd frame's window and return the content size it declares, None when it does not."""
+    """Check the window of a zstd frame; return the content size that it declares, None if it declares none."""
     try:
         frame = zstandard.get_frame_parameters(stored)
     except zstandard.ZstdError as error:
         raise MalformedChunkError(f"is not a zstd frame ({error})", chunk=chunk, offset=offset) from error
     if frame.window_size > limits.window_bytes:
         raise LimitError(
-            f"its zstd frame wants a window of {frame.window_size} bytes, the limit is {limits.window_bytes}",
+            f"its zstd frame needs a window of {frame.window_size} bytes, the limit is {limits.window_bytes}",
             chunk=chunk,
             offset=offset,
         )

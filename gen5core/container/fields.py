@@ -1,7 +1,7 @@
-"""The fields of a stored JSON object, each checked as it is taken.
+"""Access to the fields of a stored JSON object, with type checks.
 
-A file may come from anyone, so no parser uses a value before its kind is known. Whatever is wrong is one
-error that names the chunk, the path of the value within its JSON, what stands there and what must.
+A file may come from anyone, so no parser uses a value before its type is checked. Every mismatch is one kind
+of error, which names the chunk, the path of the value in the JSON, the value, and what was expected.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _KIND_NAMES: Final[dict[type, str]] = {
     bool: "true or false",
 }
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_MAX_SHOWN: Final = 120
-_SHORT: Final = reprlib.Repr()  # repr itself shows all of a value, and none that is nested too deeply
+_MAX_LENGTH: Final = 120
+_SHORT: Final = reprlib.Repr()  # repr() has no length limit, and fails on deeply nested values
 _SHORT.maxlevel = 3
-_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = _MAX_SHOWN
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = _MAX_LENGTH
 
 
 class Fields:
-    """A JSON object whose fields are checked as they are taken: a bool is no integer, null is a value.
+    """A JSON object whose fields are checked on access; a bool is not an integer, and null is not a missing field.
 
     Parameters
     ----------
-    value : what must be the object
-    name : its path in the JSON; empty for the outermost one
-    chunk, offset : what an error names
+    value : the parsed JSON, which must be an object
+    name : its path in the JSON; empty for the outermost object
+    chunk, offset : location that errors name
 
     Attributes
     ----------
-    values : the object as it was parsed
+    values : the object, unchecked
 
     Raises
     ------
     MalformedChunkError
-        here and from every method, if a value is not what it must be.
+        from here and from every method, if a value is not what is expected.
     """
 
     __slots__ = ("_chunk", "_name", "_offset", "values")
@@ -54,56 +54,56 @@ class Fields:
     def __init__(self, value: Any, name: str, *, chunk: str | ChunkRow, offset: int | None) -> None:
         self._name, self._chunk, self._offset = name, chunk, offset
         if type(value) is not dict:
-            raise self._fault(name or "its JSON", value, _KIND_NAMES[dict])
+            raise self._invalid(name or "its JSON", value, _KIND_NAMES[dict])
         self.values: dict[str, Any] = value
 
     def get(self, key: str, kind: type[Kind], default: Kind | None = None) -> Kind:
-        """Return a field that is exactly of kind; one that is missing is an error unless it has a default."""
+        """Return a field of exactly this type; a missing field is an error unless there is a default."""
         value = self.values.get(key, default)
         if type(value) is not kind:
-            raise self.fault(key, _KIND_NAMES[kind])
+            raise self.invalid(key, _KIND_NAMES[kind])
         return value
 
     def optional(self, key: str, kind: type[Kind]) -> Kind | None:
-        """Return a field that is exactly of kind; None where it is missing or null."""
+        """Return a field of exactly this type, or None if it is missing or null."""
         return None if self.values.get(key) is None else self.get(key, kind)
 
-    def number(self, key: str, most: int, *, least: int = 0) -> int:
-        """Return an integer from least to most."""
+    def number(self, key: str, maximum: int, *, minimum: int = 0) -> int:
+        """Return an integer from minimum to maximum, both included."""
         value = self.values.get(key)
-        if type(value) is not int or not least <= value <= most:
-            raise self.fault(key, f"an integer from {least} to {most}")
+        if type(value) is not int or not minimum <= value <= maximum:
+            raise self.invalid(key, f"an integer from {minimum} to {maximum}")
         return value
 
     def text(self, key: str) -> str:
-        """Return a string that UTF-8 can carry; JSON also spells ones that it cannot."""
+        """Return a string that UTF-8 can encode; JSON escapes can also produce lone surrogates."""
         value = self.get(key, str)
         if not is_utf8(value):
-            raise self.fault(key, "a string that UTF-8 can carry")
+            raise self.invalid(key, "a string that UTF-8 can encode")
         return value
 
     def digest(self, key: str) -> str:
-        """Return a SHA-256 in hex, in small letters."""
+        """Return a SHA-256 in lower-case hex."""
         value = self.values.get(key)
         if type(value) is not str or not _DIGEST.fullmatch(value):
-            raise self.fault(key, "a SHA-256 in hex")
+            raise self.invalid(key, "a SHA-256 in hex")
         return value
 
     def base64(self, key: str) -> bytes:
-        """Return the bytes of a string in base64."""
+        """Return the decoded bytes of a base64 string."""
         text = self.get(key, str)
         try:
             return base64.b64decode(text, validate=True)
         except ValueError as error:
-            raise self.fault(key, "base64") from error
+            raise self.invalid(key, "base64") from error
 
     def object(self, key: str, default: dict[str, Any] | None = None) -> Fields:
-        """Return the fields of an object."""
+        """Return the fields of a nested object."""
         value = self.values.get(key, default)
         return Fields(value, self._path(key), chunk=self._chunk, offset=self._offset)
 
     def objects(self, key: str) -> Iterator[Fields]:
-        """Return the fields of each object in a list, which is checked at once, each object in its turn."""
+        """Yield the fields of each object in a list; the list is checked at once, each object when it is yielded."""
         path, values = self._path(key), self.get(key, list)
         return (
             Fields(value, f"{path}[{index}]", chunk=self._chunk, offset=self._offset)
@@ -115,42 +115,43 @@ class Fields:
         values = self.get(key, list, default)
         for index, value in enumerate(values):
             if type(value) is not str:
-                raise self._fault(f"{self._path(key)}[{index}]", value, _KIND_NAMES[str])
+                raise self._invalid(f"{self._path(key)}[{index}]", value, _KIND_NAMES[str])
         return values
 
-    def numbers(self, key: str, most: int, *, least: int = 0) -> list[int]:
-        """Return a list of integers from least to most."""
+    def numbers(self, key: str, maximum: int, *, minimum: int = 0) -> list[int]:
+        """Return a list of integers from minimum to maximum, both included."""
         values = self.get(key, list)
         for index, value in enumerate(values):
-            if type(value) is not int or not least <= value <= most:
-                rule = f"an integer from {least} to {most}"
-                raise self._fault(f"{self._path(key)}[{index}]", value, rule)
+            if type(value) is not int or not minimum <= value <= maximum:
+                expected = f"an integer from {minimum} to {maximum}"
+                raise self._invalid(f"{self._path(key)}[{index}]", value, expected)
         return values
 
-    def fault(self, key: str, rule: str) -> FormatError:
-        """Return the error that a field is not what rule says."""
-        return self._fault(self._path(key), self.values.get(key), rule)
+    def invalid(self, key: str, expected: str) -> FormatError:
+        """Return the error for a field that is not what was expected, e.g. ``"a string"``."""
+        return self._invalid(self._path(key), self.values.get(key), expected)
 
     def error(self, message: str, kind: type[FormatError] = MalformedChunkError) -> FormatError:
-        """Return an error that names chunk and offset."""
+        """Return an error that names the chunk and its offset."""
         return kind(message, chunk=str(self._chunk), offset=self._offset)
 
-    def _fault(self, path: str, value: Any, rule: str) -> FormatError:
-        return self.error(f"{path} is {shorten(value)}, not {rule}")
+    def _invalid(self, path: str, value: Any, expected: str) -> FormatError:
+        return self.error(f"{path} is {shorten(value)}, not {expected}")
 
     def _path(self, key: str) -> str:
-        if len(key) > _MAX_SHOWN or not key.isidentifier():
+        # A key comes from the file: quote it, so that it cannot pass for a part of the message.
+        if len(key) > _MAX_LENGTH or not key.isidentifier():
             return f"{self._name}[{shorten(key)}]"
         return f"{self._name}.{key}" if self._name else key
 
 
 def shorten(value: Any) -> str:
-    """Return a value as an error may show it, whatever its size or depth."""
-    return _SHORT.repr(value)[:_MAX_SHOWN]
+    """Return a short representation of a value for error messages, whatever its size or depth."""
+    return _SHORT.repr(value)[:_MAX_LENGTH]
 
 
 def is_utf8(text: str) -> bool:
-    """Tell whether UTF-8 can carry text; it cannot carry half a surrogate pair."""
+    """Return whether UTF-8 can encode text; it cannot encode a lone surrogate."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -14,18 +14,23 @@ from .records import Header
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the header as its 32 bytes."""
+    """Return the 32 bytes of a header."""
     return spec.HEADER.pack(spec.MAGIC, *astuple(header))
 
 
 def seal_header(header: Header, stored_meta: bytes) -> Header:
-    """Return header with its seal set over the stored META bytes."""
+    """Return header with a seal over itself and the stored META."""
     sealed = replace(header, flags=header.flags | spec.FLAG_SEALED, reserved=0)
     return replace(sealed, reserved=_seal(encode_header(sealed), stored_meta))
 
 
 def parse_header(data: bytes, file_size: int) -> Header:
-    """Return the header of a file of file_size bytes, every field checked against that size.
+    """Return the header of a file, with every field checked.
+
+    Parameters
+    ----------
+    data : the first 32 bytes of the file, fewer if it is shorter
+    file_size : actual size of the file in bytes
 
     Raises
     ------
@@ -54,12 +59,16 @@ def parse_header(data: bytes, file_size: int) -> Header:
 
 
 def check_seal(data: bytes, header: Header, stored_meta: bytes) -> None:
-    """Check that header (its 32 bytes are data) and META belong together.
+    """Check that header and META match the seal; a header without a seal (version 1.0) passes.
+
+    Parameters
+    ----------
+    data : the 32 bytes of header
 
     Raises
     ------
     ChecksumError
-        if a byte of either is not what was sealed.
+        if a byte of either has changed since it was sealed.
     """
     if header.sealed and header.reserved != (expected := _seal(data, stored_meta)):
         raise ChecksumError(
@@ -79,7 +88,7 @@ def _seal(data: bytes, stored_meta: bytes) -> int:
 def _check_version(header: Header) -> None:
     if header.version_major != spec.VERSION.major:
         raise UnsupportedVersionError(
-            f"is of version {header.version}, this reader knows 1.x; update gen5core",
+            f"is version {header.version}, this reader knows 1.x; update gen5core",
             offset=4,
             chunk="header",
         )

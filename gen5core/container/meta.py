@@ -1,7 +1,7 @@
 """META records <-> JSON text <-> one stored zstd frame.
 
-META is one JSON object: ``gen5_metadata`` first, as the 0.1.0 package reads it, then this version's own
-keys. A reader that wants a tensor needs only the first, so the rest is parsed when it is asked for.
+META is one JSON object: ``gen5_metadata`` first, which the 0.1.0 package reads, then the keys that version
+1.1 added. Reading a tensor needs only the first key, so the others are parsed on demand.
 
 Source: FORMAT.md, "META".
 """
@@ -27,11 +27,11 @@ _HEAD = f'{{"{_CORE}":'
 _MAX_ATTEMPTS = 256
 _PADDING_STEP = 8
 _PADDING = "".join(random.Random(0).choices(" \n\t\r", k=_MAX_ATTEMPTS * _PADDING_STEP))
-"""JSON white space that does not compress away, as a run of spaces would: more of it is another size."""
+"""JSON white space in random order, since a run of spaces compresses so well that the size hardly changes."""
 
 
 class Manifest:
-    """META, parsed as far as it was asked for."""
+    """META, parsed lazily."""
 
     def __init__(self, text: str, offset: int, limits: spec.Limits, *, strict: bool = True) -> None:
         self._decoder = strict_json.DECODER if strict else strict_json.LENIENT_DECODER
@@ -45,12 +45,12 @@ class Manifest:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The whole of META.
+        """All of META, parsed.
 
         Raises
         ------
         MalformedChunkError
-            if the part that was not needed so far is not JSON.
+            if a part that was not parsed before is not JSON.
         """
         if self._document is None:
             document = strict_json.loads(
@@ -65,37 +65,38 @@ class Manifest:
 
     @property
     def model_info(self) -> Fields:
-        """``gen5_metadata.model_info``, empty where there is none."""
+        """``gen5_metadata.model_info``; empty if there is none."""
         return self.core.object("model_info", {})
 
-    def further(self, name: str, kind: type[Kind]) -> Kind | None:
-        """Return one of this version's own keys, which is of kind; None where it is missing or null.
+    def optional(self, name: str, kind: type[Kind]) -> Kind | None:
+        """Return the value of a top-level key, which must be of type kind; None if it is missing or null.
 
-        The graph, which is nearly all of META, stays unparsed where the key stands behind it.
+        The graph makes up nearly all of META; it is not parsed if the key comes after it.
 
         Raises
         ------
         MalformedChunkError
-            if it is of another kind, and as ``document``, where that has to be parsed.
+            if it has another type; also what ``document`` raises, if all of META has to be parsed.
         """
-        fields = Fields(self._parse_for(name), "", chunk=spec.META, offset=self._offset)
+        fields = Fields(self._parse_around(name), "", chunk=spec.META, offset=self._offset)
         return fields.optional(name, kind)
 
-    def _parse_for(self, name: str) -> dict[str, Any]:
-        """Return the keys from name to the end where that is enough to know its value, else the document."""
+    def _parse_around(self, name: str) -> dict[str, Any]:
+        """Return the keys from name to the end if they settle its value, otherwise the whole document."""
         if self._document is None:
             start = self._text.rfind(f',"{name}":')
             if start >= 0 and name in (tail := self._parse_tail(start)):
                 return tail
-            if f'"{name}"' not in self._text and not _may_spell_otherwise(self._text):
+            if f'"{name}"' not in self._text and not _may_escape_keys(self._text):
                 return {}
         return self.document
 
     def _parse_tail(self, start: int) -> dict[str, Any]:
-        """Return the keys from the comma at start to the end; empty if that is not at the top level.
+        """Return the keys from the comma at start to the end; empty if start is not at the top level.
 
-        In JSON a comma and a quoted key are nowhere within a string, and what is behind a key inside the
-        graph closes more than it opens. Of two equal keys the last one counts, as in the whole.
+        A comma followed by a quoted key cannot occur inside a JSON string, whose quotes are escaped. After a
+        key inside the graph, more brackets close than open, so decoding fails. Of two equal keys the last
+        one counts, as it does when all of META is parsed.
         """
         if start < self._tail[0]:
             try:
@@ -106,35 +107,36 @@ class Manifest:
         return self._tail[1]
 
     def _parse_first(self) -> dict[str, Any] | None:
-        """Return ``gen5_metadata`` alone where it stands first, as this package writes it; else None."""
+        """Return ``gen5_metadata`` alone if it is the first key, as this package writes it, otherwise None."""
         if not self._text.startswith(_HEAD):
             return None
         strict_json.check_values(self._text, self._limits, chunk=spec.META, offset=self._offset)
         try:
             core, end = self._decoder.raw_decode(self._text, len(_HEAD))
         except (ValueError, RecursionError):
-            return None  # the whole text is parsed next and says what is wrong
+            return None  # parsing the whole text, which comes next, reports what is wrong
         return core if isinstance(core, dict) and self._text[end : end + 1] in (",", "}") else None
 
 
-def _may_spell_otherwise(text: str) -> bool:
-    """Tell whether text may hold a key of small letters that is spelled with escapes."""
+def _may_escape_keys(text: str) -> bool:
+    """Return whether text may contain a lower-case key that is written with \\u escapes."""
     return "\\u006" in text or "\\u007" in text
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMeta:
-    """META as stored: one zstd frame, its SHA-256 being the file's root."""
+    """META as stored: one zstd frame, whose SHA-256 is the file's root."""
 
     data: bytes
 
     @property
     def root(self) -> str:
+        """SHA-256 of the stored bytes, hex."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 def read_meta(source: Source, header: Header, limits: spec.Limits) -> StoredMeta:
-    """Return META as it is stored.
+    """Read META as stored, without decoding it.
 
     Raises
     ------
@@ -173,19 +175,24 @@ def decode_meta(stored: bytes, offset: int, limits: spec.Limits, *, strict: bool
 
 
 def encode_meta(
-    *, model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any], offset: int
+    *, model_info: Mapping[str, Any], rows: Sequence[ChunkRow], entries: Mapping[str, Any], offset: int
 ) -> StoredMeta:
-    """Return META as it will lie at offset, the true file size in it.
+    """Return META as it is stored at offset; it contains the correct file size.
 
-    The size of META depends on the digits of the file size, which depend on the size of META: sizes are
-    tried until one fits. Where they go in a circle, white space after the JSON leads out of it.
+    The size of META depends on the digits of the file size, and the file size on the size of META, so sizes
+    are tried until one fits. If they repeat in a cycle, white space after the JSON breaks it.
+
+    Parameters
+    ----------
+    entries : the top-level keys after ``gen5_metadata``
+    offset : offset of META in the file, in bytes
 
     Raises
     ------
     EncodeError
-        if a value is not JSON, or META grows over what readers accept.
+        if a value is not JSON, or META exceeds what readers accept.
     """
-    tail = _encode_tail(model_info, rows, further)
+    tail = _encode_tail(model_info, rows, entries)
     claimed, padding, tried = offset, 0, set[int]()
     for _ in range(_MAX_ATTEMPTS):
         file_info = _encode_file_info(claimed, len(rows))
@@ -212,13 +219,13 @@ def _encode_file_info(size_bytes: int, chunk_count: int) -> str:
     return strict_json.dumps(info, "file_info")
 
 
-def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], further: Mapping[str, Any]) -> str:
+def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], entries: Mapping[str, Any]) -> str:
     info = strict_json.dumps(model_info, "model_info")
     table = strict_json.dumps([encode_row(row) for row in rows], "chunks")
     parts = [f',"model_info":{info},"chunks":{table}}}']
     parts += [
         f",{strict_json.dumps(name, name)}:{strict_json.dumps(value, name)}"
-        for name, value in further.items()
+        for name, value in entries.items()
     ]
     return "".join(parts) + "}"
 

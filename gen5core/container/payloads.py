@@ -1,7 +1,8 @@
-"""Stored chunks -> payloads: read into memory of our own, checked while they are read.
+"""Stored chunks -> payloads: read into memory and checked while they are read.
 
-An access checks what an attacker or a bad disk could have touched: the stored bytes of a compressed
-chunk before zstd sees them, the payload of a raw one while it is read. ``check_payload`` checks both.
+``read_payload`` checks what an attacker or a bad disk could have changed: the stored bytes of a compressed
+chunk before zstd sees them, or the payload of a raw chunk as it is read. ``check_payload`` checks both digests
+of a compressed chunk.
 
 Source: FORMAT.md, "Digests".
 """
@@ -22,9 +23,9 @@ from .records import ChunkRow
 from .source import Source
 
 BLOCK_BYTES = 2**20
-"""Read and hashed in turn, so that a block is hashed while it is still in the processor's cache."""
+"""Size of the blocks in which a payload is read and hashed: small enough to stay in the processor's cache."""
 READ_AHEAD_BYTES = 4 * 2**20
-"""From here on blocks are read ahead while one is hashed; below, a thread costs more than it saves."""
+"""Payloads of at least this size are read ahead in a thread; for smaller ones it costs more than it saves."""
 ReadPayload = Callable[[ChunkRow], npt.NDArray[np.uint8]]
 
 
@@ -55,7 +56,7 @@ def read_payload(
 
 
 def check_payload(source: Source, row: ChunkRow, *, limits: spec.Limits) -> None:
-    """Check every byte of a stored chunk: stored bytes, frame header and payload; keep nothing of it.
+    """Check every byte of a stored chunk (stored bytes, frame header, payload) without keeping it.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def check_payload(source: Source, row: ChunkRow, *, limits: spec.Limits) -> None
 
 
 def check_text_size(row: ChunkRow, limits: spec.Limits) -> None:
-    """Check that JSON in a chunk is no larger than META may be: parsed, it takes many times its size.
+    """Check that JSON in a chunk is no larger than META may be; once parsed, it takes many times its size.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def check_text_size(row: ChunkRow, limits: spec.Limits) -> None:
 
 
 def _read_blocks(source: Source, row: ChunkRow, payload: npt.NDArray[np.uint8]) -> Iterator[memoryview]:
-    """Fill payload and yield each block once it is read, the next ones being read ahead by another thread."""
+    """Fill payload and yield each block once it is read; if large, a thread reads the next blocks ahead."""
 
     def read(position: int) -> memoryview:
         block = payload[position : position + BLOCK_BYTES].data
@@ -109,7 +110,7 @@ def _read_blocks(source: Source, row: ChunkRow, payload: npt.NDArray[np.uint8]) 
 
 
 def _inflate_checked(source: Source, row: ChunkRow, limits: spec.Limits, verify: bool) -> bytes:
-    """Return frame header and payload of a compressed chunk, its stored bytes checked before zstd."""
+    """Return the frame header and payload of a compressed chunk; check the stored bytes before decompressing."""
     stored = np.empty(row.compressed_size, np.uint8).data
     source.read_into(stored, row.offset, chunk=str(row))
     if verify and row.stored_sha256 is not None:

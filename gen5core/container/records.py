@@ -1,4 +1,4 @@
-"""Frozen records that flow between the modules; no behaviour beyond naming what they hold."""
+"""Frozen records that the modules exchange; they only hold and name values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import spec
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The 32 bytes at the start of a file, under the names that the format's own page gives them."""
+    """The 32 bytes at the start of a file, with the field names of the 0.1.0 format page."""
 
     version_major: int
     version_minor: int
@@ -38,10 +38,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """One row of META's chunk table: where a chunk lies and what it must hash to.
+    """One row of META's chunk table: where a chunk is stored and its digests.
 
-    ``compressed_size`` counts the stored bytes, frame header included; ``uncompressed_size`` and
-    ``hash`` (SHA-256, hex) are of the bare payload.
+    ``compressed_size`` is the number of stored bytes, including the frame header; ``uncompressed_size`` and
+    ``hash`` (SHA-256, hex) describe the payload alone.
     """
 
     index: int
@@ -61,7 +61,7 @@ class ChunkRow:
 
     @property
     def stored_sha256(self) -> str | None:
-        """SHA-256 (hex) of the stored bytes; every compressed row of version 1.1 has one."""
+        """SHA-256 (hex) of the stored bytes; required for compressed rows since version 1.1."""
         return self.extra.get("stored_sha256")
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class ChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """A frame after META; unknown types are reported, not read."""
+    """A frame after META; unknown types are listed but not read."""
 
     type: str
     flags: str

@@ -1,6 +1,6 @@
-"""Positions and bytes: a file read at offsets, never mapped, safe to share between threads.
+"""Reads at offsets: never memory-mapped, safe to share between threads.
 
-A mapped file that shrinks kills the process (SIGBUS); a read that comes back short is an error here.
+If a mapped file shrinks, the process is killed (SIGBUS); a short read is an ordinary error here.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _HAS_PREADV = hasattr(os, "preadv")
 
 
 class Source(ABC):
-    """Bytes of a known number, read at offsets into memory that the caller owns.
+    """A known number of bytes, read at offsets into memory that the caller owns.
 
     Attributes
     ----------
-    path : the file, or what stands for it in messages
-    size_bytes : size of the whole file
+    path : the file, or how messages name it
+    size_bytes : number of bytes in total
     """
 
     path: Path | str
     size_bytes: int
 
     def read(self, offset: int, size_bytes: int, *, chunk: str) -> bytes:
-        """Return size_bytes from offset.
+        """Return size_bytes bytes from offset.
 
         Raises
         ------
         TruncatedError
-            if the file ends before.
+            if the file ends too early.
         """
         buffer = bytearray(size_bytes)
         self.read_into(memoryview(buffer), offset, chunk=chunk)
@@ -44,35 +44,35 @@ class Source(ABC):
 
     @abstractmethod
     def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
-        """Fill target with the bytes from offset; raise as ``read``."""
+        """Fill target with the bytes from offset; raises what ``read`` raises."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what is open."""
+        """Release what is open."""
 
 
 class CountingSource(Source):
-    """Another source, and the bytes that were read of it told to a caller, from whatever thread reads.
+    """A wrapper around another source that reports how much has been read.
 
     Parameters
     ----------
-    tell : called with the bytes read so far; what it raises ends the reading
+    progress : called with the number of bytes read so far, in the thread that reads; if it raises, the read fails
     """
 
-    def __init__(self, source: Source, tell: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, progress: Callable[[int], None]) -> None:
         self.path, self.size_bytes = source.path, source.size_bytes
-        self._source, self._tell = source, tell
+        self._source, self._progress = source, progress
         self._lock, self._done_bytes = threading.Lock(), 0
 
     def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
-        """Fill target with the bytes from offset, and tell."""
+        """Fill target with the bytes from offset, then report progress."""
         self._source.read_into(target, offset, chunk=chunk)
-        with self._lock:  # told in order, so that a bar never goes back
+        with self._lock:  # reported in order, so that a progress bar never moves backwards
             self._done_bytes += target.nbytes
-            self._tell(self._done_bytes)
+            self._progress(self._done_bytes)
 
     def close(self) -> None:
-        """Close the other source."""
+        """Close the wrapped source."""
         self._source.close()
 
 
@@ -81,6 +81,7 @@ class FileSource(Source):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: Path = Path(path)
+        # O_NONBLOCK: opening a FIFO would otherwise wait for a writer. Some flags are missing on Windows.
         flags = (
             os.O_RDONLY
             | getattr(os, "O_NONBLOCK", 0)
@@ -90,14 +91,14 @@ class FileSource(Source):
         try:
             self._fd = os.open(windows.extended(str(self.path)), flags)
         except PermissionError as error:
-            if self.path.is_dir():  # Windows opens no folder
-                raise NotGen5Error(f"is {_kind(stat.S_IFDIR)}, not a regular file") from error
+            if self.path.is_dir():  # Windows cannot open a folder as a file
+                raise NotGen5Error(f"is {_describe_type(stat.S_IFDIR)}, not a regular file") from error
             raise
         self._lock = threading.Lock()
         try:
             status = os.fstat(self._fd)
             if not stat.S_ISREG(status.st_mode):
-                raise NotGen5Error(f"is {_kind(status.st_mode)}, not a regular file")
+                raise NotGen5Error(f"is {_describe_type(status.st_mode)}, not a regular file")
         except BaseException:
             self.close()
             raise
@@ -105,7 +106,7 @@ class FileSource(Source):
         self._identity = _identity(status)
 
     def is_current(self) -> bool:
-        """Return whether what stands at path is still this very file, and nobody has written to it since."""
+        """Return whether path still refers to this file and it has not been written to since it was opened."""
         try:
             return _identity(os.stat(windows.extended(str(self.path)))) == self._identity
         except FileNotFoundError:
@@ -123,14 +124,14 @@ class FileSource(Source):
         Raises
         ------
         TruncatedError
-            if the file ends before.
+            if the file ends too early.
         """
         done = 0
         while done < target.nbytes:
             count = self._read_some(target[done:], offset + done)
             if not count:
                 raise TruncatedError(
-                    f"{target.nbytes} bytes are needed from offset {offset}, the file ends after {done} of "
+                    f"{target.nbytes} bytes are needed from offset {offset}, but the file ends after {done} of "
                     "them: it was cut, or changed while it was read",
                     chunk=chunk,
                     offset=offset + done,
@@ -142,7 +143,7 @@ class FileSource(Source):
             raise ValueError(f"{self.path} is closed; read inside the `with gen5core.open(...)` block")
         if _HAS_PREADV:
             return os.preadv(self._fd, [view], offset)
-        with self._lock:
+        with self._lock:  # without preadv, threads share one file position
             os.lseek(self._fd, offset, os.SEEK_SET)
             data = os.read(self._fd, view.nbytes)
         view[: len(data)] = data
@@ -150,10 +151,10 @@ class FileSource(Source):
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
-    """Return what is another number once a file is replaced, or written to."""
+    """Return values that change when the file is replaced or written to."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _kind(mode: int) -> str:
+def _describe_type(mode: int) -> str:
     names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
     return next((name for test, name in names if test(mode)), "a device")

@@ -1,4 +1,4 @@
-"""Strict JSON text: what is written can be read by any JSON reader, what is read can do no harm.
+"""Strict JSON: any JSON parser can read what is written, and no input can exhaust the parser.
 
 Source: RFC 8259; FORMAT.md, "META".
 """
@@ -24,18 +24,22 @@ def _refuse_constant(name: str) -> NoReturn:
 
 DEFAULT_LIMITS = spec.Limits()
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-"""Decodes JSON but not Python's additions to it: NaN, Infinity, -Infinity."""
+"""Decodes JSON without Python's extensions: NaN, Infinity, -Infinity."""
 LENIENT_DECODER = json.JSONDecoder()
-"""Decodes those too: version 1.0 writes them, e.g. for a cfg_scale that is NaN."""
+"""Decodes those too: version 1.0 files contain them, e.g. for a cfg_scale that is NaN."""
 
 
 def dumps(value: Any, what: str) -> str:
-    """Return value as compact JSON; NaN and infinities become null, as JSON.stringify has it.
+    """Return value as compact JSON; NaN and infinities become null, as in JSON.stringify.
+
+    Parameters
+    ----------
+    what : how errors name the value
 
     Raises
     ------
     EncodeError
-        naming what, where value holds something that JSON does not (a set, bytes, a cycle).
+        if value contains something that JSON cannot represent (a set, bytes, a cycle).
     """
     try:
         try:
@@ -51,7 +55,7 @@ def dumps(value: Any, what: str) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """Return a copy of value with null in place of every number that JSON does not have."""
+    """Return a copy of value with None in place of every NaN and infinity."""
     if isinstance(value, Mapping):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -69,14 +73,14 @@ def loads(
     decoder: json.JSONDecoder = DECODER,
     limits: spec.Limits = DEFAULT_LIMITS,
 ) -> Any:
-    """Return the value of JSON text, strict unless another decoder is given.
+    """Return the value of a JSON text; parsing is strict unless another decoder is given.
 
     Raises
     ------
     LimitError
-        before parsing, if it may hold more values than the limits allow.
+        if it may contain more values than the limits allow; checked before parsing.
     MalformedChunkError
-        for anything else: NaN, endless numbers, endless nesting.
+        for everything else: not JSON, NaN, numbers that are too long, nesting that is too deep.
     """
     check_values(text, limits, chunk=chunk, offset=offset)
     try:
@@ -90,16 +94,17 @@ def loads(
 
 
 def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | None) -> None:
-    """Check how many values text may hold: each is the first of a list or object, or behind a comma.
+    """Check how many values text may contain: each value starts a list or object, or follows a comma.
 
     Raises
     ------
     LimitError
     """
-    most = limits.json_values
-    if len(text) > most and (count := count_values(text)) > most:
+    maximum = limits.json_values
+    # A text has no more values than characters, so a short one need not be counted.
+    if len(text) > maximum and (count := count_values(text)) > maximum:
         raise LimitError(
-            f"its JSON may hold {count} values, the limit is {most}",
+            f"its JSON may hold {count} values, the limit is {maximum}",
             chunk=chunk,
             offset=offset,
             raisable=True,
@@ -107,12 +112,12 @@ def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | No
 
 
 def count_values(text: str) -> int:
-    """Return how many values JSON text may hold at most."""
+    """Return an upper bound for the number of values in a JSON text; commas in strings count too."""
     return sum(map(text.count, "[{,"))
 
 
 def decode_utf8(data: bytes | memoryview, *, chunk: str, offset: int | None) -> str:
-    """Return data as text.
+    """Return data decoded as UTF-8.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def _dumps(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has for a numpy scalar or another Mapping."""
+    """Return the JSON equivalent of a numpy scalar or of a Mapping that is not a dict."""
     if isinstance(value, np.generic):
         return without_nan(value.item())
     if isinstance(value, Mapping):

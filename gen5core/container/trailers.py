@@ -1,4 +1,4 @@
-"""What follows META: frames of types of their own, listed and not read.
+"""Trailers: frames after META, each with its own type, which are listed but not interpreted.
 
 Source: FORMAT.md, "Trailer".
 """
@@ -16,7 +16,7 @@ _CHUNK = "trailer"
 
 
 def read_trailers(source: Source, header: Header, limits: spec.Limits) -> Iterator[Trailer]:
-    """Yield the trailers of a file, which fill it to its end.
+    """Yield the trailers of a file; together they must extend exactly to its end.
 
     Raises
     ------
@@ -31,12 +31,16 @@ def read_trailers(source: Source, header: Header, limits: spec.Limits) -> Iterat
         offset, count = trailer.offset + trailer.size_bytes, count + 1
 
 
-def _read_trailer(source: Source, offset: int, left_bytes: int) -> Trailer:
-    if left_bytes < spec.FRAME_SIZE:
-        raise MalformedChunkError(f"{left_bytes} bytes after META are no frame", chunk=_CHUNK, offset=offset)
-    kind, flags, size_bytes = spec.FRAME.unpack(source.read(offset, spec.FRAME_SIZE, chunk=_CHUNK))
-    if size_bytes > left_bytes - spec.FRAME_SIZE:
+def _read_trailer(source: Source, offset: int, remaining_bytes: int) -> Trailer:
+    if remaining_bytes < spec.FRAME_SIZE:
         raise MalformedChunkError(
-            f"claims {size_bytes} bytes, {left_bytes - spec.FRAME_SIZE} are left", chunk=_CHUNK, offset=offset
+            f"{remaining_bytes} bytes after META are too few for a frame", chunk=_CHUNK, offset=offset
+        )
+    kind, flags, size_bytes = spec.FRAME.unpack(source.read(offset, spec.FRAME_SIZE, chunk=_CHUNK))
+    if size_bytes > remaining_bytes - spec.FRAME_SIZE:
+        raise MalformedChunkError(
+            f"claims {size_bytes} bytes, {remaining_bytes - spec.FRAME_SIZE} are left",
+            chunk=_CHUNK,
+            offset=offset,
         )
     return Trailer(kind.decode("latin-1"), flags.decode("latin-1"), offset + spec.FRAME_SIZE, size_bytes)

@@ -1,7 +1,7 @@
-"""What decides, beside the inputs, which bits a sampler gives: captured, stored and compared.
+"""What determines the exact bits of a sampler's output besides its inputs: capture, store, compare.
 
-Six components are the format's own and go into the ENVC chunk. Everything else goes into META's
-``environment``, since a component that the 0.1.0 reader does not know makes it warn.
+Six components are part of the format and are stored in the ENVC chunk. Everything else is stored in META's
+``environment``, since the 0.1.0 reader warns about components that it does not know.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .torch_state import TorchBuild, torch_settings
 
 ENV_VERSION: Final = 1
 COMPONENT_IDS: Final = ("torch", "numpy", "python", "cuda", "os", "gpu")
-"""The components that the format documents, in its order."""
+"""The components that the format documents, in the documented order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,18 @@ class Component:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical string in UTF-8, hex."""
+        """SHA-256 (hex) of the canonical string in UTF-8."""
         return hashlib.sha256(self.canonical.encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything known of the environment that a file was made in.
+    """Everything known about the environment in which a file was made.
 
     Attributes
     ----------
-    components : the documented ones that apply, in their documented order
-    further : canonical strings by id, of everything else that decides reproducibility
+    components : the documented components that apply, in the documented order
+    further : canonical strings, by id, of everything else that affects reproducibility
     hardware : META's ``hardware_info``
 
     Source: FORMAT.md, "ENVC" and "environment".
@@ -69,11 +69,11 @@ class Environment:
     ) -> Environment:
         """Return the environment of this process, without importing torch.
 
-        A torch that is not loaded has no live settings (tf32 and the like): they are left out.
+        If torch is not loaded, its live settings (such as tf32) are left out.
 
         Parameters
         ----------
-        host : program that asks and its version, e.g. ``ComfyUI 0.3.64``
+        host : the host program and its version, e.g. ``ComfyUI 0.3.64``
         attention : the attention backend in use, e.g. ``pytorch``
         """
         machine = survey(probes)
@@ -85,9 +85,9 @@ class Environment:
         return cls(_components(machine, probes), further, hardware_info(probes))
 
     def encode(self) -> bytes:
-        """Return the ENVC payload: UTF-8 JSON of the components alone.
+        """Return the ENVC payload: UTF-8 JSON that holds the components only.
 
-        Source: FORMAT.md, "ENVC"; the spelling of the second key is the format's.
+        Source: FORMAT.md, "ENVC"; the misspelled second key is part of the format.
         """
         rows = [
             {
@@ -100,21 +100,21 @@ class Environment:
         return json.dumps({"env_version": ENV_VERSION, "components": rows}, indent=2).encode()
 
     def diff(self, current: Environment) -> list[Drift]:
-        """Return what differs between this stored environment and the current one.
+        """Return the differences between this stored environment and the current one.
 
-        A fact that one side lacks is told only for the documented components. The system and the GPU are
-        compared as hardware only where a side lacks that component, so that nothing is told twice.
+        A fact that only one side has is reported only if it is a documented component. The operating system
+        and the GPU are compared as hardware only if a side lacks the component, so nothing is reported twice.
         """
         before, now = _by_id(self), _by_id(current)
         drifts = list(_compare(before, now, COMPONENT_IDS))
         shared = [name for name in self.further if name in current.further]
         drifts += _compare(self.further, current.further, shared)
-        told = before.keys() & now.keys()
-        return drifts + hardware_drift(self.hardware, current.hardware, skip=told)
+        compared = before.keys() & now.keys()
+        return drifts + hardware_drift(self.hardware, current.hardware, skip=compared)
 
 
 def environment_payload(environment: Environment) -> Payload:
-    """Return the components of an environment as a payload; META has the rest."""
+    """Return the ENVC payload with the components of an environment; the rest is stored in META."""
     return Payload(ENVC, NO_FLAGS, memoryview(environment.encode()), level=LEVEL_TEXT)
 
 
@@ -135,7 +135,7 @@ def _compare(stored: Mapping[str, str], current: Mapping[str, str], names: Itera
 
 
 def _canonical(name: str, **facts: object) -> str:
-    """Return the canonical string of a fact; what UTF-8 cannot carry becomes a question mark."""
+    """Return the canonical string of a fact; what UTF-8 cannot encode becomes a question mark."""
     text = ";".join(f"{key}={value}" for key, value in {"name": name, **facts}.items())
     return text.encode("utf-8", "replace").decode()
 
@@ -148,7 +148,7 @@ def _components(machine: Machine, probes: Probes) -> tuple[Component, ...]:
         "os": _canonical("os", version=machine.os),
     }
     if build is not None:
-        # The two spell the absence of CUDA differently, as gen5 0.1.0 does.
+        # Without CUDA one says None and the other none: gen5 0.1.0 spells them so.
         strings["torch"] = _canonical("torch", version=build.release, cuda=build.cuda)
         strings["cuda"] = _canonical("cuda", version=build.cuda or "none")
     if machine.gpus:
@@ -172,7 +172,7 @@ def _build_facts(build: TorchBuild | None) -> dict[str, str]:
 
 
 def live_settings(probes: Probes = DEFAULT) -> dict[str, str]:
-    """Return the canonical strings, by name, of how a loaded torch is set now; none where it is not loaded."""
+    """Return the current settings of a loaded torch as canonical strings by name; empty if it is not loaded."""
     torch = probes.loaded_torch()
     if torch is None:
         return {}
@@ -181,31 +181,31 @@ def live_settings(probes: Probes = DEFAULT) -> dict[str, str]:
 
 
 def check_environment(environment: Environment) -> None:
-    """Raise EncodeError, naming the fact at fault, unless what is written of environment can be read again."""
+    """Raise EncodeError, naming the invalid fact, unless environment can be read back once it is written."""
     try:
         for component in environment.components:
             if not isinstance(component, Component):
                 raise MalformedChunkError(f"a component is {shorten(component)}, not a Component")
-            _check_given(component.component_id, "component_id")
-            _check_given(component.canonical, f"canonical of {shorten(component.component_id)}")
+            _check_text(component.component_id, "component_id")
+            _check_text(component.canonical, f"canonical of {shorten(component.component_id)}")
         if not isinstance(environment.further, Mapping):
             raise MalformedChunkError(f"further is {shorten(environment.further)}, not a mapping")
         for name, value in environment.further.items():
-            _check_given(name, "the name of an environment entry")
-            _check_given(value, f"environment entry {shorten(name)}")
+            _check_text(name, "the name of an environment entry")
+            _check_text(value, f"environment entry {shorten(name)}")
         parse_environment(environment.encode(), chunk=ENVC, offset=None)
     except LimitError as error:
-        raise EncodeError(f"environment is more than readers accept: store less in it ({error})") from error
+        raise EncodeError(f"environment exceeds what readers accept: store less in it ({error})") from error
     except FormatError as error:
         raise EncodeError(
-            f"environment cannot be stored: {error.args[0]}; give each fact as a string that UTF-8 can carry, "
-            "under an id of its own"
+            f"environment cannot be stored: {error.args[0]}; give each fact as a string that UTF-8 can encode, "
+            "under a unique id"
         ) from error
 
 
-def _check_given(value: object, subject: str) -> None:
+def _check_text(value: object, subject: str) -> None:
     if not isinstance(value, str) or not is_utf8(value):
-        raise MalformedChunkError(f"{subject} is {shorten(value)}, not a string that UTF-8 can carry")
+        raise MalformedChunkError(f"{subject} is {shorten(value)}, not a string that UTF-8 can encode")
 
 
 def parse_environment(
@@ -216,22 +216,23 @@ def parse_environment(
     further: Mapping[str, str] | None = None,
     hardware: Mapping[str, Any] | None = None,
 ) -> Environment:
-    """Return the environment that an ENVC payload holds, every digest recomputed.
+    """Return the environment in an ENVC payload, with every digest checked.
 
-    gen5 0.1.0 writes every GPU as a component ``gpu``: the first stays one, the next become ``gpu1``,
-    ``gpu2`` … of ``further``, and so does a component that the format does not document, under its own id.
+    gen5 0.1.0 writes every GPU as a component ``gpu``: the first remains a component, the others become
+    ``gpu1``, ``gpu2`` … in ``further``. Components that the format does not document also become entries of
+    ``further``, under their own ids.
 
     Parameters
     ----------
-    chunk, offset : what an error names
-    further, hardware : META's ``environment`` and ``hardware_info``; ``further`` wins over the payload
+    chunk, offset : location that errors name
+    further, hardware : META's ``environment`` and ``hardware_info``; ``further`` overrides the payload
 
     Raises
     ------
     MalformedChunkError
-        if the payload is not strict JSON of the documented shape, or an id stands twice.
+        if the payload is not strict JSON of the documented structure, or an id occurs twice.
     ChecksumError
-        if a component does not match its own digest.
+        if a component does not match its digest.
     UnsupportedVersionError
         if ``env_version`` is not 1.
 
@@ -239,14 +240,14 @@ def parse_environment(
     """
     text = strict_json.decode_utf8(payload, chunk=chunk, offset=offset)
     document = strict_json.loads(text, chunk=chunk, offset=offset)
-    found = _read_components(Fields(document, "", chunk=chunk, offset=offset))
+    found = _parse_components(Fields(document, "", chunk=chunk, offset=offset))
     components = tuple(Component(name, found.pop(name)) for name in COMPONENT_IDS if name in found)
-    return Environment(components, found | read_further(further or {}), dict(hardware or {}))
+    return Environment(components, found | parse_further(further or {}), dict(hardware or {}))
 
 
-def _read_components(fields: Fields) -> dict[str, str]:
-    """Return the canonical strings by id, of all components, in the order they are stored in."""
-    rows = fields.objects("components")
+def _parse_components(fields: Fields) -> dict[str, str]:
+    """Return the canonical strings of all components by id, in stored order."""
+    rows = fields.objects("components")  # checked row by row below, once the version is known
     version = fields.get("env_version", int)
     if version != ENV_VERSION:
         message = f"env_version is {shorten(version)}; this reader knows {ENV_VERSION}"
@@ -254,17 +255,17 @@ def _read_components(fields: Fields) -> dict[str, str]:
     found: dict[str, str] = {}
     gpus = 0
     for row in rows:
-        component = _read_component(row)
+        component = _parse_component(row)
         name = component.component_id
         if name == "gpu":
             name, gpus = (f"gpu{gpus}" if gpus else "gpu"), gpus + 1
         if name in found:
-            raise fields.error(f"component {shorten(name)} stands twice")
+            raise fields.error(f"component {shorten(name)} occurs twice")
         found[name] = component.canonical
     return found
 
 
-def _read_component(fields: Fields) -> Component:
+def _parse_component(fields: Fields) -> Component:
     component = Component(fields.text("component_id"), fields.text("cononical_str"))
     digest = fields.text("component_sha256_digest")
     if digest.lower() != component.digest:
@@ -276,7 +277,7 @@ def _read_component(fields: Fields) -> Component:
     return component
 
 
-def read_further(further: Mapping[str, Any]) -> dict[str, str]:
-    """Return META's ``environment``, every value checked to be a string; MalformedChunkError where one is not."""
+def parse_further(further: Mapping[str, Any]) -> dict[str, str]:
+    """Return META's ``environment``; raise MalformedChunkError if a value is not a string."""
     fields = Fields(dict(further), "environment", chunk=META, offset=None)
     return {name: fields.text(name) for name in fields.values}

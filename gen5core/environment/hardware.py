@@ -1,7 +1,7 @@
-"""The machine that made a file: what stands in META's ``hardware_info``, and how two machines differ.
+"""The machine that made a file: META's ``hardware_info``, and how two machines differ.
 
-The host name is never written. A machine is recognised by a short keyed digest of it, under a key that
-stays in the user's own configuration folder.
+The host name is never written. A machine is recognised by a short keyed digest of its host name; the key
+stays in the user's configuration folder.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ GIB: Final = 2**30
 KEY_FILE: Final = "machine.key"
 KEY_BYTES: Final = 32
 NAME_DIGITS: Final = 16
-"""64 bits: enough to tell one person's machines apart, too few to matter if the key is lost."""
+"""64 bits: enough to distinguish one person's machines, too few to matter if the key leaks."""
 SAME_SIZE_GB: Final = 0.5
 SAME_SIZE_RATIO: Final = 0.03
-"""Firmware, kernel and driver keep a share that moves between boots; people write the nominal size."""
+"""Sizes this close count as equal: firmware, kernel and driver reserve an amount that changes between boots,
+and other writers store the nominal size."""
 DriftKind = Literal["differs", "missing here", "missing in file"]
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One fact of the environment that is not what it was."""
+    """One fact about the environment that differs from the stored one."""
 
     component: str
     stored: str | None
@@ -42,7 +43,7 @@ class Drift:
     kind: DriftKind
 
     def __str__(self) -> str:
-        """The warning text that the 0.1.0 page documents."""
+        """Return the warning text that the 0.1.0 page documents."""
         subject = f"Environment component '{self.component}'"
         if self.kind == "differs":
             return f"{subject} differs:\n  File: {self.stored}\n  Current: {self.current}"
@@ -53,7 +54,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What cannot change while a process runs."""
+    """The facts about a machine that cannot change while a process runs."""
 
     os: str
     cpu: str | None
@@ -65,9 +66,9 @@ class Machine:
 
 
 def survey(probes: Probes = DEFAULT) -> Machine:
-    """Return what probes tell of the machine; each is asked once a process.
+    """Return the facts that probes report; each probe runs once per process.
 
-    A torch that is loaded later is a second survey, since it may see GPUs that NVML does not.
+    Once torch is loaded the probes run a second time, since torch may see GPUs that NVML does not.
     """
     return _survey(probes, probes.loaded_torch() is not None)
 
@@ -92,10 +93,10 @@ def _survey(probes: Probes, torch_loaded: bool) -> Machine:
 
 
 def hardware_info(probes: Probes = DEFAULT) -> dict[str, Any]:
-    """Return the machine as META's ``hardware_info``; a fact that could not be learned has no key.
+    """Return the machine as META's ``hardware_info``; unknown facts have no key.
 
-    Sizes are GiB with one decimal, under the names (``memory_gb``, ``ram_gb``) that the format gives them.
-    Every GPU is listed, whether or not torch can use it.
+    Sizes are in GiB, rounded to one decimal, under the format's names (``memory_gb``, ``ram_gb``). Every GPU
+    is listed, whether or not torch can use it.
 
     Source: FORMAT.md, "META"; the JSON schema of gen5 0.1.0.
     """
@@ -134,18 +135,18 @@ def _compute_lib(machine: Machine) -> str | None:
     for library, version in (("cuda", build.cuda), ("rocm", build.hip), ("xpu", build.xpu)):
         if version:
             return library
-    # One build of torch serves both the CPU and the GPU of a Mac.
+    # On a Mac the same build of torch supports both CPU and GPU, so the library in use is unknown.
     return None if machine.os.startswith("Darwin") else "cpu"
 
 
 def machine_name(host_name: str, folder: Path | None) -> str | None:
-    """Return 16 hex digits that stand for a host name, or None where no key can be kept.
+    """Return 16 hex digits that identify a host name, or None if no key can be stored.
 
     Parameters
     ----------
-    folder : where the key of this install lies, or will lie
+    folder : folder of this installation's key, which is created if missing
 
-    Source: FORMAT.md, "machine_name"; HMAC is RFC 2104, over SHA-256.
+    Source: FORMAT.md, "machine_name"; HMAC-SHA256, RFC 2104.
     """
     if not host_name or folder is None:
         return None
@@ -160,7 +161,7 @@ def machine_name(host_name: str, folder: Path | None) -> str | None:
 
 
 def _machine_key(folder: Path) -> bytes:
-    """Return the key of this install, made at the first call; of several makers at once, one wins."""
+    """Return this installation's key, created on first use; if several processes create it at once, one wins."""
     path = folder / KEY_FILE
     with contextlib.suppress(FileNotFoundError):
         return _read_key(path)
@@ -169,7 +170,7 @@ def _machine_key(folder: Path) -> bytes:
     try:
         _write_key(draft)
         with contextlib.suppress(FileExistsError):
-            # A link appears whole and never replaces one: the loser reads the winner's key below.
+            # A hard link appears complete and never replaces a file: the loser reads the winner's key below.
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
@@ -178,7 +179,7 @@ def _machine_key(folder: Path) -> bytes:
 
 def _read_key(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(KEY_BYTES + 1)
+        return file.read(KEY_BYTES + 1)  # one byte more, so that a longer file is noticed
 
 
 def _write_key(path: Path) -> None:
@@ -192,29 +193,29 @@ def _write_key(path: Path) -> None:
 def hardware_drift(
     stored: Mapping[str, Any], current: Mapping[str, Any], *, skip: Collection[str] = ()
 ) -> list[Drift]:
-    """Return what differs between two ``hardware_info``, in the order os, cpu, cores, memory, GPU.
+    """Return the differences between two ``hardware_info``, in the order OS, CPU, cores, memory, GPU.
 
-    A fact that one side lacks, leaves empty or has of another type is not told.
+    A fact that is missing, empty or of the wrong type on one side is not reported.
 
     Parameters
     ----------
-    skip : keys that are told elsewhere
+    skip : keys that are reported elsewhere
     """
     drifts = []
-    for key, (kinds, same) in _COMPARED.items():
+    for key, (types, same) in _COMPARED.items():
         before, now = stored.get(key), current.get(key)
-        if key in skip or not (isinstance(before, kinds) and isinstance(now, kinds)):
+        if key in skip or not (isinstance(before, types) and isinstance(now, types)):
             continue
         if before and now and not same(before, now):
-            drifts.append(Drift(f"hardware.{key}", _shown(before), _shown(now), "differs"))
+            drifts.append(Drift(f"hardware.{key}", _format_value(before), _format_value(now), "differs"))
     return drifts
 
 
 def _same_size(before: float, now: float) -> bool:
-    """Whether two sizes in GiB are one size, told twice."""
+    """Return whether two sizes in GiB count as equal."""
     try:
         return abs(before - now) <= max(SAME_SIZE_GB, SAME_SIZE_RATIO * max(before, now))
-    except OverflowError:  # an integer beyond every float
+    except OverflowError:  # an integer that is too large for a float
         return False
 
 
@@ -225,22 +226,22 @@ def _same_gpus(before: list[Any], now: list[Any]) -> bool:
 def _same_gpu(before: Any, now: Any) -> bool:
     if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
         return False
-    for key, (kinds, same) in _COMPARED_OF_GPU.items():
+    for key, (types, same) in _COMPARED_GPU.items():
         left, right = before.get(key), now.get(key)
-        if isinstance(left, kinds) and isinstance(right, kinds) and not same(left, right):
+        if isinstance(left, types) and isinstance(right, types) and not same(left, right):
             return False
     return True
 
 
-def _shown(value: Any) -> str:
-    return ", ".join(map(_gpu_shown, value)) if isinstance(value, list) else str(value)
+def _format_value(value: Any) -> str:
+    return ", ".join(map(_format_gpu, value)) if isinstance(value, list) else str(value)
 
 
-def _gpu_shown(gpu: Any) -> str:
+def _format_gpu(gpu: Any) -> str:
     if not isinstance(gpu, Mapping):
         return "unnamed"
-    told = [str(gpu[key]) for key in ("name", "driver") if isinstance(gpu.get(key), str)]
-    return " driver ".join(told) or "unnamed"
+    parts = [str(gpu[key]) for key in ("name", "driver") if isinstance(gpu.get(key), str)]
+    return " driver ".join(parts) or "unnamed"
 
 
 _Compared = dict[str, tuple[tuple[type, ...], Callable[[Any, Any], bool]]]
@@ -251,7 +252,7 @@ _COMPARED: Final[_Compared] = {
     "ram_gb": ((int, float), _same_size),
     "gpu": ((list,), _same_gpus),
 }
-_COMPARED_OF_GPU: Final[_Compared] = {
+_COMPARED_GPU: Final[_Compared] = {
     "name": ((str,), operator.eq),
     "memory_gb": ((int, float), _same_size),
     "driver": ((str,), operator.eq),

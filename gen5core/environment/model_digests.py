@@ -1,7 +1,7 @@
-"""Model files told apart by what is in them: a sampled digest in milliseconds, a full one on request.
+"""Digests that identify model files by content: sampled in milliseconds, or full on request.
 
-The sampled digest covers the size, a safetensors header and 256 blocks spread evenly over the file. Another
-set of weights shows; a change of a few bytes between the blocks does not, which its name says.
+The sampled digest covers the size, the safetensors header and 256 blocks spread evenly over the file. It
+detects different weights, but not a change of a few bytes between the blocks; its name says that it is sampled.
 
 Source: FORMAT.md, "resources"; SHA-256, FIPS 180-4.
 """
@@ -21,41 +21,41 @@ SAMPLE_BLOCKS = 256
 SAMPLE_BLOCK_BYTES = 4096
 _DIGEST_NAMES = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}
 _MAX_HEADER_BYTES = 100 * 2**20
-"""What the safetensors library itself accepts."""
+"""The limit of the safetensors library."""
 _READ_BYTES = 8 * 2**20
 _LOCK_SECONDS = 5.0
-"""How long to wait for another program that writes the cache; then the digest is computed again."""
+"""How long to wait while another program writes the cache; after that, the cache is not used."""
 _Key = tuple[str, int, int, str]
-"""Path, size in bytes, time of change in nanoseconds, name of the digest."""
+"""Path, size in bytes, modification time in nanoseconds, name of the digest."""
 _CACHE_ERRORS = (sqlite3.Error, OSError, UnicodeEncodeError)
-"""What may be wrong with a cache, or with a path that SQLite cannot hold."""
+"""Errors of a cache, and of a path that SQLite cannot store because it is not UTF-8."""
 
 
 def digest_name(kind: DigestKind) -> str:
-    """Return what META calls a digest of this kind."""
+    """Return the name that META uses for a digest of this kind."""
     return _DIGEST_NAMES[kind]
 
 
 def digest_file(path: Path, kind: DigestKind, progress: Callable[[int], None] = lambda done: None) -> str:
-    """Return the digest (SHA-256, hex) of a file.
+    """Compute the digest (SHA-256, hex) of a file.
 
     Parameters
     ----------
-    progress : called with the bytes read so far, for a full digest
+    progress : called with the number of bytes read so far; for a full digest only
 
     Raises
     ------
     OSError
-        as the file system gives it.
+        from the file system, unchanged.
     """
     with path.open("rb") as file:
         return _digest_samples(file) if kind == "sampled" else _digest_all(file, progress)
 
 
 class DigestCache:
-    """Digests by path, size and time of change, kept in a small SQLite file.
+    """A cache of digests by path, size and modification time, in a small SQLite file.
 
-    A cache that cannot be written is no error: the digest is computed again.
+    A cache that cannot be used is not an error: the digest is computed each time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,16 +64,16 @@ class DigestCache:
     def digest(
         self, path: Path, kind: DigestKind, progress: Callable[[int], None] = lambda done: None
     ) -> str:
-        """Return the digest of a file, computed only when the file is new or changed."""
+        """Return the digest of a file; compute it only if the file is new or has changed."""
         key = _key(path, kind)
         found = self._look_up(key)
         if found is None:
             found = digest_file(path, kind, progress)
-            self._keep(key, found)
+            self._store(key, found)
         return found
 
-    def known(self, path: Path, kind: DigestKind) -> str | None:
-        """Return the digest of a file if it is kept and the file has not changed since; read nothing of it."""
+    def cached(self, path: Path, kind: DigestKind) -> str | None:
+        """Return the cached digest of a file, None if there is none or the file has changed; never reads the file."""
         return self._look_up(_key(path, kind))
 
     def _look_up(self, key: _Key) -> str | None:
@@ -86,7 +86,7 @@ class DigestCache:
             return None
         return None if row is None else str(row[0])
 
-    def _keep(self, key: _Key, digest: str) -> None:
+    def _store(self, key: _Key, digest: str) -> None:
         try:
             with closing(self._connect()) as database, database:
                 database.execute("DELETE FROM digests WHERE path = ? AND kind = ?", (key[0], key[3]))
@@ -115,6 +115,7 @@ def _key(path: Path, kind: DigestKind) -> _Key:
 
 def _digest_samples(file: BinaryIO) -> str:
     size = os.fstat(file.fileno()).st_size
+    # The prefix keeps these digests apart from others and versions the method.
     digest = hashlib.sha256(b"gen5 sampled 1" + size.to_bytes(8, "little"))
     header = file.read(8)
     header_bytes = int.from_bytes(header, "little")

@@ -1,7 +1,7 @@
-"""How a machine is asked what it is: one frozen record of functions, each replaceable.
+"""Probes of the machine: one frozen record of functions, each replaceable in tests.
 
-A probe answers None, or an empty tuple, where its source is absent. None of them imports torch, prints or
-warns; psutil and pynvml are imported when first asked for.
+A probe returns None, or an empty tuple, if its source is unavailable. No probe imports torch, prints or warns;
+psutil and pynvml are imported on first use.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from ..files.user_folder import key_folder
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU; what could not be learned is None."""
+    """One GPU; unknown facts are None."""
 
     name: str
     memory_bytes: int | None = None
     driver: str | None = None
     cuda_version: str | None = None
-    """The newest CUDA that the driver serves, not the one that torch was built with."""
+    """The newest CUDA version that the driver supports, not the one that torch was built with."""
 
 
 def operating_system() -> str:
-    """Return system and release, e.g. ``Linux 6.8.0``."""
+    """Return the operating system and its release, e.g. ``Linux 6.8.0``."""
     return f"{platform.system()} {platform.release()}"
 
 
 def numpy_version() -> str:
-    """Return numpy's version as numpy itself tells it."""
+    """Return the version that numpy reports."""
     return str(np.__version__)
 
 
 def cpu_model() -> str | None:
-    """Return the processor's trade name, failing that its architecture."""
+    """Return the processor's model name, or its architecture if that is unknown."""
     if sys.platform == "win32":
         named = _registry_cpu_name()
     elif sys.platform == "linux":
@@ -80,21 +80,21 @@ def _registry_cpu_name() -> str | None:
 
 
 def cpu_cores() -> int | None:
-    """Return the number of physical cores, failing that of logical ones."""
-    psutil = _optional("psutil")
+    """Return the number of physical cores, or of logical ones if that is unknown."""
+    psutil = _import_optional("psutil")
     physical: int | None = psutil.cpu_count(logical=False) if psutil else None
     return physical or os.cpu_count()
 
 
 def ram_bytes() -> int | None:
-    """Return the memory that the system can use, in bytes."""
-    psutil = _optional("psutil")
+    """Return the usable memory of the system in bytes."""
+    psutil = _import_optional("psutil")
     return int(psutil.virtual_memory().total) if psutil else None
 
 
 def nvml_gpus() -> tuple[Gpu, ...]:
-    """Return every NVIDIA GPU in the machine, in the order of their PCI slots."""
-    pynvml = _optional("pynvml")
+    """Return every NVIDIA GPU in the machine, in PCI bus order."""
+    pynvml = _import_optional("pynvml")
     if pynvml is None:
         return ()
     try:
@@ -102,29 +102,29 @@ def nvml_gpus() -> tuple[Gpu, ...]:
     except pynvml.NVMLError:
         return ()
     try:
-        found = [_nvml_gpu(pynvml, index) for index in range(_ask(pynvml, "nvmlDeviceGetCount") or 0)]
+        found = [_nvml_gpu(pynvml, index) for index in range(_query(pynvml, "nvmlDeviceGetCount") or 0)]
     finally:
-        _ask(pynvml, "nvmlShutdown")
+        _query(pynvml, "nvmlShutdown")
     return tuple(gpu for gpu in found if gpu is not None)
 
 
 def _nvml_gpu(pynvml: Any, index: int) -> Gpu | None:
-    handle = _ask(pynvml, "nvmlDeviceGetHandleByIndex", index)
-    name = None if handle is None else _text(_ask(pynvml, "nvmlDeviceGetName", handle))
+    handle = _query(pynvml, "nvmlDeviceGetHandleByIndex", index)
+    name = None if handle is None else _text(_query(pynvml, "nvmlDeviceGetName", handle))
     if name is None:
         return None
-    memory = _ask(pynvml, "nvmlDeviceGetMemoryInfo", handle)
-    cuda = _ask(pynvml, "nvmlSystemGetCudaDriverVersion")
+    memory = _query(pynvml, "nvmlDeviceGetMemoryInfo", handle)
+    cuda = _query(pynvml, "nvmlSystemGetCudaDriverVersion")
     return Gpu(
         name=name,
         memory_bytes=None if memory is None else int(memory.total),
-        driver=_text(_ask(pynvml, "nvmlSystemGetDriverVersion")),
+        driver=_text(_query(pynvml, "nvmlSystemGetDriverVersion")),
         cuda_version=f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else None,
     )
 
 
-def _ask(pynvml: Any, function: str, *arguments: Any) -> Any:
-    """Return one NVML answer; a GPU that fell off the bus or lacks a counter has none."""
+def _query(pynvml: Any, function: str, *arguments: Any) -> Any:
+    """Return the result of an NVML function; None on an error, e.g. for a lost GPU or a missing counter."""
     try:
         return getattr(pynvml, function)(*arguments)
     except pynvml.NVMLError:
@@ -135,10 +135,10 @@ def _text(value: str | bytes | None) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _optional(name: str) -> Any:
-    """Return a module that this package can do without, or None."""
+def _import_optional(name: str) -> Any:
+    """Import an optional module; return None if it is not installed."""
     with warnings.catch_warnings():
-        # The retired distribution named pynvml warns as the module of that name is imported.
+        # The retired PyPI package pynvml emits a FutureWarning when it is imported.
         warnings.simplefilter("ignore", FutureWarning)
         with contextlib.suppress(ImportError):
             return importlib.import_module(name)
@@ -146,7 +146,7 @@ def _optional(name: str) -> Any:
 
 
 def loaded_torch() -> ModuleType | None:
-    """Return torch where the process has imported it; half-way through that import it does not count."""
+    """Return torch if the process has imported it; a torch that is still being imported does not count."""
     torch = sys.modules.get("torch")
     return torch if hasattr(torch, "backends") else None
 
@@ -155,7 +155,7 @@ def torch_version_file() -> Path | None:
     """Return the path of the installed torch's ``version.py``, found without importing torch."""
     try:
         found = importlib.util.find_spec("torch")
-    except ValueError:
+    except ValueError:  # a torch in sys.modules without a __spec__
         return None
     if found is None or found.origin is None:
         return None
@@ -164,7 +164,7 @@ def torch_version_file() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Every question asked of a machine; ``dataclasses.replace`` stands another machine up."""
+    """All probes of a machine; ``dataclasses.replace`` simulates another machine."""
 
     operating_system: Callable[[], str] = operating_system
     python_version: Callable[[], str] = platform.python_version

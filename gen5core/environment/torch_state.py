@@ -1,6 +1,6 @@
-"""What torch is and how it is set, learned without importing it.
+"""The version and settings of torch, found without importing it.
 
-A torch that is only installed is read off its ``version.py``; one that the process has loaded is asked.
+If torch is only installed, its ``version.py`` is parsed; if the process has loaded it, the module is queried.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .probes import Gpu
 
 @dataclass(frozen=True, slots=True)
 class TorchBuild:
-    """What a torch was built as; None where it was built without."""
+    """How torch was built; None for a library that it was built without."""
 
     version: str
-    """In full, e.g. ``2.13.0+cpu``."""
+    """The full version, e.g. ``2.13.0+cpu``."""
     cuda: str | None = None
     hip: str | None = None
     rocm: str | None = None
@@ -34,12 +34,12 @@ class TorchBuild:
 
 
 def loaded_build(torch: ModuleType) -> TorchBuild:
-    """Return the build of a torch that is loaded."""
+    """Return the build of a loaded torch module."""
     return _build({**vars(torch.version), "__version__": torch.__version__})
 
 
 def installed_build(version_file: Path) -> TorchBuild | None:
-    """Return the build that torch's ``version.py`` tells, read and never run; None if it tells none."""
+    """Return the build that torch's ``version.py`` states, without executing it; None if it states no version."""
     try:
         tree = ast.parse(version_file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
@@ -59,30 +59,30 @@ def _constants(tree: ast.Module) -> dict[str, object]:
 
 
 def _build(facts: Mapping[str, object]) -> TorchBuild:
-    told = {name: str(facts[name]) for name in ("cuda", "hip", "rocm", "xpu") if facts.get(name)}
-    return TorchBuild(version=str(facts["__version__"]), **told)
+    libraries = {name: str(facts[name]) for name in ("cuda", "hip", "rocm", "xpu") if facts.get(name)}
+    return TorchBuild(version=str(facts["__version__"]), **libraries)
 
 
 def torch_gpus(torch: ModuleType) -> tuple[Gpu, ...]:
-    """Return the GPUs that a loaded torch sees, over CUDA or HIP; memory in bytes, driver unknown."""
+    """Return the GPUs that a loaded torch can see through CUDA or HIP, without their drivers."""
     try:
         with warnings.catch_warnings():
-            # An old driver, or a GPU too old for this torch, is a warning of torch's own.
+            # torch warns about an old driver, and about a GPU that is too old for it.
             warnings.simplefilter("ignore")
             if not torch.cuda.is_available():
                 return ()
             seen = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    except RuntimeError:  # a process forked from one that uses the GPU, or no memory left on it
+    except RuntimeError:  # the process was forked from one that uses the GPU, or the GPU has no free memory
         return ()
     return tuple(Gpu(name=str(gpu.name), memory_bytes=int(gpu.total_memory)) for gpu in seen)
 
 
 def torch_settings(torch: ModuleType, workspace: str | None) -> dict[str, dict[str, object]]:
-    """Return, by name, the settings of a loaded torch that decide which bits come out.
+    """Return, by name, the settings of a loaded torch that affect the exact bits of results.
 
     Parameters
     ----------
-    workspace : value of ``CUBLAS_WORKSPACE_CONFIG``, or None
+    workspace : value of ``CUBLAS_WORKSPACE_CONFIG``, None if it is unset
 
     Source: PyTorch, "Reproducibility" and "CUDA semantics".
     """
@@ -110,43 +110,43 @@ def torch_settings(torch: ModuleType, workspace: str | None) -> dict[str, dict[s
 
 
 def _cudnn_version(torch: ModuleType) -> dict[str, dict[str, object]]:
-    # Asking starts CUDA, which costs memory and forbids forking: only where it runs already.
+    # The query initializes CUDA, which costs memory and rules out forking, so it must already be initialized.
     if not torch.cuda.is_initialized():
         return {}
     try:
         version = torch.backends.cudnn.version()
-    except RuntimeError:  # a cuDNN of another version than the one torch was built for
+    except RuntimeError:  # the cuDNN found is not the version that torch was built for
         return {}
     return {"cudnn": {"version": version}} if version else {}
 
 
 def _tf32(matmul: Any, cudnn: Any) -> dict[str, object]:
-    """Return the precision in force, in the words of torch 2.9 and later, whichever torch tells it.
+    """Return the effective precisions, in the terms of torch 2.9 and later for every version.
 
-    Those versions refuse to read the older flag once the newer one was set, so the newer goes first.
+    Those versions refuse to read the older flags once a newer one was set, so the newer ones come first.
     """
     if hasattr(matmul, "fp32_precision"):
-        told = {"matmul": matmul, "conv": cudnn.conv, "rnn": cudnn.rnn}
-        return {name: _in_force(flag.fp32_precision) for name, flag in told.items()}
-    convolution = _in_force("tf32" if cudnn.allow_tf32 else "ieee")
+        backends = {"matmul": matmul, "conv": cudnn.conv, "rnn": cudnn.rnn}
+        return {name: _effective(backend.fp32_precision) for name, backend in backends.items()}
+    convolution = _effective("tf32" if cudnn.allow_tf32 else "ieee")
     return {
-        "matmul": _in_force("tf32" if matmul.allow_tf32 else "ieee"),
+        "matmul": _effective("tf32" if matmul.allow_tf32 else "ieee"),
         "conv": convolution,
         "rnn": convolution,
     }
 
 
-def _in_force(precision: str) -> str:
+def _effective(precision: str) -> str:
     return "ieee" if precision == "none" else precision
 
 
 def _float32_matmul_precision(torch: ModuleType) -> dict[str, dict[str, object]]:
     try:
         with warnings.catch_warnings():
-            # torch 2.9 calls this getter deprecated; no other tells the CPU's precision in all versions.
+            # Deprecated since torch 2.9, but the only getter for the CPU's precision that all versions have.
             warnings.simplefilter("ignore", UserWarning)
             return {"float32_matmul_precision": {"value": torch.get_float32_matmul_precision()}}
-    except RuntimeError:  # set through the newer flags only; the tf32 entry tells what is in force
+    except RuntimeError:  # set through the newer flags only; the tf32 entry has the effective precision
         return {}
 
 

@@ -26,7 +26,7 @@ from ..container.payloads import check_payload, check_text_size, read_payload
 from ..container.records import ChunkRow, Header, Trailer
 from ..container.source import Source
 from ..container.trailers import read_trailers
-from ..environment.components import Environment, parse_environment, read_further
+from ..environment.components import Environment, parse_environment, parse_further
 from ..errors import ChecksumError, naming_file
 from ..files.threads import run_each
 from ..images.stored import StoredImage
@@ -306,7 +306,7 @@ class Gen5File:
 
     def _further(self, name: str, kind: type[Kind]) -> Kind | None:
         with naming_file(self.path):
-            return self._manifest.further(name, kind)
+            return self._manifest.optional(name, kind)
 
     def _check_seal(self, source: Source) -> None:
         """Check the seal over what is in the file now; it may have changed since it was opened."""
@@ -326,4 +326,4 @@ class Gen5File:
         """Read every field of META once, so that each is of its kind."""
         _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
         _ = self.date, self.tags, self.comfyui, self.capture, self.resources
-        read_further(self._further("environment", dict) or {})
+        parse_further(self._further("environment", dict) or {})

@@ -1,7 +1,8 @@
-"""DSSE: the bytes that a signature is made over, and the envelope that carries signatures.
+"""DSSE: the bytes that are signed, and the envelope that carries the signatures.
 
-An envelope has one form in bytes. DSSE lets a verifier take either base64 alphabet and any white space;
-here that would leave bytes that nobody checks, so what is read must be what would be written.
+An envelope has exactly one byte representation. DSSE lets a verifier accept either base64 alphabet and any
+white space; here that would leave bytes that no check covers, so ``parse_envelope`` accepts only what
+``encode_envelope`` would write.
 
 Source: DSSE 1.0, protocol.md and envelope.md (github.com/secure-systems-lab/dsse); FORMAT.md, "SIGN".
 """
@@ -17,14 +18,14 @@ from ..container import strict_json
 from ..container.fields import Fields
 
 PAYLOAD_TYPE: Final = "application/vnd.gen5.root.v1"
-"""The payload is the 32 bytes of a file's root."""
+"""Says that the payload is the 32 bytes of a file's root."""
 TRAILER: Final = "trailer 'SIGN'"
-"""What a message calls the place that an envelope lies in."""
+"""How error messages name the location of an envelope."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeSignature:
-    """One signature as the envelope has it: who says to have made it, and its bytes."""
+    """One signature of an envelope: the id of the key that claims to have made it, and its bytes."""
 
     keyid: str
     sig: bytes
@@ -32,7 +33,7 @@ class EnvelopeSignature:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A payload, what kind it is, and the signatures over both."""
+    """A payload, its type, and the signatures over both."""
 
     payload: bytes
     signatures: tuple[EnvelopeSignature, ...]
@@ -40,7 +41,7 @@ class Envelope:
 
     @property
     def message(self) -> bytes:
-        """The bytes that every signature is made over."""
+        """The bytes that every signature signs."""
         return pre_authentication_encoding(self.payload_type, self.payload)
 
 
@@ -54,7 +55,7 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Return the envelope as its one form in bytes: compact ASCII JSON, keys in the order of DSSE."""
+    """Return the canonical bytes of an envelope: compact ASCII JSON with the keys in DSSE's order."""
     document = {
         "payload": _text(envelope.payload),
         "payloadType": envelope.payload_type,
@@ -64,12 +65,12 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def parse_envelope(data: bytes, *, offset: int | None = None) -> Envelope:
-    """Return the envelope that data is, in the one form that it may have.
+    """Return the envelope that data encodes.
 
     Raises
     ------
     MalformedChunkError
-        if data is anything else, though it differs by a space only.
+        if data is not the canonical form of an envelope, even if it differs only in white space.
     """
     text = strict_json.decode_utf8(data, chunk=TRAILER, offset=offset)
     document = strict_json.loads(text, chunk=TRAILER, offset=offset)
@@ -84,7 +85,7 @@ def parse_envelope(data: bytes, *, offset: int | None = None) -> Envelope:
     )
     if encode_envelope(envelope) != data:
         raise fields.error(
-            "is not in the one form that an envelope may have: it was changed, or written by another program"
+            "is not in the canonical form of an envelope: it was changed, or written by another program"
         )
     return envelope
 

@@ -110,7 +110,7 @@ def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
     orig_dtype = fields.get("orig_dtype", str, dtype)
     layout = LAYOUTS.get(orig_dtype)
     if layout is None or layout.stored_as != dtype:
-        raise fields.fault("orig_dtype", f"one that is stored as {dtype}")
+        raise fields.invalid("orig_dtype", f"one that is stored as {dtype}")
     return TensorSpec(
         name=fields.get("key", str, f"latent_{row.index}"),
         shape=shape,
@@ -206,7 +206,7 @@ def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
 def _parse_shape(fields: Fields) -> tuple[int, ...]:
     shape = fields.numbers("shape", spec.U32_MAX)
     if len(shape) > spec.MAX_DIMENSIONS:
-        raise fields.fault("shape", f"a list of at most {spec.MAX_DIMENSIONS} sizes, it has {len(shape)}")
+        raise fields.invalid("shape", f"a list of at most {spec.MAX_DIMENSIONS} sizes, it has {len(shape)}")
     # numpy multiplies the sizes even where one of them is zero
     if math.prod(size for size in shape if size) > spec.U32_MAX:
         raise fields.error(f"its shape {shape} has more elements than a file can hold")

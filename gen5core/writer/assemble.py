@@ -104,7 +104,7 @@ def write_container(
     os.lseek(fd, start + spec.HEADER_SIZE, os.SEEK_SET)
     rows = _write_chunks(fd, payloads, compression, most_bytes)
     offset = rows[-1].end if rows else spec.HEADER_SIZE
-    meta = encode_meta(model_info=model_info, rows=rows, further=further, offset=offset)
+    meta = encode_meta(model_info=model_info, rows=rows, entries=further, offset=offset)
     trailer = b"" if signing_key is None else encode_signatures(meta.root, signing_key)
     file_size = offset + len(meta.data) + len(trailer)
     check_size(file_size, most_bytes)

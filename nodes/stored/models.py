@@ -83,4 +83,4 @@ def _digest(path: Path, kind: DigestKind, quick: bool) -> str | None:
     cache = DigestCache(host.user_folder() / "gen5" / "fingerprints.sqlite3")
     if not quick:
         return cache.digest(path, kind, host.progress(path.stat().st_size))
-    return cache.known(path, kind) if kind == "full" else cache.digest(path, kind)
+    return cache.cached(path, kind) if kind == "full" else cache.digest(path, kind)

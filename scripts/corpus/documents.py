@@ -26,7 +26,7 @@ def document_cases() -> Iterator[Case]:
     ):
         yield case(
             f"file_info_{name}",
-            rf"file_info\.{name} is {value!r}, not .+, as the header has it",
+            rf"file_info\.{name} is {value!r}, not .+ as in the header",
             *info,
             name,
             value=value,

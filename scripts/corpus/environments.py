@@ -40,7 +40,7 @@ def _malformed() -> Iterator[tuple[str, str, Any]]:
     yield "list", r"its JSON is \[\], not an object", []
     yield "components_object", r"components is \{\}, not a list", _document({})
     yield "component_string", r"components\[0\] is 'os', not an object", _document(["os"])
-    yield "component_twice", r"component 'os' stands twice", _document(_component()["components"] * 2)
+    yield "component_twice", r"component 'os' occurs twice", _document(_component()["components"] * 2)
     without = _component(cononical_str=None)
     yield "component_without_text", r"components\[0\]\.cononical_str is None, not a string", without
     yield (
@@ -50,7 +50,7 @@ def _malformed() -> Iterator[tuple[str, str, Any]]:
     )
     yield (
         "half_surrogate",
-        r"components\[0\]\.cononical_str is '\\ud800', not a string that UTF-8 can carry",
+        r"components\[0\]\.cononical_str is '\\ud800', not a string that UTF-8 can encode",
         _component(cononical_str="\ud800"),
     )
 

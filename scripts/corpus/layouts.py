@@ -30,11 +30,14 @@ def layout_cases() -> Iterator[Case]:
     yield Case(
         MALFORMED,
         "chunks_overlap",
-        r"\('final_latent'\)|overlaps what ends at 60",
+        r"\('final_latent'\)|overlaps the bytes before 60",
         rows([NOISE, other], overlap),
     )
     yield Case(
-        MALFORMED, "chunks_overlap_1.0", r"overlaps what ends at 60", rows([NOISE, other], overlap, minor=0)
+        MALFORMED,
+        "chunks_overlap_1.0",
+        r"overlaps the bytes before 60",
+        rows([NOISE, other], overlap, minor=0),
     )
     yield Case(MALFORMED, "chunks_out_of_order", r"leaves a gap after 32", rows([NOISE, other], swap))
     yield Case(

@@ -21,13 +21,13 @@ def meta_frame_cases() -> Iterator[Case]:
 
 def _frames() -> Iterator[Case]:
     yield Case(MALFORMED, "meta_not_zstd", r"META at offset 60: is not a zstd frame", _build(_CONTENT))
-    yield Case(MALFORMED, "meta_zstd_cut", r"is not one whole zstd frame", _build(_WHOLE[:-5]))
-    yield Case(MALFORMED, "meta_zstd_twice", r"is not one whole zstd frame", _build(_WHOLE + _WHOLE))
-    yield Case(MALFORMED, "meta_zstd_then_bytes", r"is not one whole zstd frame", _build(_WHOLE + b"\0"))
+    yield Case(MALFORMED, "meta_zstd_cut", r"is not exactly one zstd frame", _build(_WHOLE[:-5]))
+    yield Case(MALFORMED, "meta_zstd_twice", r"is not exactly one zstd frame", _build(_WHOLE + _WHOLE))
+    yield Case(MALFORMED, "meta_zstd_then_bytes", r"is not exactly one zstd frame", _build(_WHOLE + b"\0"))
     yield Case(
         MALFORMED,
         "meta_zstd_checksum",
-        r"is not one whole zstd frame",
+        r"is not exactly one zstd frame",
         _build(forge.flipped(_WHOLE, len(_WHOLE) - 1, 1)),
     )
     yield Case(
@@ -50,23 +50,23 @@ def _sizes() -> Iterator[Case]:
     yield Case(
         LIMIT,
         "meta_declares_an_exbibyte",
-        r"wants a window of 1152921504606846976 bytes|inflates to",
+        r"needs a window of 1152921504606846976 bytes|inflates to",
         _build(forge.zstd_frame(_CONTENT, declared=2**60, checksum=False)),
     )
-    yield Case(MALFORMED, "meta_bomb_without_a_size", r"is not one whole zstd frame", _zeros(128 * MIB, -1))
+    yield Case(MALFORMED, "meta_bomb_without_a_size", r"is not exactly one zstd frame", _zeros(128 * MIB, -1))
     yield Case(
-        MALFORMED, "meta_bomb_of_claimed_1_kib", r"is not one whole zstd frame", _zeros(80 * MIB, 1024)
+        MALFORMED, "meta_bomb_of_claimed_1_kib", r"is not exactly one zstd frame", _zeros(80 * MIB, 1024)
     )
     yield Case(
         MALFORMED,
         "meta_size_too_large",
-        r"is not one whole zstd frame",
+        r"is not exactly one zstd frame",
         _build(forge.zstd_frame(_CONTENT, declared=len(_CONTENT) + 1)),
     )
     yield Case(
         LIMIT,
         "meta_window",
-        r"wants a window of 268435456 bytes, the limit is 134217728",
+        r"needs a window of 268435456 bytes, the limit is 134217728",
         _build(forge.zstd_head(None, window=28) + _WHOLE[13:]),
     )
 

@@ -34,7 +34,7 @@ def _raw_cases() -> Iterator[Case]:
     for why, position, shown in (("type", 3, "LATO"), ("flags", 4, "LATNG32"), ("size", 8, "LATNF32")):
         data = _raw(forge.flipped(noise, position, 1))
         yield Case(
-            MALFORMED, f"raw_frame_{why}", rf"its frame header is b'{shown}.*, the table gives b'LATN", data
+            MALFORMED, f"raw_frame_{why}", rf"its frame header is b'{shown}.*, the table says b'LATN", data
         )
 
 
@@ -65,9 +65,11 @@ def _frame_cases() -> Iterator[Case]:
         _stored(forge.zstd_frame(b"LATNF32\0" + _CONTENT[8:])),
     )
     yield Case(MALFORMED, "compressed_not_zstd", r"is not a zstd frame", _stored(_CONTENT))
-    yield Case(MALFORMED, "compressed_then_bytes", r"is not one whole zstd frame", _stored(_WHOLE + b"\0\0"))
-    yield Case(MALFORMED, "compressed_twice", r"is not one whole zstd frame", _stored(_WHOLE + _WHOLE))
-    yield Case(MALFORMED, "compressed_cut", r"is not one whole zstd frame", _stored(_WHOLE[:-6]))
+    yield Case(
+        MALFORMED, "compressed_then_bytes", r"is not exactly one zstd frame", _stored(_WHOLE + b"\0\0")
+    )
+    yield Case(MALFORMED, "compressed_twice", r"is not exactly one zstd frame", _stored(_WHOLE + _WHOLE))
+    yield Case(MALFORMED, "compressed_cut", r"is not exactly one zstd frame", _stored(_WHOLE[:-6]))
 
 
 def _size_cases() -> Iterator[Case]:
@@ -87,16 +89,16 @@ def _size_cases() -> Iterator[Case]:
     yield Case(
         MALFORMED,
         "compressed_size_lies",
-        r"is not one whole zstd frame",
+        r"is not exactly one zstd frame",
         _stored(forge.zstd_frame(_CONTENT + bytes(99), declared=76)),
     )
     bomb = forge.zstd_runs((_CONTENT, 1), (b"\0", 32 * MIB), declared=-1)
-    yield Case(MALFORMED, "compressed_bomb_unsaid", r"is not one whole zstd frame", _stored(bomb))
+    yield Case(MALFORMED, "compressed_bomb_unsaid", r"is not exactly one zstd frame", _stored(bomb))
     window = forge.zstd_head(None, window=30) + _WHOLE[13:]
     yield Case(
         LIMIT,
         "compressed_window",
-        r"wants a window of 1073741824 bytes, the limit is 134217728",
+        r"needs a window of 1073741824 bytes, the limit is 134217728",
         _stored(window),
     )
     yield Case(

@@ -68,7 +68,7 @@ def row_cases() -> Iterator[Case]:
     )
     yield case(
         "raw_size_differs",
-        r"compressed_size is 28, not 27, which 15 bytes take stored raw",
+        r"compressed_size is 28, not 27, the stored size of 15 raw bytes",
         "uncompressed_size",
         15,
     )

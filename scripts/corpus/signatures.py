@@ -1,4 +1,4 @@
-"""SIGN trailers that were changed, or are not in the one form that an envelope may have."""
+"""SIGN trailers that were changed, or are not in the canonical form of an envelope."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def signature_cases() -> Iterator[Case]:
     first, second = sorted(signer.entry(root, seed) for seed in (signer.SEED, bytes(32)))
     name, sig = first
     whole = signer.envelope(root, [first])
-    one_form = r"trailer 'SIGN' at offset \d+: is not in the one form that an envelope may have"
+    one_form = r"trailer 'SIGN' at offset \d+: is not in the canonical form of an envelope"
     yield case(
         "changed", r"was changed; take another copy", signer.envelope(root, [(name, second[1])]), SIGNATURE
     )

@@ -21,7 +21,12 @@ def trailer_cases() -> Iterator[Case]:
         r"it must follow the header and come before the trailer",
         forge.build([NOISE], before={"flags": 3}),
     )
-    yield Case(MALFORMED, "trailer_too_short", r"11 bytes after META are no frame", build(b"SIGN0000\1\0\0"))
+    yield Case(
+        MALFORMED,
+        "trailer_too_short",
+        r"11 bytes after META are too few for a frame",
+        build(b"SIGN0000\1\0\0"),
+    )
     yield Case(
         MALFORMED,
         "trailer_longer_than_file",
@@ -37,7 +42,7 @@ def trailer_cases() -> Iterator[Case]:
     yield Case(
         MALFORMED,
         "trailer_leaves_a_rest",
-        r"1 bytes after META are no frame",
+        r"1 bytes after META are too few for a frame",
         build(forge.frame("SIGN", "0000", b"abcd") + b"\0"),
     )
     yield Case(

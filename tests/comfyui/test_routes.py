@@ -481,7 +481,7 @@ class TestRead:
     def test_largest_that_is_taken(self, server: Server) -> None:
         """A body of exactly the limit is read, and refused for what it is."""
         status, message = post(server, b"GEN5" + bytes(MAX_BODY_BYTES - 4)).error()
-        assert (status, message.startswith("header at offset 4: is of version 0.0")) == (422, True)
+        assert (status, message.startswith("header at offset 4: is version 0.0")) == (422, True)
 
 
 def _send_some(client: socket.socket, piece: bytes) -> int:

@@ -290,7 +290,7 @@ class TestFile:
             (b"", "starts with b''"),
             (b"hello", "starts with b'hell'"),
             (b"GEN5", "the header takes 32 bytes, the file has 4"),
-            (b"GEN5" + bytes(28), r"is of version 0\.0, this reader knows 1\.x"),
+            (b"GEN5" + bytes(28), r"is version 0\.0, this reader knows 1\.x"),
         ],
     )
     def test_no_parts(self, data: bytes, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings and hardware as the format's own page has them."""
+"""Example settings and hardware from the 0.1.0 format page."""
 
 from typing import Any
 

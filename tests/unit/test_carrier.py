@@ -508,7 +508,7 @@ class TestDamaged:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"index": 1}, r"carrier\.index is 1, not 0, as its row 0 has it"),
+            ({"index": 1}, r"carrier\.index is 1, not 0, the index that row 0"),
             ({"index": True}, r"carrier\.index is True, not an integer"),
             ({"shape": [5, 7]}, r"carrier\.shape is \[5, 7\], not height, width and channels"),
             ({"pixels_sha256": "0"}, r"carrier\.pixels_sha256 is '0', not a SHA-256 in hex"),

@@ -254,7 +254,7 @@ def test_limits_are_arguments(tmp_path: Path) -> None:
             meta_stored_bytes=size - 1
         ),
         "META at offset \\d+: inflates to \\d+ bytes, the limit is 100": Limits(meta_decoded_bytes=100),
-        "wants a window of \\d+ bytes, the limit is 64": Limits(window_bytes=64),
+        "needs a window of \\d+ bytes, the limit is 64": Limits(window_bytes=64),
         "'packed'\\) at offset \\d+: inflates to 76 bytes, the limit is 75": Limits(inflated_bytes=75),
         "lists 6 chunks, the limit is 5": Limits(chunks=5),
         "image of 3 x 3 pixels, the limit is 8": Limits(image_pixels=8),

@@ -1,4 +1,4 @@
-"""DSSE: what a signature is made over, by the specification's own vectors, and the one form of an envelope."""
+"""DSSE: the bytes that are signed, checked with the specification's vectors, and the canonical envelope."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ ENCODED = (
 
 
 def test_encoding_of_the_specification() -> None:
-    """The example that the specification prints."""
+    """The encoding of the specification's example matches."""
     assert pre_authentication_encoding(SPEC_TYPE, SPEC_PAYLOAD) == SPEC_PAE
 
 
 def test_signature_of_the_specification() -> None:
-    """The specification's own ECDSA signature fits what we say is signed: nobody here made either."""
+    """The specification's ECDSA signature is valid over our encoding, an independent check."""
     from cryptography.hazmat.primitives.asymmetric import ec, utils
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -54,28 +54,29 @@ def test_signature_of_the_specification() -> None:
 
 
 def test_encoding_of_a_root() -> None:
-    """What a file's signatures are made over, byte by byte."""
+    """The signed bytes of a file's root are as documented, byte for byte."""
     root = bytes(range(32))
-    assert b"DSSEv1 28 application/vnd.gen5.root.v1 32 " + root == Envelope(root, ()).message
-    assert signer.pae(root) == pre_authentication_encoding(PAYLOAD_TYPE, root)
+    assert Envelope(root, ()).message == b"DSSEv1 28 application/vnd.gen5.root.v1 32 " + root
+    assert pre_authentication_encoding(PAYLOAD_TYPE, root) == signer.pae(root)
 
 
 def test_lengths_count_bytes() -> None:
-    """A type that is not ASCII counts as its UTF-8; an empty payload is there, as nothing."""
-    assert "DSSEv1 2 ü 0 ".encode() == pre_authentication_encoding("ü", b"")
+    """The length of a non-ASCII type is that of its UTF-8; an empty payload has length 0."""
+    assert pre_authentication_encoding("ü", b"") == "DSSEv1 2 ü 0 ".encode()
 
 
 @given(st.text(max_size=8), st.binary(max_size=8), st.text(max_size=8), st.binary(max_size=8))
 def test_encoding_is_injective(kind: str, payload: bytes, other_kind: str, other: bytes) -> None:
-    """Two pairs give the same bytes only if they are the same pair, spaces and digits in them or not."""
-    equal = (kind, payload) == (other_kind, other)
-    assert equal == (
-        pre_authentication_encoding(kind, payload) == pre_authentication_encoding(other_kind, other)
+    """Different pairs of type and payload have different encodings, even with spaces and digits in them."""
+    first, second = (
+        pre_authentication_encoding(kind, payload),
+        pre_authentication_encoding(other_kind, other),
     )
+    assert (first == second) == ((kind, payload) == (other_kind, other))
 
 
-def test_the_one_form() -> None:
-    """An envelope is compact JSON, its keys in the order in which DSSE gives them."""
+def test_canonical_form() -> None:
+    """An envelope is compact JSON with its keys in DSSE's order."""
     assert encode_envelope(ENVELOPE) == ENCODED
     assert parse_envelope(ENCODED) == ENVELOPE
 
@@ -85,14 +86,14 @@ def test_the_one_form() -> None:
     st.lists(st.builds(EnvelopeSignature, st.text(max_size=9), st.binary(max_size=9)), max_size=3),
     st.text(max_size=9),
 )
-def test_any_envelope_comes_back(payload: bytes, entries: list[EnvelopeSignature], kind: str) -> None:
-    """Whatever an envelope holds is read as it was written."""
+def test_envelope_round_trip(payload: bytes, entries: list[EnvelopeSignature], kind: str) -> None:
+    """Every envelope is read as it was written."""
     envelope = Envelope(payload, tuple(entries), kind)
-    assert envelope == parse_envelope(encode_envelope(envelope))
+    assert parse_envelope(encode_envelope(envelope)) == envelope
 
 
 def test_every_bit_matters() -> None:
-    """No flipped bit leaves the same envelope: it is refused, or another one."""
+    """With any bit flipped, parsing fails or gives a different envelope."""
     for position in range(len(ENCODED)):
         for bit in range(8):
             changed = bytearray(ENCODED)
@@ -106,7 +107,7 @@ def test_every_bit_matters() -> None:
 
 @pytest.mark.parametrize("added", [b" ", b"\n", b"\t", b"\r", b",", b"=", b"0", b"\0"])
 def test_no_byte_can_be_added(added: bytes) -> None:
-    """A byte put in anywhere is refused, or makes another envelope, white space included."""
+    """With a byte inserted anywhere, even white space, parsing fails or gives a different envelope."""
     for position in range(len(ENCODED) + 1):
         try:
             found = parse_envelope(ENCODED[:position] + added + ENCODED[position:])
@@ -115,7 +116,7 @@ def test_no_byte_can_be_added(added: bytes) -> None:
         assert found != ENVELOPE, position
 
 
-ONE_FORM = "is not in the one form"
+NOT_CANONICAL = "is not in the canonical form"
 
 
 def envelope_of(**changes: Any) -> dict[str, Any]:
@@ -123,18 +124,18 @@ def envelope_of(**changes: Any) -> dict[str, Any]:
 
 
 OTHER_FORMS: dict[str, tuple[Any, str]] = {
-    "order of keys": ({"payloadType": "kind", "payload": "", "signatures": []}, ONE_FORM),
-    "a key too many": (envelope_of(x=0), ONE_FORM),
-    "a key too many in a signature": (
+    "order of keys": ({"payloadType": "kind", "payload": "", "signatures": []}, NOT_CANONICAL),
+    "an extra key": (envelope_of(x=0), NOT_CANONICAL),
+    "an extra key in a signature": (
         envelope_of(signatures=[{"keyid": "", "sig": "", "x": 0}]),
-        ONE_FORM,
+        NOT_CANONICAL,
     ),
-    "sig before keyid": (envelope_of(signatures=[{"sig": "", "keyid": ""}]), ONE_FORM),
+    "sig before keyid": (envelope_of(signatures=[{"sig": "", "keyid": ""}]), NOT_CANONICAL),
     "base64 without padding": (envelope_of(payload="AAE"), "payload is 'AAE', not base64"),
-    "base64 with spare bits": (envelope_of(payload="AAF="), ONE_FORM),
-    "base64 of URLs": (envelope_of(payload="-_=="), "payload is '-_==', not base64"),
+    "base64 with spare bits": (envelope_of(payload="AAF="), NOT_CANONICAL),
+    "URL-safe base64": (envelope_of(payload="-_=="), "payload is '-_==', not base64"),
     "base64 with a line feed": (envelope_of(payload="AAE=\n"), r"payload is 'AAE=\n', not base64"),
-    "base64 beyond ASCII": (envelope_of(payload="ü"), "payload is 'ü', not base64"),
+    "non-ASCII base64": (envelope_of(payload="ü"), "payload is 'ü', not base64"),
     "a payload that is a number": (envelope_of(payload=1), "payload is 1, not a string"),
     "a type that is a list": (envelope_of(payloadType=[]), "payloadType is [], not a string"),
     "a keyid that is null": (
@@ -153,12 +154,12 @@ OTHER_FORMS: dict[str, tuple[Any, str]] = {
     "text": ("{}", "its JSON is '{}', not an object"),
     "null": (None, "its JSON is None, not an object"),
 }
-"""What to parse, and what the error says of it."""
+"""The document to parse, and the expected error message."""
 
 
 @pytest.mark.parametrize("name", OTHER_FORMS)
-def test_another_form_is_refused(name: str) -> None:
-    """What says the same in other words, or something else, is one error of the format."""
+def test_other_forms_are_rejected(name: str) -> None:
+    """An equivalent document in another form, or a document of another kind, is a format error."""
     document, message = OTHER_FORMS[name]
     data = json.dumps(document, separators=(",", ":")).encode()
     with pytest.raises(MalformedChunkError, match=rf"^trailer 'SIGN': {re.escape(message)}"):
@@ -168,17 +169,17 @@ def test_another_form_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"\xff", b"{", b"NaN", b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000]
 )
-def test_what_is_no_json_is_refused(data: bytes) -> None:
-    """Nothing but our own error leaves the parser, which names trailer and offset."""
+def test_invalid_json_is_rejected(data: bytes) -> None:
+    """The parser raises only our own error, which names trailer and offset."""
     with pytest.raises(MalformedChunkError, match="trailer 'SIGN' at offset 7: "):
         parse_envelope(data, offset=7)
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_refused_or_read(data: bytes) -> None:
-    """Bytes of no meaning give our error and no other."""
+def test_arbitrary_bytes_are_rejected_or_read(data: bytes) -> None:
+    """Arbitrary bytes are read as a canonical envelope or raise our own error."""
     try:
         envelope = parse_envelope(data)
     except MalformedChunkError:
         return
-    assert data == encode_envelope(envelope)
+    assert encode_envelope(envelope) == data

@@ -1,4 +1,4 @@
-"""What decides the bits: captured, stored as ENVC, read back and compared."""
+"""The environment: captured, stored as ENVC, read back and compared."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ CUDA_VERSION_FILE = "__version__ = '2.5.1+cu124'\ncuda: Optional[str] = '12.4'\n
 
 
 def machine(**answers: Any) -> Probes:
-    """Return probes of a machine without GPU, torch or a key folder, but for the answers given."""
-    told = {
+    """Return probes of a machine without GPU, torch or a key folder; answers override single probes."""
+    values = {
         "operating_system": "Linux 6.8.0",
         "python_version": "3.11.7",
         "numpy_version": "2.1.0",
@@ -54,12 +54,12 @@ def machine(**answers: Any) -> Probes:
         "key_folder": None,
         **answers,
     }
-    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in told.items()}
+    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in values.items()}
     return Probes(**functions, getenv={}.get)
 
 
 def rocm_torch() -> ModuleType:
-    """Return a stand-in for a loaded ROCm torch of the years before the fp32_precision settings."""
+    """Return a fake of a loaded ROCm torch from before the fp32_precision settings."""
     torch = ModuleType("torch")
     torch.__version__ = "2.5.1+rocm6.2"
     torch.version = SimpleNamespace(cuda=None, hip="6.2.41133-dd7f95766")
@@ -113,7 +113,7 @@ def parse(data: bytes, **arguments: Any) -> Environment:
 
 
 def test_a_cuda_machine_with_two_gpus(tmp_path: Path) -> None:
-    """The first GPU is a component, the second one stands in further, and the drivers in both."""
+    """The first GPU is a component, the second an entry of ``further``, both with their drivers."""
     version_file = tmp_path / "version.py"
     version_file.write_text(CUDA_VERSION_FILE)
     captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40), torch_version_file=version_file))
@@ -159,7 +159,7 @@ def test_a_rocm_machine() -> None:
 
 
 def test_no_torch() -> None:
-    """Without torch the components torch and cuda are absent, and nothing further is known."""
+    """Without torch, the components torch and cuda are absent and ``further`` is empty."""
     captured = Environment.capture(probes=machine())
 
     assert strings(captured) == [
@@ -171,7 +171,7 @@ def test_no_torch() -> None:
 
 
 def test_host_and_attention() -> None:
-    """The program that asks and its attention backend are kept as it names them."""
+    """The host program and its attention backend are stored as given."""
     captured = Environment.capture(host="ComfyUI 0.3.64", attention="pytorch", probes=machine())
 
     assert captured.further == {
@@ -181,23 +181,23 @@ def test_host_and_attention() -> None:
 
 
 def test_unencodable_text_is_replaced() -> None:
-    """A name that UTF-8 cannot carry does not stop a file from being written."""
+    """A name that UTF-8 cannot encode does not prevent a file from being written."""
     captured = Environment.capture(probes=machine(nvml_gpus=(Gpu("A\udcff"),)))
 
     assert strings(captured)[-1] == "name=gpu;model=A?;driver=unknown"
     assert len(captured.components[-1].digest) == 64
 
 
-def test_cudnn_is_not_asked_before_cuda_runs() -> None:
-    """Asking cuDNN for its version would start CUDA: it is left out where CUDA does not run."""
+def test_cudnn_is_not_queried_before_cuda_is_initialized() -> None:
+    """Querying cuDNN's version would initialize CUDA, so it is left out unless CUDA is initialized."""
     torch = rocm_torch()
     torch.cuda.is_initialized = lambda: False
 
     assert "cudnn" not in Environment.capture(probes=machine(loaded_torch=torch)).further
 
 
-def test_a_cudnn_that_does_not_fit_is_left_out() -> None:
-    """A cuDNN that torch refuses has no version, and no error."""
+def test_an_incompatible_cudnn_is_left_out() -> None:
+    """A cuDNN that torch rejects has no version and causes no error."""
 
     def refuse() -> int:
         raise RuntimeError("cuDNN version incompatibility")
@@ -209,7 +209,7 @@ def test_a_cudnn_that_does_not_fit_is_left_out() -> None:
 
 
 def test_the_host_name_is_nowhere(tmp_path: Path) -> None:
-    """Neither the payload, nor the further facts, nor the hardware hold the host's name."""
+    """Neither the payload nor ``further`` nor the hardware contains the host name."""
     captured = Environment.capture(probes=machine(key_folder=tmp_path))
 
     assert "annas" not in str(captured)
@@ -218,7 +218,7 @@ def test_the_host_name_is_nowhere(tmp_path: Path) -> None:
 
 
 def test_capture_does_not_import_torch(tmp_path: Path) -> None:
-    """A capture finds torch's version, imports no torch, prints nothing and warns of nothing."""
+    """A capture finds torch's version without importing torch, printing or warning."""
     pytest.importorskip("torch")
     script = (
         "import sys; from gen5core.environment.components import Environment\n"
@@ -239,12 +239,12 @@ def test_capture_does_not_import_torch(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_this_machine_as_the_peer_sees_it(tmp_path: Path) -> None:
-    """The components of a real capture are those of gen5 0.1.0, byte for byte, and so is the payload."""
+def test_this_machine_as_0_1_0_sees_it(tmp_path: Path) -> None:
+    """Components and payload of a real capture equal those of gen5 0.1.0, byte for byte."""
     pytest.importorskip("gen5")
     peer = importlib.import_module("gen5.chunks.env").Gen5Env()
     captured = Environment.capture(probes=replace(DEFAULT, key_folder=lambda: tmp_path))
-    # 0.1.0 tells the GPU only where CUDA is not to be used.
+    # 0.1.0 records the GPU only if CUDA is not used.
     ours = replace(captured, components=tuple(c for c in captured.components if c.component_id != "gpu"))
     theirs = peer.env_chunk_populator()
     theirs.components = [c for c in theirs.components if c.component_id != "gpu"]
@@ -256,7 +256,7 @@ def test_this_machine_as_the_peer_sees_it(tmp_path: Path) -> None:
 
 
 def test_a_loaded_torch_is_the_installed_one(tmp_path: Path) -> None:
-    """Read off its version.py or asked when loaded, torch is the same component."""
+    """The component torch is the same whether version.py is parsed or the loaded module queried."""
     pytest.importorskip("torch")
     loaded = replace(DEFAULT, key_folder=lambda: tmp_path)
     installed = replace(loaded, loaded_torch=lambda: None)
@@ -266,7 +266,7 @@ def test_a_loaded_torch_is_the_installed_one(tmp_path: Path) -> None:
 
 @contextmanager
 def torch_flags(torch: ModuleType) -> Iterator[None]:
-    """Put the numeric settings of torch back on the way out."""
+    """Restore the numeric settings of torch on exit."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     if not hasattr(matmul, "fp32_precision"):
         pytest.skip("a torch before the fp32_precision settings")
@@ -281,7 +281,7 @@ def torch_flags(torch: ModuleType) -> Iterator[None]:
 
 
 def test_live_settings_are_read_each_time(tmp_path: Path) -> None:
-    """A setting that changes between two captures is told as drift; nothing warns."""
+    """A setting that changes between two captures is reported as drift, without a warning."""
     torch = pytest.importorskip("torch")
     probed = replace(DEFAULT, key_folder=lambda: tmp_path)
     with torch_flags(torch), warnings.catch_warnings():
@@ -301,7 +301,7 @@ def test_live_settings_are_read_each_time(tmp_path: Path) -> None:
 
 
 def test_old_and_new_settings_mixed(tmp_path: Path) -> None:
-    """Where torch refuses to read its older flags, the precision in force is told all the same."""
+    """The effective precision is captured even if torch refuses to read its older flags."""
     torch = pytest.importorskip("torch")
     with torch_flags(torch), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -319,7 +319,7 @@ def test_old_and_new_settings_mixed(tmp_path: Path) -> None:
 
 
 def test_encode() -> None:
-    """The payload is the format's JSON, the odd spelling of its second key included."""
+    """The payload is the documented JSON, including the misspelled second key."""
     encoded = Environment((Component("numpy", "name=numpy;version=2.1.0"),)).encode()
 
     assert json.loads(encoded) == {
@@ -335,14 +335,14 @@ def test_encode() -> None:
 
 
 def test_round_trip() -> None:
-    """What is encoded is read back, with the further facts and the hardware that META holds."""
+    """An encoded environment is read back, with ``further`` and the hardware from META."""
     captured = Environment.capture(host="ComfyUI 0.3.64", probes=machine(nvml_gpus=(RTX, L40)))
 
-    assert captured == parse(captured.encode(), further=captured.further, hardware=captured.hardware)
+    assert parse(captured.encode(), further=captured.further, hardware=captured.hardware) == captured
 
 
-def test_the_gpus_of_the_peer() -> None:
-    """Several components named gpu are the first GPU and the further ones."""
+def test_several_gpu_components_of_0_1_0() -> None:
+    """Of several components named gpu, the first remains one and the others become entries of ``further``."""
     data = payload(("gpu", "name=gpu;model=A"), ("gpu", "name=gpu;model=B"), ("gpu", "name=gpu;model=C"))
     parsed = parse(data, further={"host": "name=host;version=1"})
 
@@ -355,7 +355,7 @@ def test_the_gpus_of_the_peer() -> None:
 
 
 def test_extra_keys_and_components_are_kept_apart() -> None:
-    """Keys that the format does not know are passed over; such a component is a further fact."""
+    """Unknown keys are ignored; an unknown component becomes an entry of ``further``."""
     document = json.loads(payload(("numpy", "name=numpy;version=2"), ("blas", "name=blas;version=1")))
     document["components"][0]["more"] = [1, 2]
     parsed = parse(json.dumps({**document, "more": {}}).encode())
@@ -365,14 +365,14 @@ def test_extra_keys_and_components_are_kept_apart() -> None:
 
 
 def test_further_facts_do_not_replace_components() -> None:
-    """META's environment, which has no digests of its own, cannot stand in for a component."""
+    """META's environment, which has no digests, cannot override a component."""
     parsed = parse(payload(("torch", "name=torch;version=2")), further={"torch": "forged"})
 
     assert strings(parsed) == ["name=torch;version=2"]
 
 
 def test_digests_are_read_in_either_case() -> None:
-    """A digest in capital letters is the same digest."""
+    """An upper-case digest is accepted."""
     document = json.loads(payload(("numpy", "name=numpy;version=2")))
     row = document["components"][0]
     row["component_sha256_digest"] = row["component_sha256_digest"].upper()
@@ -380,18 +380,18 @@ def test_digests_are_read_in_either_case() -> None:
     assert strings(parse(json.dumps(document).encode())) == ["name=numpy;version=2"]
 
 
-def test_a_forged_string_is_found() -> None:
-    """A canonical string that was changed no longer matches its digest, and the error tells both."""
+def test_a_forged_string_is_detected() -> None:
+    """A changed canonical string does not match its digest, and the error names both digests."""
     forged = payload(("torch", "name=torch;version=2.5.1")).replace(b"2.5.1", b"2.6.0")
     stored = hashlib.sha256(b"name=torch;version=2.5.1").hexdigest()
     true = hashlib.sha256(b"name=torch;version=2.6.0").hexdigest()
 
     with pytest.raises(ChecksumError) as caught:
         parse(forged)
-    assert (
+    assert str(caught.value) == (
         "chunk 1 (ENVC) at offset 96: component 'torch' is 'name=torch;version=2.6.0', whose SHA-256 is "
         f"{true}, but the file says '{stored}': it was damaged or edited"
-    ) == str(caught.value)
+    )
 
 
 NUMPY = ("numpy", "name=numpy;version=2")
@@ -424,12 +424,12 @@ NUMPY = ("numpy", "name=numpy;version=2")
             payload(components=[{"component_id": "\ud800"}]),
             r"components[0].component_id is '\ud800', not a string",
         ),
-        (payload(NUMPY, NUMPY), "component 'numpy' stands twice"),
-        (payload(("gpu", "a"), ("gpu", "b"), ("gpu1", "c")), "component 'gpu1' stands twice"),
+        (payload(NUMPY, NUMPY), "component 'numpy' occurs twice"),
+        (payload(("gpu", "a"), ("gpu", "b"), ("gpu1", "c")), "component 'gpu1' occurs twice"),
     ],
 )
 def test_malformed(data: bytes, message: str) -> None:
-    """Whatever breaks the format's rules is one error that names the chunk and what is wrong."""
+    """Every violation of the format raises an error that names the chunk and what is wrong."""
     with pytest.raises(MalformedChunkError) as caught:
         parse(data)
 
@@ -438,13 +438,13 @@ def test_malformed(data: bytes, message: str) -> None:
 
 
 def test_another_env_version() -> None:
-    """An ENVC of a later version is told as such."""
+    """An ENVC of a later version is reported as unsupported."""
     with pytest.raises(UnsupportedVersionError, match="env_version is 2; this reader knows 1"):
         parse(payload(env_version=2))
 
 
-def test_a_long_string_is_shown_short() -> None:
-    """An error stays readable, however long the forged string is."""
+def test_a_long_string_is_shortened() -> None:
+    """The error message stays short, however long the forged string is."""
     forged = payload(("torch", "x" * 100_000)).replace(b"xx", b"xy", 1)
 
     with pytest.raises(ChecksumError) as caught:
@@ -453,63 +453,63 @@ def test_a_long_string_is_shown_short() -> None:
 
 
 def test_malformed_further_facts() -> None:
-    """A further fact that is no string is blamed on META, where it stands."""
+    """If an entry of ``further`` is not a string, the error names META, which stores it."""
     with pytest.raises(MalformedChunkError, match=r"^META: environment\.host is 7, not a string$"):
         parse(payload(), further={"host": 7})
 
 
 NUMPY_TWICE = (Component("numpy", "a"), Component("numpy", "b"))
-REMEDY = "; give each fact as a string that UTF-8 can carry, under an id of its own"
+REMEDY = "; give each fact as a string that UTF-8 can encode, under a unique id"
 
 
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        (Environment(NUMPY_TWICE), "component 'numpy' stands twice"),
+        (Environment(NUMPY_TWICE), "component 'numpy' occurs twice"),
         (
             Environment((Component("os", "\ud800"),)),
-            r"canonical of 'os' is '\ud800', not a string that UTF-8 can carry",
+            r"canonical of 'os' is '\ud800', not a string that UTF-8 can encode",
         ),
         (
             Environment((Component("\ud800", ""),)),
-            r"component_id is '\ud800', not a string that UTF-8 can carry",
+            r"component_id is '\ud800', not a string that UTF-8 can encode",
         ),
-        (Environment((Component("os", 7),)), "canonical of 'os' is 7, not a string that UTF-8 can carry"),
-        (Environment((Component(7, ""),)), "component_id is 7, not a string that UTF-8 can carry"),
+        (Environment((Component("os", 7),)), "canonical of 'os' is 7, not a string that UTF-8 can encode"),
+        (Environment((Component(7, ""),)), "component_id is 7, not a string that UTF-8 can encode"),
         (Environment({"os": "Linux"}), "a component is 'os', not a Component"),
-        (Environment(further={"a": 1}), "environment entry 'a' is 1, not a string that UTF-8 can carry"),
+        (Environment(further={"a": 1}), "environment entry 'a' is 1, not a string that UTF-8 can encode"),
         (
             Environment(further={"a": "\ud800"}),
-            r"environment entry 'a' is '\ud800', not a string that UTF-8 can carry",
+            r"environment entry 'a' is '\ud800', not a string that UTF-8 can encode",
         ),
         (
             Environment(further={"\ud800": ""}),
-            r"the name of an environment entry is '\ud800', not a string that UTF-8 can carry",
+            r"the name of an environment entry is '\ud800', not a string that UTF-8 can encode",
         ),
         (
             Environment(further={1: "a"}),
-            "the name of an environment entry is 1, not a string that UTF-8 can carry",
+            "the name of an environment entry is 1, not a string that UTF-8 can encode",
         ),
         (Environment(further=["a"]), "further is ['a'], not a mapping"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_no_reader_takes_is_refused_before(environment: Environment, message: str) -> None:
-    """What could not be read again is the caller's error, with the fact at fault and what to do."""
+def test_unreadable_environments_are_rejected_when_saving(environment: Environment, message: str) -> None:
+    """An environment that could not be read back is rejected; the error names the fact and the remedy."""
     with pytest.raises(EncodeError) as caught:
         check_environment(environment)
     assert str(caught.value) == f"environment cannot be stored: {message}{REMEDY}"
 
 
-def test_a_huge_environment_is_refused_before() -> None:
-    """More than readers take in one JSON text is not written."""
+def test_a_huge_environment_is_rejected_when_saving() -> None:
+    """An environment with more JSON values than readers accept is not written."""
     huge = Environment((Component("os", "," * 2**22),))
-    with pytest.raises(EncodeError, match=r"^environment is more than readers accept: store less in it "):
+    with pytest.raises(EncodeError, match=r"^environment exceeds what readers accept: store less in it "):
         check_environment(huge)
 
 
-def test_what_readers_take_is_not_refused() -> None:
-    """The environment of this process is fine, and so are several GPUs and ids that nobody documents."""
+def test_readable_environments_are_accepted() -> None:
+    """The environment of this process, several GPUs and undocumented ids are accepted."""
     check_environment(Environment.capture())
     check_environment(Environment((Component("gpu", "a"), Component("gpu", "b"), Component("new", "猫"))))
 
@@ -538,16 +538,16 @@ NEAR_PAYLOADS = st.fixed_dictionaries(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary() | NEAR_PAYLOADS.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_give_an_environment_or_our_error(data: bytes) -> None:
-    """Whatever the payload, either an environment comes out that can be stored, or our own error."""
-    blamed: str | None = "chunk 1 (ENVC)"
+def test_arbitrary_bytes_give_an_environment_or_our_error(data: bytes) -> None:
+    """Any payload gives either an environment that can be stored or our own error."""
+    chunk: str | None = "chunk 1 (ENVC)"
     try:
         parsed = parse(data)
         assert parsed.components == parse(parsed.encode()).components
     except FormatError as error:
-        blamed = error.chunk
+        chunk = error.chunk
 
-    assert blamed == "chunk 1 (ENVC)"
+    assert chunk == "chunk 1 (ENVC)"
 
 
 # Drift
@@ -558,7 +558,7 @@ def stored(*components: tuple[str, str], **sides: Any) -> Environment:
 
 
 def test_the_documented_warning_texts() -> None:
-    """The three kinds of drift read as the page of gen5 0.1.0 gives them."""
+    """The three kinds of drift have the messages that the page of gen5 0.1.0 documents."""
     before = stored(("torch", "name=torch;version=2.5.1"), ("cuda", "name=cuda;version=12.4"))
     now = stored(("torch", "name=torch;version=2.6.0"), ("gpu", "name=gpu;model=A;driver=1"))
 
@@ -571,7 +571,7 @@ def test_the_documented_warning_texts() -> None:
 
 
 def test_no_drift() -> None:
-    """An environment does not differ from itself, read back."""
+    """An environment that is read back does not differ from the original."""
     captured = Environment.capture(probes=machine(nvml_gpus=(RTX, L40)))
     parsed = parse(captured.encode(), further=captured.further, hardware=captured.hardware)
 
@@ -579,7 +579,7 @@ def test_no_drift() -> None:
 
 
 def test_order_of_drift() -> None:
-    """Components come first in the documented order, then further facts, then hardware."""
+    """Components come first in the documented order, then ``further``, then hardware."""
     before = stored(
         ("os", "a"), ("torch", "a"), further={"gpu1": "a", "tf32": "a"}, hardware={"ram_gb": 8.0, "cpu": "a"}
     )
@@ -597,13 +597,13 @@ def test_order_of_drift() -> None:
     ]
 
 
-def test_further_facts_of_one_side_are_not_told() -> None:
-    """A further fact that one side lacks is no drift, since older files lack most of them."""
+def test_further_facts_of_one_side_are_not_reported() -> None:
+    """A fact in ``further`` that one side lacks is not drift, since older files lack most of them."""
     assert stored(further={"tf32": "a"}).diff(stored(further={"host": "b"})) == []
 
 
-def test_system_and_gpu_are_told_once() -> None:
-    """Where both sides have the component, the hardware of the same name is not compared."""
+def test_system_and_gpu_are_reported_once() -> None:
+    """If both sides have the component, the hardware of the same name is not compared."""
     components = ("os", "a"), ("gpu", "a")
     hardware = {"os": "Linux 6.8.0", "gpu": [{"name": "A"}]}
     other = {"os": "Windows 11", "gpu": [{"name": "B"}]}
@@ -611,13 +611,13 @@ def test_system_and_gpu_are_told_once() -> None:
     assert stored(*components, hardware=hardware).diff(stored(*components, hardware=other)) == []
 
 
-def test_hardware_stands_in_for_a_missing_component() -> None:
-    """Where a side lacks the component, the hardware is compared."""
+def test_hardware_is_compared_if_the_component_is_missing() -> None:
+    """If one side lacks the component, the hardware is compared."""
     before = stored(hardware={"os": "Linux 6.8.0", "gpu": [{"name": "A"}]})
     now = stored(("gpu", "a"), hardware={"os": "Windows 11", "gpu": [{"name": "B"}]})
 
-    assert [
+    assert before.diff(now) == [
         Drift("gpu", None, "a", "missing in file"),
         Drift("hardware.os", "Linux 6.8.0", "Windows 11", "differs"),
         Drift("hardware.gpu", "A", "B", "differs"),
-    ] == before.diff(now)
+    ]

@@ -1,4 +1,4 @@
-"""FORMAT.md against what it describes: the bytes that it walks through, its test vectors, its figures."""
+"""FORMAT.md agrees with the code: its byte-by-byte example, test vectors and limits."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MIB = 2**20
 
 
 def section(title: str) -> str:
-    """Return a section of the page by its title, without it."""
+    """Return the body of the section with this title."""
     (body,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
     return body
 
 
 class Line(NamedTuple):
-    """One line of the walk: where its bytes lie, the bytes, and what is said of them."""
+    """One line of the byte-by-byte example: offset, bytes and description."""
 
     offset: int
     data: bytes
@@ -36,24 +36,25 @@ class Line(NamedTuple):
 
 
 def walk() -> Iterator[Line]:
+    """Yield the lines of the byte-by-byte example."""
     pattern = r"^([0-9a-f]{4})  ((?:[0-9a-f]{2} )*[0-9a-f]{2}) +(\S.*)$"
     for offset, data, note in re.findall(pattern, section("A file by its bytes"), re.MULTILINE):
         yield Line(int(offset, 16), bytes.fromhex(data), note)
 
 
 def test_walk_is_the_file() -> None:
-    """The hex of the page, put together, is the file; each line stands at its offset and none is left over."""
+    """The hex on the page adds up to the file, each line is at its offset, and no line is skipped."""
     lines = list(walk())
     data = WALKED.read_bytes()
-    assert data == b"".join(line.data for line in lines)
+    assert b"".join(line.data for line in lines) == data
     assert all(data[line.offset : line.offset + len(line.data)] == line.data for line in lines)
     assert f"All {len(data)} bytes of {WALKED.name}" in section("A file by its bytes")
     (block,) = re.findall(r"^```\n(.*?)^```$", section("A file by its bytes"), re.DOTALL | re.MULTILINE)
     assert len(lines) == sum(not line.startswith(" ") for line in block.splitlines() if line)
 
 
-def test_walk_says_what_the_bytes_are() -> None:
-    """Every number behind = and every text in backticks is what its bytes are."""
+def test_walk_describes_the_bytes() -> None:
+    """Every number after = and every text in backticks is the value of its bytes."""
     numbers = texts = 0
     for line in walk():
         if found := re.search(r" = (-?\d+\.\d+)$", line.note):
@@ -69,7 +70,7 @@ def test_walk_says_what_the_bytes_are() -> None:
 
 
 def test_walk_digests() -> None:
-    """Seal, checksum, root and hash are over the bytes that the page names."""
+    """Seal, checksum, root and hash cover the bytes that the page names."""
     data = WALKED.read_bytes()
     meta = data[0x3C : 0x3C + 515]
     assert bytes.fromhex(forge.sha256(b"GEN5seal1" + data[:24] + meta))[:8] == data[24:32]
@@ -80,7 +81,7 @@ def test_walk_digests() -> None:
 
 
 def vectors() -> dict[str, tuple[int, str]]:
-    """Return the size and root that the page gives, by name of file."""
+    """Return the sizes and roots on the page by file name."""
     pattern = r"^\| (\S+\.(?:gen5|png)) \| (\d+) \| `([0-9a-f]{64})` \| \S.* \|$"
     return {
         name: (int(size), root)
@@ -89,19 +90,19 @@ def vectors() -> dict[str, tuple[int, str]]:
 
 
 def test_vectors_are_the_files() -> None:
-    """The table has every file of the folder and no other."""
+    """The table lists exactly the files of the folder."""
     assert sorted(vectors()) == sorted(path.name for path in VALID.iterdir() if path.suffix != ".json")
 
 
 @pytest.mark.parametrize("name", vectors())
 def test_vector(name: str) -> None:
-    """Size and root are those of the file, told from its header alone and by the reader."""
+    """Size and root match the file, both through the reader and from the raw bytes."""
     size, root = vectors()[name]
     data = (VALID / name).read_bytes()
     with gen5core.open(VALID / name) as file:
-        assert (size, root) == (file.header.file_size, file.root)
+        assert (file.header.file_size, file.root) == (size, root)
     start = data.index(spec.MAGIC)
-    assert root == forge.sha256(forge.meta_of(data[start : start + size]))
+    assert forge.sha256(forge.meta_of(data[start : start + size])) == root
 
 
 @pytest.mark.parametrize(
@@ -124,13 +125,13 @@ def test_vector(name: str) -> None:
     ],
 )
 def test_limit(row: str, figure: float) -> None:
-    """The page gives each limit once, and as the code has it."""
+    """The page states each limit once, with the value in the code."""
     assert section("Limits").count(f"{row} |") == 1
     assert figure == 1
 
 
 def test_every_limit_is_on_the_page() -> None:
-    """The page has a row for each field of Limits, three that share one, and two that nothing changes."""
+    """The page has a row for each field of Limits, three rows that share a field, and two fixed limits."""
     rows = re.findall(r"^\| (?!what \|)[^-\n].* \|.*\|.*\|$", section("Limits"), re.MULTILINE)
     shared = ("the payload of ENVC", "trailers |", "a PNG without its record")
     fixed = ("a file in a PNG", "the file |")
@@ -140,7 +141,7 @@ def test_every_limit_is_on_the_page() -> None:
 
 
 def test_header_table() -> None:
-    """Offsets and sizes of the header's fields are those of the struct."""
+    """Offsets and sizes of the header's fields match the struct."""
     rows = re.findall(r"^\| (\d+) \| (\w+) \| (\d) \|", section("Header"), re.MULTILINE)
     sizes = {"s": 4, "B": 1, "H": 2, "I": 4, "Q": 8}
     codes = re.findall(r"\d?([a-zA-Z])", spec.HEADER.format)
@@ -152,11 +153,11 @@ def test_header_table() -> None:
 
 
 def test_links_within_the_page() -> None:
-    """Every link to a section of the page finds one."""
+    """Every link to a section of the page has a target."""
     anchors = {
         re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
         for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
     }
     links = set(re.findall(r"\]\(#([^)]+)\)", PAGE))
     assert links
-    assert set() == links - anchors
+    assert links - anchors == set()

@@ -1,6 +1,6 @@
-"""A machine with a GPU, asked for real: the environment names it; and noise of the CPU is the same on it.
+"""A real GPU: the environment names it, and noise drawn on the CPU stays the same on it.
 
-What needs the GPU is marked so; the same code is tried on the CPU.
+Tests that need the GPU are marked; the others also run on the CPU.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> Any:
-    """A device of this machine."""
+    """The CPU, and the GPU if there is one."""
     return torch.device(request.param)
 
 
-def on_device(tensor: Any, device: Any) -> Any:
-    """Return a tensor there and back, as sampling on a device does."""
+def round_trip(tensor: Any, device: Any) -> Any:
+    """Move a tensor to a device and back, as sampling on the device does."""
     return tensor.to(device).cpu()
 
 
 @pytest.mark.gpu
 @needs_gpu
 def test_environment_names_gpu_and_driver() -> None:
-    """The component gpu is NVML's first GPU with its driver, one of those that torch sees."""
+    """The component gpu is NVML's first GPU with its driver, and torch sees one of NVML's GPUs."""
     environment = gen5core.Environment.capture()
     [canonical] = [part.canonical for part in environment.components if part.component_id == "gpu"]
     [first, *_] = probes.nvml_gpus()
@@ -49,17 +49,17 @@ def test_environment_names_gpu_and_driver() -> None:
 @pytest.mark.gpu
 @needs_gpu
 def test_hardware_names_gpu() -> None:
-    """hardware_info has every GPU with its memory, driver and CUDA."""
-    [told, *_] = gen5core.Environment.capture().hardware["gpu"]
-    assert {"name", "memory_gb", "driver", "cuda_version"} <= told.keys()
+    """hardware_info has the GPU with its memory, driver and CUDA version."""
+    [gpu, *_] = gen5core.Environment.capture().hardware["gpu"]
+    assert {"name", "memory_gb", "driver", "cuda_version"} <= gpu.keys()
     total = torch.cuda.get_device_properties(0).total_memory / 2**30
-    assert told["memory_gb"] >= total * 0.9  # what torch may use is a little less than the board has
+    assert gpu["memory_gb"] >= total * 0.9  # torch can use slightly less than the board has
 
 
 @pytest.mark.gpu
 @needs_gpu
-def test_cudnn_is_named_once_cuda_runs() -> None:
-    """As soon as CUDA was started the settings name cuDNN's version."""
+def test_cudnn_is_named_once_cuda_is_initialized() -> None:
+    """Once CUDA is initialized, the settings include cuDNN's version."""
     torch.zeros(1, device="cuda")
     assert live_settings()["cudnn"] == f"name=cudnn;version={torch.backends.cudnn.version()}"
 
@@ -67,7 +67,7 @@ def test_cudnn_is_named_once_cuda_runs() -> None:
 @pytest.mark.gpu
 @needs_gpu
 def test_environment_of_a_saved_file_matches(tmp_path: Path) -> None:
-    """A file saved on this machine tells no drift on it."""
+    """A file saved on this machine shows no drift on it."""
     path = gen5core.save(
         tmp_path / "a.gen5", latents={"initial_noise": torch.zeros(1, 4, 8, 8, device="cuda")}
     )
@@ -78,30 +78,30 @@ def test_environment_of_a_saved_file_matches(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_noise_saved_from_a_device(tmp_path: Path, device: Any, dtype: Any) -> None:
-    """Latents on a device are stored as they are, and come back on the CPU, equal to the bit."""
+    """Latents on a device are stored unchanged and are read back on the CPU, bit for bit."""
     noise = gen5core.comfy_noise((2, 4, 8, 8), 5, dtype=dtype)
     path = gen5core.save(tmp_path / "a.gen5", latents={"initial_noise": noise.to(device)})
     with gen5core.open(path) as file:
         stored = file.latents["initial_noise"].torch()
-    assert torch.device("cpu") == stored.device
+    assert stored.device == torch.device("cpu")
     assert noise.equal(stored)
-    assert noise.equal(on_device(stored, device))
+    assert noise.equal(round_trip(stored, device))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seeds", [[0], [3, 1, 2**64 - 1]])
 def test_diffusers_noise_of_the_cpu_on_a_device(device: Any, dtype: Any, seeds: Sequence[int]) -> None:
-    """What Diffusers draws with generators of the CPU for a pipeline on a device is per_image_noise, moved there."""
+    """Noise that Diffusers draws with CPU generators for a pipeline on a device equals per_image_noise."""
     utils = pytest.importorskip("diffusers.utils.torch_utils")
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     shape = (len(seeds), 4, 8, 8)
     drawn = utils.randn_tensor(shape, generator=generators, device=device, dtype=dtype)
-    assert device.type == drawn.device.type
+    assert drawn.device.type == device.type
     assert gen5core.per_image_noise(shape, seeds, dtype=dtype).equal(drawn.cpu())
 
 
-def test_arithmetic_on_a_device_repeats_itself(device: Any) -> None:
-    """From stored noise a convolution on one device gives the same bits again."""
+def test_arithmetic_on_a_device_is_repeatable(device: Any) -> None:
+    """A convolution over the same noise on the same device gives the same bits twice."""
     noise = gen5core.comfy_noise((1, 4, 32, 32), 5, dtype=torch.float32).to(device)
     weight = gen5core.comfy_noise((8, 4, 3, 3), 6, dtype=torch.float32).to(device)
     first, again = (torch.nn.functional.conv2d(noise, weight, padding=1).cpu() for _ in range(2))

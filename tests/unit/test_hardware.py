@@ -1,4 +1,4 @@
-"""What a machine tells of itself, on machines stood up by their probes."""
+"""META's ``hardware_info`` of machines that are simulated by their probes."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ hip: Optional[str] = None
 
 
 def machine(folder: Path, **answers: Any) -> Probes:
-    """Return probes of a machine without GPU, torch or NVML, but for the answers given."""
-    told = {
+    """Return probes of a machine without GPU, torch or NVML; answers override single probes."""
+    values = {
         "operating_system": "Linux 6.8.0",
         "python_version": "3.11.7",
         "numpy_version": "2.1.0",
@@ -56,12 +56,12 @@ def machine(folder: Path, **answers: Any) -> Probes:
         "key_folder": folder,
         **answers,
     }
-    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in told.items()}
+    functions: dict[str, Any] = {name: lambda answer=answer: answer for name, answer in values.items()}
     return Probes(**functions, getenv=lambda name: None)
 
 
 def fake_torch(*, gpus: tuple[tuple[str, int], ...] = (), **version: str | None) -> ModuleType:
-    """Return a stand-in for a loaded torch that sees the given (name, memory in bytes)."""
+    """Return a fake of a loaded torch that sees the given GPUs (name, memory in bytes)."""
     torch = ModuleType("torch")
     torch.__version__ = version.pop("release", "2.5.1+rocm6.2")
     torch.version = SimpleNamespace(**version)
@@ -74,11 +74,11 @@ def fake_torch(*, gpus: tuple[tuple[str, int], ...] = (), **version: str | None)
 
 
 class NvmlError(Exception):
-    """Stands for pynvml.NVMLError."""
+    """Fake of pynvml.NVMLError."""
 
 
 def fake_nvml(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> ModuleType:
-    """Put a pynvml in place whose functions answer as given; one given an exception raises it."""
+    """Install a fake pynvml; each function returns the given value, calls it or raises it."""
     answers = {
         "nvmlInit": None,
         "nvmlShutdown": None,
@@ -94,12 +94,12 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> ModuleType:
     nvml.NVMLError = NvmlError
 
     def function(answer: Any) -> Any:
-        def ask(*arguments: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             if isinstance(answer, Exception):
                 raise answer
             return answer(*arguments) if callable(answer) else answer
 
-        return ask
+        return call
 
     for name, answer in answers.items():
         setattr(nvml, name, function(answer))
@@ -108,10 +108,10 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> ModuleType:
 
 
 def test_a_machine_with_two_gpus(tmp_path: Path) -> None:
-    """Both GPUs are listed with GiB, driver and CUDA, though no torch is there to use them."""
+    """Both GPUs are listed with memory in GiB, driver and CUDA, even without torch."""
     info = hardware_info(machine(tmp_path, nvml_gpus=(RTX, L40)))
 
-    assert {
+    assert info == {
         "machine_name": machine_name(HOST, tmp_path),
         "os": "Linux 6.8.0",
         "cpu": "AMD Ryzen 9 7950X",
@@ -126,11 +126,11 @@ def test_a_machine_with_two_gpus(tmp_path: Path) -> None:
             {"name": "NVIDIA L40S", "memory_gb": 45.0, "driver": "550.54.14", "cuda_version": "12.4"},
         ],
         "ram_gb": 64.0,
-    } == info
+    }
 
 
 def test_an_installed_cuda_torch(tmp_path: Path) -> None:
-    """A torch that is installed but not loaded gives framework and compute library."""
+    """Framework and compute library are found if torch is installed but not loaded."""
     version_file = tmp_path / "version.py"
     version_file.write_text(CUDA_VERSION_FILE)
     info = hardware_info(machine(tmp_path, torch_version_file=version_file))
@@ -139,7 +139,7 @@ def test_an_installed_cuda_torch(tmp_path: Path) -> None:
 
 
 def test_a_rocm_machine(tmp_path: Path) -> None:
-    """Where NVML is absent, the GPUs of a loaded ROCm torch are listed."""
+    """Without NVML, the GPUs of a loaded ROCm torch are listed."""
     torch = fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), cuda=None, hip="6.2.41133")
     info = hardware_info(machine(tmp_path, loaded_torch=torch))
 
@@ -159,60 +159,60 @@ def test_a_rocm_machine(tmp_path: Path) -> None:
 def test_compute_lib(
     tmp_path: Path, system: str, version: dict[str, str | None], expected: str | None
 ) -> None:
-    """The compute library is the one that torch was built for; on a Mac the build does not tell."""
+    """The compute library is the one that torch was built for; on a Mac it is unknown."""
     torch = fake_torch(**version)
     info = hardware_info(machine(tmp_path, operating_system=system, loaded_torch=torch))
 
     assert info.get("compute_lib") == expected
 
 
-def test_nvml_goes_before_torch(tmp_path: Path) -> None:
-    """A GPU that torch sees does not hide the one that NVML knows more of."""
+def test_nvml_takes_precedence_over_torch(tmp_path: Path) -> None:
+    """If both see a GPU, NVML's more complete description is used."""
     torch = fake_torch(gpus=(("RTX 4090", 24 * GIB),), cuda="12.4")
 
     assert hardware.survey(machine(tmp_path, nvml_gpus=(RTX,), loaded_torch=torch)).gpus == (RTX,)
 
 
-def test_a_torch_loaded_later_is_asked(tmp_path: Path) -> None:
-    """A survey made before torch was loaded does not hide the GPU that torch sees."""
+def test_a_torch_loaded_later_is_queried(tmp_path: Path) -> None:
+    """A survey from before torch was loaded does not hide the GPUs that torch sees."""
     loaded: list[ModuleType] = []
-    asked = replace(machine(tmp_path), loaded_torch=lambda: loaded[0] if loaded else None)
-    before = hardware_info(asked)["gpu"]
+    probed = replace(machine(tmp_path), loaded_torch=lambda: loaded[0] if loaded else None)
+    before = hardware_info(probed)["gpu"]
     loaded.append(fake_torch(gpus=(("AMD Radeon RX 7900 XTX", 24 * GIB),), hip="6.2"))
 
-    assert (before, len(hardware_info(asked)["gpu"])) == ([], 1)
+    assert (before, len(hardware_info(probed)["gpu"])) == ([], 1)
 
 
-def test_a_fact_is_asked_once(tmp_path: Path) -> None:
-    """What cannot change is asked once a process, and no caller can change it for the next one."""
-    asked: list[str] = []
-    counted = replace(machine(tmp_path), cpu_model=lambda: asked.append("cpu") or "AMD EPYC")
+def test_a_probe_runs_once(tmp_path: Path) -> None:
+    """A probe runs once per process, and a caller that changes the result does not affect the next one."""
+    calls: list[str] = []
+    counted = replace(machine(tmp_path), cpu_model=lambda: calls.append("cpu") or "AMD EPYC")
     hardware_info(counted)["gpu"].append("forged")
 
     assert hardware_info(counted)["gpu"] == []
-    assert asked == ["cpu"]
+    assert calls == ["cpu"]
 
 
 def test_unknown_facts_have_no_key(tmp_path: Path) -> None:
-    """A machine that tells nothing has its system and an empty list of GPUs."""
+    """If nothing else is known, only the system and an empty list of GPUs are stored."""
     blank = machine(tmp_path, cpu_model=None, cpu_cores=None, ram_bytes=None, host_name="")
 
     assert hardware_info(blank) == {"os": "Linux 6.8.0", "gpu": []}
 
 
-def test_it_fits_the_schema_of_the_peer(tmp_path: Path) -> None:
-    """What this machine, and one with two GPUs, tell passes the JSON schema of gen5 0.1.0."""
+def test_it_matches_the_schema_of_0_1_0(tmp_path: Path) -> None:
+    """This machine and one with two GPUs pass the JSON schema of gen5 0.1.0."""
     pytest.importorskip("gen5")
     constants = importlib.import_module("gen5.core.constants")
     jsonschema = pytest.importorskip("jsonschema")
-    rule = find_key(json.loads(constants.JSON_SCHEMA), "hardware_info")
+    schema = find_key(json.loads(constants.JSON_SCHEMA), "hardware_info")
 
     for probed in (machine(tmp_path, nvml_gpus=(RTX, L40)), replace(DEFAULT, key_folder=lambda: tmp_path)):
-        jsonschema.validate(hardware_info(probed), rule)
+        jsonschema.validate(hardware_info(probed), schema)
 
 
 def find_key(tree: Any, wanted: str) -> Any:
-    """Return the value of the first key of that name in nested dicts."""
+    """Return the value of the first key with that name in nested dicts, or None."""
     if not isinstance(tree, dict):
         return None
     if wanted in tree:
@@ -224,28 +224,28 @@ def find_key(tree: Any, wanted: str) -> Any:
 
 
 def test_nvml_lists_every_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names come as str or bytes, the driver's CUDA as an integer; both GPUs are read."""
+    """Both GPUs are listed; names may be str or bytes, and the driver's CUDA version is an integer."""
     fake_nvml(monkeypatch)
 
     assert probes.nvml_gpus() == (RTX, L40)
 
 
 def test_nvml_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without NVIDIA's driver has no NVIDIA GPU."""
+    """Without NVIDIA's driver, no GPU is listed."""
     fake_nvml(monkeypatch, nvmlInit=NvmlError("Driver Not Loaded"))
 
     assert probes.nvml_gpus() == ()
 
 
 def test_no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without pynvml has no GPU that NVML would know."""
+    """Without pynvml, no GPU is listed."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
     assert probes.nvml_gpus() == ()
 
 
 def test_a_lost_gpu_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU that fell off the bus is left out; the one beside it is listed."""
+    """A lost GPU is left out; the other one is still listed."""
 
     def handle(index: int) -> int:
         if index == 0:
@@ -258,14 +258,14 @@ def test_a_lost_gpu_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_shared_memory_has_no_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GPU that shares the system's memory has no memory of its own to tell."""
+    """A GPU that shares the system's memory has no memory size."""
     fake_nvml(monkeypatch, nvmlDeviceGetCount=1, nvmlDeviceGetMemoryInfo=NvmlError("Not Supported"))
 
-    assert (replace(RTX, memory_bytes=None),) == probes.nvml_gpus()
+    assert probes.nvml_gpus() == (replace(RTX, memory_bytes=None),)
 
 
 def test_nvml_is_always_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NVML is given back also when it fails half-way."""
+    """NVML is shut down even if a query fails."""
     closed: list[bool] = []
     fake_nvml(
         monkeypatch, nvmlDeviceGetCount=NvmlError("Unknown Error"), nvmlShutdown=lambda: closed.append(True)
@@ -279,18 +279,18 @@ def test_nvml_is_always_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_installed_build(tmp_path: Path) -> None:
-    """A CUDA build is read off version.py, plain and annotated assignments alike."""
+    """A CUDA build is parsed from version.py, from plain and annotated assignments."""
     version_file = tmp_path / "version.py"
     version_file.write_text(CUDA_VERSION_FILE)
     build = installed_build(version_file)
 
-    assert TorchBuild("2.5.1+cu124", cuda="12.4") == build
+    assert build == TorchBuild("2.5.1+cu124", cuda="12.4")
     assert build is not None
     assert build.release == "2.5.1"
 
 
-def test_version_file_is_never_run(tmp_path: Path) -> None:
-    """Code in version.py is not executed, and a version that is computed is no version."""
+def test_version_file_is_never_executed(tmp_path: Path) -> None:
+    """Code in version.py is not executed, and a computed version is ignored."""
     version_file = tmp_path / "version.py"
     mark = tmp_path / "ran"
     version_file.write_text(f"open({str(mark)!r}, 'w')\n__version__ = str(2)\n")
@@ -301,7 +301,7 @@ def test_version_file_is_never_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"__version__ = ", b"\xff\xfe", b"\0", b"cuda = '12.4'\n"])
 def test_broken_version_file(tmp_path: Path, content: bytes) -> None:
-    """A version.py that tells no version counts as no torch."""
+    """A version.py that states no version counts as no torch."""
     version_file = tmp_path / "version.py"
     version_file.write_bytes(content)
 
@@ -314,7 +314,7 @@ def test_missing_version_file(tmp_path: Path) -> None:
 
 
 def test_gpu_of_a_forked_process() -> None:
-    """A process that may not use the GPU sees none, and no error."""
+    """A forked process, which cannot use the GPU, gets an empty list and no error."""
 
     def refuse(index: int) -> None:
         raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")
@@ -325,8 +325,8 @@ def test_gpu_of_a_forked_process() -> None:
     assert torch_state.torch_gpus(torch) == ()
 
 
-def test_torch_imported_half_way_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A torch that another thread is still importing is not asked."""
+def test_a_partially_imported_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch that another thread is still importing is ignored."""
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
 
     assert probes.loaded_torch() is None
@@ -334,7 +334,7 @@ def test_torch_imported_half_way_is_not_loaded(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_torch_blocked_from_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A torch that may not be imported is not there."""
+    """A torch whose import is blocked counts as not installed."""
     monkeypatch.setitem(sys.modules, "torch", None)
 
     assert (probes.loaded_torch(), probes.torch_version_file()) == (None, None)
@@ -344,14 +344,14 @@ def test_torch_blocked_from_import(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without psutil the cores are the logical ones and the memory is unknown."""
+    """Without psutil, logical cores are counted and the memory is unknown."""
     monkeypatch.setitem(sys.modules, "psutil", None)
 
-    assert (os.cpu_count(), None) == (probes.cpu_cores(), probes.ram_bytes())
+    assert (probes.cpu_cores(), probes.ram_bytes()) == (os.cpu_count(), None)
 
 
 def test_cpu_name_of_linux(tmp_path: Path) -> None:
-    """The processor's name is the first one that cpuinfo gives."""
+    """The processor's name is the first one in cpuinfo."""
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: AMD Ryzen 9 7950X 16-Core Processor\nmodel name : B\n")
 
@@ -359,7 +359,7 @@ def test_cpu_name_of_linux(tmp_path: Path) -> None:
 
 
 def test_cpu_without_a_name(tmp_path: Path) -> None:
-    """A cpuinfo without a name (ARM), or no cpuinfo at all, gives none."""
+    """A cpuinfo without a name (ARM), or no cpuinfo at all, gives None."""
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
 
@@ -370,7 +370,7 @@ def test_cpu_without_a_name(tmp_path: Path) -> None:
 
 
 def test_the_host_name_is_never_written(tmp_path: Path) -> None:
-    """The name is 16 hex digits, and the host's own name stands nowhere."""
+    """The name is 16 hex digits, and the host name appears nowhere."""
     info = hardware_info(machine(tmp_path))
 
     assert re.fullmatch("[0-9a-f]{16}", info["machine_name"])
@@ -378,16 +378,16 @@ def test_the_host_name_is_never_written(tmp_path: Path) -> None:
 
 
 def test_a_machine_is_recognised(tmp_path: Path) -> None:
-    """One host under one key is one name; another host, or another install, is another."""
+    """The same host and key give the same name; another host or installation gives another."""
     first = machine_name(HOST, tmp_path)
 
-    assert first == machine_name(HOST, tmp_path)
-    assert first != machine_name("another", tmp_path)
-    assert first != machine_name(HOST, tmp_path / "another")
+    assert machine_name(HOST, tmp_path) == first
+    assert machine_name("another", tmp_path) != first
+    assert machine_name(HOST, tmp_path / "another") != first
 
 
 def test_name_under_a_known_key(tmp_path: Path) -> None:
-    """The name is the start of HMAC-SHA256 of the host name."""
+    """The name is the start of the HMAC-SHA256 of the host name."""
     (tmp_path / "machine.key").write_bytes(bytes(range(32)))
 
     assert machine_name(HOST, tmp_path) == "85ac74495c53ccca"
@@ -395,7 +395,7 @@ def test_name_under_a_known_key(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX")
 def test_key_is_private_and_alone(tmp_path: Path) -> None:
-    """The key is the owner's only, 32 bytes, in a private folder, and no draft stays beside it."""
+    """The key has 32 bytes; only the owner can read it and its folder, and no temporary file remains."""
     folder = tmp_path / "a" / "b"
     machine_name(HOST, folder)
     key = folder / "machine.key"
@@ -411,11 +411,11 @@ def test_a_broken_key_gives_no_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "machine.key").write_bytes(content)
 
     assert machine_name(HOST, tmp_path) is None
-    assert content == (tmp_path / "machine.key").read_bytes()
+    assert (tmp_path / "machine.key").read_bytes() == content
 
 
 def test_no_folder_no_name(tmp_path: Path) -> None:
-    """Where no key can be kept, or the host has no name, the machine has none."""
+    """If no key can be stored, or the host has no name, the machine has no name."""
     (tmp_path / "file").write_bytes(b"")
 
     assert machine_name(HOST, tmp_path / "file") is None
@@ -424,8 +424,8 @@ def test_no_folder_no_name(tmp_path: Path) -> None:
     assert machine_name("", tmp_path) is None
 
 
-def test_a_folder_that_refuses_links_gives_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without links no key is kept, and nothing is left behind."""
+def test_a_folder_without_hard_links_gives_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without hard links, no key is stored and no temporary file remains."""
 
     def refuse(source: Path, target: Path) -> None:
         raise PermissionError("links are not supported")
@@ -436,8 +436,8 @@ def test_a_folder_that_refuses_links_gives_no_name(tmp_path: Path, monkeypatch: 
     assert os.listdir(tmp_path) == []
 
 
-def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that appears at the last moment stays, and is the one that both use."""
+def test_the_loser_of_a_race_uses_the_winners_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that another process creates at the last moment is kept and used."""
     link = os.link
 
     def link_too_late(source: Path, target: Path) -> None:
@@ -450,17 +450,17 @@ def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch
     assert os.listdir(tmp_path) == ["machine.key"]
 
 
-def test_many_threads_make_one_key(tmp_path: Path) -> None:
-    """Sixteen threads at once agree on one name."""
+def test_many_threads_create_one_key(tmp_path: Path) -> None:
+    """Sixteen concurrent threads get the same name."""
     with ThreadPoolExecutor(16) as pool:
         names = set(pool.map(lambda _: machine_name(HOST, tmp_path), range(64)))
 
-    assert {machine_name(HOST, tmp_path)} == names
+    assert names == {machine_name(HOST, tmp_path)}
     assert os.listdir(tmp_path) == ["machine.key"]
 
 
-def test_many_processes_make_one_key(tmp_path: Path) -> None:
-    """Six processes that start at one moment agree on one name."""
+def test_many_processes_create_one_key(tmp_path: Path) -> None:
+    """Six processes that start at the same time get the same name."""
     script = (
         "import sys, time, pathlib; from gen5core.environment.hardware import machine_name\n"
         "start, folder = map(pathlib.Path, sys.argv[1:])\n"
@@ -478,7 +478,7 @@ def test_many_processes_make_one_key(tmp_path: Path) -> None:
     start.touch()
     names = {process.communicate(timeout=60)[0].strip() for process in running}
 
-    assert {machine_name(HOST, folder)} == names
+    assert names == {machine_name(HOST, folder)}
     assert os.listdir(folder) == ["machine.key"]
 
 
@@ -498,14 +498,14 @@ def test_many_processes_make_one_key(tmp_path: Path) -> None:
 def test_key_folder(
     system: str, variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key lies in the configuration folder of the user's system, or where GEN5_HOME says."""
+    """The key folder is in the system's configuration folder, unless GEN5_HOME names another."""
     monkeypatch.setenv("HOME", "/home/anna")
 
-    assert Path(expected) == key_folder(variables.get, system)
+    assert key_folder(variables.get, system) == Path(expected)
 
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without a home folder has no folder for a key."""
+    """Without a home folder there is no key folder."""
 
     def refuse() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -529,19 +529,14 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_drift(key: str, stored: object, current: object) -> None:
-    """Another value is told under the key's name, with both values."""
+    """A different value is reported under the name of its key, with both values."""
     (drift,) = hardware_drift({key: stored}, {key: current})
 
-    assert (f"hardware.{key}", str(stored), str(current), "differs") == (
-        drift.component,
-        drift.stored,
-        drift.current,
-        drift.kind,
-    )
+    assert drift == hardware.Drift(f"hardware.{key}", str(stored), str(current), "differs")
 
 
 def test_drift_of_gpus() -> None:
-    """One GPU more is told, each with its driver."""
+    """An additional GPU is reported, and GPUs are listed with their drivers."""
     gpus = [{"name": "NVIDIA L40S", "memory_gb": 45.0, "driver": "550.54.14"}]
     (drift,) = hardware_drift({"gpu": gpus}, {"gpu": [*gpus, {"name": "NVIDIA T4"}]})
 
@@ -568,18 +563,19 @@ def test_drift_of_gpus() -> None:
     ],
 )
 def test_no_drift(stored: dict[str, Any], current: dict[str, Any]) -> None:
-    """Rounding, empty, missing and mistyped values, and the machine's name, are no drift."""
+    """Rounding, empty, missing or mistyped values and the machine's name are not drift."""
     assert hardware_drift(stored, current) == []
 
 
 @pytest.mark.parametrize("stored", [{"ram_gb": 10**400}, {"gpu": [7]}, {"gpu": [{}, {}]}])
-def test_drift_of_senseless_values(stored: dict[str, Any]) -> None:
-    """A senseless stored value is told as drift and raises nothing."""
+def test_drift_of_nonsensical_values(stored: dict[str, Any]) -> None:
+    """A nonsensical stored value is reported as drift and raises nothing."""
     current = {"ram_gb": 62.7, "gpu": [{"name": "NVIDIA L40S", "memory_gb": 45.0}]}
 
-    assert [f"hardware.{key}" for key in stored] == [d.component for d in hardware_drift(stored, current)]
+    drifts = hardware_drift(stored, current)
+    assert [drift.component for drift in drifts] == [f"hardware.{key}" for key in stored]
 
 
-def test_a_skipped_key_is_not_told() -> None:
-    """What is told as a component is not told as hardware again."""
+def test_a_skipped_key_is_not_reported() -> None:
+    """A fact that is reported as a component is not reported again as hardware."""
     assert hardware_drift({"os": "Linux 6.8.0"}, {"os": "Windows 11"}, skip={"os"}) == []

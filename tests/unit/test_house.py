@@ -1,4 +1,4 @@
-"""The house rules, read off the sources: rooms that import one way only, no network, no pickle, nothing printed."""
+"""Rules that are checked on the sources: rooms import one way only; no network, no pickle, no printing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NODES = {
     "save",
     "settings",
 }
-"""The modules of nodes/ that are in no room: one node each."""
+"""The modules of nodes/ that belong to no room; each defines one node."""
 FOREIGN = {"nodes", "comfy", "comfy_extras", "comfy_api", "folder_paths", "server", "execution"}
 NETWORK = {"socket", "ssl", "urllib", "urllib3", "requests", "http", "httpx", "aiohttp", "ftplib", "smtplib"}
 PICKLING = {"pickle", "cPickle", "marshal", "shelve", "dill", "joblib"}
@@ -60,7 +60,7 @@ def imported(node: ast.AST) -> list[str]:
 
 
 def executed_at_import(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the statements that importing a module runs: no function bodies, no ``if TYPE_CHECKING``."""
+    """Yield the nodes that are executed on import: no function bodies, no ``if TYPE_CHECKING``."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             continue
@@ -72,13 +72,13 @@ def executed_at_import(node: ast.AST) -> Iterator[ast.AST]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_has_a_room(package: str) -> None:
-    """The rooms are those of the list, each one there; what lies in none of them is a node."""
+    """The rooms are exactly those in the list; a module outside them is a node."""
     found = {rooms.room_of(name) for name in MODULES if name.startswith(f"{package}.")}
     assert found - {rooms.NODE} == set(rooms.ROOMS[package])
 
 
 def test_a_module_in_no_room_is_a_node() -> None:
-    """In nodes/ one module per node lies beside the rooms, and nothing else does."""
+    """Beside its rooms, nodes/ has one module per node and nothing else."""
     alone = {
         name.removeprefix("nodes.")
         for name in MODULES
@@ -89,15 +89,15 @@ def test_a_module_in_no_room_is_a_node() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_go_one_way(package: str) -> None:
-    """No room imports one above it, no node another node, no module itself through others."""
+    """No room imports one later in the list, no node imports another node, and no imports are circular."""
     arrows = rooms.find_arrows(ROOT, package)
     assert len(arrows) > 100
     assert rooms.backward(arrows, package) == []
     assert rooms.circles(arrows) == []
 
 
-def test_a_way_back_is_found() -> None:
-    """The check itself: an import of a room above, of another node, and a circle are each reported."""
+def test_forbidden_imports_are_detected() -> None:
+    """The check itself reports an import of a later room, of another node, and a circular import."""
     up = {
         ("gen5core.files.atomic", "gen5core.reader.file"),
         ("gen5core.reader.file", "gen5core.files.atomic"),
@@ -111,21 +111,21 @@ def test_a_way_back_is_found() -> None:
     ]
 
 
-def test_the_ground_floor_stands_alone() -> None:
-    """Errors import nothing of the package; the graph knows nothing of files."""
+def test_the_lowest_rooms_are_independent() -> None:
+    """``errors`` and ``graph`` import nothing else from the package."""
     arrows = rooms.between_rooms(rooms.find_arrows(ROOT, "gen5core"))
     assert [pair for pair in arrows if pair[0] in ("errors", "graph")] == []
 
 
-def test_only_the_pack_imports_the_core() -> None:
-    """nodes knows gen5core, never the other way."""
+def test_only_nodes_imports_the_core() -> None:
+    """nodes imports gen5core, never the other way round."""
     assert rooms.foreign_imports(ROOT, "gen5core", "nodes") == set()
     assert rooms.foreign_imports(ROOT, "nodes", "gen5core") != set()
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_private_names_stay_at_home(name: str) -> None:
-    """What begins with an underscore is imported by no other module."""
+def test_private_names_are_not_imported(name: str) -> None:
+    """No module imports a name with a leading underscore from another module."""
     imports = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.ImportFrom) and node.level]
     private = [alias.name for node in imports for alias in node.names if alias.name.startswith("_")]
     assert [found for found in private if not found.startswith("__")] == []
@@ -133,7 +133,7 @@ def test_private_names_stay_at_home(name: str) -> None:
 
 @pytest.mark.parametrize("name", CORE)
 def test_imports_nothing_foreign(name: str) -> None:
-    """No ComfyUI, no network and no pickle, wherever in the module."""
+    """No ComfyUI, no network and no pickle, anywhere in the module."""
     found = {target for node in ast.walk(TREES[name]) for target in imported(node)}
     assert found & (FOREIGN | NETWORK | PICKLING) == set()
 
@@ -146,15 +146,15 @@ def test_only_the_host_module_touches_comfyui(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CORE)
-def test_imports_torch_only_when_asked(name: str) -> None:
-    """torch is imported inside the function that needs a tensor, never as a module loads."""
+def test_imports_torch_only_on_demand(name: str) -> None:
+    """torch is imported inside the functions that need it, never when a module is imported."""
     found = {target for node in executed_at_import(TREES[name]) for target in imported(node)}
     assert found & {"torch"} == set()
 
 
 @pytest.mark.parametrize("name", CORE)
 def test_calls_nothing_dangerous(name: str) -> None:
-    """No eval, exec or compile; nothing printed outside the command line."""
+    """No eval, exec or compile, and no print outside the command line."""
     called = {
         node.func.id
         for node in ast.walk(TREES[name])
@@ -165,14 +165,14 @@ def test_calls_nothing_dangerous(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_module_says_what_it_is(name: str) -> None:
-    """Every module begins with a sentence of what it is for."""
+def test_module_has_a_docstring(name: str) -> None:
+    """Every module has a docstring."""
     assert (ast.get_docstring(TREES[name]) or "").strip()
 
 
 @pytest.mark.parametrize("name", [name for name, path in MODULES.items() if path.name == "__init__.py"])
-def test_a_room_maps_its_modules(name: str) -> None:
-    """The docstring of a room, or of a package, names every module and room in it."""
+def test_a_room_lists_its_modules(name: str) -> None:
+    """The docstring of a room or package names every module and room in it."""
     inside = [
         other.rpartition(".")[2]
         for other in MODULES
@@ -185,8 +185,8 @@ def test_a_room_maps_its_modules(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, path in MODULES.items() if path.name == "__init__.py" and name.count(".")]
 )
-def test_a_room_itself_imports_nothing(name: str) -> None:
-    """A sub-package's ``__init__`` is a docstring: whoever imports one module loads no other."""
+def test_the_init_of_a_room_imports_nothing(name: str) -> None:
+    """The ``__init__`` of a room only has a docstring, so importing one module loads no other."""
     statements = [
         node for node in executed_at_import(TREES[name]) if isinstance(node, (ast.Import, ast.ImportFrom))
     ]

@@ -1,4 +1,4 @@
-"""META's own keys are read without parsing the graph before them, and are what parsing all of it gives."""
+"""META's top-level keys are read without parsing the graph before them, with the same result as a full parse."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def manifest(text: str) -> Manifest:
     return Manifest(text, 0, Limits())
 
 
-def text_of(further: list[tuple[str, Any]], *, spaced: bool = False, escaped: bool = False) -> str:
-    """Return META of these keys in this order, a key twice where it is named twice."""
+def text_of(entries: list[tuple[str, Any]], *, spaced: bool = False, escaped: bool = False) -> str:
+    """Return META with these entries in this order, duplicate keys included."""
     separators = (", ", ": ") if spaced else (",", ":")
     parts = []
-    for name, value in [("gen5_metadata", {}), *further]:
+    for name, value in [("gen5_metadata", {}), *entries]:
         key = "".join(f"\\u{ord(letter):04x}" for letter in name) if escaped and name in NAMES else name
         parts.append(f'"{key}"{separators[1]}{json.dumps(value, separators=separators)}')
     return "{" + separators[0].join(parts) + "}"
 
 
 def nested() -> st.SearchStrategy[Any]:
-    """Values in which META's keys stand again, as keys and as text that looks like them."""
+    """Return values that contain META's keys again, as keys and as look-alike text."""
     looks = st.sampled_from([f',"{name}":' for name in NAMES] + [f'"{name}"' for name in NAMES])
     keys = st.sampled_from(NAMES) | st.text(max_size=3)
     return st.recursive(
@@ -48,22 +48,22 @@ def nested() -> st.SearchStrategy[Any]:
     st.booleans(),
     st.booleans(),
 )
-def test_further_is_the_documents(further: list[tuple[str, Any]], spaced: bool, escaped: bool) -> None:
-    """In any order, twice, nested, spelled with escapes or white space: each key has the document's value."""
-    text = text_of(further, spaced=spaced, escaped=escaped)
+def test_optional_is_the_documents(entries: list[tuple[str, Any]], spaced: bool, escaped: bool) -> None:
+    """In any order, duplicated, nested, escaped or spaced: each key has the value that the full document has."""
+    text = text_of(entries, spaced=spaced, escaped=escaped)
     lazy, whole = manifest(text), manifest(text)
     expected = [whole.document.get(name) for name in NAMES]
     kinds = [(name, type(value)) for name, value in zip(NAMES, expected, strict=True)]
-    assert [lazy.further(name, kind) for name, kind in kinds] == expected
-    assert [manifest(text).further(name, kind) for name, kind in kinds] == expected
+    assert [lazy.optional(name, kind) for name, kind in kinds] == expected
+    assert [manifest(text).optional(name, kind) for name, kind in kinds] == expected
 
 
 def test_graph_is_not_parsed() -> None:
-    """What stands behind the graph is read although the graph is no JSON, which the whole document tells."""
+    """Keys after the graph are read even if the graph is not valid JSON; only the full document raises."""
     text = '{"gen5_metadata":{},"comfyui":{"workflow":oops},"capture":{"noise_source":"none"},"resources":[]}'
     found = manifest(text)
-    assert found.further("capture", dict) == {"noise_source": "none"}
-    assert found.further("resources", list) == []
-    assert found.further("environment", dict) is None
+    assert found.optional("capture", dict) == {"noise_source": "none"}
+    assert found.optional("resources", list) == []
+    assert found.optional("environment", dict) is None
     with pytest.raises(MalformedChunkError, match="its text is not strict JSON"):
         _ = found.document

@@ -560,9 +560,9 @@ class TestTrailers:
     @pytest.mark.parametrize(
         ("broken", "message"),
         [
-            (b"SIGN", "4 bytes after META are no frame"),
+            (b"SIGN", "4 bytes after META are too few for a frame"),
             (FRAME.pack(b"SIGN", b"0000", 6) + b"12345", "claims 6 bytes, 5 are left"),
-            (FRAME.pack(b"SIGN", b"0000", 4) + b"12345", "1 bytes after META are no frame"),
+            (FRAME.pack(b"SIGN", b"0000", 4) + b"12345", "1 bytes after META are too few for a frame"),
             (FRAME.pack(b"SIGN", b"0000", 2**32 - 1), "claims 4294967295 bytes, 0 are left"),
         ],
         ids=["no frame", "too long", "too short", "huge"],

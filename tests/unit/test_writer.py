@@ -155,8 +155,8 @@ class TestArguments:
             ({"resources": "a"}, "resources is a str; give a list of mappings, or None"),
             ({"resources": {"kind": "lora"}}, "resources is a dict; give a list of mappings, or None"),
             ({"resources": 3}, "resources is a int; give a list of mappings, or None"),
-            ({"compression": "gzip"}, "compression is 'gzip'; it is one of auto, none, zstd"),
-            ({"compression": None}, "compression is None; it is one of auto, none, zstd"),
+            ({"compression": "gzip"}, "compression is 'gzip'; it must be one of auto, none, zstd"),
+            ({"compression": None}, "compression is None; it must be one of auto, none, zstd"),
         ],
         ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
     )
@@ -782,7 +782,7 @@ def test_a_size_for_meta_is_always_found(offset: int) -> None:
     meta = encode_meta(
         model_info={"date": "2026-11-20T00:00:00+00:00", "prompt": "a cat"},
         rows=(),
-        further={"comfyui": {"workflow": large_workflow()}},
+        entries={"comfyui": {"workflow": large_workflow()}},
         offset=offset,
     )
     manifest = decode_meta(meta.data, offset, Limits())
