@@ -1,7 +1,7 @@
 """Forge GEN5 files by hand: headers, frames, META and seals from literal structs.
 
-Nothing here uses gen5core, so a wrong encoder cannot hide behind a reader that is wrong in the same way.
-zstd frames are written by hand too (raw and RLE blocks, RFC 8878 section 3.1.1), so that the bytes do not
+Nothing here uses gen5core, so that an error in its writer cannot be hidden by the same error in its reader.
+zstd frames are written by hand too (raw and RLE blocks, RFC 8878 section 3.1.1), so that their bytes do not
 depend on the version of a compressor.
 """
 
@@ -58,7 +58,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk to forge; ``stored`` and ``row`` replace what would be derived."""
+    """A chunk to forge; ``stored`` and ``row`` override what would be derived."""
 
     type: str
     flags: str
@@ -97,7 +97,7 @@ def sha256(data: bytes) -> str:
 
 
 def frame(kind: str, flags: str, payload: bytes, *, size: int | None = None) -> bytes:
-    """Return a payload behind its 12-byte frame header; size is what the header claims."""
+    """Return a payload after its 12-byte frame header; size is the one that the header claims."""
     claimed = len(payload) if size is None else size
     return struct.pack("<4s4sI", kind.encode("latin-1"), flags.encode("latin-1"), claimed) + payload
 
@@ -131,8 +131,8 @@ def zstd_head(
     Parameters
     ----------
     size : content size, in 8 bytes; None to leave it out
-    window : binary logarithm of the window; None for one segment, or for 17 where no size is given
-    dictionary : identifier in 4 bytes, where it is not 0
+    window : binary logarithm of the window; None for a single segment, or for 17 if there is no size
+    dictionary : identifier, in 4 bytes; 0 for none
     """
     single = size is not None and window is None
     descriptor = (0xC0 if size is not None else 0) | single << 5 | checksum << 2 | (3 if dictionary else 0)
@@ -151,8 +151,8 @@ def zstd_runs(*runs: tuple[bytes, int], declared: int | None = None, checksum: b
 
     Parameters
     ----------
-    runs : bytes and how often they stand; more than once only for a single byte
-    declared : the content size that the frame claims; None for the true one, -1 for none at all
+    runs : bytes and how often they are repeated; only a single byte may be repeated
+    declared : the content size that the frame claims; None for the true one, -1 for no size
     """
     blocks = [block for data, count in runs for block in _run_blocks(data, count)]
     body = b"".join(
@@ -179,14 +179,14 @@ def build(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Return a whole file.
+    """Return a complete file.
 
     Parameters
     ----------
-    edit : changes META's document in place, or returns another
-    text : META's JSON instead; meta : META's stored bytes instead
+    edit : changes META's document in place, or returns another one
+    text : overrides META's JSON; meta : overrides META's stored bytes
     gap : bytes after every chunk
-    before : header fields set before the file is sealed; after : once it is
+    before : header fields to set before the file is sealed; after : after it is sealed
     """
     body, rows = b"", []
     for index, chunk in enumerate(chunks):
@@ -214,12 +214,12 @@ def build(
 
 
 def stored_meta(text: bytes) -> bytes:
-    """Return META's JSON text as META is stored; without a checksum where Python would take long over it."""
+    """Return META's JSON text as it is stored; a large one has no checksum, which is slow in Python."""
     return zstd_frame(frame("META", "0000", text), checksum=len(text) < 2**14)
 
 
 def sealed(header: Header, meta: bytes) -> Header:
-    """Return header with the seal over itself and META."""
+    """Return header with the right seal for META."""
     first = header.pack()[:24]
     seal = hashlib.sha256(b"GEN5seal1" + first + meta).digest()[:8]
     return replace(header, reserved=int.from_bytes(seal, "little"))
@@ -237,25 +237,25 @@ def meta_of(data: bytes) -> bytes:
 
 
 def text_of(data: bytes) -> bytes:
-    """Return META's JSON text of a file that was forged here: one raw block, a checksum behind it."""
+    """Return META's JSON text from a file that was forged here, with one raw block and a checksum."""
     return meta_of(data)[28:-4]
 
 
 def reseal(data: bytes) -> bytes:
-    """Return a file with the seal that its header and META ask for; one too short for a header as it is."""
+    """Return a file with the right seal for its header and META; one too short for a header is unchanged."""
     if len(data) < HEADER_BYTES:
         return data
     return sealed(header_of(data), meta_of(data)).pack() + data[HEADER_BYTES:]
 
 
 def with_header(data: bytes, *, seal: bool = False, **fields: Any) -> bytes:
-    """Return a file with other header fields, sealed again if asked."""
+    """Return a file with other header fields, sealed again if seal is set."""
     changed = replace(header_of(data), **fields).pack() + data[HEADER_BYTES:]
     return reseal(changed) if seal else changed
 
 
 def with_meta(data: bytes, meta: bytes) -> bytes:
-    """Return a file with other stored META bytes, sizes and seal true again."""
+    """Return a file with other stored META bytes, its sizes and seal corrected."""
     header = header_of(data)
     trailer = data[header.meta_offset + header.meta_size :]
     size = header.meta_offset + len(meta) + len(trailer)
@@ -266,7 +266,7 @@ def with_meta(data: bytes, meta: bytes) -> bytes:
 
 
 def with_document(data: bytes, document: Mapping[str, Any]) -> bytes:
-    """Return a file with another META document; what it says of its own size stays as it is."""
+    """Return a file with another META document; its ``file_size`` is not corrected."""
     return with_meta(data, stored_meta(dump(document)))
 
 
@@ -283,14 +283,14 @@ def dump(value: Any) -> bytes:
 
 
 def float32(name: str, values: Sequence[float], shape: Sequence[int] | None = None, **extra: Any) -> Chunk:
-    """Return a LATN of float32, stored raw."""
+    """Return a LATN chunk of float32, stored raw."""
     payload = struct.pack(f"<{len(values)}f", *values)
     facts = {"shape": list(shape or [len(values)]), "dtype": "float32", "key": name, **extra}
     return Chunk("LATN", "F32", payload, facts)
 
 
 def environment(components: Mapping[str, str]) -> Chunk:
-    """Return an ENVC of canonical strings by id, stored raw."""
+    """Return an ENVC chunk of canonical strings by id, stored raw."""
     rows = [
         {"component_id": name, "cononical_str": text, "component_sha256_digest": sha256(text.encode())}
         for name, text in components.items()
@@ -299,11 +299,11 @@ def environment(components: Mapping[str, str]) -> Chunk:
 
 
 def png(width: int, height: int, pixels: bytes | None = None, *, depth: int = 8) -> bytes:
-    """Return a grey PNG; width and height are what its header claims.
+    """Return a grey PNG; width and height are those that its header claims.
 
     Parameters
     ----------
-    pixels : grey values by row; None for no IDAT chunk at all
+    pixels : grey values row by row; None for no IDAT chunk
     """
     parts = [
         SIGNATURE,
@@ -319,36 +319,36 @@ def carrier(
     *,
     facts: Mapping[str, Any] | None = MappingProxyType({}),
     shown: bytes = b"\0\x40\x80\xff",
-    behind: bytes = b"",
+    appended: bytes = b"",
 ) -> bytes:
     """Return a PNG of 2 x 2 grey pixels that carries a record with a latent of three values.
 
     Parameters
     ----------
-    facts : what META's ``carrier`` says instead; None for no such key
-    shown : the pixels; the record is always of 00 40 80 ff
-    behind : bytes in the chunk, behind the record
+    facts : override fields of META's ``carrier``; None for no such key
+    shown : the pixels of the PNG; the record is always of 00 40 80 ff
+    appended : bytes in the chunk, after the record
     """
     pixels = b"\0\x40\x80\xff"
-    written, seen = png(2, 2, pixels), png(2, 2, shown)
-    said = {
+    original, picture = png(2, 2, pixels), png(2, 2, shown)
+    expected = {
         "index": 0,
         "shape": [2, 2, 1],
         "pixels_sha256": sha256(struct.pack("<III", 2, 2, 1) + pixels),
-        "png_sha256": sha256(written),
-        "png_bytes": len(written),
+        "png_sha256": sha256(original),
+        "png_bytes": len(original),
         "original": {
             "row": 1,
             "extra": {"index": 0, "width": 2, "height": 2, "format": "PNG"},
             "compression": "none",
             "added_texts": 0,
             "deflated": False,
-            "sha256": sha256(written),
+            "sha256": sha256(original),
         },
     }
-    edit = None if facts is None else lambda document: document.update(carrier={**said, **facts})
+    edit = None if facts is None else lambda document: document.update(carrier={**expected, **facts})
     record = build([float32("initial_noise", [0.5, -1.25, 2.0])], edit=edit)
-    return seen[:-12] + png_chunk(b"gfVE", record + behind) + seen[-12:]
+    return picture[:-12] + png_chunk(b"gfVE", record + appended) + picture[-12:]
 
 
 def xxh64(data: bytes) -> int:
@@ -411,7 +411,7 @@ def _block_header(size: int, kind: int, *, last: bool) -> bytes:
 
 
 def _meta(rows: list[dict[str, Any]], offset: int, minor: int, edit: Edit | None) -> bytes:
-    """Return META, the size that it gives being true unless edit changes it."""
+    """Return META with the right ``file_size``, unless edit changes it."""
     size, meta = -1, b""
     while offset + len(meta) != size:
         size = offset + len(meta)

@@ -1,4 +1,4 @@
-"""PNG files chunk by chunk, taken apart and put together without this package."""
+"""PNG files split into chunks and joined again, without using this package."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 
 def joined(chunks: Chunks) -> bytes:
-    """Return the PNG of chunks."""
+    """Return the PNG of these chunks."""
     return SIGNATURE + b"".join(png_chunk(kind, data) for kind, data in chunks)
 
 
 def split(png: bytes) -> Chunks:
-    """Return the chunks of a PNG, their CRCs unchecked; none of what is no PNG."""
+    """Return the chunks of a PNG without checking their CRCs; none if it is not a PNG."""
     chunks, position = [], len(SIGNATURE)
     while png.startswith(SIGNATURE) and position + 12 <= len(png):
         size, kind = struct.unpack_from(">I4s", png, position)

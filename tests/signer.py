@@ -1,7 +1,7 @@
 """Sign forged files by hand: Ed25519 in plain Python and envelopes from literal text.
 
-Nothing here uses gen5core or the package cryptography, so neither can be wrong in the same way. It is slow,
-and not safe for a key that matters.
+Nothing here uses gen5core or the package cryptography, so that the same error cannot be in both. It is slow, and
+not safe for a key that matters.
 
 Source: RFC 8032, sections 5.1.5 to 5.1.7 and 6.
 """
@@ -20,7 +20,7 @@ D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 PAYLOAD_TYPE = "application/vnd.gen5.root.v1"
 SEED = bytes(range(32))
-"""Of the key that signs the corpus; everybody knows it."""
+"""The seed of the key that signs the corpus; it is public."""
 
 Point = tuple[int, int, int, int]
 """Extended coordinates X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z."""
@@ -48,14 +48,14 @@ def multiply(scalar: int, point: Point) -> Point:
 
 
 def compress(point: Point) -> bytes:
-    """Return a point as its 32 bytes: y, and the lowest bit of x on top."""
+    """Return the 32 bytes of a point: y, with the lowest bit of x as the highest bit."""
     inverse = pow(point[2], P - 2, P)
     x, y = point[0] * inverse % P, point[1] * inverse % P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
 def point_at(y: int, sign: int = 0) -> Point | None:
-    """Return the point of that y whose x has that lowest bit; None where there is none."""
+    """Return the point with this y whose x has sign as its lowest bit; None if there is none."""
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     if (x * x - square) % P:
@@ -68,7 +68,7 @@ def point_at(y: int, sign: int = 0) -> Point | None:
 
 
 def public_key(seed: bytes) -> bytes:
-    """Return the public key of a private one."""
+    """Return the public key of a seed."""
     return compress(multiply(_expand(seed)[0], _base()))
 
 
@@ -82,12 +82,12 @@ def sign(seed: bytes, message: bytes) -> bytes:
 
 
 def pae(payload: bytes, kind: str = PAYLOAD_TYPE) -> bytes:
-    """Return what a signature is made over."""
+    """Return the bytes that are signed, DSSE's pre-authentication encoding."""
     return f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
 
 
 def keyid(seed: bytes = SEED) -> str:
-    """Return the key's name in an envelope."""
+    """Return the key id that an envelope holds."""
     return f"gen5-ed25519 {_base64(public_key(seed))}"
 
 
@@ -97,13 +97,13 @@ def entry(root: bytes, seed: bytes = SEED) -> tuple[str, str]:
 
 
 def envelope(root: bytes, entries: Sequence[tuple[str, str]], kind: str = PAYLOAD_TYPE) -> bytes:
-    """Return an envelope with entries as they are given."""
+    """Return an envelope of these entries, in the given order."""
     listed = ",".join(f'{{"keyid":"{name}","sig":"{sig}"}}' for name, sig in entries)
     return f'{{"payload":"{_base64(root)}","payloadType":"{kind}","signatures":[{listed}]}}'.encode()
 
 
 def trailer(root: bytes, *seeds: bytes) -> bytes:
-    """Return a SIGN trailer over a root, by the keys of seeds."""
+    """Return a SIGN trailer over a root, signed by the keys of seeds."""
     return forge.frame("SIGN", "0000", envelope(root, sorted(entry(root, seed) for seed in seeds or (SEED,))))
 
 
@@ -118,7 +118,7 @@ def signed(data: bytes, *seeds: bytes) -> bytes:
 
 
 def with_trailer(data: bytes, trailer: bytes) -> bytes:
-    """Return a file with another trailer, or none, its header true and sealed again."""
+    """Return a file with another trailer, or none, its header corrected and sealed again."""
     header = forge.header_of(data)
     end = header.meta_offset + header.meta_size
     flags = 3 if trailer else 1

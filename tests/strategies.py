@@ -1,6 +1,6 @@
-"""Hypothesis strategies for everything that goes into a GEN5 file; for our tests and for others' alike.
+"""Hypothesis strategies for everything that goes into a GEN5 file, for our tests and for those of other projects.
 
-``files()`` is what most properties want: keyword arguments of ``gen5core.save``.
+Most property tests need ``files()``: keyword arguments of ``gen5core.save``.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom")
 
 
 def names() -> st.SearchStrategy[str]:
-    """Names of latents: the format's own, and whatever a string can be but empty."""
+    """Names of latents: those of the format, and any string that is not empty."""
     known = ("initial_noise", "final_latent", "start_latent", "noise_mask", "step_noise", "step_noise.1")
     return st.sampled_from(known) | st.text(min_size=1, max_size=12)
 
 
 def shapes(*, max_dims: int = 6, max_side: int = 6) -> st.SearchStrategy[tuple[int, ...]]:
-    """Shapes of any rank, 0-D and empty ones among them."""
+    """Shapes of any rank, including 0-D and empty ones."""
     return hnp.array_shapes(min_dims=0, max_dims=max_dims, min_side=0, max_side=max_side).filter(
         lambda shape: int(np.prod(shape)) <= 4096
     )
@@ -42,7 +42,7 @@ def latents(
     dtypes: tuple[str, ...] = _FLOATS,
     shape: st.SearchStrategy[tuple[int, ...]] | None = None,
 ) -> npt.NDArray[Any]:
-    """Arrays of any bits (every NaN, infinity, subnormal), byte order and memory layout."""
+    """Arrays with any bits (NaNs, infinities and subnormals included), byte order and memory layout."""
     dtype = np.dtype(draw(st.sampled_from(dtypes)))
     sides = draw(shapes() if shape is None else shape)
     bits = np.frombuffer(_bits(draw, int(np.prod(sides)) * dtype.itemsize), dtype).reshape(sides)
@@ -56,7 +56,7 @@ def latents(
 
 @st.composite
 def torch_latents(draw: st.DrawFn) -> torch.Tensor:
-    """CPU tensors of every dtype that is stored, of any bits and rank, contiguous or not."""
+    """CPU tensors of every dtype that a file holds, with any bits and rank, contiguous or not."""
     torch = loaded_torch()
     dtype = getattr(torch, draw(st.sampled_from(_TORCH_FLOATS)))
     sides = draw(shapes(max_dims=4, max_side=4))
@@ -78,7 +78,7 @@ def pixels(draw: st.DrawFn, max_side: int = 5) -> npt.NDArray[np.uint8]:
 
 
 def json_values(*, max_leaves: int = 8) -> st.SearchStrategy[Any]:
-    """Whatever strict JSON holds, at sizes and nestings that people write."""
+    """Values of strict JSON, of the sizes and depths that people write."""
     leaves = (
         st.none()
         | st.booleans()
@@ -94,7 +94,7 @@ def json_values(*, max_leaves: int = 8) -> st.SearchStrategy[Any]:
 
 
 def settings() -> st.SearchStrategy[dict[str, Any]]:
-    """``generation_settings``: the documented ones within their rules, and others of any kind."""
+    """``generation_settings``: documented ones that keep their rules, and others of any kind."""
     amount = st.floats(0, 100)
     documented = st.fixed_dictionaries(
         {"seed": st.integers(0, 2**64 - 1), "steps": st.integers(1, 10_000), "sampler": st.text(max_size=8)},
@@ -113,7 +113,7 @@ def settings() -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def prompt_graphs(draw: st.DrawFn) -> dict[str, Any]:
-    """ComfyUI prompts in API form: samplers in a row over a loader."""
+    """ComfyUI prompts in API format: a chain of samplers after a loader."""
     graph: dict[str, Any] = {"1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.ckpt"}}}
     link: list[Any] = ["1", 0]
     for number in range(2, 2 + draw(st.integers(0, 3))):
@@ -145,7 +145,7 @@ def environments() -> st.SearchStrategy[Environment]:
 
 
 def files() -> st.SearchStrategy[dict[str, Any]]:
-    """Keyword arguments of ``gen5core.save``: anything that a file may hold, small."""
+    """Keyword arguments of ``gen5core.save``: anything that a file may hold, in small sizes."""
     return st.fixed_dictionaries(
         {
             "latents": st.dictionaries(
@@ -169,7 +169,7 @@ def files() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def loaded_torch() -> Any:
-    """Return torch; where the retired package pynvml is installed too, importing it warns."""
+    """Return torch, imported without the warning that it gives if the retired package pynvml is installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import torch
@@ -177,7 +177,7 @@ def loaded_torch() -> Any:
 
 
 def _bits(draw: st.DrawFn, size_bytes: int) -> bytes:
-    """Return size_bytes of any bits: short ones as drawn, long ones repeated from what was drawn."""
+    """Return size_bytes of random bytes, repeating the drawn ones if they are fewer."""
     seed = draw(st.binary(min_size=1, max_size=64))
     return (seed * (size_bytes // len(seed) + 1))[:size_bytes]
 

@@ -1,9 +1,9 @@
 """A PNG that carries a GEN5 file in one private chunk.
 
 =======  ======================================================
-find     is this PNG a carrier, and where in it is the record
+find     whether a PNG carries a record, and where in it the record is
 meta     META's ``carrier`` entry
-edited   what another program added or changed in a PNG of ours
-picture  the picture of a carrier, checked against the record
+edited   a PNG that another program re-encoded: what it added or changed
+picture  the picture of a PNG carrier, checked against the record
 =======  ======================================================
 """

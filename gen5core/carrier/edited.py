@@ -1,7 +1,7 @@
-"""A PNG that another program wrote anew, its pixels being those that were saved: what else it may show or tell.
+"""A PNG that another program re-encoded with the saved pixels: what else in it may mislead.
 
-Equal pixels are not an equal picture where frames of an animation follow them, or where decoders disagree on
-which pixels count; and ComfyUI loads the graph in a PNG's texts, which no digest of pixels covers.
+Equal pixels do not make an equal picture if the frames of an animation follow them, or if decoders disagree on
+which chunks count. And ComfyUI loads the graph from a PNG's texts, which no digest of pixels covers.
 
 Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.6 (order of chunks) and 11.3 (ancillary chunks); ComfyUI's
 frontend, ``getFromPngBuffer``.
@@ -17,14 +17,14 @@ from ..errors import ChecksumError, EncodeError, FormatError
 from ..images import png_chunks
 from .find import PNG
 
-_FRAMES: Final = frozenset((b"acTL", b"fcTL", b"fdAT"))
-_SINGLE: Final = (b"IHDR", b"PLTE", b"tRNS")
-_LOOKS: Final = frozenset(b"cHRM gAMA iCCP cICP mDCV mDCv cLLI cLLi eXIf".split())
-"""Chunks by which equal pixels look otherwise, or are turned."""
-_LOADED: Final = ("prompt", "workflow", "parameters")
-"""Keywords of the texts that ComfyUI makes a graph of."""
-_COMFY_TEXT: Final = b"comf"
-"""Another type that it reads such texts from."""
+_ANIMATION_TYPES: Final = frozenset((b"acTL", b"fcTL", b"fdAT"))
+_UNIQUE_TYPES: Final = (b"IHDR", b"PLTE", b"tRNS")
+_APPEARANCE_TYPES: Final = frozenset(b"cHRM gAMA iCCP cICP mDCV mDCv cLLI cLLi eXIf".split())
+"""Chunks that change how equal pixels look, or their orientation."""
+_GRAPH_KEYWORDS: Final = ("prompt", "workflow", "parameters")
+"""Keywords of the texts from which ComfyUI loads a graph."""
+_COMFY_TEXT_TYPE: Final = b"comf"
+"""Another chunk type that ComfyUI reads as it reads tEXt."""
 
 
 def read_chunks(png: bytes) -> list[png_chunks.PngChunk]:
@@ -41,70 +41,75 @@ def read_chunks(png: bytes) -> list[png_chunks.PngChunk]:
         raise ChecksumError(str(error), chunk=PNG) from error
 
 
-def check_one_picture(chunks: Sequence[png_chunks.PngChunk]) -> None:
-    """Check that whoever shows a PNG shows the pixels that were checked.
+def check_single_picture(chunks: Sequence[png_chunks.PngChunk]) -> None:
+    """Check that every viewer shows the pixels of a PNG that this package decodes.
 
     Raises
     ------
     ChecksumError
-        if it has frames of an animation, or chunks that decoders pick differently from.
+        if it has frames of an animation, or repeated chunks of which decoders pick different ones.
     """
     kinds = [kind for kind, _ in chunks]
-    odd = sorted(_FRAMES & set(kinds))
-    odd += [kind for kind in _SINGLE if kinds.count(kind) > 1]
+    ambiguous = sorted(_ANIMATION_TYPES & set(kinds))
+    ambiguous += [kind for kind in _UNIQUE_TYPES if kinds.count(kind) > 1]
     if b"IDAT" in kinds:
         first = kinds.index(b"IDAT")
-        odd += [b"IDAT"] if set(kinds[first : first + kinds.count(b"IDAT")]) != {b"IDAT"} else []
-    if odd:
+        ambiguous += [b"IDAT"] if set(kinds[first : first + kinds.count(b"IDAT")]) != {b"IDAT"} else []
+    if ambiguous:
         raise ChecksumError(
-            f"another program wrote it anew, with {_named(odd)} by which viewers may show another picture than "
-            "the one that was saved: take another copy",
+            f"another program re-encoded it and added {_join_types(ambiguous)}, so viewers may show another picture "
+            "than the one that was saved; take another copy",
             chunk=PNG,
         )
 
 
-def rewritten_notes(
+def reencoded_notes(
     chunks: Sequence[png_chunks.PngChunk], graphs: Mapping[str, Any], limits: spec.Limits
 ) -> Iterator[str]:
-    """Yield what cannot be vouched for in a PNG that was written anew, one sentence each.
+    """Yield what is not checked in a PNG that another program re-encoded, one sentence each.
 
     Parameters
     ----------
-    graphs : prompt and workflow as the record has them
+    graphs : the record's prompt and workflow, by these names
 
     Raises
     ------
     LimitError
-        if its texts inflate to more than META may.
+        if its texts inflate to more than the limit of META.
     """
-    yield "another program wrote the PNG anew: its pixels are as they were saved, its other bytes are not"
-    if looks := sorted({kind for kind, _ in chunks} & _LOOKS):
-        yield f"its {_named(looks)} decide how the pixels look, and are not checked"
-    for name in _foreign_graphs(chunks, graphs, limits):
-        yield f"its text {name!r}, which ComfyUI loads, is not that of the record: load the record's instead"
+    yield "another program re-encoded the PNG: its pixels are those that were saved, its other bytes are not"
+    if types := sorted({kind for kind, _ in chunks} & _APPEARANCE_TYPES):
+        yield f"its {_join_types(types)} change how the pixels look, and are not checked"
+    for name in _differing_graphs(chunks, graphs, limits):
+        yield f"its text {name!r}, which ComfyUI loads, is not the record's: load the record's instead"
 
 
-def _foreign_graphs(
+def _differing_graphs(
     chunks: Sequence[png_chunks.PngChunk], graphs: Mapping[str, Any], limits: spec.Limits
 ) -> list[str]:
-    """Return the keywords under which a text stands that is not the record's; of several, readers take any."""
+    """Return the keywords of texts that are not the record's graph.
+
+    Of several texts under one keyword each must be the record's, since readers differ in which one they use.
+    """
     found: dict[str, None] = {}
-    left = limits.meta_decoded_bytes
+    remaining = limits.meta_decoded_bytes
     for kind, data in chunks:
-        if kind not in (*png_chunks.TEXT_CHUNKS, _COMFY_TEXT):
+        if kind not in (*png_chunks.TEXT_CHUNKS, _COMFY_TEXT_TYPE):
             continue
         try:
-            name, text = png_chunks.decode_text(b"tEXt" if kind == _COMFY_TEXT else kind, data, left)
-        except EncodeError:  # ComfyUI does not read it either
+            name, text = png_chunks.decode_text(
+                b"tEXt" if kind == _COMFY_TEXT_TYPE else kind, data, remaining
+            )
+        except EncodeError:  # ComfyUI cannot read it either
             continue
-        left -= len(text)
-        if name in _LOADED and not _is_graph(text, graphs.get(name), limits):
+        remaining -= len(text)
+        if name in _GRAPH_KEYWORDS and not _is_same_graph(text, graphs.get(name), limits):
             found[name] = None
     return list(found)
 
 
-def _is_graph(text: str, graph: Any, limits: spec.Limits) -> bool:
-    """Return whether text is a graph's JSON, in whatever order and spacing."""
+def _is_same_graph(text: str, graph: Any, limits: spec.Limits) -> bool:
+    """Return whether text is the JSON of graph; the order of keys and white space do not matter."""
     if graph is None or len(text) > limits.meta_decoded_bytes:
         return False
     try:
@@ -113,5 +118,5 @@ def _is_graph(text: str, graph: Any, limits: spec.Limits) -> bool:
         return False
 
 
-def _named(kinds: Sequence[bytes]) -> str:
+def _join_types(kinds: Sequence[bytes]) -> str:
     return ", ".join(kind.decode("ascii") for kind in kinds)

@@ -1,8 +1,8 @@
-"""A PNG that carries a GEN5 file in one chunk: found by the headers of its chunks, read like a file.
+"""A PNG that carries a GEN5 file in one chunk: how to find the file, and to read it like one on its own.
 
-No pixel and no other chunk's data is read to find it. Its offsets count from the first byte of its own.
+Finding it reads length and type of each chunk, no data. Its offsets count from its own first byte.
 
-Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3 (layout), 5.4 (names) and 14.2 (who may copy).
+Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3 (layout), 5.4 (names) and 14.2 (copying chunks).
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from ..images.png_chunks import CRC, FRAME_BYTES, PNG_SIGNATURE, Span, chunk_crc
 DEFAULT_LIMITS: Final = spec.Limits()
 NAME: Final = spec.CARRIER.decode("ascii")
 PNG: Final = "the PNG"
-"""What messages call everything but the chunk."""
+"""The name in messages of the PNG apart from that chunk."""
 
 
 class RecordLocation(NamedTuple):
-    """Where in a PNG the carried file lies, and where the PNG ends."""
+    """The chunk of a PNG that holds the carried file, and the offset after the PNG's IEND."""
 
     span: Span
     png_end: int
 
 
 class CarrierSource(Source):
-    """A file that a PNG carries; ``outer`` is the PNG."""
+    """The file that a PNG carries; ``outer`` is the PNG."""
 
-    def __init__(self, outer: Source, place: RecordLocation) -> None:
-        self.path, self.size_bytes = outer.path, place.span.size_bytes
-        self.outer, self.place = outer, place
+    def __init__(self, outer: Source, location: RecordLocation) -> None:
+        self.path, self.size_bytes = outer.path, location.span.size_bytes
+        self.outer, self.location = outer, location
 
     @property
     def picture_bytes(self) -> int:
         """Size of the PNG without the chunk."""
-        return self.place.png_end - (self.place.span.end - self.place.span.offset)
+        return self.location.png_end - (self.location.span.end - self.location.span.offset)
 
     @property
-    def bytes_behind(self) -> int:
-        """How many bytes follow the end of the PNG."""
-        return self.outer.size_bytes - self.place.png_end
+    def trailing_bytes(self) -> int:
+        """Number of bytes after the end of the PNG."""
+        return self.outer.size_bytes - self.location.png_end
 
     def read_into(self, target: memoryview, offset: int, *, chunk: str) -> None:
-        """Fill target with the bytes from offset of the carried file.
+        """Fill target with the bytes of the carried file from offset on.
 
         Raises
         ------
         TruncatedError
-            if the carried file ends before.
+            if the carried file ends before target is full.
         """
         if offset + target.nbytes > self.size_bytes:
             raise TruncatedError(
@@ -63,12 +63,12 @@ class CarrierSource(Source):
                 chunk=chunk,
                 offset=offset,
             )
-        self.outer.read_into(target, self.place.span.data_offset + offset, chunk=chunk)
+        self.outer.read_into(target, self.location.span.data_offset + offset, chunk=chunk)
 
     @property
-    def is_in_place(self) -> bool:
-        """Whether the chunk lies where a writer puts it: right before IEND."""
-        return self.place.span.end + FRAME_BYTES == self.place.png_end
+    def is_before_iend(self) -> bool:
+        """Whether the chunk is right before IEND, where a writer puts it."""
+        return self.location.span.end + FRAME_BYTES == self.location.png_end
 
     def read_picture(self, limits: spec.Limits = DEFAULT_LIMITS) -> bytes:
         """Return the PNG without the chunk.
@@ -76,9 +76,9 @@ class CarrierSource(Source):
         Raises
         ------
         LimitError
-            before anything is read, if it is larger than what may be inflated.
+            before anything is read, if it is larger than ``limits.inflated_bytes``.
         """
-        span, size_bytes = self.place.span, self.picture_bytes
+        span, size_bytes = self.location.span, self.picture_bytes
         if size_bytes > limits.inflated_bytes:
             raise LimitError(
                 f"takes {size_bytes} bytes without its record, the limit is {limits.inflated_bytes}",
@@ -91,13 +91,13 @@ class CarrierSource(Source):
         return bytes(picture)
 
     def check_crc(self) -> None:
-        """Check the CRC of the chunk, over its type and every byte of the carried file.
+        """Check the CRC of the chunk, which covers its type and every byte of the carried file.
 
         Raises
         ------
         ChecksumError, TruncatedError
         """
-        span = self.place.span
+        span = self.location.span
         crc = chunk_crc(span.type, iter_blocks(self, 0, self.size_bytes, chunk=NAME))
         (expected,) = CRC.unpack(self.outer.read(span.data_end, CRC.size, chunk=NAME))
         if crc != expected:
@@ -113,14 +113,14 @@ class CarrierSource(Source):
 
 
 def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> Source:
-    """Open a GEN5 file, be it on its own or in a PNG; told apart by content, whatever the name says.
+    """Open a GEN5 file on its own or in a PNG; its content decides which it is, not its name.
 
     Raises
     ------
     FormatError
         in one of its kinds, if it is a PNG that carries none, or is cut.
     OSError
-        as the file system gives it.
+        as raised by the file system.
     """
     source = FileSource(path)
     try:
@@ -131,17 +131,17 @@ def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMI
 
 
 def find_record(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Source:
-    """Return the GEN5 file that source carries where it is a PNG, else source itself; raises as ``locate_record``."""
+    """Return the GEN5 file that source carries if it is a PNG, else source; raises as ``locate_record``."""
     return CarrierSource(source, locate_record(source, limits)) if _is_png(source) else source
 
 
 def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> bool:
-    """Tell whether a file is a PNG with the chunk that carries a GEN5 file; nothing in it is checked.
+    """Return whether a file is a PNG with the chunk that carries a GEN5 file; the chunk's data is not checked.
 
     Raises
     ------
     OSError
-        as the file system gives it.
+        as raised by the file system.
     """
     try:
         source = FileSource(path)
@@ -149,21 +149,23 @@ def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMIT
         return False
     try:
         return _is_png(source) and any(span.type == spec.CARRIER for span in _iter_checked(source, limits))
-    except FormatError as error:
+    except (
+        FormatError
+    ) as error:  # damaged at this very chunk: it is one, and reading it will say what is wrong
         return error.chunk == NAME
     finally:
         source.close()
 
 
 def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
-    """Return where a PNG has the carried file.
+    """Return the location of the file that a PNG carries.
 
     Raises
     ------
     NotGen5Error
-        if it has none: it was taken out, or the PNG never had one.
+        if it carries none: the record was stripped, or there never was one.
     TruncatedError, MalformedChunkError, LimitError
-        if the PNG is cut, has two, or has chunks without end.
+        if the PNG is cut, carries two files, or has more chunks than the limit.
     """
     found: list[Span] = []
     for span in _iter_checked(source, limits):
@@ -186,11 +188,11 @@ def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
     return RecordLocation(found[0], png_end)
 
 
-def counted(source: Source, tell: Callable[[int], None]) -> Source:
-    """Return source with the bytes that are read of it told; of a carried file, those of the PNG too."""
+def count_reads(source: Source, report: Callable[[int], None]) -> Source:
+    """Return source with report called with the number of bytes read so far, those of the PNG around it included."""
     if isinstance(source, CarrierSource):
-        return CarrierSource(CountingSource(source.outer, tell), source.place)
-    return CountingSource(source, tell)
+        return CarrierSource(CountingSource(source.outer, report), source.location)
+    return CountingSource(source, report)
 
 
 def _is_png(source: Source) -> bool:
@@ -199,7 +201,7 @@ def _is_png(source: Source) -> bool:
 
 
 def _iter_checked(source: Source, limits: spec.Limits) -> Iterator[Span]:
-    """Yield where the chunks of a PNG lie, IEND last, each checked; errors as ``locate_record``."""
+    """Yield the position of each chunk of a PNG up to IEND, checked; raises as ``locate_record``."""
     for index, span in enumerate(iter_spans(source.size_bytes, partial(source.read, chunk=PNG))):
         if index == limits.png_chunks:
             raise LimitError(
@@ -210,7 +212,7 @@ def _iter_checked(source: Source, limits: spec.Limits) -> Iterator[Span]:
 
 
 def _check_span(span: Span, size_bytes: int) -> None:
-    """Check where a chunk lies in a PNG of size_bytes, and that the first is its IHDR."""
+    """Check the position and type of a chunk in a PNG of size_bytes, and that the first chunk is IHDR."""
     if not span.type:
         raise TruncatedError(
             f"ends after {size_bytes} bytes, before its IEND: it was cut or is still being copied",
@@ -232,7 +234,7 @@ def _check_span(span: Span, size_bytes: int) -> None:
         )
     if span.offset == len(PNG_SIGNATURE) and span.type != b"IHDR":
         raise MalformedChunkError(
-            f"starts with {span.type!r}, a PNG with its IHDR: it was changed; take another copy",
+            f"starts with {span.type!r}, a PNG starts with IHDR: it was changed; take another copy",
             chunk=NAME if span.type == spec.CARRIER else PNG,
             offset=span.offset,
         )

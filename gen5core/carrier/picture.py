@@ -1,4 +1,4 @@
-"""The picture of a PNG that carries a GEN5 file: what META's ``carrier`` says of it, read and checked.
+"""The picture of a PNG that carries a GEN5 file, read and checked against META's ``carrier``.
 
 Source: FORMAT.md, "PNG carrier".
 """
@@ -23,21 +23,21 @@ from ..images.codec import decode_image
 from ..images.deflate import store
 from ..images.png_chunks import LENGTH_AND_TYPE, replace_stream
 from ..images.stored import StoredImage
-from .edited import check_one_picture, read_chunks, rewritten_notes
+from .edited import check_single_picture, read_chunks, reencoded_notes
 from .find import NAME, PNG, CarrierSource
 from .meta import Carrier, Original
 
 Encoded = bytes
-"""In a class whose ``bytes`` is a property."""
+"""The type ``bytes`` under another name, for a class that has a property ``bytes``."""
 _SHAPE: Final = struct.Struct("<III")
 
 
-class ShownImage(StoredImage):
+class CarrierImage(StoredImage):
     """The picture of a PNG that carries a record.
 
     Parameters
     ----------
-    source : of the record; one that no PNG carries has no picture, and asking for it is one clear error
+    source : of the record; if no PNG carries it, reading the picture raises ChunkNotFoundError
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class ShownImage(StoredImage):
 
     @property
     def bytes(self) -> Encoded:
-        """The PNG without the chunk; its pixels are those that were saved, else it is an error."""
+        """The PNG without the chunk, checked to have the saved pixels."""
         data = self._read_png()
-        if self._verify and not self._is_as_written(data):
+        if self._verify and not self._is_unchanged(data):
             with naming_file(self._path):
-                check_one_picture(read_chunks(data))
+                check_single_picture(read_chunks(data))
                 self._decode(data)
         return data
 
@@ -72,26 +72,26 @@ class ShownImage(StoredImage):
         Raises
         ------
         ChecksumError
-            if they are not those that were saved.
+            if they are not the pixels that were saved.
         FormatError
-            in another of its kinds, if the bytes are no image; LimitError before decoding.
+            in another of its kinds, if the bytes are not an image; LimitError before decoding.
         """
         data = self._read_png()
         with naming_file(self._path):
             return self._decode(data)
 
     def original_bytes(self) -> tuple[Encoded, bool]:
-        """Return the image as it was before it became the PNG, and whether it is that to the byte.
+        """Return the image as it was before it became the PNG, and whether it is identical to it.
 
-        It is not where another program wrote the PNG anew: then the PNG itself comes back, its pixels equal.
+        If another program re-encoded the PNG, the PNG itself is returned: its pixels are equal, its bytes are not.
 
         Raises
         ------
         FormatError
-            in one of its kinds, if META says what cannot be done with the PNG.
+            in one of its kinds, if the PNG cannot be changed back as META says.
         """
         data, original = self.bytes, self.carrier.original
-        if original is None or not self._is_as_written(data):
+        if original is None or not self._is_unchanged(data):
             return data, False
         with naming_file(self._path):
             restored = _restore(data, original)
@@ -101,16 +101,17 @@ class ShownImage(StoredImage):
 
     @property
     def check_bytes(self) -> int:
-        """How many bytes ``check`` reads."""
-        return 0 if self._png is None else self._png.place.png_end - LENGTH_AND_TYPE.size
+        """Number of bytes that ``check`` reads."""
+        # All of the PNG, except length and type of the record's chunk; its data is read for the CRC.
+        return 0 if self._png is None else self._png.location.png_end - LENGTH_AND_TYPE.size
 
     def check(self, source: Source, graphs: Mapping[str, Any]) -> Iterator[str]:
-        """Check every chunk of the PNG and its pixels, and yield what cannot be vouched for.
+        """Check every chunk of the PNG and its pixels, and yield what is not checked, one sentence each.
 
         Parameters
         ----------
-        source : of the record, e.g. one that tells how far the check is
-        graphs : prompt and workflow as the record has them
+        source : of the record, e.g. one that reports progress
+        graphs : the record's prompt and workflow, by these names
 
         Raises
         ------
@@ -118,31 +119,31 @@ class ShownImage(StoredImage):
             in one of its kinds.
         """
         if not isinstance(source, CarrierSource):
-            yield "the PNG that carried this record is not at hand: its picture is not checked"
+            yield "the PNG that carried this record is not available, so its picture is not checked"
             return
         source.check_crc()
         data = source.read_picture(self._limits)
-        chunks, is_as_written = read_chunks(data), self._is_as_written(data)
-        if not is_as_written:
-            check_one_picture(chunks)
+        chunks, is_unchanged = read_chunks(data), self._is_unchanged(data)
+        if not is_unchanged:
+            check_single_picture(chunks)
         _check_pixels(decode_image(data, chunk=PNG, offset=0, limits=self._limits), self.carrier)
-        if not is_as_written:
-            yield from rewritten_notes(chunks, graphs, self._limits)
-        elif not source.is_in_place:
-            yield f"another program moved the {NAME} chunk within the PNG, whose other bytes are as they were saved"
-        if source.bytes_behind:
-            yield f"{source.bytes_behind} bytes follow the end of the PNG and are not checked"
+        if not is_unchanged:
+            yield from reencoded_notes(chunks, graphs, self._limits)
+        elif not source.is_before_iend:
+            yield f"another program moved the {NAME} chunk within the PNG; all other bytes are as they were saved"
+        if source.trailing_bytes:
+            yield f"{source.trailing_bytes} bytes follow the end of the PNG and are not checked"
 
     def _read_png(self) -> Encoded:
         if self._png is None:
             raise ChunkNotFoundError(
-                f"image {self.carrier.index} is the PNG that carried this record, which is not at hand: "
-                "open the PNG"
+                f"image {self.carrier.index} is the PNG that carried this record, which is not available: "
+                "open that PNG"
             )
         with naming_file(self._path):
             return self._png.read_picture(self._limits)
 
-    def _is_as_written(self, data: Encoded) -> bool:
+    def _is_unchanged(self, data: Encoded) -> bool:
         carrier = self.carrier
         return len(data) == carrier.png_bytes and hashlib.sha256(data).hexdigest() == carrier.png_sha256
 
@@ -154,16 +155,16 @@ class ShownImage(StoredImage):
 
 
 def pixels_digest(pixels: npt.NDArray[np.uint8]) -> str:
-    """Return SHA-256 (hex) of height, width and channels (each a u32) and of the pixels in C order."""
+    """Return the SHA-256 (hex) of height, width and channels, each a u32, followed by the pixels in C order."""
     digest = hashlib.sha256(_SHAPE.pack(*pixels.shape))
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
 def collect_images(
-    rows: Iterable[ChunkRow], read: ReadPayload, limits: spec.Limits, picture: ShownImage | None, path: str
+    rows: Iterable[ChunkRow], read: ReadPayload, limits: spec.Limits, picture: CarrierImage | None, path: str
 ) -> tuple[StoredImage, ...]:
-    """Return the images of a file, the PNG among them where it is one and does not only show one."""
+    """Return the images of a file, including the PNG that carries it if that is an image of its own."""
     stored = [StoredImage(row, read, limits, path) for row in rows if row.type == spec.DATA]
     if picture is not None and picture.carrier.original is not None:
         stored.insert(picture.carrier.index, picture)
@@ -175,7 +176,7 @@ def _restore(png: bytes, original: Original) -> bytes:
     added = chunks[1 : 1 + original.added_texts]
     if len(added) != original.added_texts or any(kind not in png_chunks.TEXT_CHUNKS for kind, _ in added):
         raise MalformedChunkError(
-            f"carrier.original.added_texts is {original.added_texts}, and so many texts do not follow the IHDR",
+            f"carrier.original.added_texts is {original.added_texts}, but fewer texts follow the IHDR",
             chunk=PNG,
         )
     del chunks[1 : 1 + original.added_texts]
@@ -188,10 +189,10 @@ def _restore(png: bytes, original: Original) -> bytes:
 def _check_pixels(pixels: npt.NDArray[np.uint8], carrier: Carrier) -> None:
     if pixels.shape == carrier.shape and pixels_digest(pixels) == carrier.pixels_sha256:
         return
-    told = "×".join(map(str, pixels.shape[1::-1]))
+    size = "×".join(map(str, pixels.shape[1::-1]))
     raise ChecksumError(
-        f"its picture ({told}) was changed after it was saved, and its {NAME} chunk was kept: the record tells of "
-        f"another picture of {carrier.shape[1]}×{carrier.shape[0]} pixels; take another copy, or use the record "
+        f"its picture ({size}) was changed after it was saved, and its {NAME} chunk was kept: the record is that of "
+        f"another picture, of {carrier.shape[1]}×{carrier.shape[0]} pixels; take another copy, or use the record "
         "without the picture",
         chunk=PNG,
     )

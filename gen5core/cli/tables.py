@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..carrier.picture import ShownImage
+from ..carrier.picture import CarrierImage
 from ..container.records import ChunkRow
 from ..container.spec import DATA, LATN, SIGN
 from ..diff import Comparison, Difference
@@ -231,7 +231,7 @@ def _print_images(console: _Console, file: Gen5File) -> None:
     for index, image in enumerate(file.images):
         extra = image.facts
         facts = [printable_value(extra[key]) if key in extra else "?" for key in ("width", "height")]
-        is_png = isinstance(image, ShownImage)
+        is_png = isinstance(image, CarrierImage)
         sizes = (format_size(image.size_bytes), "the PNG itself") if is_png else _sizes(next(rows))
         table.add_row(str(index), printable_value(extra.get("format", "?")), " × ".join(facts), *sizes)
     if file.images:

@@ -1,4 +1,4 @@
-"""The same work on several things side by side; hashing and inflating release the interpreter's lock."""
+"""The same work on several items in parallel: hashing and inflating release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 MAX_THREADS = 4
-"""Disks and memory give out before more of them help."""
+"""Beyond this number, disk and memory bandwidth are the limit."""
 
 
 def run_each(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> list[Result]:
-    """Return work(item) for each item, in order; the first error in that order is raised.
+    """Return work(item) for each item, in order; raise the first error in that order.
 
     Parameters
     ----------
-    threads : None for one per processor, at most 4; 1 for none
+    threads : None for one per processor, at most 4; 1 to work in the calling thread
     """
     listed = list(items)
     count = min(threads or min(os.cpu_count() or 1, MAX_THREADS), len(listed))

@@ -1,7 +1,7 @@
-r"""What Windows asks of paths and names: functions of text alone, the same on every system.
+r"""Windows' rules for paths and names, checked by their text alone, so with the same result on every system.
 
-A name there may lead to a drive, a share, a device or a stream of another file. Asking the system what it
-means is too late: looking at ``\\host\share`` signs this user in at that host.
+On Windows a name may lead to a drive, a share, a device or a stream of another file. It is checked before the
+system sees it, because merely looking up ``\\host\share`` sends this user's credentials to that host.
 
 Source: Microsoft, "Naming Files, Paths, and Namespaces", "Maximum Path Length Limitation".
 """
@@ -14,21 +14,21 @@ import re
 from typing import Final
 
 IS_WINDOWS: Final = os.name == "nt"
-_UNFIT: Final = re.compile(r'[<>:"|?*\x00-\x1f]')
-_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9¹²³])", re.IGNORECASE)
-_LONG: Final = 248
-"""Characters of the longest folder; a file in it may take 12 more."""
-_EXTENDED: Final = "\\\\?\\"
-_DEVICES: Final = "\\\\.\\"
+_INVALID_CHARACTER: Final = re.compile(r'[<>:"|?*\x00-\x1f]')
+_DEVICE_NAME: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9¹²³])", re.IGNORECASE)
+_MIN_EXTENDED_LENGTH: Final = 248
+"""The shortest path that gets the prefix: a folder may have 247 characters, so that an 8.3 name still fits in it."""
+_EXTENDED_PREFIX: Final = "\\\\?\\"
+_DEVICE_PREFIX: Final = "\\\\.\\"
 
 
 def check_relative(path: str) -> None:
-    """Check that a name leads from a folder to a file in it or beside it.
+    """Check that a name is relative and valid on Windows; its ``..`` are not looked at.
 
     Raises
     ------
     ValueError
-        if it names a drive, a share or a device, or as ``check_parts``.
+        if it starts at a drive or a share, or for the reasons that ``check_parts`` gives.
     """
     drive, rest = ntpath.splitdrive(path)
     if drive or rest.startswith(("\\", "/")):
@@ -37,29 +37,29 @@ def check_relative(path: str) -> None:
 
 
 def check_parts(path: str) -> None:
-    """Check that Windows takes every folder and file of a path by its name, the drive aside.
+    """Check that every folder and file name in a path is valid on Windows; the drive is not checked.
 
     Raises
     ------
     ValueError
-        naming the part, and why Windows refuses it or takes it for another.
+        naming the part, and why Windows refuses it or reads it as another name.
     """
     for part in re.split(r"[\\/]", ntpath.splitdrive(path)[1]):
         if part in ("", ".", ".."):
             continue
-        if found := _UNFIT.search(part):
-            raise ValueError(f"Windows takes no {found[0]!r} in a name, as in {part!r:.80}")
+        if found := _INVALID_CHARACTER.search(part):
+            raise ValueError(f"Windows does not allow {found[0]!r} in a name, as in {part!r:.80}")
         if part[-1] in ". ":
-            raise ValueError(f"Windows takes no name that ends in {part[-1]!r}, as {part!r:.80} does")
-        if _DEVICE.fullmatch(part.partition(".")[0].rstrip(" ")):
-            raise ValueError(f"Windows keeps {part!r:.80} for a device")
+            raise ValueError(f"Windows does not allow a name that ends in {part[-1]!r}, as {part!r:.80} does")
+        if _DEVICE_NAME.fullmatch(part.partition(".")[0].rstrip(" ")):
+            raise ValueError(f"Windows reserves {part!r:.80} for a device")
 
 
 def extended(path: str) -> str:
-    r"""Return a path in the form that may be of any length, ``\\?\C:\dir\x``, where Windows needs it; else as it is."""
+    r"""Return a path that is too long for Windows in its extended form, ``\\?\C:\dir\x``; any other path unchanged."""
     if not IS_WINDOWS:
         return path
     full = ntpath.abspath(path)
-    if len(full) < _LONG or full.startswith((_EXTENDED, _DEVICES)):
+    if len(full) < _MIN_EXTENDED_LENGTH or full.startswith((_EXTENDED_PREFIX, _DEVICE_PREFIX)):
         return path
-    return f"{_EXTENDED}UNC{full[1:]}" if full.startswith("\\\\") else f"{_EXTENDED}{full}"
+    return f"{_EXTENDED_PREFIX}UNC{full[1:]}" if full.startswith("\\\\") else f"{_EXTENDED_PREFIX}{full}"

@@ -2,9 +2,9 @@
 
 ==========  ================================================================
 png_chunks  PNG bytes <-> chunks, their checksums, texts and pixel stream
-deflate     the pixel stream, compressed in pieces side by side, or stored
+deflate     the pixel stream, compressed in pieces in parallel, or stored
 png_encode  pixels -> PNG
-codec       what an encoded image's header and its row say; decoding, with limits
-stored      an image of an open file
+codec       an encoded image's header and its row; decoding, with limits
+stored      an image in an open file
 ==========  ================================================================
 """

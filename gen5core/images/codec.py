@@ -1,9 +1,8 @@
-"""Pixels <-> PNG bytes, fast into a container, small onto a disk.
+"""Encoded images: what their headers and rows say, and decoding them to pixels within limits.
 
-Inside a container zstd does the compressing, so the PNG's own deflate is left out: the Up filter in
-numpy, stored blocks, and any PNG reader still opens it. On its own a PNG is deflated.
+PNG, JPEG and WebP are recognised by their first bytes and read by Pillow.
 
-Source: PNG third edition, sections 5, 7, 9.2 and 10; RFC 1950, RFC 1951.
+Source: FORMAT.md, "Images"; PNG third edition, 11.2 (IHDR).
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _DEPTH_OFFSET = 24
-"""Where IHDR, the first chunk, has the bits a channel."""
+"""Offset in a PNG of its bits per channel, which IHDR, the first chunk, gives."""
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Channels -> Pillow's mode of a PNG that has them."""
+"""Number of channels -> Pillow's mode."""
 DECODE_ERRORS = (
     OSError,
     SyntaxError,
@@ -42,12 +41,12 @@ DECODE_ERRORS = (
     KeyError,
     TypeError,
 )
-"""What Pillow's parsers are known to raise on damaged bytes, beyond its own classes."""
+"""What Pillow's parsers are known to raise on damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What an encoded image says of itself in its header."""
+    """What the header of an encoded image says."""
 
     format: str
     width: int
@@ -55,7 +54,7 @@ class ImageInfo:
     mode: str
 
     def extra(self, index: int) -> dict[str, Any]:
-        """Return what the row of an image says of it, the one at index among those of its file."""
+        """Return ``extra`` of the image's row; index is its position among the images of the file."""
         return {"index": index, "width": self.width, "height": self.height, "format": self.format}
 
 
@@ -64,23 +63,23 @@ def image_payload(data: Buffer, extra: Mapping[str, Any]) -> Payload:
 
     Parameters
     ----------
-    extra : of ``ImageInfo.extra``
+    extra : what ``ImageInfo.extra`` returns
     """
     return Payload(spec.DATA, spec.NO_FLAGS, memoryview(data), extra)
 
 
 def pixels_info(pixels: npt.NDArray[np.uint8]) -> ImageInfo:
-    """Return what ``image_info`` says of the PNG that pixels of shape (H, W, C) become, C 1, 3 or 4."""
+    """Return what ``image_info`` will return for the PNG of these pixels, of shape (H, W, C) with C 1, 3 or 4."""
     height, width, channels = pixels.shape
     return ImageInfo("PNG", width, height, _MODES[channels])
 
 
 def image_info(data: bytes, limits: spec.Limits | None = None) -> ImageInfo:
-    """Return format and size of an encoded image, from its header only.
+    """Return format, size and mode of an encoded image; only its header is read.
 
     Parameters
     ----------
-    limits : None for no limit of pixels
+    limits : None for no limit on the number of pixels
 
     Raises
     ------
@@ -96,11 +95,11 @@ def image_info(data: bytes, limits: spec.Limits | None = None) -> ImageInfo:
             info = ImageInfo(str(image.format), image.width, image.height, image.mode)
     except DECODE_ERRORS as error:
         raise EncodeError(
-            f"image starts with {bytes(data[:8])!r} and is not read as a PNG, JPEG or WebP ({error}); "
+            f"image starts with {bytes(data[:8])!r} and cannot be read as a PNG, JPEG or WebP ({error}); "
             "give one of these, or pixels"
         ) from error
     except Image.DecompressionBombError as error:
-        raise LimitError(f"image has more pixels than Pillow takes ({error})") from error
+        raise LimitError(f"image has more pixels than Pillow accepts ({error})") from error
     if limits is not None:
         _check_pixel_count(info, limits)
     return info
@@ -114,7 +113,7 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
     LimitError
         before decoding, if it has more pixels than the limits allow.
     MalformedChunkError
-        if it cannot be decoded, or 8 bits do not hold it.
+        if it cannot be decoded, or has more than 8 bits per channel.
     """
     try:
         info = image_info(data, limits)
@@ -125,8 +124,8 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
         raise
     if info.format == "PNG" and data[_DEPTH_OFFSET] > 8:
         raise MalformedChunkError(
-            f"its pixels take {data[_DEPTH_OFFSET]} bits a channel, which 8 bits do not hold; "
-            "take the encoded image (`.bytes`)",
+            f"has {data[_DEPTH_OFFSET]} bits per channel, which an array of 8 bits cannot hold; "
+            "use the encoded image (`.bytes`)",
             chunk=chunk,
             offset=offset,
         )
@@ -143,7 +142,10 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
 
 
 def _open_image(data: bytes) -> Image.Image:
-    """Return data as a Pillow image, its header read; not by ``Image.open``, whose bound is not ours."""
+    """Return data as a Pillow image of which only the header is read.
+
+    ``Image.open`` is avoided: it warns about, or refuses, images that are within this package's own limit.
+    """
     from PIL import JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
     if data.startswith(PNG_SIGNATURE):
@@ -152,7 +154,7 @@ def _open_image(data: bytes) -> Image.Image:
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     if data.startswith(b"RIFF") and WebPImagePlugin.SUPPORTED:
         return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-    raise UnidentifiedImageError("it is of another kind")
+    raise UnidentifiedImageError("unknown signature")
 
 
 def _target_mode(image: Any, chunk: str, offset: int) -> str:
@@ -161,7 +163,7 @@ def _target_mode(image: Any, chunk: str, offset: int) -> str:
     if image.mode in ("1", "L", "RGB", "P", "CMYK", "YCbCr"):
         return "L" if image.mode in ("1", "L") else "RGB"
     raise MalformedChunkError(
-        f"its pixels are of mode {image.mode}, which 8 bits do not hold; take the encoded image (`.bytes`)",
+        f"has pixels of mode {image.mode}, which an array of 8 bits cannot hold; use the encoded image (`.bytes`)",
         chunk=chunk,
         offset=offset,
     )
@@ -170,6 +172,6 @@ def _target_mode(image: Any, chunk: str, offset: int) -> str:
 def _check_pixel_count(info: ImageInfo, limits: spec.Limits) -> None:
     if info.width * info.height > limits.image_pixels:
         raise LimitError(
-            f"image of {info.width} x {info.height} pixels, the limit is {limits.image_pixels}",
+            f"image has {info.width} x {info.height} pixels, the limit is {limits.image_pixels}",
             raisable=True,
         )

@@ -1,8 +1,8 @@
-"""The pixel stream of a PNG, deflated at once and in pieces side by side, or stored.
+"""The pixel stream of a PNG, deflated in pieces in parallel, or stored.
 
-Deflating is ISA-L's (the package ``isal``), which at its level 1 is several times faster than zlib and as small on
-filtered pixels; without it zlib looks for runs alone (``Z_RLE``). Nothing depends on the bytes that come out but
-the digest of the PNG that they are part of: what they inflate to is what counts.
+ISA-L (the package ``isal``) deflates: at its level 1 it is several times faster than zlib, and its output is as
+small on filtered pixels. Without it, zlib looks for runs only (``Z_RLE``), which suits such data. The compressed
+bytes differ between the two; a file depends only on what they inflate to, and on the digest of the PNG.
 
 Source: RFC 1950, RFC 1951; zlib's manual, ``deflateInit2`` and ``deflate`` (flush values).
 """
@@ -24,9 +24,9 @@ except ImportError:  # no wheel for this machine
 PIECE_BYTES: Final = 2**18
 """Fixed, so that the bytes do not depend on the number of processors."""
 MAX_THREADS: Final = 8
-"""Deflating takes long enough that more of them help than of what waits for memory."""
+"""More than ``files.threads`` uses: deflating is bound by the processor, not by disk or memory."""
 STORED_BYTES: Final = 2**16 - 1
-"""The most that a stored block holds (RFC 1951, 3.2.4)."""
+"""The largest stored block (RFC 1951, 3.2.4)."""
 _HEADER: Final = b"\x78\x01"
 """Deflate, a window of 32 KiB, the fastest level (RFC 1950, 2.2)."""
 _STORED: Final = struct.Struct("<BHH")
@@ -40,7 +40,7 @@ def deflate(data: memoryview) -> bytes:
 
 
 def iter_deflated(data: memoryview) -> Iterator[bytes]:
-    """Yield one zlib stream of data in order, part by part; the next parts are made meanwhile."""
+    """Yield one zlib stream of data part by part, in order, while worker threads compress the following parts."""
     parts = [data[start : start + PIECE_BYTES] for start in range(0, max(data.nbytes, 1), PIECE_BYTES)]
     pool = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS), thread_name_prefix="gen5-deflate")
     try:
@@ -56,9 +56,10 @@ def iter_deflated(data: memoryview) -> Iterator[bytes]:
 
 
 def store(data: memoryview) -> bytes:
-    """Return data as one zlib stream of stored blocks, all of them full but the last.
+    """Return data as one zlib stream of stored blocks, all of them full except the last.
 
-    zlib's own level 0 cuts blocks where its caller's buffers end, which differs from one Python to the next.
+    zlib's own level 0 ends blocks where its caller's buffers end, which differs between versions of Python, and
+    the stream must come out the same on every machine.
     """
     last = max(data.nbytes - 1, 0) // STORED_BYTES
     parts: list[bytes | memoryview] = [_HEADER]
@@ -69,6 +70,7 @@ def store(data: memoryview) -> bytes:
 
 
 def _deflate_piece(part: memoryview, *, is_last: bool) -> bytes:
+    # A full flush ends a piece on a byte and refers to nothing before it, so that pieces can be joined.
     if isal_zlib is None:
         encoder = zlib.compressobj(1, zlib.DEFLATED, _RAW, _MEMORY_LEVEL, zlib.Z_RLE)
     else:

@@ -22,17 +22,17 @@ FRAME_BYTES: Final = LENGTH_AND_TYPE.size + CRC.size
 """Length, type and CRC around a chunk's data."""
 TEXT_CHUNKS: Final = (b"tEXt", b"zTXt", b"iTXt")
 MAX_TEXT_BYTES: Final = 64 * 2**20
-"""One text, inflated: as much as META itself may take."""
+"""The most that all texts of a PNG may inflate to: as much as META."""
 _HEADER_BYTES: Final = 13
-"""What IHDR holds."""
+"""Size of IHDR's data."""
 PngChunk = tuple[bytes, bytes]
 """Type and data."""
 Read = Callable[[int, int], bytes]
-"""An offset and a number of bytes -> these bytes."""
+"""Offset and number of bytes -> those bytes."""
 
 
 class Span(NamedTuple):
-    """Where a chunk of a PNG lies: offset of its length, and how many bytes of data it has."""
+    """The position of a chunk in a PNG: the offset of its length field, and the size of its data."""
 
     type: bytes
     offset: int
@@ -52,13 +52,13 @@ class Span(NamedTuple):
 
 
 def iter_spans(size_bytes: int, read: Read) -> Iterator[Span]:
-    """Yield where the chunks of a PNG lie, IEND last; 8 bytes of each are read, and nothing is checked.
+    """Yield the position of each chunk of a PNG up to IEND; only length and type are read, and nothing is checked.
 
-    The last span of a PNG that is cut ends beyond it; its type is empty where not even a chunk without data fits.
+    If the PNG is cut, the last span ends beyond it, and its type is empty if not even an empty chunk would fit.
 
     Parameters
     ----------
-    size_bytes : size of what holds the PNG, which begins at offset 0 with its signature
+    size_bytes : size of the file, which begins with the PNG's signature
     """
     offset, kind = len(PNG_SIGNATURE), b""
     while kind != b"IEND" and offset <= size_bytes:
@@ -70,26 +70,29 @@ def iter_spans(size_bytes: int, read: Read) -> Iterator[Span]:
 
 
 def iter_chunks(png: bytes) -> Iterator[PngChunk]:
-    """Yield the chunks of a PNG, IEND last; what follows IEND is not looked at.
+    """Yield the chunks of a PNG up to IEND; bytes after IEND are ignored.
 
     Raises
     ------
     EncodeError
-        if it does not start as a PNG, a chunk is cut, or a CRC does not match.
+        if it does not start with PNG's signature, a chunk is cut, or a CRC does not match.
     """
     if png[: len(PNG_SIGNATURE)] != PNG_SIGNATURE:
-        raise EncodeError(f"image starts with {png[:8]!r}, a PNG with {PNG_SIGNATURE!r}")
+        raise EncodeError(f"image starts with {png[:8]!r}, a PNG starts with {PNG_SIGNATURE!r}")
     for span in iter_spans(len(png), lambda offset, size_bytes: png[offset : offset + size_bytes]):
         if (end := span.end) > len(png):
             raise EncodeError(f"the PNG is cut at offset {span.offset} of {len(png)}; take another copy")
         data = png[span.data_offset : end - CRC.size]
         if CRC.pack(zlib.crc32(data, zlib.crc32(span.type))) != png[end - CRC.size : end]:
-            raise EncodeError(f"the PNG is damaged: its {span.type!r} at offset {span.offset} fails its CRC")
+            raise EncodeError(
+                f"the PNG is damaged: the CRC of {span.type!r} at offset {span.offset} does not match; "
+                "take another copy"
+            )
         yield span.type, data
 
 
-def whole_chunks(png: bytes) -> list[PngChunk] | None:
-    """Return the chunks of a PNG that is whole, starts with IHDR and has nothing behind IEND, else None."""
+def complete_chunks(png: bytes) -> list[PngChunk] | None:
+    """Return the chunks of a PNG that is intact, starts with IHDR and ends with IEND, else None."""
     try:
         chunks = list(iter_chunks(png))
     except EncodeError:
@@ -98,7 +101,7 @@ def whole_chunks(png: bytes) -> list[PngChunk] | None:
 
 
 def chunk_crc(kind: bytes, blocks: Iterable[bytes]) -> int:
-    """Return the CRC of a chunk whose data comes in blocks."""
+    """Return the CRC of a chunk, its data given in blocks."""
     crc = zlib.crc32(kind)
     for block in blocks:
         crc = zlib.crc32(block, crc)
@@ -106,11 +109,11 @@ def chunk_crc(kind: bytes, blocks: Iterable[bytes]) -> int:
 
 
 def iter_encoded(kind: bytes, size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a chunk in pieces, its data block by block as it comes.
+    """Yield an encoded chunk in pieces, its data block by block.
 
     Parameters
     ----------
-    size_bytes : of all blocks together
+    size_bytes : total size of the blocks
     """
     yield LENGTH_AND_TYPE.pack(size_bytes, kind)
     crc = zlib.crc32(kind)
@@ -121,12 +124,12 @@ def iter_encoded(kind: bytes, size_bytes: int, blocks: Iterable[bytes]) -> Itera
 
 
 def encode_chunk(kind: bytes, data: bytes) -> bytes:
-    """Return a chunk: length, type, data, CRC."""
+    """Return an encoded chunk: length, type, data, CRC."""
     return b"".join(iter_encoded(kind, len(data), [data]))
 
 
 def join_chunks(chunks: Iterable[PngChunk]) -> bytes:
-    """Return a PNG of these chunks, in order."""
+    """Return the PNG of these chunks."""
     parts = [PNG_SIGNATURE]
     for kind, data in chunks:
         parts += iter_encoded(kind, len(data), [data])
@@ -134,36 +137,36 @@ def join_chunks(chunks: Iterable[PngChunk]) -> bytes:
 
 
 def joined_bytes(chunks: Iterable[PngChunk]) -> int:
-    """Return the size of a PNG of these chunks."""
+    """Return the size of the PNG of these chunks."""
     return len(PNG_SIGNATURE) + sum(FRAME_BYTES + len(data) for _, data in chunks)
 
 
 def read_texts(png: bytes) -> dict[str, str]:
-    """Return keyword -> text of a PNG; of several under one keyword, the first.
+    """Return the texts of a PNG by keyword; if a keyword occurs more than once, its first text.
 
     Raises
     ------
     EncodeError
-        if the PNG or a text in it is damaged.
+        if the PNG, or a text in it, is damaged.
     LimitError
-        if the texts together inflate to more than 64 MiB.
+        if all texts together inflate to more than 64 MiB.
     """
     texts: dict[str, str] = {}
-    left = MAX_TEXT_BYTES
+    remaining = MAX_TEXT_BYTES
     for kind, data in iter_chunks(png):
         if kind in TEXT_CHUNKS:
-            keyword, text = decode_text(kind, data, left)
+            keyword, text = decode_text(kind, data, remaining)
             texts.setdefault(keyword, text)
-            left -= len(text)
+            remaining -= len(text)
     return texts
 
 
-def decode_text(kind: bytes, data: bytes, most_bytes: int = MAX_TEXT_BYTES) -> tuple[str, str]:
+def decode_text(kind: bytes, data: bytes, max_bytes: int = MAX_TEXT_BYTES) -> tuple[str, str]:
     """Return keyword and text of a tEXt, zTXt or iTXt chunk.
 
     Parameters
     ----------
-    most_bytes : what the text may inflate to
+    max_bytes : the most that the text may inflate to
 
     Raises
     ------
@@ -175,17 +178,17 @@ def decode_text(kind: bytes, data: bytes, most_bytes: int = MAX_TEXT_BYTES) -> t
     if kind == b"tEXt":
         return name, rest.decode("latin-1")
     if kind == b"zTXt":
-        return name, _inflate(rest[1:], name, most_bytes).decode("latin-1")
+        return name, _inflate(rest[1:], name, max_bytes).decode("latin-1")
     compressed, tail = rest[:1] == b"\1", rest[2:]
     _language, _, tail = tail.partition(b"\0")
     _translated, _, text = tail.partition(b"\0")
-    return name, (_inflate(text, name, most_bytes) if compressed else text).decode("utf-8", "replace")
+    return name, (_inflate(text, name, max_bytes) if compressed else text).decode("utf-8", "replace")
 
 
 def encode_text(keyword: str, text: str) -> PngChunk:
-    """Return a text as tEXt where Latin-1 holds it, else as iTXt, as ComfyUI writes its own.
+    """Return a text as tEXt if it is Latin-1, else as iTXt, as ComfyUI writes its texts.
 
-    What UTF-8 cannot carry (half a surrogate pair) becomes a question mark.
+    Half a surrogate pair, which UTF-8 cannot encode, becomes a question mark.
 
     Raises
     ------
@@ -197,7 +200,7 @@ def encode_text(keyword: str, text: str) -> PngChunk:
     except UnicodeEncodeError as error:
         raise EncodeError(f"PNG keyword {keyword!r} is not Latin-1") from error
     if not 1 <= len(key) <= 79 or b"\0" in key:
-        raise EncodeError(f"PNG keyword {keyword!r} is not 1 to 79 characters")
+        raise EncodeError(f"PNG keyword {keyword!r} must have 1 to 79 characters, none of them NUL")
     try:
         return b"tEXt", key + b"\0" + text.encode("latin-1")
     except UnicodeEncodeError:
@@ -205,13 +208,13 @@ def encode_text(keyword: str, text: str) -> PngChunk:
 
 
 def missing_texts(chunks: Iterable[PngChunk], texts: Mapping[str, str]) -> list[PngChunk]:
-    """Return those texts as chunks whose keyword a PNG of these chunks does not have yet."""
+    """Return the texts whose keyword the chunks do not have yet, as chunks."""
     present = {data.partition(b"\0")[0].decode("latin-1") for kind, data in chunks if kind in TEXT_CHUNKS}
     return [encode_text(name, text) for name, text in texts.items() if name not in present]
 
 
 def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
-    """Return the PNG with those texts before its pixels whose keyword it does not have yet.
+    """Return the PNG with the texts whose keyword it does not have yet, before its pixels.
 
     Raises
     ------
@@ -223,34 +226,34 @@ def add_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
     return join_chunks([chunks[0], *new, *chunks[1:]]) if new else png
 
 
-def _inflate(data: bytes, keyword: str, most_bytes: int) -> bytes:
+def _inflate(data: bytes, keyword: str, max_bytes: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(data, max(most_bytes, 1))
+        text = inflater.decompress(data, max(max_bytes, 1))  # 0 would mean no limit
     except zlib.error as error:
         raise EncodeError(
             f"the PNG's text {keyword!r:.80} is damaged ({error}); take another copy"
         ) from error
-    if inflater.unconsumed_tail or len(text) > most_bytes:
+    if inflater.unconsumed_tail or len(text) > max_bytes:
         raise LimitError(
             f"the PNG's texts inflate to more than {MAX_TEXT_BYTES} bytes at {keyword!r:.80}: "
-            "take them out of the image first"
+            "remove them from the image first"
         )
     return text
 
 
 def _inflate_pixels(header: bytes, stream: bytes) -> bytes | None:
-    """Return the scanlines of a PNG, None where stream is damaged or longer than IHDR, header, allows."""
+    """Return the scanlines of a PNG, or None if stream is damaged or longer than the IHDR data in header allows."""
     if len(header) != _HEADER_BYTES:
         return None
     width, height = struct.unpack_from(">II", header)
     if width * height > spec.Limits().image_pixels:
         return None
-    # 16-bit RGBA takes eight bytes a pixel; Adam7 has less than two lines a row, each with its filter type.
-    most_bytes = min(8 * width * height + 4 * height + 64, spec.MAX_INFLATED_BYTES)
+    # 16-bit RGBA takes 8 bytes per pixel; Adam7 has fewer than 2 lines per row, each with a filter byte.
+    max_bytes = min(8 * width * height + 4 * height + 64, spec.MAX_INFLATED_BYTES)
     inflater = zlib.decompressobj()
     try:
-        pixels = inflater.decompress(stream, most_bytes)
+        pixels = inflater.decompress(stream, max_bytes)
     except zlib.error:
         return None
     return pixels if inflater.eof else None
@@ -262,7 +265,7 @@ def replace_stream(chunks: Sequence[PngChunk], encode: Callable[[memoryview], by
     Raises
     ------
     EncodeError
-        if there is no whole pixel stream.
+        if its pixel stream is missing or damaged.
     """
     kinds = [kind for kind, _ in chunks]
     scanlines = None
@@ -270,7 +273,7 @@ def replace_stream(chunks: Sequence[PngChunk], encode: Callable[[memoryview], by
         stream = b"".join(data for kind, data in chunks if kind == b"IDAT")
         scanlines = _inflate_pixels(chunks[0][1], stream)
     if scanlines is None:
-        raise EncodeError("the PNG has no whole pixel stream; take another copy")
+        raise EncodeError("the pixel stream of the PNG is missing or damaged; take another copy")
     first = kinds.index(b"IDAT")
     rest = [chunk for chunk in chunks[first:] if chunk[0] != b"IDAT"]
     return [*chunks[:first], (b"IDAT", encode(memoryview(scanlines))), *rest]

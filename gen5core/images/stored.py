@@ -1,4 +1,4 @@
-"""An image of an open file: its header is known from META, its bytes and pixels are read when asked for."""
+"""An image in an open file: its size and format are known from META, its bytes and pixels are read on access."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .codec import decode_image
 
 
 class StoredImage:
-    """One encoded image; its bytes are read and checked on ``bytes`` and ``array()``."""
+    """One encoded image; ``bytes`` and ``array()`` read and check it."""
 
     def __init__(self, row: ChunkRow, read: ReadPayload, limits: spec.Limits, path: str) -> None:
         self._row, self._read, self._limits, self._path = row, read, limits, path
@@ -28,7 +28,7 @@ class StoredImage:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """index, width, height and format as saved; version 1.0 has none."""
+        """index, width, height and format; empty in a file of version 1.0."""
         return self._row.extra
 
     @property
@@ -42,7 +42,7 @@ class StoredImage:
         Raises
         ------
         FormatError
-            in one of its kinds, if the bytes do not match or are no image; LimitError before decoding.
+            in one of its kinds, if the bytes do not match or are not an image; LimitError before decoding.
         """
         data, row = self.bytes, self._row
         with naming_file(self._path):

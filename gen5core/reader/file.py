@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..carrier.find import CarrierSource, counted, open_source
+from ..carrier.find import CarrierSource, count_reads, open_source
 from ..carrier.meta import KEY, Carrier, parse_carrier
-from ..carrier.picture import ShownImage, collect_images
+from ..carrier.picture import CarrierImage, collect_images
 from ..container import spec
 from ..container.chunk_table import parse_rows
 from ..container.fields import Kind
@@ -136,14 +136,14 @@ class Gen5File:
         return collect_images(self.rows, self._read, self._limits, self._picture, self.path)
 
     @cached_property
-    def _picture(self) -> ShownImage | None:
+    def _picture(self) -> CarrierImage | None:
         """The PNG that carries this record; None for a file on its own."""
         value = self._further(KEY, dict)
         if value is None and not isinstance(self._source, CarrierSource):
             return None
         with naming_file(self.path):
             carrier = parse_carrier(value, rows=self.rows, header=self.header)
-            return ShownImage(carrier, self._source, self._limits, self.path, verify=self._verify)
+            return CarrierImage(carrier, self._source, self._limits, self.path, verify=self._verify)
 
     @property
     def version(self) -> spec.Version:
@@ -275,7 +275,7 @@ class Gen5File:
         source, picture = self._source, self._picture
         if progress is not None:
             total_bytes = checked_bytes + (picture.check_bytes if picture else 0)
-            source = counted(source, lambda done_bytes: progress(done_bytes, total_bytes))
+            source = count_reads(source, lambda done_bytes: progress(done_bytes, total_bytes))
         with naming_file(self.path):
             self._check_seal(source)
             signatures = self._check_signatures(source)

@@ -1,4 +1,4 @@
-"""A file -> another file; what stays the same is copied, not made again.
+"""A file -> another file; what stays the same is copied, not encoded again.
 
 =============  ====================================================
 sign           the same file with a signature

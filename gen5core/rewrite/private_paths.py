@@ -1,8 +1,8 @@
-"""Absolute paths in a text -> their last component; the folders are what tells of a person.
+"""Absolute paths in a text -> their last component, since the folders may identify a person.
 
-A folder's part is everything up to its last separator, so that a path need not be found whole: the
-name that is left stands where it stood. Relative names (``sdxl/anime.safetensors``) say nothing of a
-machine and stay. A user's own folder as the last component is the name of the user: it becomes ``~``.
+Only the folders of a path are matched, up to the last separator, and removed; where the last component ends need
+not be known. Relative names (``sdxl/anime.safetensors``) do not identify anyone and stay. A user's own folder
+as the last component is the name of the user: it becomes ``~``.
 
 Source: POSIX.1-2017, 4.13; Microsoft, "Naming Files, Paths, and Namespaces"; RFC 8089 for ``file:``.
 """
@@ -13,13 +13,13 @@ import re
 from typing import Final
 
 _NAME: Final = r'[^\\/:*?"<>|\r\n]*'
-"""A component on Windows, which may hold spaces; empty between the doubled backslashes of JSON text."""
+"""A path component on Windows, which may contain spaces; empty between the doubled backslashes of JSON text."""
 _WORD: Final = r"""[^\s\\/"'<>|]+"""
-"""A component on POSIX, where a space inside running text more likely ends the path."""
+"""A path component on POSIX, where a space in running text more likely ends the path."""
 _START: Final = r"(?<![\w./\\~-])(?<!:(?=[\\/]{2}))"
-"""Not inside a word, a relative path or a URL."""
+"""A path does not start inside a word, a relative path or a URL."""
 _SCHEME: Final = r"(?:file|smb|cifs|nfs|afp):"
-"""Of URLs of this machine or of one beside it; those of the web say nothing of either."""
+"""Schemes of URLs that name this machine or one in its network; URLs of the web do not."""
 _FOLDERS: Final = re.compile(
     rf"""
       (?: {_START} | (?<=file:) ) (?: file: )? [\\/]* (?: \\\\ [?.] \\+ )?
@@ -37,26 +37,26 @@ _WHOLE_POSIX: Final = re.compile(rf"(?:{_SCHEME}/*)?(?:~[\w.-]*|/[^\s/]+)/[^\r\n
 _USER_FOLDER: Final = re.compile(r"(?:^|[\\/])(?:users|home|documents and settings)[\\/]+$", re.IGNORECASE)
 _LAST: Final = re.compile(r"""[^\s\\/:*?"'<>|,;)\]]*""")
 _MAX_PASSES: Final = 8
-"""What is left of one path may read as another; two passes are more than real text needs."""
+"""What is left of one path may look like another; real text needs no more than two passes."""
 _BASE64: Final = re.compile(
     r"(?<![\w+/])(?=[A-Za-z0-9/]*\+)(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])(?=[A-Za-z+/]*[0-9])"
     r"[A-Za-z0-9+/]{512,}={0,2}(?![\w+/])"
 )
-"""A picture in a widget, say, whose slashes part no folders: long, plain, and of every kind of character."""
-_MARK: Final = "\0"
+"""Base64, e.g. of a picture in a widget, whose slashes do not separate folders: long, with every kind of character."""
+_PLACEHOLDER: Final = "\0"
 
 
-def without_private_folders(text: str) -> str:
-    """Return text without the folders of its paths, and with every picture in base64 as it was."""
+def strip_private_folders(text: str) -> str:
+    """Return text without the folders of its paths; base64 data, whose slashes only look like paths, is unchanged."""
     pictures = _BASE64.findall(text)
-    cleaned = without_folders(_BASE64.sub(_MARK, text))
-    if cleaned.count(_MARK) != len(pictures):  # one of them was taken for a part of a path
-        return without_folders(text)
-    return re.sub(_MARK, lambda _: pictures.pop(0), cleaned)
+    cleaned = strip_folders(_BASE64.sub(_PLACEHOLDER, text))
+    if cleaned.count(_PLACEHOLDER) != len(pictures):  # one of them was removed as part of a path
+        return strip_folders(text)
+    return re.sub(_PLACEHOLDER, lambda _: pictures.pop(0), cleaned)
 
 
-def without_folders(text: str) -> str:
-    """Return text with the folders of every absolute path in it left out."""
+def strip_folders(text: str) -> str:
+    """Return text without the folders of the absolute paths in it."""
     if _is_whole_path(text):
         return _last_component(text)
     for _ in range(_MAX_PASSES):
@@ -82,7 +82,7 @@ def _cut_folders(text: str) -> str:
 
 
 def _is_whole_path(text: str) -> bool:
-    """Tell whether text is one path and nothing else, so that a space in it belongs to a name."""
+    """Return whether text is a single path, so that a space in it is part of a name."""
     stripped = text.strip()
     if _WHOLE_POSIX.fullmatch(stripped):
         return " /" not in stripped and " ~" not in stripped

@@ -1,10 +1,9 @@
-"""A GEN5 file -> one that can be given away: what it drops is said, what it keeps is equal bit for bit.
+"""A GEN5 file -> one without private data, to give away: it reports what it drops; values that it keeps are equal.
 
-Kept are the latents, the pixels, settings, prompts, sampler passes, resources and environment. Left out
-are the name of the machine, the workflow, the folders of absolute paths wherever a string holds one, and
-what this version does not know of the file, its images, META, ``capture``, ``resources`` and the hardware,
-since nobody can say what is in it. A signature is over the whole content, so the scrubbed file has none;
-who owns it signs it again.
+It keeps latents, pixels, settings, prompts, sampler passes, resources and environment. It drops the name of the
+machine, the workflow, the folders of absolute paths in every string, and everything that this version does not
+know in chunks, images, META, ``capture``, ``resources`` and hardware, since that could hold anything. A signature
+is over the whole content, so the scrubbed file has none; its owner can sign it again.
 
 Source: FORMAT.md, "META", "machine_name".
 """
@@ -32,7 +31,7 @@ from ..tensors.codec import TensorSpec, latent_payload
 from ..tensors.stored import StoredTensor
 from ..writer.assemble import build_further, check_suffix, write_payloads
 from ..writer.model_info import HARDWARE_RULES
-from .private_paths import without_private_folders
+from .private_paths import strip_private_folders
 from .scrub_image import scrub_image
 
 HARDWARE_KEPT: Final = frozenset(HARDWARE_RULES) - {"machine_name"}
@@ -41,17 +40,17 @@ _MODEL_INFO_KEPT: Final = frozenset(
     ("model_name", "version", "date", "prompt", "tags", "generation_settings", "hardware_info")
 )
 _META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources", "environment", KEY))
-"""``carrier`` tells of the PNG only, whose picture becomes a chunk like any other."""
+"""``carrier`` is not reported as dropped: it describes the PNG, whose picture becomes a DATA chunk."""
 _CAPTURE_KEPT: Final = frozenset(("noise_source", "reason", "batch_index", "image_of_batch", "passes"))
 _IMPORTED_KEPT: Final = frozenset(("from",))
 _RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes"))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
-_SHOWN_CHARACTERS: Final = 120
+_MAX_CHARACTERS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class _Scrubbed:
-    """A file's content as it may leave, its chunks still to be taken, one by one."""
+    """The scrubbed content of a file; its payloads are made one by one, as they are written."""
 
     model_info: dict[str, Any]
     further: dict[str, Any]
@@ -59,26 +58,26 @@ class _Scrubbed:
 
 
 def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrite: bool = False) -> list[str]:
-    """Write path to out without what tells of a person or a machine, and return what was dropped.
+    """Write a copy of a file without what identifies a person or a machine, and return what was dropped.
 
     Parameters
     ----------
     path : a file of version 1.0 or 1.1, or a PNG that carries a record; every digest is checked
-    out : ends in ``.gen5``; the file there is of version 1.1
-    overwrite : replace a file at out; else FileExistsError
+    out : ends in ``.gen5``; is written in version 1.1
+    overwrite : replace a file at out, which otherwise raises FileExistsError
 
     Returns
     -------
-    one line for each thing: its place, and for a path what it was and became
+    one line for each item that was dropped; for a path what it was and what it is now
 
     Raises
     ------
     FormatError
         if path is damaged.
     EncodeError
-        if an image in it is not whole, a value is nested too deeply, or out is not named ``.gen5``.
+        if an image in it is damaged, a value is nested too deeply, or out does not end in ``.gen5``.
     OSError
-        as the file system gives it; out is whole or not there.
+        as raised by the file system; out is then unchanged.
 
     Source: FORMAT.md, "META".
     """
@@ -98,7 +97,7 @@ def scrub(path: str | os.PathLike[str], out: str | os.PathLike[str], *, overwrit
 
 
 def find_private(path: str | os.PathLike[str]) -> list[str]:
-    """Return what ``scrub`` would drop, and write nothing.
+    """Return what ``scrub`` would drop, without writing anything.
 
     Raises
     ------
@@ -113,18 +112,19 @@ def find_private(path: str | os.PathLike[str]) -> list[str]:
     return dropped
 
 
-def scrub_facts(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return what is about to be saved without what ``scrub`` would drop, and what that was.
+def scrub_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the arguments of a save without what ``scrub`` would drop, and what was dropped.
 
-    The workflow stays, its paths cleaned like all others. Images are made after this, of the cleaned ``comfyui``.
+    The workflow stays, without the folders of its paths. Encode the images after this, since they hold the texts of
+    ``comfyui``.
 
     Parameters
     ----------
-    facts : arguments of ``gen5core.save``; images, latents and how to write come back as they are
+    arguments : of ``gen5core.save``; images, latents and options are returned unchanged
 
     Returns
     -------
-    the cleaned arguments, and one line for each thing as ``scrub`` returns them
+    the cleaned arguments, and one line for each item that was dropped, as from ``scrub``
 
     Raises
     ------
@@ -136,20 +136,20 @@ def scrub_facts(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     with _bounded_nesting():
         cleaned = {
             name: _CLEANERS[name](value, cleaner) if name in _CLEANERS and value is not None else value
-            for name, value in facts.items()
+            for name, value in arguments.items()
         }
     return cleaned, dropped
 
 
 @contextmanager
 def _bounded_nesting() -> Iterator[None]:
-    """Let a RecursionError raised inside be an EncodeError."""
+    """Turn a RecursionError into an EncodeError."""
     try:
         yield
     except RecursionError as error:
         raise EncodeError(
-            "a value (in the workflow, say) is nested too deeply to be looked through for paths: "
-            "leave it out, or keep the file to yourself"
+            "a value (in the workflow, for example) is nested too deeply to be searched for paths: "
+            "leave it out, or do not give the file away"
         ) from error
 
 
@@ -160,9 +160,11 @@ def _scrub_file(file: Gen5File, dropped: list[str]) -> _Scrubbed:
     further = _clean_further(file, environment, cleaner)
     for row in file.rows:
         if row.type not in (spec.LATN, spec.DATA, spec.ENVC):
-            dropped.append(f"{row}: a type that is not known")
+            dropped.append(f"{row}: a chunk of unknown type")
     dropped += [f"trailer {trailer.type!r}" for trailer in file.trailers if trailer.type != spec.SIGN]
-    dropped += [f"the signature by {found.key_id}: what is written is unsigned" for found in file.signatures]
+    dropped += [
+        f"the signature by {found.key_id}: the scrubbed file is unsigned" for found in file.signatures
+    ]
     payloads = [*_latent_payloads(file, cleaner), *_image_payloads(file, dropped)]
     if environment is not None:
         payloads.append(partial(environment_payload, environment))
@@ -170,40 +172,41 @@ def _scrub_file(file: Gen5File, dropped: list[str]) -> _Scrubbed:
 
 
 class Cleaner:
-    """Cleans JSON values and remembers what went, one line for each."""
+    """Removes private data from JSON values and adds a line to ``dropped`` for each."""
 
     def __init__(self, dropped: list[str]) -> None:
         self._dropped = dropped
 
-    def value(self, value: Any, where: str) -> Any:
-        """Return a JSON value with the folders of every path in its strings and keys left out."""
+    def clean(self, value: Any, where: str) -> Any:
+        """Return a JSON value without the folders of the paths in its strings and keys."""
         if isinstance(value, str):
-            return self.text(value, where)
+            return self.clean_text(value, where)
         if isinstance(value, Mapping):
             return self._mapping(value, where)
         if isinstance(value, (list, tuple)):
-            return [self.value(item, f"{where}[{index}]") for index, item in enumerate(value)]
+            return [self.clean(item, f"{where}[{index}]") for index, item in enumerate(value)]
         return value
 
-    def text(self, text: str, where: str) -> str:
-        cleaned = without_private_folders(text)
+    def clean_text(self, text: str, where: str) -> str:
+        cleaned = strip_private_folders(text)
         if cleaned != text:
-            self._dropped.append(f"{where}: {_short(text)} is now {_short(cleaned)}")
+            self._dropped.append(f"{where}: {_abbreviate(text)} is now {_abbreviate(cleaned)}")
         return cleaned
 
-    def only(self, values: Mapping[str, Any], kept: frozenset[str], where: str) -> dict[str, Any]:
-        """Return those of values that are among kept, cleaned."""
+    def select(self, values: Mapping[str, Any], kept: frozenset[str], where: str) -> dict[str, Any]:
+        """Return the values whose names are in kept, cleaned, and report the others as dropped."""
         prefix = f"{where}." if where else ""
         self._dropped += [f"{prefix}{name}" for name in values if name not in kept]
-        return {name: self.value(value, f"{prefix}{name}") for name, value in values.items() if name in kept}
+        return {name: self.clean(value, f"{prefix}{name}") for name, value in values.items() if name in kept}
 
     def _mapping(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
         cleaned: dict[str, Any] = {}
         for name, value in values.items():
-            key = self.text(name, f"{where}, a key")
+            key = self.clean_text(name, f"{where}, a key")
+            # Two paths may become the same key, or one a key that is there already.
             while key in cleaned or (key != name and key in values):
                 key += "_"
-            cleaned[key] = self.value(value, f"{where}.{key}")
+            cleaned[key] = self.clean(value, f"{where}.{key}")
         return cleaned
 
 
@@ -211,15 +214,15 @@ def _clean_model_info(file: Gen5File, cleaner: Cleaner) -> dict[str, Any]:
     info = file.metadata["gen5_metadata"].get("model_info", {})
     hardware = _clean_hardware(file.hardware, cleaner)
     rest = {name: value for name, value in info.items() if name != "hardware_info"}
-    cleaned = cleaner.only(rest, _MODEL_INFO_KEPT, "")
+    cleaned = cleaner.select(rest, _MODEL_INFO_KEPT, "")
     return {**cleaned, "hardware_info": hardware} if "hardware_info" in info else cleaned
 
 
 def _clean_hardware(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
-    hardware = cleaner.only(found, HARDWARE_KEPT, "hardware_info")
+    hardware = cleaner.select(found, HARDWARE_KEPT, "hardware_info")
     if isinstance(hardware.get("gpu"), list):
         hardware["gpu"] = [
-            cleaner.only(gpu, GPU_KEPT, f"hardware_info.gpu[{index}]") if isinstance(gpu, dict) else gpu
+            cleaner.select(gpu, GPU_KEPT, f"hardware_info.gpu[{index}]") if isinstance(gpu, dict) else gpu
             for index, gpu in enumerate(hardware["gpu"])
         ]
     return hardware
@@ -227,9 +230,9 @@ def _clean_hardware(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any
 
 def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cleaner) -> dict[str, Any]:
     unknown = {name: None for name in file.metadata if name not in _META_KEPT}
-    cleaner.only(unknown, frozenset(), "")
+    cleaner.select(unknown, frozenset(), "")
     return build_further(
-        comfyui=cleaner.only(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
+        comfyui=cleaner.select(file.comfyui or {}, _COMFYUI_KEPT, "comfyui"),
         capture=_clean_capture(file.capture or {}, cleaner),
         resources=_clean_resources(file.resources, cleaner),
         environment=environment,
@@ -237,21 +240,21 @@ def _clean_further(file: Gen5File, environment: Environment | None, cleaner: Cle
 
 
 def _clean_capture(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
-    """Return ``capture`` without the texts that an import brought along, which may be anything."""
+    """Return ``capture`` without the texts that an import copied, which may hold anything."""
     capture = dict(found)
     imported = capture.pop("imported", None)
-    cleaned = cleaner.only(capture, _CAPTURE_KEPT, "capture")
+    cleaned = cleaner.select(capture, _CAPTURE_KEPT, "capture")
     if isinstance(imported, dict):
-        cleaned["imported"] = cleaner.only(imported, _IMPORTED_KEPT, "capture.imported")
+        cleaned["imported"] = cleaner.select(imported, _IMPORTED_KEPT, "capture.imported")
     return cleaned
 
 
 def _clean_resources(found: Sequence[Any], cleaner: Cleaner) -> list[Any]:
     return [
-        cleaner.only(resource, _RESOURCE_KEPT, where)
+        cleaner.select(resource, _RESOURCE_KEPT, where)
         if isinstance(resource, Mapping)
-        else cleaner.value(resource, where)
-        for where, resource in ((f"resources[{index}]", one) for index, one in enumerate(found))
+        else cleaner.clean(resource, where)
+        for where, resource in ((f"resources[{index}]", item) for index, item in enumerate(found))
     ]
 
 
@@ -259,20 +262,20 @@ def _clean_environment(environment: Environment | None, cleaner: Cleaner) -> Env
     if environment is None:
         return None
     components = tuple(
-        replace(part, canonical=cleaner.text(part.canonical, f"environment.{part.component_id}"))
+        replace(part, canonical=cleaner.clean_text(part.canonical, f"environment.{part.component_id}"))
         for part in environment.components
     )
-    return Environment(components, cleaner.value(environment.further, "environment"))
+    return Environment(components, cleaner.clean(environment.further, "environment"))
 
 
 def _latent_payloads(file: Gen5File, cleaner: Cleaner) -> Iterator[Callable[[], Payload]]:
-    """Yield the latents as they are stored, in the order of their rows."""
+    """Yield the latents in the order of their rows, in their stored dtype."""
     parts: dict[str, Iterator[StoredTensor]] = {}
     for row in file.rows:
         if row.type == spec.LATN:
             found = file.latents.describe(row)
             left = parts.setdefault(found.name, iter(file.latents[found.name].parts))
-            name = cleaner.text(found.name, "the name of a latent")
+            name = cleaner.clean_text(found.name, "the name of a latent")
             yield partial(_latent_payload, replace(found, name=name), next(left))
 
 
@@ -286,22 +289,22 @@ def _image_payloads(file: Gen5File, dropped: list[str]) -> Iterator[Callable[[],
 
 
 def _image_payload(image: StoredImage, index: int, dropped: list[str]) -> Payload:
-    data = scrub_image(image.bytes, f"images[{index}]", Cleaner(dropped).value, dropped)
+    data = scrub_image(image.bytes, f"images[{index}]", Cleaner(dropped).clean, dropped)
     return image_payload(data, image_info(data).extra(index))
 
 
 def _clean_comfyui(found: Mapping[str, Any], cleaner: Cleaner) -> dict[str, Any]:
-    """Return ``comfyui`` with its workflow, which ``scrub`` drops and a person who saves wants to have."""
-    return cleaner.only(found, _COMFYUI_KEPT | {"workflow"}, "comfyui")
+    """Return ``comfyui`` with its workflow, which ``scrub`` drops but a save keeps."""
+    return cleaner.select(found, _COMFYUI_KEPT | {"workflow"}, "comfyui")
 
 
-def _cleans(where: str) -> Callable[[Any, Cleaner], Any]:
-    return lambda value, cleaner: cleaner.value(value, where)
+def _cleaner_for(where: str) -> Callable[[Any, Cleaner], Any]:
+    return lambda value, cleaner: cleaner.clean(value, where)
 
 
 _CLEANERS: Final[Mapping[str, Callable[[Any, Cleaner], Any]]] = {
-    **{name: _cleans(name) for name in ("prompt", "model_name", "model_version", "tags")},
-    "settings": _cleans("generation_settings"),
+    **{name: _cleaner_for(name) for name in ("prompt", "model_name", "model_version", "tags")},
+    "settings": _cleaner_for("generation_settings"),
     "hardware": _clean_hardware,
     "environment": _clean_environment,
     "comfyui": _clean_comfyui,
@@ -310,5 +313,5 @@ _CLEANERS: Final[Mapping[str, Callable[[Any, Cleaner], Any]]] = {
 }
 
 
-def _short(text: str) -> str:
-    return ascii(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…")
+def _abbreviate(text: str) -> str:
+    return ascii(text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…")

@@ -1,7 +1,7 @@
-"""An encoded image -> the same pixels without what tells of a person; nothing is decoded.
+"""An encoded image -> the same pixels without what may identify a person; nothing is decoded.
 
-Only parts that a decoder needs for the pixels are known to be harmless, and those stay; of texts, the
-prompt graph and A1111's parameters, with the folders of their paths left out. Everything else goes.
+Only the parts that a decoder needs for the pixels are known to be harmless and stay, plus the texts of the prompt
+graph and of A1111's parameters, without the folders of their paths. Everything else is dropped.
 
 Source: PNG third edition, 4.8 and 11; ITU-T T.81 (JPEG), B.1; RFC 9649 (WebP).
 """
@@ -23,43 +23,43 @@ _PNG_KEPT: Final = frozenset(
     b"acTL fcTL fdAT".split()
 )
 _JPEG_STANDALONE: Final = frozenset((0x01, *range(0xD0, 0xD8)))
-_JPEG_TOLD: Final = frozenset((*range(0xE0, 0xF0), 0xFE))
-"""APPn and COM."""
+_JPEG_METADATA: Final = frozenset((*range(0xE0, 0xF0), 0xFE))
+"""APPn and COM, the segments for metadata."""
 _JPEG_KEPT: Final = {
     0xE0: re.compile(rb"JFIF\0.{7}\0\0", re.DOTALL),
     0xE2: re.compile(rb"ICC_PROFILE\0"),
     0xEE: re.compile(rb"Adobe"),
 }
-"""How those begin that decide colours: JFIF without a thumbnail, a colour profile, Adobe's colour transform."""
+"""First bytes of segments that affect colours: JFIF without a thumbnail, a colour profile, Adobe's colour transform."""
 _JPEG_SCAN: Final = 0xDA
 _JPEG_END: Final = 0xD9
 _WEBP_KEPT: Final = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 _WEBP_FLAGS: Final = 0x0C
-"""Bits of VP8X that promise EXIF and XMP."""
+"""Bits of VP8X that announce EXIF and XMP."""
 Scrub = Callable[[Any, str], Any]
-"""A JSON value and the name of its place -> the value without paths."""
-Told = list[str]
+"""A JSON value and its name in messages -> the value without the folders of its paths."""
+Dropped = list[str]
 
 
-def scrub_image(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
-    """Return an encoded image (PNG, JPEG or WebP) with equal pixels and nothing private in it.
+def scrub_image(data: bytes, where: str, scrub: Scrub, dropped: Dropped) -> bytes:
+    """Return an encoded image (PNG, JPEG or WebP) with the same pixels and without private data.
 
     Parameters
     ----------
     where : name of the image, e.g. ``images[0]``
-    scrub : what is done to a text that stays
-    dropped : gets one line for each thing that was left out
+    scrub : applied to the texts that are kept
+    dropped : gets one line for each item that is dropped
 
     Raises
     ------
     EncodeError, LimitError
-        if it is no whole image.
+        if the image is damaged or incomplete, or has texts that inflate to too much.
     """
     kind = image_codec.image_info(data).format
     return _SCRUBBERS[kind](data, where, scrub, dropped)
 
 
-def _scrub_png(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
+def _scrub_png(data: bytes, where: str, scrub: Scrub, dropped: Dropped) -> bytes:
     kept: list[png_chunks.PngChunk] = []
     chunks = list(png_chunks.iter_chunks(data))
     for kind, content in chunks:
@@ -68,14 +68,14 @@ def _scrub_png(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
         elif kind in png_chunks.TEXT_CHUNKS:
             kept += _scrub_text(kind, content, where, scrub, dropped)
         else:
-            dropped.append(f"{where}: PNG chunk {_named(kind)}")
-    if behind := len(data) - png_chunks.joined_bytes(chunks):
-        dropped.append(f"{where}: {behind} bytes after the end of the PNG")
+            dropped.append(f"{where}: PNG chunk {_format_type(kind)}")
+    if trailing_bytes := len(data) - png_chunks.joined_bytes(chunks):
+        dropped.append(f"{where}: {trailing_bytes} bytes after the end of the PNG")
     return png_chunks.join_chunks(kept)
 
 
 def _scrub_text(
-    kind: bytes, content: bytes, where: str, scrub: Scrub, dropped: Told
+    kind: bytes, content: bytes, where: str, scrub: Scrub, dropped: Dropped
 ) -> Iterator[png_chunks.PngChunk]:
     keyword, text = png_chunks.decode_text(kind, content)
     if keyword not in KEPT_TEXTS:
@@ -85,19 +85,19 @@ def _scrub_text(
 
 
 def _scrub_json_text(text: str, where: str, scrub: Scrub) -> str:
-    """Return text with its paths scrubbed value by value where it is JSON, else as a whole."""
+    """Return text scrubbed value by value if it is JSON, else as one string."""
     try:
-        value = json.loads(text)  # ComfyUI writes NaN into some of its graphs
+        value = json.loads(text)  # not strict_json: ComfyUI writes NaN into some of its graphs
     except (ValueError, RecursionError):
         return str(scrub(text, where))
     cleaned = scrub(value, where)
     return text if cleaned == value else json.dumps(cleaned)
 
 
-def _scrub_jpeg(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
+def _scrub_jpeg(data: bytes, where: str, scrub: Scrub, dropped: Dropped) -> bytes:
     kept, end = [b"\xff\xd8"], 2
     for marker, start, end in _iter_jpeg(data):
-        if marker in _JPEG_TOLD and not _decides_colours(marker, data[start:end]):
+        if marker in _JPEG_METADATA and not _affects_colours(marker, data[start:end]):
             name = "COM" if marker == 0xFE else f"APP{marker - 0xE0}"
             dropped.append(f"{where}: JPEG segment {name}")
         else:
@@ -107,13 +107,13 @@ def _scrub_jpeg(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
     return b"".join(kept)
 
 
-def _decides_colours(marker: int, segment: bytes) -> bool:
-    payload = segment.lstrip(b"\xff")[3:]  # behind the marker and the length
+def _affects_colours(marker: int, segment: bytes) -> bool:
+    payload = segment.lstrip(b"\xff")[3:]  # after the marker and the length
     return marker in _JPEG_KEPT and _JPEG_KEPT[marker].match(payload) is not None
 
 
 def _iter_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each segment, a scan together with its coded data."""
+    """Yield marker, start and end of each segment; the segment of a scan includes its coded data."""
     position, marker = 2, 0
     while marker != _JPEG_END:
         start = position
@@ -130,7 +130,7 @@ def _iter_jpeg(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _jpeg_scan_end(data: bytes, position: int) -> int:
-    """Return where coded data ends: at a marker that is neither a stuffed 0xFF nor a restart."""
+    """Return where the coded data of a scan ends: at the first marker that is not a stuffed 0xFF or a restart."""
     while (position := data.find(b"\xff", position)) >= 0:
         following = data[position + 1 : position + 2]
         if following and following[0] != 0 and following[0] not in _JPEG_STANDALONE:
@@ -139,12 +139,12 @@ def _jpeg_scan_end(data: bytes, position: int) -> int:
     return len(data)
 
 
-def _scrub_webp(data: bytes, where: str, scrub: Scrub, dropped: Told) -> bytes:
+def _scrub_webp(data: bytes, where: str, scrub: Scrub, dropped: Dropped) -> bytes:
     end = 8 + int.from_bytes(data[4:8], "little")
     kept = []
     for kind, content in _iter_webp(data[:end]):
         if kind not in _WEBP_KEPT:
-            dropped.append(f"{where}: WebP chunk {_named(kind)}")
+            dropped.append(f"{where}: WebP chunk {_format_type(kind)}")
             continue
         if kind == b"VP8X":
             content = bytes([content[0] & ~_WEBP_FLAGS]) + content[1:]
@@ -169,11 +169,11 @@ def _iter_webp(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = start + size_bytes + size_bytes % 2
 
 
-def _named(kind: bytes) -> str:
+def _format_type(kind: bytes) -> str:
     return repr(kind.decode("latin-1").strip())
 
 
-_SCRUBBERS: Final[dict[str, Callable[[bytes, str, Scrub, Told], bytes]]] = {
+_SCRUBBERS: Final[dict[str, Callable[[bytes, str, Scrub, Dropped], bytes]]] = {
     "PNG": _scrub_png,
     "JPEG": _scrub_jpeg,
     "WEBP": _scrub_webp,

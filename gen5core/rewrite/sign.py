@@ -1,6 +1,6 @@
-"""A file -> the same file, signed: META and every chunk as they were, a new header, a SIGN trailer.
+"""A file -> the same file, signed: META and every chunk are unchanged; header and SIGN trailer are new.
 
-In a PNG that carries it, the chunk is written anew with its length and CRC; no other byte changes.
+In a PNG that carries the file, only the chunk with its length and CRC changes.
 
 Source: FORMAT.md, "SIGN" and "PNG carrier".
 """
@@ -29,7 +29,7 @@ from ..signatures.trailer import check_signatures, encode_signatures, read_envel
 from ..writer.assemble import check_size, check_suffix
 
 _COPIED: Final = "the file"
-"""What messages call bytes that are copied."""
+"""The name in messages of bytes that are copied."""
 
 
 def sign_file(
@@ -40,32 +40,33 @@ def sign_file(
     overwrite: bool = False,
     limits: spec.Limits = reader.DEFAULT_LIMITS,
 ) -> Path:
-    """Add a key's signature to a file, whole or not at all; every byte is checked before.
+    """Add a signature to a file atomically, after checking every byte of it.
 
-    Signatures by other keys stay, one by the same key is replaced. The root does not change.
+    Signatures by other keys stay; one by the same key is replaced. The root does not change.
 
     Parameters
     ----------
     path : a file of version 1.1 or later, or a PNG that carries a record
-    key : the key, or the file of one
-    out : where the signed file goes, of the kind that path is; None for path itself
-    overwrite : replace a file at out; else FileExistsError
+    key : a key, or the path of its file
+    out : path of the signed file, with the suffix for the kind of file that path is; None to sign path in place
+    overwrite : replace a file at out, which otherwise raises FileExistsError
+    limits : of the reader
 
     Returns
     -------
-    where the signed file stands
+    the path of the signed file
 
     Raises
     ------
     FormatError
-        if path is damaged, a signature in it does not fit, or it changes meanwhile.
+        if path is damaged, a signature in it is invalid, or the file changes while it is signed.
     EncodeError
-        if path is of version 1.0, which has no place for a signature, or out is named as of another kind;
-        or the key cannot be used.
+        if path is of version 1.0, which has no place for a signature, out has the wrong suffix, or the key cannot
+        be used.
     ImportError
         if the package cryptography is not installed.
     OSError
-        as the file system gives it; what stood at path is still there then.
+        as raised by the file system; a file at the target is then unchanged.
 
     Source: FORMAT.md, "SIGN".
     """
@@ -83,9 +84,9 @@ def sign_file(
             with atomic_file(target, overwrite=overwrite or out is None) as fd:
                 for block in _signed_blocks(file, source, signing_key, limits):
                     write_all(fd, [block])
-                os.fsync(fd)  # so that next to no time is left between this check and the renaming
+                os.fsync(fd)  # done first, so that hardly any time passes between the check and the rename
                 _check_unchanged(outer)
-                outer.close()  # Windows replaces no file that is open
+                outer.close()  # Windows cannot replace an open file
         finally:
             outer.close()
     return target
@@ -94,13 +95,16 @@ def sign_file(
 def _check_version(file: reader.Gen5File) -> None:
     if file.header.version_minor == 0:
         raise EncodeError(
-            f"{file.path} is of version 1.0, which has no place for a signature: `gen5core scrub` makes one of "
-            f"version {spec.VERSION} of it"
+            f"{file.path} is of version 1.0, which has no place for a signature: `gen5core scrub` writes it as "
+            f"version {spec.VERSION}"
         )
 
 
 def _check_unchanged(source: FileSource) -> None:
-    """Check that what was read still stands at its path; another's changes would be lost, or signed unseen."""
+    """Check that the file at the path is still the one that was read.
+
+    Otherwise another program's changes would be lost, or signed without having been checked.
+    """
     if not source.is_current():
         raise ChecksumError(
             "another program changed or replaced the file while it was being signed; sign it again"
@@ -112,7 +116,7 @@ def _signed_blocks(
 ) -> Iterator[bytes]:
     """Yield the bytes of the signed file, in order: header, chunks, META, signatures, other trailers."""
     header, meta = file.header, _read_signed_meta(file, source)
-    trailer = encode_signatures(file.root, key, _signatures_there(file, source, limits))
+    trailer = encode_signatures(file.root, key, _existing_signatures(file, source, limits))
     others = [
         (other.offset - spec.FRAME_SIZE, other.offset + other.size_bytes)
         for other in file.trailers
@@ -131,17 +135,17 @@ def _signed_blocks(
 
 
 def _png_blocks(source: CarrierSource, size_bytes: int, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a PNG with another file of size_bytes in its chunk, and every other byte as it was."""
-    outer, span = source.outer, source.place.span
+    """Yield the PNG with another carried file, of size_bytes, and every other byte unchanged."""
+    outer, span = source.outer, source.location.span
     yield from iter_blocks(outer, 0, span.offset, chunk=_COPIED)
     yield from iter_encoded(span.type, size_bytes, blocks)
     yield from iter_blocks(outer, span.end, outer.size_bytes, chunk=_COPIED)
 
 
-def _signatures_there(
+def _existing_signatures(
     file: reader.Gen5File, source: Source, limits: spec.Limits
 ) -> tuple[EnvelopeSignature, ...]:
-    """Return the signatures in the file now, each of which fits."""
+    """Return the signatures that the file already has; raise SignatureError if one is invalid."""
     envelope = read_envelope(source, file.trailers, limits)
     refuse_invalid(check_signatures(envelope, file.root), offset=file.header.meta_end)
     return envelope.signatures if envelope else ()

@@ -1,9 +1,9 @@
 """Arrays <-> LATN payloads; seeds -> noise.
 
 ======  ===========================================================================
-dtypes  the dtypes that a file holds, how each is stored, its bits there and back
+dtypes  the dtypes that a file holds: how each is stored, and how its bits are converted
 codec   numpy arrays and torch tensors <-> payloads
-stored  a latent of an open file, read when asked for
-noise   the starting noise of a seed, by each documented convention
+stored  a latent in an open file, read on access
+noise   the starting noise of a seed, by either documented convention
 ======  ===========================================================================
 """

@@ -1,4 +1,4 @@
-"""ndarray or torch tensor <-> payload, in C order of the logical array; torch is imported only when asked for.
+"""ndarray or torch tensor <-> payload, in C order of the logical array; torch is imported only if needed.
 
 Source: FORMAT.md, "Tensors".
 """
@@ -29,25 +29,25 @@ DTYPE_BY_FLAGS = {flags.rstrip("\0"): dtype for dtype, flags in FLAGS_BY_DTYPE.i
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """What a stored tensor is, known without reading it."""
+    """Name, shape and dtype of a stored tensor, known without reading its values."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     """As stored: ``float32`` or ``float16``."""
     orig_dtype: str
-    """As it was handed in, e.g. ``bfloat16``; equals dtype when nothing was widened."""
+    """As it was saved, e.g. ``bfloat16``; equal to dtype if nothing was widened."""
     part: int | None = None
     """Position inside a nested latent (audio + video); None for a plain one."""
 
 
 def payload_bytes(name: str, tensor: Any, *, half: bool = False) -> int:
-    """Return the size of the payload that ``encode_tensor`` gives, in bytes; nothing is converted.
+    """Return the size in bytes of the payload that ``encode_tensor`` would return; nothing is converted.
 
     Raises
     ------
     UnsupportedDtypeError, EncodeError
-        for what can be refused without looking at a value.
+        as ``encode_tensor``, if that does not depend on the values.
     """
     dtype, shape = _describe(name, tensor)
     stored_as = "float16" if half and dtype == "float32" else LAYOUTS[dtype].stored_as
@@ -66,9 +66,9 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
     Raises
     ------
     UnsupportedDtypeError
-        if the dtype, or the mask of a masked array, has no lossless place in the format.
+        if the format cannot hold the dtype, or the mask of a masked array, without loss.
     EncodeError
-        if half would turn a finite value into infinity, or no row can describe the shape.
+        if half would turn a finite value into infinity, or there are too many dimensions.
     """
     orig_dtype, _ = _describe(name, tensor)
     array = _stored_array(tensor, orig_dtype)
@@ -78,9 +78,9 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
 
 
 def latent_payload(spec_: TensorSpec, array: npt.NDArray[Any]) -> Payload:
-    """Return an array of the stored dtype and of spec_'s shape as a payload, not copied if ``little_endian``.
+    """Return an array of the stored dtype and of spec_'s shape as a payload, with the row that spec_ describes.
 
-    What its row says is what ``parse_tensor_spec`` returns of it.
+    A C-contiguous little-endian array is not copied. ``parse_tensor_spec`` of the row returns spec_ again.
     """
     extra: dict[str, Any] = {"shape": list(spec_.shape), "dtype": spec_.dtype, "key": spec_.name}
     if spec_.orig_dtype != spec_.dtype:
@@ -91,16 +91,17 @@ def latent_payload(spec_: TensorSpec, array: npt.NDArray[Any]) -> Payload:
 
 
 def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
-    """Return what a LATN row says of its tensor, checked against its size; one without a name is ``latent_<index>``.
+    """Return the tensor that a LATN row describes; without a name it is ``latent_<index>``.
 
     Raises
     ------
     MalformedChunkError
+        if flags, shape and size contradict each other, or a field has another kind of value.
     """
     fields = Fields(row.extra, "extra", chunk=row, offset=row.offset)
     dtype = DTYPE_BY_FLAGS.get(row.flags.rstrip("\0"))
     if dtype is None:
-        raise fields.error(f"its flags are {row.flags!r}, a latent has F32 or F16")
+        raise fields.error(f"its flags are {row.flags!r}, those of a latent must be F32 or F16")
     shape = _parse_shape(fields)
     expected = math.prod(shape) * LAYOUTS[dtype].item_bytes
     if expected != row.uncompressed_size:
@@ -121,26 +122,27 @@ def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
 
 
 def decode_array(spec_: TensorSpec, payload: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-    """Return payload as an array of the stored dtype and shape, sharing its memory."""
+    """Return payload as an array of the stored dtype and shape that shares its memory."""
     return payload.view(np.dtype(spec_.dtype).newbyteorder("<")).reshape(spec_.shape).view(spec_.dtype)
 
 
 def decode_torch(spec_: TensorSpec, array: npt.NDArray[Any]) -> torch.Tensor:
-    """Return array as a torch tensor of the dtype that was saved, on the CPU, bit for bit."""
+    """Return array as a CPU tensor of the dtype that was saved, bit for bit."""
     import torch
 
     bits = narrow(array, spec_.orig_dtype)
+    # torch.from_numpy takes signed integers of every width, unsigned ones only of some.
     return torch.from_numpy(bits.view(f"i{bits.itemsize}")).view(getattr(torch, spec_.orig_dtype))
 
 
 def is_torch_tensor(value: Any) -> bool:
-    """Tell whether value is a torch tensor, without importing torch."""
+    """Return whether value is a torch tensor, without importing torch."""
     torch_module = sys.modules.get("torch")
     return torch_module is not None and isinstance(value, torch_module.Tensor)
 
 
 def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
-    """Return dtype and shape of tensor, refusing what no row of the format describes."""
+    """Return dtype and shape of tensor; raise an error if a row of the format cannot describe it."""
     if is_torch_tensor(tensor):
         if str(tensor.layout) != "torch.strided" or tensor.is_meta:
             raise UnsupportedDtypeError(
@@ -150,8 +152,8 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
         dtype = str(tensor.dtype).removeprefix("torch.")
     elif isinstance(tensor, np.ma.MaskedArray):
         raise UnsupportedDtypeError(
-            f"latent {name!r} is a masked array, whose mask has no place in the format: "
-            "give .filled(0) of it, or .data to keep what lies under the mask"
+            f"latent {name!r} is a masked array, and the format has no place for its mask: "
+            "give its .filled(0), or its .data to keep the values under the mask"
         )
     elif isinstance(tensor, (np.ndarray, np.generic)):
         dtype = tensor.dtype.name
@@ -164,25 +166,23 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
             f"latent {name!r} is {dtype}; the format holds {', '.join(LAYOUTS)} without loss: convert it first"
         )
     if tensor.ndim > spec.MAX_DIMENSIONS:
-        raise EncodeError(
-            f"latent {name!r} has {tensor.ndim} dimensions, the format holds {spec.MAX_DIMENSIONS}"
-        )
+        raise EncodeError(f"latent {name!r} has {tensor.ndim} dimensions, the limit is {spec.MAX_DIMENSIONS}")
     return dtype, tuple(tensor.shape)
 
 
 def _stored_array(tensor: Any, dtype: str) -> npt.NDArray[Any]:
-    """Return tensor as a float32 or float16 array, exact to the bit."""
+    """Return tensor as a float32 or float16 array that keeps every bit."""
     layout = LAYOUTS[dtype]
     if is_torch_tensor(tensor):
         return widen(_torch_bits(tensor), dtype)
     array = np.asarray(tensor)
-    if layout.is_upper_half:  # numpy knows these through ml_dtypes
+    if layout.is_upper_half:  # a numpy array of this dtype comes from ml_dtypes
         return widen(array.view(layout.bits), dtype)
     return array.astype(layout.stored_as, copy=False)
 
 
 def _torch_bits(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    """Return the bits of a tensor's values as unsigned integers; of a CPU tensor they share its memory."""
+    """Return the bits of a tensor's values as unsigned integers; those of a contiguous CPU tensor share its memory."""
     import torch
 
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
@@ -198,7 +198,7 @@ def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
     if lost.any():
         worst = float(np.abs(array[lost]).max())
         raise EncodeError(
-            f"latent {name!r} holds {worst:g}, float16 ends at 65504: save it without half precision"
+            f"latent {name!r} holds {worst:g}, the largest float16 is 65504: save it without half precision"
         )
     return half
 
@@ -207,7 +207,7 @@ def _parse_shape(fields: Fields) -> tuple[int, ...]:
     shape = fields.numbers("shape", spec.U32_MAX)
     if len(shape) > spec.MAX_DIMENSIONS:
         raise fields.invalid("shape", f"a list of at most {spec.MAX_DIMENSIONS} sizes, it has {len(shape)}")
-    # numpy multiplies the sizes even where one of them is zero
+    # numpy refuses an array whose other sizes overflow, even if one size is zero
     if math.prod(size for size in shape if size) > spec.U32_MAX:
         raise fields.error(f"its shape {shape} has more elements than a file can hold")
     return tuple(shape)

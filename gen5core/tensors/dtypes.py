@@ -1,7 +1,7 @@
-"""The dtypes that a file holds without loss: how each is stored, and its bits there and back.
+"""The dtypes that a file holds without loss: how each is stored, and how its bits are converted.
 
-float32 and float16 are stored as they are. bfloat16 and float8 are widened to the smallest of the two that
-holds every one of their values, and narrowed again on reading.
+float32 and float16 are stored as they are. bfloat16 and float8 are widened to the smaller of the two that
+holds all of their values, and narrowed again on reading.
 
 Source: FORMAT.md, "Tensors".
 """
@@ -18,17 +18,17 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the values of a dtype are laid out, on their own and in a file."""
+    """The width of a dtype, and how a file stores it."""
 
     item_bytes: int
     stored_as: str
-    """``float32`` or ``float16``, whichever is the smallest that holds all of its values."""
+    """The smaller of ``float32`` and ``float16`` that holds all of its values."""
     is_upper_half: bool = False
-    """Its bits are the upper half of those it is stored as. They are moved: a conversion replaces NaN payloads."""
+    """Its bits are the upper half of the stored ones and are shifted: converting by value changes NaN payloads."""
 
     @property
     def bits(self) -> str:
-        """numpy's name of the unsigned integer of this width."""
+        """numpy's name for the unsigned integer of this width."""
         return f"u{self.item_bytes}"
 
 
@@ -42,15 +42,15 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     "float8_e5m2fnuz": Layout(1, "float16"),
     "float8_e8m0fnu": Layout(1, "float32"),
 }
-"""By torch's name of the dtype."""
+"""By torch's name for the dtype."""
 
 
 def widen(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
-    """Return the values whose bits in dtype these are, in the dtype that they are stored as.
+    """Return values of dtype, given by their bits, in the dtype that they are stored as.
 
     Parameters
     ----------
-    bits : unsigned integers of that width, of any shape; what is stored as it is shares their memory
+    bits : unsigned integers of dtype's width, of any shape; for float32 and float16 the result shares their memory
 
     Raises
     ------
@@ -65,13 +65,14 @@ def widen(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
         return np.asarray(bits.astype(wide) << shift).view(layout.stored_as)
     import torch
 
+    # torch warns about memory that is read-only, so such bits are copied.
     values = torch.from_numpy(np.require(bits, requirements="W")).view(getattr(torch, dtype))
     widened: npt.NDArray[Any] = values.to(getattr(torch, layout.stored_as)).numpy()
     return widened
 
 
 def narrow(array: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
-    """Return the bits in dtype of values that are stored; undoes ``widen``.
+    """Return the bits in dtype of stored values; the inverse of ``widen``.
 
     Raises
     ------
@@ -92,12 +93,12 @@ def narrow(array: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
 
 
 def little_endian(array: npt.NDArray[Any]) -> memoryview:
-    """Return the bytes of array in C order; not copied where they lie so already."""
+    """Return the bytes of array in C order, little-endian; not copied if they are stored like that already."""
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return little.reshape(-1).view(np.uint8).data
 
 
 def _wide(layout: Layout) -> tuple[np.dtype[Any], np.unsignedinteger[Any]]:
-    """Return the unsigned integer of twice the width, and the shift to its upper half as one of its values."""
+    """Return the unsigned dtype of twice the width, and the shift to its upper half as a scalar of that dtype."""
     wide = np.dtype(f"u{2 * layout.item_bytes}")
     return wide, wide.type(8 * layout.item_bytes)

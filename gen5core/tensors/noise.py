@@ -1,7 +1,7 @@
-"""The documented noise conventions: the starting noise of a seed, drawn again, bit for bit.
+"""The two documented noise conventions: the starting noise of a seed, drawn again bit for bit.
 
-Both draw on the CPU, where a seed gives the same numbers on every machine of a torch version, and neither
-touches torch's global generator.
+Both draw on the CPU, where a seed gives the same numbers on every machine with the same torch version, and neither
+uses torch's global generator.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Shape = Sequence[int]
 MAX_SEED = 2**64 - 1
-"""The last seed that a ComfyUI widget gives."""
+"""The largest seed that a ComfyUI widget accepts."""
 
 
 @overload
@@ -42,33 +42,33 @@ def comfy_noise(
 ) -> torch.Tensor | list[torch.Tensor]:
     """Return the noise that ComfyUI's samplers start from.
 
-    Drawn as float32 on the CPU from one generator, then cast.
+    It is drawn as float32 on the CPU from one generator, then cast.
 
     Parameters
     ----------
-    shape : the latent's, e.g. (B, C, H, W) or (B, C, T, H, W); for a nested latent the shapes of its
+    shape : of the latent, e.g. (B, C, H, W) or (B, C, T, H, W); for a nested latent the shapes of its
         parts, drawn one after the other
     seed : 0 to 2⁶⁴−1
-    dtype : the latent's
-    batch_index : for each image the number of its noise within the seed; as many are drawn as it takes,
-        one image at a time, and those wanted are kept
+    dtype : of the latent
+    batch_index : for each image the number of its noise among those of the seed; noises are drawn one at a
+        time up to the largest number, and the others discarded
 
     Returns
     -------
-    tensor of shape and dtype on the CPU; a list of them for a nested latent
+    tensor of shape and dtype, on the CPU; a list of tensors for a nested latent
 
     Raises
     ------
     EncodeError
-        for a seed or batch_index that is out of range or no whole number.
+        if a seed or batch_index is out of range or not an integer.
 
-    Source: ComfyUI, ``comfy.sample.prepare_noise``. Versions up to 0.8 at least draw half precision in its
-    own dtype, which can give other numbers.
+    Source: ComfyUI, ``comfy.sample.prepare_noise``. Versions up to at least 0.8 draw half precision in that
+    dtype, which can give different numbers.
     """
     import torch
 
-    generator = torch.Generator("cpu").manual_seed(_checked(seed))
-    batch_index = None if batch_index is None else [_whole(number, "batch_index") for number in batch_index]
+    generator = torch.Generator("cpu").manual_seed(_checked_seed(seed))
+    batch_index = None if batch_index is None else [_as_int(number, "batch_index") for number in batch_index]
     if shape and isinstance(shape[0], Sequence):
         shapes: Sequence[Shape] = shape  # type: ignore[assignment]
         return [_draw(part, generator, dtype, batch_index) for part in shapes]
@@ -78,38 +78,37 @@ def comfy_noise(
 def per_image_noise(
     shape: Shape, seeds: Sequence[int] | npt.NDArray[Any] | torch.Tensor, *, dtype: torch.dtype
 ) -> torch.Tensor:
-    """Return noise drawn by one generator an image, as a list of generators draws it in Diffusers.
+    """Return noise drawn with one generator per image, as Diffusers draws it with a list of generators.
 
-    An image's noise then does not depend on its place in the batch.
+    The noise of an image then does not depend on its position in the batch.
 
     Parameters
     ----------
     shape : (B, …), B being the number of seeds
-    seeds : one an image, 0 to 2⁶⁴−1; a list, an array or a tensor of whole numbers
-    dtype : drawn in this dtype, which can give other numbers than a cast (torch 2.13: for an image whose
-        size 16 does not divide)
+    seeds : one per image, 0 to 2⁶⁴−1; a list, an array or a tensor of integers
+    dtype : of the draw itself, which can give other numbers than a cast (torch 2.13: if the size of an image
+        is not a multiple of 16)
 
     Returns
     -------
-    tensor of shape and dtype on the CPU
+    tensor of shape and dtype, on the CPU
 
     Raises
     ------
     EncodeError
-        if there are more or fewer seeds than images, a seed is out of range or no whole number, or shape is
-        empty.
+        if the number of seeds is not that of images, a seed is out of range or not an integer, or shape is empty.
 
     Source: Diffusers, ``diffusers.utils.torch_utils.randn_tensor``; guide "Reproducible pipelines".
     """
     import torch
 
     if not shape:
-        raise EncodeError("shape is empty; its first size is the batch")
+        raise EncodeError("shape is empty; its first size must be the batch size")
     if len(seeds) != shape[0]:
-        raise EncodeError(f"{len(seeds)} seeds for a batch of {shape[0]}: give {shape[0]}, one an image")
+        raise EncodeError(f"{len(seeds)} seeds for a batch of {shape[0]}: give {shape[0]}, one per image")
     drawn = [
         torch.randn(
-            (1, *shape[1:]), generator=torch.Generator("cpu").manual_seed(_checked(seed)), dtype=dtype
+            (1, *shape[1:]), generator=torch.Generator("cpu").manual_seed(_checked_seed(seed)), dtype=dtype
         )
         for seed in seeds
     ]
@@ -124,7 +123,7 @@ def _draw(
     if batch_index is None:
         return torch.randn(tuple(shape), dtype=torch.float32, generator=generator).to(dtype)
     if not batch_index or min(batch_index) < 0:
-        raise EncodeError(f"batch_index is {batch_index}; it names noises from 0 on, one an image")
+        raise EncodeError(f"batch_index is {batch_index}; it must be one number per image, counted from 0")
     drawn = {}
     for number in range(max(batch_index) + 1):
         noise = torch.randn((1, *shape[1:]), dtype=torch.float32, generator=generator)
@@ -133,16 +132,16 @@ def _draw(
     return torch.cat([drawn[number] for number in batch_index])
 
 
-def _checked(seed: Any) -> int:
-    number = _whole(seed, "seed")
+def _checked_seed(seed: Any) -> int:
+    number = _as_int(seed, "seed")
     if not 0 <= number <= MAX_SEED:
-        raise EncodeError(f"seed is {number}; it goes from 0 to {MAX_SEED}")
+        raise EncodeError(f"seed is {number}; it must be from 0 to {MAX_SEED}")
     return number
 
 
-def _whole(value: Any, what: str) -> int:
-    """Return a whole number of any library (numpy, torch) as Python's own."""
+def _as_int(value: Any, what: str) -> int:
+    """Return an integer of any library (numpy, torch) as an int."""
     try:
         return operator.index(value)
     except TypeError as error:
-        raise EncodeError(f"{what} is {value!r:.80}, not a whole number; give an int") from error
+        raise EncodeError(f"{what} is {value!r:.80}, not an integer; give an int") from error

@@ -1,4 +1,4 @@
-"""What an open file holds, known from META and read when asked: tensors by name, images by number."""
+"""The latents of an open file, by name: shapes and dtypes are known from META, values are read on access."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class StoredTensor:
-    """One latent: its shape and dtype are known, its values are read and checked on ``array()``.
+    """One latent; ``array()`` reads its values and checks them.
 
-    A nested latent (audio + video) has several ``parts``; a plain one is its own only part.
+    A nested latent (audio + video) has several ``parts``; a plain one is its own and only part.
     """
 
     def __init__(self, name: str, pieces: Sequence[tuple[TensorSpec, ChunkRow]], read: ReadPayload) -> None:
@@ -48,12 +48,12 @@ class StoredTensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """dtype of ``array()``: float32 or float16."""
+        """The dtype of ``array()``: float32 or float16."""
         return np.dtype(self._single()[0].dtype)
 
     @property
     def orig_dtype(self) -> str:
-        """Name of the dtype that was saved and that ``torch()`` gives back, e.g. ``bfloat16``."""
+        """Name of the dtype that was saved and that ``torch()`` returns, e.g. ``bfloat16``."""
         return self._single()[0].orig_dtype
 
     def array(self) -> npt.NDArray[Any]:
@@ -77,14 +77,14 @@ class StoredTensor:
         FormatError, ChunkNotFoundError
             as ``array()``.
         ImportError
-            where torch is not installed.
+            if torch is not installed.
         """
         return decode_torch(self._single()[0], self.array())
 
     def _single(self) -> tuple[TensorSpec, ChunkRow]:
         if len(self._pieces) > 1:
             raise ChunkNotFoundError(
-                f"latent {self.name!r} is nested, of {len(self._pieces)} parts: take .parts[0] and so on"
+                f"latent {self.name!r} is nested, with {len(self._pieces)} parts: use .parts[0] and so on"
             )
         return self._pieces[0]
 
@@ -92,7 +92,7 @@ class StoredTensor:
 class Latents(Mapping[str, StoredTensor]):
     """The latents of a file by name.
 
-    ``initial_noise`` is also found in a file of version 1.0 whose only latent bears another name.
+    In a file of version 1.0 with a single latent, ``initial_noise`` is that latent, whatever its name.
     """
 
     def __init__(self, tensors: Mapping[str, StoredTensor], alias: str | None) -> None:
@@ -115,12 +115,12 @@ class Latents(Mapping[str, StoredTensor]):
         return len(self._tensors)
 
     def describe(self, row: ChunkRow) -> TensorSpec:
-        """Return what the row of one of these latents says, under ``initial_noise`` where it goes by that name."""
+        """Return the tensor that the row of one of these latents describes; an alias is named ``initial_noise``."""
         found = parse_tensor_spec(row)
         return replace(found, name=spec.INITIAL_NOISE) if found.name == self._alias else found
 
     def arrays(self, names: Iterable[str] | None = None, *, threads: int | None = None) -> dict[str, Any]:
-        """Return several latents at once, read side by side: name -> array, a list of them for a nested one.
+        """Return several latents, read in parallel: name -> array, or a list of arrays for a nested latent.
 
         Parameters
         ----------
@@ -136,12 +136,12 @@ class Latents(Mapping[str, StoredTensor]):
 
 
 def collect_latents(rows: Iterable[ChunkRow], read: ReadPayload, *, alias_single: bool) -> Latents:
-    """Return the latents that rows describe, the parts of a nested one together.
+    """Return the latents that rows describe, the parts of each nested latent together.
 
     Raises
     ------
     MalformedChunkError
-        if a row does not describe a tensor, or two bear one name.
+        if a row does not describe a tensor, or two latents have the same name.
     """
     pieces: dict[str, list[tuple[TensorSpec, ChunkRow]]] = {}
     for row in rows:
@@ -160,7 +160,7 @@ def _check_parts(name: str, pieces: Sequence[tuple[TensorSpec, ChunkRow]]) -> No
     if parts not in ([None], list(range(len(parts)))):
         row = pieces[-1][1]
         raise MalformedChunkError(
-            f"{len(pieces)} latents are named {name!r:.80} and their parts are {parts}",
+            f"{len(pieces)} latents are named {name!r:.80}, and their parts are {parts}",
             chunk=str(row),
             offset=row.offset,
         )

@@ -1,6 +1,6 @@
-"""Payloads and META -> one atomic file of version 1.1: chunks back to back, META, last the sealing header.
+"""Payloads and META -> one atomic file of version 1.1: chunks back to back, META, and last the sealed header.
 
-A payload is asked for when its turn has come and is written before the next, so that one is held at a time.
+Each payload is made and written before the next is made, so that only one is in memory at a time.
 
 Source: FORMAT.md.
 """
@@ -28,19 +28,19 @@ from ..signatures.trailer import encode_signatures
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk of another file, already checked, that is copied as it is stored there."""
+    """A chunk of another file, already checked, whose stored bytes are copied."""
 
     row: ChunkRow
     blocks: Iterable[bytes]
-    """Its stored bytes, in order; read while they are written."""
+    """Its stored bytes in order, each block read right before it is written."""
 
 
-Take = Callable[[], Payload | StoredChunk]
+MakeChunk = Callable[[], Payload | StoredChunk]
 
 
 def write_payloads(
     path: Path,
-    payloads: Iterable[Take],
+    payloads: Iterable[MakeChunk],
     *,
     model_info: Mapping[str, Any],
     further: Mapping[str, Any],
@@ -48,22 +48,23 @@ def write_payloads(
     overwrite: bool = False,
     signing_key: SigningKey | None = None,
 ) -> Path:
-    """Write one GEN5 file, whole or not at all; a payload is asked for when its turn has come.
+    """Write one GEN5 file atomically; each payload is made right before it is written.
 
     Parameters
     ----------
     path : ends in ``.gen5``
-    model_info, further : as META holds them
-    compression : of latents and images; the environment is always compressed
-    overwrite : replace a file at path; else FileExistsError
-    signing_key : sign the root; everything up to the end of META is as it would be without
+    model_info : META's
+    further : META's keys beside ``gen5_metadata``
+    compression : for latents and images; the environment is always compressed
+    overwrite : replace a file at path, which otherwise raises FileExistsError
+    signing_key : signs the root; chunks and META are the same without it
 
     Raises
     ------
     EncodeError
-        if the file would be too large for the format, or its name ends otherwise.
+        if the file would be too large for the format, or path does not end in ``.gen5``.
     OSError
-        as the file system gives it; what stood at path is still there then.
+        as raised by the file system; a file at path is then unchanged.
     """
     check_suffix(path)
     with atomic_file(path, overwrite=overwrite) as fd:
@@ -80,21 +81,21 @@ def write_payloads(
 
 def write_container(
     fd: int,
-    payloads: Iterable[Take],
+    payloads: Iterable[MakeChunk],
     *,
     model_info: Mapping[str, Any],
     further: Mapping[str, Any],
     compression: Compression,
     signing_key: SigningKey | None,
     start: int = 0,
-    most_bytes: int = spec.MAX_FILE_BYTES,
+    max_bytes: int = spec.MAX_FILE_BYTES,
 ) -> int:
-    """Write a whole GEN5 file into an open one, and return its size in bytes.
+    """Write a complete GEN5 file into an open file, and return its size in bytes.
 
     Parameters
     ----------
-    start : where in the open file it begins; its own offsets count from there
-    most_bytes : what it may take
+    start : offset in the open file at which it begins, and from which its own offsets count
+    max_bytes : the most that it may take
 
     Raises
     ------
@@ -102,12 +103,12 @@ def write_container(
         as ``write_payloads``.
     """
     os.lseek(fd, start + spec.HEADER_SIZE, os.SEEK_SET)
-    rows = _write_chunks(fd, payloads, compression, most_bytes)
+    rows = _write_chunks(fd, payloads, compression, max_bytes)
     offset = rows[-1].end if rows else spec.HEADER_SIZE
     meta = encode_meta(model_info=model_info, rows=rows, entries=further, offset=offset)
     trailer = b"" if signing_key is None else encode_signatures(meta.root, signing_key)
     file_size = offset + len(meta.data) + len(trailer)
-    check_size(file_size, most_bytes)
+    check_size(file_size, max_bytes)
     header = Header(
         version_major=spec.VERSION.major,
         version_minor=spec.VERSION.minor,
@@ -131,7 +132,7 @@ def build_further(
     resources: Sequence[Any] = (),
     environment: Environment | None = None,
 ) -> dict[str, Any]:
-    """Return META's keys beside ``gen5_metadata``, those that hold something."""
+    """Return META's keys beside ``gen5_metadata``, except those that would be empty."""
     found = {
         "comfyui": comfyui,
         "capture": capture,
@@ -148,38 +149,38 @@ def check_suffix(path: Path, suffix: str = ".gen5") -> None:
 
 
 def _write_chunks(
-    fd: int, payloads: Iterable[Take], compression: Compression, most_bytes: int
+    fd: int, payloads: Iterable[MakeChunk], compression: Compression, max_bytes: int
 ) -> list[ChunkRow]:
     rows: list[ChunkRow] = []
     offset = spec.HEADER_SIZE
     write = partial(write_all, fd)
-    for take in payloads:
+    for make in payloads:
         if len(rows) == spec.MAX_CHUNKS:
             raise EncodeError(f"a file has at most {spec.MAX_CHUNKS} chunks; store fewer latents or images")
-        chunk = take()
+        chunk = make()
         if isinstance(chunk, StoredChunk):
-            check_size(offset + chunk.row.compressed_size, most_bytes)
+            check_size(offset + chunk.row.compressed_size, max_bytes)
             for block in chunk.blocks:
                 write((block,))
             rows.append(replace(chunk.row, index=len(rows), offset=offset))
         else:
-            check_size(offset + chunk.data.nbytes, most_bytes)
+            check_size(offset + chunk.data.nbytes, max_bytes)
             rule: Compression = "zstd" if chunk.type == spec.ENVC else compression
             rows.append(write_chunk(write, chunk, rule, index=len(rows), offset=offset))
         offset = rows[-1].end
     return rows
 
 
-def check_size(size_bytes: int, most_bytes: int = spec.MAX_FILE_BYTES) -> None:
-    """Raise EncodeError if a file of size_bytes would be too large for the format, or for what holds it."""
-    if size_bytes <= most_bytes:
+def check_size(size_bytes: int, max_bytes: int = spec.MAX_FILE_BYTES) -> None:
+    """Raise EncodeError if a file of size_bytes is too large for the format, or for the PNG that carries it."""
+    if size_bytes <= max_bytes:
         return
-    if most_bytes < spec.MAX_FILE_BYTES:
+    if max_bytes < spec.MAX_FILE_BYTES:
         raise EncodeError(
-            f"the record would take {size_bytes} bytes or more, a PNG carries {most_bytes} at most: "
+            f"the record would take {size_bytes} bytes or more, a PNG carries at most {max_bytes}: "
             "save it as .gen5, or store fewer latents or images"
         )
     raise EncodeError(
-        f"the file would take {size_bytes} bytes or more, a GEN5 file ends below "
+        f"the file would take {size_bytes} bytes or more, a GEN5 file must be smaller than "
         f"{spec.MAX_FILE_BYTES + 1}: store fewer latents or images"
     )

@@ -1,4 +1,4 @@
-"""A picture and a record -> one PNG that shows the one and carries the other in a chunk before IEND.
+"""A picture and a record -> one PNG that shows the picture and carries the record in a chunk before IEND.
 
 Source: FORMAT.md, "PNG carrier".
 """
@@ -29,22 +29,22 @@ from ..images import png_chunks, png_encode
 from ..images.deflate import deflate, iter_deflated, store
 from ..images.png_chunks import CRC, LENGTH_AND_TYPE, replace_stream
 from ..signatures.keys import SigningKey
-from .assemble import Take, write_container
+from .assemble import MakeChunk, write_container
 
 IEND: Final = png_chunks.encode_chunk(b"IEND", b"")
-"""The chunk that every PNG here ends with."""
+"""The encoded chunk at the end of every PNG."""
 _ADDED_CHUNKS: Final = 3
-"""The most that a PNG gets on top of its own: prompt, workflow and the record."""
+"""The most chunks that are added to a PNG: prompt, workflow and the record."""
 _BLOCK_TYPE: Final = 0b110
-"""Bits of a deflate block's first byte that are 0 for a stored one (RFC 1951, 3.2.3)."""
+"""Bits of a deflate block's first byte that are 0 in a stored block (RFC 1951, 3.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A PNG to show, without the chunk, and what META will say of it but for its digests."""
+class Picture:
+    """A PNG before the record is added, and META's ``carrier`` except its digests."""
 
     parts: Iterable[bytes]
-    """Of the PNG, in order, without its IEND; made while they are written."""
+    """The bytes of the PNG in order, without its IEND; may be made while they are written."""
     pixels: npt.NDArray[np.uint8]
     original: Original | None
     index: int
@@ -52,50 +52,55 @@ class Shown:
     """See ``Carrier.trailer``."""
 
 
-def show_pixels(
+def picture_from_pixels(
     pixels: npt.NDArray[np.uint8], texts: Mapping[str, str], original: Original, *, index: int = 0
-) -> Shown:
-    """Return pixels as a PNG to show, with those texts.
+) -> Picture:
+    """Return pixels as the picture of a PNG that has these texts.
 
     Parameters
     ----------
     pixels : uint8, shape (H, W, C), C 1, 3 or 4
-    original : where it stands in the table of chunks of a ``.gen5``
+    texts : keyword -> text
+    original : the DATA chunk that the image would be in a ``.gen5``
+    index : of the image among those of the file
     """
-    return Shown(_iter_encoded(pixels, texts), pixels, replace(original, deflated=True), index)
+    return Picture(_iter_encoded(pixels, texts), pixels, replace(original, deflated=True), index)
 
 
-def show_encoded(data: bytes, texts: Mapping[str, str], original: Original, *, index: int = 0) -> Shown:
-    """Return an encoded image as a PNG to show: a whole PNG of 8 bits as it is, texts added that it lacks.
+def picture_from_encoded(
+    data: bytes, texts: Mapping[str, str], original: Original, *, index: int = 0
+) -> Picture:
+    """Return an encoded image as the picture of a PNG that has these texts; arguments as ``picture_from_pixels``.
 
-    Where it is none the pixels are encoded; ``original`` is None then: ``data`` is to be a chunk.
+    A PNG that ``is_showable`` keeps its chunks, and gets the texts whose keyword it lacks. Any other image is decoded
+    and encoded as a PNG; ``Picture.original`` is None then, and data must be stored as a DATA chunk.
 
     Raises
     ------
     EncodeError
-        if it has no pixels of 8 bits.
+        if it cannot be decoded to 8 bits per channel.
     """
     chunks = _showable_chunks(data)
     pixels = _decode(data)
     if chunks is None:
-        return Shown(_iter_encoded(pixels, texts), pixels, None, index)
+        return Picture(_iter_encoded(pixels, texts), pixels, None, index)
     deflated = _is_stored(chunks)
     if deflated:
         chunks = replace_stream(chunks, deflate)
     added = png_chunks.missing_texts(chunks, texts)
     png = png_chunks.join_chunks([chunks[0], *added, *chunks[1:-1]])
-    return Shown([png], pixels, replace(original, added_texts=len(added), deflated=deflated), index)
+    return Picture([png], pixels, replace(original, added_texts=len(added), deflated=deflated), index)
 
 
-def can_show(data: bytes) -> bool:
-    """Tell whether ``show_encoded`` shows an encoded image as it is, so that it need not be a chunk."""
+def is_showable(data: bytes) -> bool:
+    """Return whether an encoded image can be the PNG itself, so that it needs no DATA chunk."""
     return _showable_chunks(data) is not None
 
 
 def write_carrier(
     path: Path,
-    shown: Shown,
-    payloads: Iterable[Take],
+    picture: Picture,
+    payloads: Iterable[MakeChunk],
     *,
     model_info: Mapping[str, Any],
     further: Mapping[str, Any],
@@ -103,19 +108,19 @@ def write_carrier(
     overwrite: bool = False,
     signing_key: SigningKey | None = None,
 ) -> Path:
-    """Write one PNG, whole or not at all; the arguments are those of ``write_payloads``.
+    """Write one PNG atomically; the other arguments are those of ``write_payloads``.
 
     Raises
     ------
     EncodeError
-        if the record is larger than a PNG chunk.
+        if the record is larger than a PNG chunk can be.
     OSError
-        as the file system gives it; what stood at path is still there then.
+        as raised by the file system; a file at path is then unchanged.
     """
     with atomic_file(path, overwrite=overwrite) as fd:
-        carrier = _write_shown(fd, shown)
+        carrier = _write_picture(fd, picture)
         start = carrier.png_bytes - len(IEND)
-        write_all(fd, [bytes(LENGTH_AND_TYPE.size)])
+        write_all(fd, [bytes(LENGTH_AND_TYPE.size)])  # filled in once the size is known
         size_bytes = write_container(
             fd,
             payloads,
@@ -124,51 +129,52 @@ def write_carrier(
             compression=compression,
             signing_key=signing_key,
             start=start + LENGTH_AND_TYPE.size,
-            most_bytes=spec.MAX_CARRIED_BYTES,
+            max_bytes=spec.MAX_CARRIED_BYTES,
         )
         os.lseek(fd, start, os.SEEK_SET)
         write_all(fd, [LENGTH_AND_TYPE.pack(size_bytes, spec.CARRIER)])
+        # The header is written last, so the CRC can only be computed by reading the record back.
         crc = png_chunks.chunk_crc(spec.CARRIER, iter(partial(os.read, fd, BLOCK_BYTES), b""))
         write_all(fd, [CRC.pack(crc), IEND])
     return path
 
 
 def _iter_encoded(pixels: npt.NDArray[np.uint8], texts: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield pixels as a PNG without its IEND, each part of the pixel stream in an IDAT of its own."""
+    """Yield the PNG of pixels without its IEND, each part of the pixel stream in an IDAT of its own."""
     yield png_chunks.join_chunks(png_encode.head_chunks(pixels, texts))
     for part in iter_deflated(png_encode.filtered_up(pixels)):
         yield png_chunks.encode_chunk(b"IDAT", part)
 
 
-def _write_shown(fd: int, shown: Shown) -> Carrier:
-    """Write a PNG but for its IEND, hashed as it is made, its pixels beside it; return what META says of it."""
+def _write_picture(fd: int, picture: Picture) -> Carrier:
+    """Write a PNG except its IEND, hashing its bytes and, in another thread, its pixels; return META's ``carrier``."""
     digest, size_bytes = hashlib.sha256(), 0
-    with ThreadPoolExecutor(1) as beside:
-        pixels_sha256 = beside.submit(pixels_digest, shown.pixels)
-        for part in shown.parts:
+    with ThreadPoolExecutor(1) as pool:
+        pixels_sha256 = pool.submit(pixels_digest, picture.pixels)
+        for part in picture.parts:
             digest.update(part)
             write_all(fd, [part])
             size_bytes += len(part)
     digest.update(IEND)
-    height, width, channels = shown.pixels.shape
+    height, width, channels = picture.pixels.shape
     return Carrier(
-        index=shown.index,
+        index=picture.index,
         shape=(height, width, channels),
         pixels_sha256=pixels_sha256.result(),
         png_sha256=digest.hexdigest(),
         png_bytes=size_bytes + len(IEND),
-        original=shown.original,
-        trailer=shown.trailer,
+        original=picture.original,
+        trailer=picture.trailer,
     )
 
 
 def _showable_chunks(data: bytes) -> list[png_chunks.PngChunk] | None:
     """Return the chunks of a PNG that can be shown as it is, else None.
 
-    It is whole, with nothing in or behind its IEND, no record of its own, and so few chunks that readers step over
-    them.
+    It must be intact, with nothing in or after its IEND, carry no record, and have no more chunks than readers step
+    over.
     """
-    chunks = png_chunks.whole_chunks(data)
+    chunks = png_chunks.complete_chunks(data)
     if chunks is None or chunks[-1][1]:
         return None
     is_short = len(chunks) + _ADDED_CHUNKS <= spec.Limits().png_chunks
@@ -177,9 +183,12 @@ def _showable_chunks(data: bytes) -> list[png_chunks.PngChunk] | None:
 
 
 def _is_stored(chunks: list[png_chunks.PngChunk]) -> bool:
-    """Tell whether the pixels lie in stored blocks, as this package writes them: deflated, they can be again."""
+    """Return whether the pixel stream is stored exactly as this package stores it.
+
+    Only then can it be deflated for the PNG and restored to the same bytes on the way back.
+    """
     first = next((data for kind, data in chunks if kind == b"IDAT"), b"")
-    if len(first) < 3 or first[2] & _BLOCK_TYPE:  # spares inflating what is not stored
+    if len(first) < 3 or first[2] & _BLOCK_TYPE:  # saves inflating a compressed stream
         return False
     try:
         return replace_stream(chunks, store) == chunks
@@ -192,5 +201,5 @@ def _decode(data: bytes) -> npt.NDArray[np.uint8]:
         return image_codec.decode_image(data, chunk="the image", offset=0, limits=spec.Limits())
     except FormatError as error:
         raise EncodeError(
-            f"{error}: a PNG that carries a record has 8 bits a channel; save it as .gen5"
+            f"{error}: a PNG that carries a record must have 8 bits per channel; save it as .gen5"
         ) from error

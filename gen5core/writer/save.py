@@ -1,7 +1,6 @@
-"""What a caller has -> payloads and META, for one atomic file.
+"""``save``: a caller's arguments -> payloads and META of one atomic file.
 
-Tensors are written from the memory that they are in. Nothing is encoded before everything that could
-be refused was looked at.
+Tensors are written from their own memory. Everything that could be refused is checked before anything is encoded.
 
 Source: FORMAT.md.
 """
@@ -28,7 +27,7 @@ from ..signatures.key_files import load_signing_key
 from ..signatures.keys import SigningKey
 from ..tensors.codec import encode_tensor, payload_bytes
 from .assemble import build_further, check_size, check_suffix, write_payloads
-from .carrier_png import Shown, can_show, show_encoded, show_pixels, write_carrier
+from .carrier_png import Picture, is_showable, picture_from_encoded, picture_from_pixels, write_carrier
 from .model_info import as_mapping, build_model_info, check_json
 
 
@@ -38,16 +37,16 @@ class _Captured:
 
 
 CAPTURED: Final = _Captured()
-"""Default of ``environment`` and ``hardware``: what this process finds out by itself."""
+"""Default of ``environment`` and ``hardware``: captured from this process."""
 _META_RESERVE_BYTES = 2**20
 _IMAGE_RESERVE_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A chunk before it is encoded: the most bytes it may take, and how to encode it."""
+    """A chunk before it is encoded: an upper bound of its size, and the function that encodes it."""
 
-    most_bytes: int
+    max_bytes: int
     encode: Callable[[], Payload]
 
 
@@ -87,27 +86,27 @@ def save(
     overwrite: bool = True,
     signing_key: SigningKey | str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Write one GEN5 file of version 1.1, on its own or in a PNG, whole or not at all.
+    """Write one GEN5 file of version 1.1, on its own or in a PNG, atomically.
 
     Parameters
     ----------
-    path : ends in ``.gen5``, or in ``.png`` for a PNG that shows the first image and carries all the rest;
-        its folder exists
+    path : ends in ``.gen5``, or in ``.png`` for a PNG that shows the first image and carries everything else;
+        its folder must exist
     latents : name -> ndarray or torch tensor of any shape, float32, float16, bfloat16 or a float8,
         e.g. ``{"initial_noise": noise}``; a list or tuple of them is a nested latent
     images : encoded bytes (PNG, JPEG, WebP; kept as they are), or uint8 pixels of shape (H, W),
         (H, W, C) or (B, H, W, C), C 1, 3 or 4; or a sequence of those
     settings : ``generation_settings``: seed, steps, sampler, cfg_scale, scheduler, eta, guidance …
-    comfyui : prompt, workflow and version of the ComfyUI that ran; images given as pixels carry
-        prompt and workflow as ComfyUI's own PNGs do
-    capture, resources : where the noise is from; models by name and digest
-    environment : None to leave it out; every fact a string, under an id of its own
+    comfyui : ComfyUI's prompt, workflow and version; images given as pixels get prompt and workflow as
+        texts, as in ComfyUI's own PNGs
+    capture : FORMAT.md, "capture": sampler passes and the source of the noise
+    resources : models by name and digest
+    environment : None to leave it out; ids must be unique, values strings
     hardware : None to leave it out
-    compression : ``auto`` compresses what shrinks by a tenth; ``none``; ``zstd``
+    compression : ``auto`` compresses a payload that shrinks by a tenth or more, ``none`` none, ``zstd`` all
     half : store float32 latents as float16
-    overwrite : replace a file at path; else FileExistsError
-    signing_key : the key, or the file of one, that signs the root; nothing of it goes into the file but its
-        public half
+    overwrite : replace a file at path, which otherwise raises FileExistsError
+    signing_key : a key, or the path of its file, that signs the root; only its public half goes into the file
 
     Returns
     -------
@@ -116,11 +115,11 @@ def save(
     Raises
     ------
     EncodeError
-        before anything is written, naming what cannot be stored, or the key that cannot be used.
+        before anything is written, naming the argument that cannot be stored, or the key that cannot be used.
     ImportError
         if signing_key is given and the package cryptography is not installed.
     OSError
-        as the file system gives it; what stood at path is still there then.
+        as raised by the file system; a file at path is then unchanged.
 
     Source: FORMAT.md.
     """
@@ -153,7 +152,7 @@ def save(
     )
 
 
-def _ready(payload: Payload) -> _Planned:
+def _plan_payload(payload: Payload) -> _Planned:
     return _Planned(payload.data.nbytes, lambda: payload)
 
 
@@ -186,19 +185,21 @@ def _lay_out(
 ) -> _Layout:
     """Return the chunks of the file at target and its writer, after checking count and sizes."""
     images = list(_plan_images(pictures, texts))
-    last = [] if environment is None else [_ready(environment_payload(environment))]
+    last = [] if environment is None else [_plan_payload(environment_payload(environment))]
     if not _is_png(target):
         chunks = [*tensors, *images, *last]
         _check_sizes(chunks)
         return _Layout(chunks, write_payloads)
     if not pictures:
-        raise _nothing_to_show(target)
+        raise _no_image_error(target)
     first = pictures[0]
-    if not isinstance(first, bytes) or can_show(first):
+    if not isinstance(first, bytes) or is_showable(first):
         images = images[1:]  # the PNG itself stores this one
     chunks = [*tensors, *images, *last]
     _check_sizes(chunks, spec.MAX_CARRIED_BYTES)
-    return _Layout(chunks, partial(write_carrier, shown=_show(first, texts, len(tensors), compression)))
+    return _Layout(
+        chunks, partial(write_carrier, picture=_build_picture(first, texts, len(tensors), compression))
+    )
 
 
 def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
@@ -209,7 +210,7 @@ def _plan_latents(latents: Mapping[str, Any], half: bool) -> Iterator[_Planned]:
         )
     for name, value in latents.items():
         if not isinstance(name, str) or not name:
-            raise EncodeError(f"a latent is named {name!r}; a name is a string that is not empty")
+            raise EncodeError(f"a latent is named {name!r}; a name must be a string that is not empty")
         nested = isinstance(value, (list, tuple))
         if nested and not value:
             raise EncodeError(
@@ -231,10 +232,10 @@ def _graph_texts(comfyui: Mapping[str, Any]) -> dict[str, str]:
 def _plan_images(images: Iterable[Any], texts: Mapping[str, str]) -> Iterator[_Planned]:
     for index, image in enumerate(images):
         if isinstance(image, bytes):
-            yield _ready(image_payload(image, image_info(image).extra(index)))
+            yield _plan_payload(image_payload(image, image_info(image).extra(index)))
         else:
-            most_bytes = image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
-            yield _Planned(most_bytes, partial(_encode_pixels, image, index, texts))
+            max_bytes = image.nbytes + image.shape[0] + _IMAGE_RESERVE_BYTES
+            yield _Planned(max_bytes, partial(_encode_pixels, image, index, texts))
 
 
 def _encode_pixels(pixels: np.ndarray[Any, Any], index: int, text: Mapping[str, str]) -> Payload:
@@ -242,20 +243,20 @@ def _encode_pixels(pixels: np.ndarray[Any, Any], index: int, text: Mapping[str, 
     return image_payload(data, image_info(data).extra(index))
 
 
-def _nothing_to_show(target: Path) -> EncodeError:
+def _no_image_error(target: Path) -> EncodeError:
     return EncodeError(
-        f"{target.name!r} is to be a PNG that carries a record, and there is no image for it to show: "
+        f"{target.name!r} would be a PNG that carries a record, but there is no image for it to show: "
         f"give one, or name the file {target.stem}.gen5"
     )
 
 
-def _show(
+def _build_picture(
     picture: bytes | np.ndarray[Any, Any], texts: Mapping[str, str], row: int, compression: Compression
-) -> Shown:
-    """Return the first image as the PNG that it will be; of one handed in as pixels, facts as of its chunk."""
+) -> Picture:
+    """Return the first image as the picture of the PNG; row is that of the DATA chunk that it would be."""
     if isinstance(picture, bytes):
-        return show_encoded(picture, texts, Original(row, image_info(picture).extra(0), compression))
-    return show_pixels(picture, texts, Original(row, pixels_info(picture).extra(0), compression))
+        return picture_from_encoded(picture, texts, Original(row, image_info(picture).extra(0), compression))
+    return picture_from_pixels(picture, texts, Original(row, pixels_info(picture).extra(0), compression))
 
 
 def _collect_further(
@@ -268,7 +269,7 @@ def _collect_further(
     further = build_further(
         comfyui=_without_is_changed(as_mapping(comfyui, "comfyui")) if comfyui else None,
         capture=as_mapping(capture, "capture") if capture else None,
-        resources=_listed(resources),
+        resources=_as_list(resources),
         environment=environment,
     )
     for name in ("capture", "resources"):
@@ -276,14 +277,14 @@ def _collect_further(
     return further
 
 
-def _listed(resources: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+def _as_list(resources: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
     if isinstance(resources, (str, Mapping)) or not isinstance(resources, (Iterable, type(None))):
         raise EncodeError(f"resources is a {type(resources).__name__}; give a list of mappings, or None")
     return [as_mapping(resource, "a resource") for resource in (() if resources is None else resources)]
 
 
 def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:
-    """Return comfyui without the cache keys that ComfyUI leaves in its prompt; they may be NaN."""
+    """Return comfyui without ``is_changed``, the cache key that ComfyUI leaves in its prompt and that may be NaN."""
     prompt = comfyui.get("prompt")
     if not isinstance(prompt, Mapping):
         return dict(comfyui)
@@ -296,11 +297,11 @@ def _without_is_changed(comfyui: Mapping[str, Any]) -> dict[str, Any]:
     return {**comfyui, "prompt": nodes}
 
 
-def _check_sizes(chunks: Sequence[_Planned], most_bytes: int = spec.MAX_FILE_BYTES) -> None:
+def _check_sizes(chunks: Sequence[_Planned], max_bytes: int = spec.MAX_FILE_BYTES) -> None:
     if len(chunks) > spec.MAX_CHUNKS:
         raise EncodeError(
             f"{len(chunks)} latents and images are more than the {spec.MAX_CHUNKS} chunks of a file: "
             "store fewer images (images_stored first or none)"
         )
-    needed_bytes = sum(chunk.most_bytes + spec.FRAME_SIZE for chunk in chunks)
-    check_size(needed_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES, most_bytes)
+    needed_bytes = sum(chunk.max_bytes + spec.FRAME_SIZE for chunk in chunks)
+    check_size(needed_bytes + spec.HEADER_SIZE + _META_RESERVE_BYTES, max_bytes)

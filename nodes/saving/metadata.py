@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import gen5core
-from ...gen5core.writer.model_info import fits_rule
+from ...gen5core.writer.model_info import is_valid_setting
 from .. import host
 from ..prompt.edit import remove_inserted
 from ..stored.models import describe_resources
@@ -84,7 +84,9 @@ def _describe_settings(passes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "width": last.get("width"),
         "height": last.get("height"),
     }
-    return {name: value for name, value in settings.items() if value is not None and fits_rule(name, value)}
+    return {
+        name: value for name, value in settings.items() if value is not None and is_valid_setting(name, value)
+    }
 
 
 def _find_named_pass(passes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

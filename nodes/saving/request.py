@@ -11,7 +11,7 @@ import torch
 
 from ... import gen5core
 from ...gen5core.container.chunks import Compression
-from ...gen5core.rewrite.scrub import scrub_facts
+from ...gen5core.rewrite.scrub import scrub_arguments
 from ..tensors.images import Pixels
 from ..tensors.latents import Parts
 
@@ -43,7 +43,7 @@ class SaveRequest:
         EncodeError
             if a value is nested too deeply to be searched for paths.
         """
-        cleaned, dropped = scrub_facts(self._arguments())
+        cleaned, dropped = scrub_arguments(self._arguments())
         return SaveRequest(**cleaned), dropped
 
     def write(self, path: Path) -> None:

@@ -22,7 +22,7 @@ def carrier_cases() -> Iterator[Case]:
     yield Case(MALFORMED, "png_with_a_file_on_its_own", r"carrier is None", forge.carrier(facts=None))
     yield Case(MALFORMED, "png_with_an_odd_index", r"carrier.index is 1", forge.carrier(facts={"index": 1}))
     yield Case(
-        MALFORMED, "png_with_bytes_behind_its_record", r"1 bytes follow the end", forge.carrier(behind=b"!")
+        MALFORMED, "png_with_bytes_behind_its_record", r"1 bytes follow the end", forge.carrier(appended=b"!")
     )
     yield Case(CHECKSUM, "png_with_wrong_crc", r"gfVE .*the CRC is", forge.flipped(whole, end - 1, 1))
     changed = forge.carrier(shown=b"\0\x40\x80\xfe")

@@ -20,10 +20,10 @@ def image_cases() -> Iterator[Case]:
     yield case(
         LIMIT,
         "bomb",
-        r"chunk 0 \(DATA\).*image of 60000 x 60000 pixels, the limit is 268435456",
+        r"chunk 0 \(DATA\).*image has 60000 x 60000 pixels, the limit is 268435456",
         forge.png(60000, 60000, b"\0"),
     )
-    yield case(LIMIT, "by_a_row", r"image of 16384 x 16385 pixels", forge.png(16384, 16385, b"\0"))
+    yield case(LIMIT, "by_a_row", r"image has 16384 x 16385 pixels", forge.png(16384, 16385, b"\0"))
     yield case(MALFORMED, "empty", r"image starts with b''", b"")
     yield case(MALFORMED, "text", r"image starts with b'not a pi'", b"not a picture")
     yield case(MALFORMED, "cut", r"its PNG cannot be decoded", whole[:-30])
@@ -38,7 +38,7 @@ def image_cases() -> Iterator[Case]:
     yield case(
         MALFORMED,
         "16_bits",
-        r"its pixels take 16 bits a channel, which 8 bits do not hold",
+        r"has 16 bits per channel, which an array of 8 bits cannot hold",
         forge.png(4, 2, bytes(16), depth=16),
     )
     yield case(

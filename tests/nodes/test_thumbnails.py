@@ -87,7 +87,7 @@ class TestImages:
     @pytest.mark.parametrize("data", [b"", b"<script>", encoded("GIF"), encoded("PNG")[:20]])
     def test_what_is_no_picture_is_not_sent(self, data: bytes) -> None:
         """Bytes of another kind are an error: a browser must not be handed a page in a picture's place."""
-        with pytest.raises(MalformedChunkError, match="is not read as a PNG, JPEG or WebP"):
+        with pytest.raises(MalformedChunkError, match="cannot be read as a PNG, JPEG or WebP"):
             picture_type(data)
 
 

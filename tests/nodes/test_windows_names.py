@@ -82,11 +82,11 @@ def test_prefixes_that_a_number_follows(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("prefix", "told"),
     [
-        ("con/a", "keeps 'con' for a device"),
-        ("sub/a:b", "takes no ':'"),
-        ("%date:hh:mm%", "takes no ':'"),
+        ("con/a", "reserves 'con' for a device"),
+        ("sub/a:b", "does not allow ':'"),
+        ("%date:hh:mm%", "does not allow ':'"),
         ("sub./a", "ends in '.'"),
-        ("a?", r"takes no '?'"),
+        ("a?", r"does not allow '?'"),
     ],
 )
 def test_prefixes_that_are_no_names(prefix: str, told: str) -> None:

@@ -1,4 +1,4 @@
-"""A PNG that carries a GEN5 file: seen by others, read by us, damaged, changed, stripped, turned back."""
+"""A PNG that carries a GEN5 file: as others see it, as it is read, damaged, changed, stripped and turned back."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ PIXELS = np.random.default_rng(2).integers(0, 256, (5, 7, 3), np.uint8)
 
 
 def split(png: bytes) -> Chunks:
-    """Return type and data of each chunk of a PNG that is whole, its CRCs too."""
+    """Return type and data of each chunk of an intact PNG, checking its CRCs."""
     chunks = png_chunks.split(png)
     assert png == joined(chunks)
     return chunks
 
 
 def carried(png: bytes) -> bytes:
-    """Return the file that a PNG that is whole carries."""
+    """Return the file that an intact PNG carries."""
     split(png)
     return png_chunks.record(png)
 
@@ -74,7 +74,7 @@ def encoded(pixels: npt.NDArray[Any], kind: str = "PNG", **options: Any) -> byte
 
 
 def content(path: Path) -> dict[str, Any]:
-    """Return everything that a file holds, its images as pixels, ready to be compared."""
+    """Return everything in a file, for comparison; images as pixels."""
     with gen5core.open(path) as file:
         file.verify()
         core = file.metadata["gen5_metadata"]
@@ -84,13 +84,13 @@ def content(path: Path) -> dict[str, Any]:
                 key: file.metadata[key] for key in file.metadata if key not in ("gen5_metadata", "carrier")
             },
             "latents": {name: _bits(latent) for name, latent in file.latents.items()},
-            "images": [(_told(image.facts), image.array().tobytes()) for image in file.images],
+            "images": [(_described(image.facts), image.array().tobytes()) for image in file.images],
             "environment": file.environment,
         }
 
 
-def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of an image, not how its chunk is stored."""
+def _described(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an image, except those of its stored chunk."""
     return {name: value for name, value in facts.items() if name != "stored_sha256"}
 
 
@@ -100,7 +100,7 @@ def _bits(latent: Any) -> list[Any]:
 
 @pytest.fixture
 def png(tmp_path: Path) -> Path:
-    """A PNG that carries two latents' worth of nothing special."""
+    """A PNG that carries a latent and ComfyUI's graphs."""
     return gen5core.save(tmp_path / "cat.png", **facts())
 
 
@@ -114,8 +114,8 @@ class TestSeenByOthers:
                 image.size,
             )
 
-    def test_the_chunk_stands_before_the_end_and_is_not_safe_to_copy(self, png: Path) -> None:
-        """One gfVE stands between pixels and IEND: ancillary, private, not safe to copy; its data is a file."""
+    def test_the_chunk_is_before_iend_and_not_safe_to_copy(self, png: Path) -> None:
+        """One gfVE is between pixels and IEND: ancillary, private, not safe to copy; its data is a file."""
         kinds = [kind for kind, _ in split(png.read_bytes())]
         assert kinds[-3:] == [b"IDAT", b"gfVE", b"IEND"]
         assert (
@@ -126,7 +126,7 @@ class TestSeenByOthers:
 
     @pytest.mark.parametrize("channels", [1, 3, 4])
     def test_pixels_of_any_channels(self, tmp_path: Path, channels: int) -> None:
-        """Grey, RGB and RGBA come back as they were."""
+        """Grey, RGB and RGBA keep their pixels."""
         pixels = np.random.default_rng(3).integers(0, 256, (9, 4, channels), np.uint8)
         path = gen5core.save(tmp_path / "a.png", **facts(images=pixels))
         with gen5core.open(path) as file, Image.open(path) as image:
@@ -143,28 +143,28 @@ class TestSeenByOthers:
     @QUICK
     @given(st.integers(0, 3), st.integers(-2, 2), st.binary(min_size=1, max_size=5))
     def test_streams_of_any_length(self, pieces: int, more: int, pattern: bytes) -> None:
-        """What is deflated in pieces inflates to what it was, at lengths around their ends too."""
+        """A stream deflated in pieces inflates to the same bytes, also at lengths near the ends of pieces."""
         data = (pattern * PIECE_BYTES)[: max(pieces * PIECE_BYTES + more, 0)]
         assert data == zlib.decompress(deflate(memoryview(data)))
 
 
 class TestRead:
     def test_is_read_like_a_file_on_its_own(self, png: Path, tmp_path: Path) -> None:
-        """Everything of the .gen5 is there: latents, image, META; and verify() reads all of it."""
+        """A PNG has everything that the .gen5 has: latents, image, META; and verify() checks all of it."""
         alone = gen5core.save(tmp_path / "alone.gen5", **facts())
         one, other = content(png), content(alone)
         assert one.pop("info") | {"date": ""} == other.pop("info") | {"date": ""}
         assert one == other
 
     def test_the_picture_is_the_png_without_the_chunk(self, png: Path) -> None:
-        """The bytes of the shown image are the PNG itself, the record taken out."""
+        """The bytes of the image are the PNG itself without the record."""
         chunks = [chunk for chunk in split(png.read_bytes()) if chunk[0] != b"gfVE"]
         with gen5core.open(png) as file:
             assert joined(chunks) == file.images[0].bytes
             assert len(joined(chunks)) == file.images[0].size_bytes
 
     def test_opening_reads_no_pixels(self, png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Header, META and 8 bytes of each chunk are all that opening reads."""
+        """Opening reads only the header, META and 8 bytes of each chunk."""
         read: list[int] = []
         original = FileSource.read_into
 
@@ -179,8 +179,8 @@ class TestRead:
         assert sum(read) == 8 + 8 * len(split(png.read_bytes())) + 32 + meta
 
     @pytest.mark.parametrize("name", ["cat.gen5", "cat", "cat.jpg"])
-    def test_is_told_by_its_content(self, png: Path, name: str) -> None:
-        """Whatever the name says, a PNG with a record is one; a .gen5 named .png is a .gen5."""
+    def test_is_recognised_by_its_content(self, png: Path, name: str) -> None:
+        """A PNG with a record is one under any name, and a .gen5 named .png is a .gen5."""
         other = png.rename(png.with_name(name))
         assert (gen5core.is_carrier(other), content(other)["info"]["prompt"]) == (True, "a cat")
         plain = gen5core.save(png.with_suffix(".gen5"), **facts())
@@ -188,7 +188,7 @@ class TestRead:
         assert (gen5core.is_carrier(png), content(png)["info"]["prompt"]) == (False, "a cat")
 
     def test_a_batch(self, tmp_path: Path) -> None:
-        """The first image of a batch is shown, the others are carried; all are there in order."""
+        """The PNG shows the first image of a batch and carries the others; all are read in order."""
         batch = np.random.default_rng(5).integers(0, 256, (3, 4, 6, 3), np.uint8)
         path = gen5core.save(tmp_path / "a.png", **facts(images=batch))
         with gen5core.open(path) as file, Image.open(path) as image:
@@ -197,15 +197,15 @@ class TestRead:
             assert [image.facts["index"] for image in file.images] == [0, 1, 2]
 
     def test_progress(self, png: Path) -> None:
-        """A check tells how far it is, up to all that it reads."""
-        told: list[tuple[int, int]] = []
+        """A check reports its progress up to the total."""
+        progress: list[tuple[int, int]] = []
         with gen5core.open(png) as file:
-            file.verify(progress=lambda done, total: told.append((done, total)))
-        assert told == sorted(told)
-        assert told[-1][0] == told[-1][1]
+            file.verify(progress=lambda done, total: progress.append((done, total)))
+        assert progress == sorted(progress)
+        assert progress[-1][0] == progress[-1][1]
 
     def test_header_and_meta_alone(self, png: Path) -> None:
-        """What a browser sends of the carried file tells everything but the picture, which it says."""
+        """The parts that a browser sends are enough for everything except the picture, and the error says so."""
         data = carried(png.read_bytes())
         (offset,) = struct.unpack_from("<I", data, 8)
         with gen5core.open_parts(data[:32] + data[offset:]) as file:
@@ -219,22 +219,22 @@ class TestRead:
                 file.images[0].array()
 
     def test_the_record_alone(self, png: Path, tmp_path: Path) -> None:
-        """The chunk's data is a whole file of its own, whose picture is said to be elsewhere."""
+        """The data of the chunk is a complete file; a note says that its picture is not available."""
         path = tmp_path / "record.gen5"
         path.write_bytes(carried(png.read_bytes()))
         with gen5core.open(path) as file:
             notes = file.verify().notes
-        assert notes == ("the PNG that carried this record is not at hand: its picture is not checked",)
+        assert notes == ("the PNG that carried this record is not available, so its picture is not checked",)
 
     @pytest.mark.parametrize("data", [b"", b"GEN5", b"\x89PNG", SIGNATURE, encoded(PIXELS), b"\xff\xd8\xff"])
     def test_is_carrier_of_others(self, tmp_path: Path, data: bytes) -> None:
-        """Whatever has no such chunk carries nothing; that is no error."""
+        """``is_carrier`` is false for any other file, and raises nothing."""
         (tmp_path / "a").write_bytes(data)
         assert not gen5core.is_carrier(tmp_path / "a")
 
 
 def test_a_png_forged_by_hand(tmp_path: Path) -> None:
-    """The golden PNG, its bytes written without this package, is read, checked, and turned back."""
+    """The golden PNG, which was written without this package, is read, checked, and turned back."""
     path = Path(__file__).parents[1] / "corpus" / "valid" / "forged-1.1_carrier.png"
     assert forge.carrier() == path.read_bytes()
     with gen5core.open(path) as file:
@@ -261,7 +261,7 @@ class TestEncodedImages:
         ids=["pillow", "pillow stored", "grey", "one bit", "ours", "ours with texts"],
     )
     def test_a_png_comes_back_to_the_byte(self, tmp_path: Path, given: bytes) -> None:
-        """A PNG handed in is shown as it is, texts added that it lacks; turned back it is the same bytes."""
+        """A PNG is shown as it is, with the texts that it lacks; turned back it has its original bytes."""
         path = gen5core.save(tmp_path / "a.png", **facts(images=given))
         assert import_file(path, tmp_path / "a.gen5") == ()
         with gen5core.open(tmp_path / "a.gen5") as file, Image.open(path) as image:
@@ -279,10 +279,10 @@ class TestEncodedImages:
             encoded(PIXELS) + b"more",
             joined([*split(encoded(PIXELS))[:-1], (b"gfVE", b"another's"), (b"IEND", b"")]),
         ],
-        ids=["jpeg", "webp", "bytes behind", "a record of its own"],
+        ids=["jpeg", "webp", "bytes after IEND", "a record of its own"],
     )
     def test_another_image_is_shown_and_kept(self, tmp_path: Path, given: bytes) -> None:
-        """What cannot be shown as it is is encoded anew to be seen, and carried as it was."""
+        """An image that cannot be shown as it is is re-encoded for the PNG, and stored unchanged in a DATA chunk."""
         path = gen5core.save(tmp_path / "a.png", **facts(images=[given, PIXELS]))
         with gen5core.open(path) as file, Image.open(path) as image:
             assert file.verify().notes == ()
@@ -292,14 +292,14 @@ class TestEncodedImages:
         assert content(path) == content(tmp_path / "a.gen5")
 
     def test_sixteen_bits(self, tmp_path: Path) -> None:
-        """Pixels of 16 bits, of which no digest is defined, are refused with what to do; nothing is written."""
+        """Pixels of 16 bits, for which no digest is defined, are refused with the remedy; nothing is written."""
         given = encoded(np.zeros((2, 2), np.uint16))
-        with pytest.raises(EncodeError, match=r"16 bits .* has 8 bits a channel; save it as \.gen5"):
+        with pytest.raises(EncodeError, match=r"16 bits .* must have 8 bits per channel; save it as \.gen5"):
             gen5core.save(tmp_path / "a.png", **facts(images=given))
         assert list(tmp_path.iterdir()) == []
 
     def test_no_image(self, tmp_path: Path) -> None:
-        """Without an image there is nothing to show."""
+        """Without an image there is nothing to show: the message says so."""
         with pytest.raises(
             EncodeError, match=r"'a\.png' .* no image for it to show: give one, or name the file a\.gen5"
         ):
@@ -309,7 +309,7 @@ class TestEncodedImages:
     def test_too_large(self, tmp_path: Path) -> None:
         """A record larger than a PNG chunk is refused before anything is written."""
         huge = np.broadcast_to(np.float32(0), (2**29,))
-        with pytest.raises(EncodeError, match=r"a PNG carries 2147483647 at most: save it as \.gen5"):
+        with pytest.raises(EncodeError, match=r"a PNG carries at most 2147483647: save it as \.gen5"):
             gen5core.save(tmp_path / "a.png", **facts(latents={"a": huge}))
         assert list(tmp_path.iterdir()) == []
 
@@ -324,7 +324,7 @@ class TestThereAndBack:
         pixels: Any,
         data: st.DataObject,
     ) -> None:
-        """A .gen5 of anything, as a PNG and back, is the same file to the byte."""
+        """Any .gen5 that goes into a PNG and comes back is identical byte for byte."""
         folder = tmp_path_factory.mktemp("there")
         start = gen5core.save(folder / "a.gen5", **{**given, "images": [*given.get("images", ()), pixels]})
         with gen5core.open(start) as file:
@@ -335,7 +335,7 @@ class TestThereAndBack:
         assert start.read_bytes() == (folder / "b.gen5").read_bytes()
 
     def test_saved_straight_into_a_png(self, png: Path, tmp_path: Path) -> None:
-        """The .gen5 of a PNG that was saved as one is what would have been saved, but for the date."""
+        """The .gen5 of a PNG that was saved as one equals a .gen5 saved directly, except for the date."""
         alone = gen5core.save(tmp_path / "alone.gen5", **facts())
         import_file(png, tmp_path / "back.gen5")
         one, other = content(alone), content(tmp_path / "back.gen5")
@@ -346,7 +346,7 @@ class TestThereAndBack:
 
     @pytest.mark.parametrize("name", ["raw_float32", "zstd_float32"])
     def test_files_of_version_1_0(self, tmp_path: Path, name: str) -> None:
-        """A file of the 0.1.0 package goes into a PNG too; its only latent keeps the name it goes by."""
+        """A file of the 0.1.0 package goes into a PNG too; its only latent is still the starting noise."""
         path = Path(__file__).parents[1] / "corpus" / "valid" / f"gen5-0.1.0_{name}.gen5"
         export_file(path, tmp_path / "a.png", "png", carry=True)
         with gen5core.open(path) as old, gen5core.open(tmp_path / "a.png") as new:
@@ -356,7 +356,7 @@ class TestThereAndBack:
             assert old.images[0].array().tobytes() == new.images[0].array().tobytes()
 
     def test_signed(self, tmp_path: Path) -> None:
-        """A PNG can be signed as it is saved; whoever turns it back is told that the signature is lost."""
+        """A PNG can be signed as it is saved; turning it back reports that the signature is lost."""
         key = gen5core.SigningKey.generate()
         path = gen5core.save(tmp_path / "a.png", **facts(), signing_key=key)
         with gen5core.open(path) as file:
@@ -364,15 +364,16 @@ class TestThereAndBack:
         assert ("valid", key.public_key.key_id) == (found.state, found.key_id)
         (note,) = import_file(path, tmp_path / "a.gen5")
         assert (
-            note == f"loses the signature by {found.key_id}, which is over this very file: sign the new one"
+            note
+            == f"loses the signature by {found.key_id}, which is valid for this file only: sign the new one"
         )
 
-    def test_wrong_ways(self, png: Path, tmp_path: Path) -> None:
-        """What is already what it is to become is said, and so is an export that carries nothing."""
+    def test_wrong_directions(self, png: Path, tmp_path: Path) -> None:
+        """A conversion to the kind that a file already is, or to one that carries no record, is refused."""
         alone = gen5core.save(tmp_path / "alone.gen5", **facts())
         for source, out, kind, carry, message in (
-            (png, "b.png", "png", True, "is a PNG that carries its record already"),
-            (alone, "b.gen5", "gen5", False, "is a .gen5 already"),
+            (png, "b.png", "png", True, "is already a PNG that carries its record"),
+            (alone, "b.gen5", "gen5", False, "is already a .gen5"),
             (alone, "b.latent", "latent", True, "a latent carries no record, a PNG does"),
             (alone, "b.jpg", "png", True, "does not end in .png; name the file b.png"),
         ):
@@ -393,7 +394,7 @@ class TestChanged:
             gen5core.open(png)
 
     def test_pixels_changed_and_the_chunk_kept(self, png: Path) -> None:
-        """Changed pixels are found by array(), bytes and verify(), and said; the record stays readable."""
+        """array(), bytes and verify() find changed pixels; the record can still be read."""
         chunk = carried(png.read_bytes())
         with Image.open(png) as image:
             image.load()
@@ -414,19 +415,19 @@ class TestChanged:
         assert not png.with_suffix(".gen5").exists()
 
     def test_another_size(self, png: Path) -> None:
-        """A picture of another size is found, both sizes said."""
+        """A picture of another size is refused, and the message names both sizes."""
         chunk = carried(png.read_bytes())
         info = PngImagePlugin.PngInfo()
         info.add(b"gfVE", chunk, after_idat=True)
         Image.new("RGB", (4, 3)).save(png, pnginfo=info)
         with (
             gen5core.open(png) as file,
-            pytest.raises(ChecksumError, match=r"\(4×3\) was changed .* another picture of 7×5 pixels"),
+            pytest.raises(ChecksumError, match=r"\(4×3\) was changed .* another picture, of 7×5 pixels"),
         ):
             file.verify()
 
-    def test_written_anew_with_equal_pixels(self, png: Path, tmp_path: Path) -> None:
-        """Another encoding of equal pixels is fine and noted; turned back, the picture is that encoding."""
+    def test_reencoded_with_equal_pixels(self, png: Path, tmp_path: Path) -> None:
+        """A re-encoded PNG with equal pixels is accepted with a note; turned back, it is the picture."""
         chunk = carried(png.read_bytes())
         info = PngImagePlugin.PngInfo()
         info.add_text("Author", "A")
@@ -435,14 +436,14 @@ class TestChanged:
         with gen5core.open(png) as file:
             (note,) = file.verify().notes
             picture = file.images[0].bytes
-        assert note.startswith("another program wrote the PNG anew: its pixels are as they were saved")
-        (told,) = import_file(png, tmp_path / "a.gen5")
-        assert "picture that another program" in told
+        assert "another program re-encoded the PNG" in note
+        (note,) = import_file(png, tmp_path / "a.gen5")
+        assert "picture that another program re-encoded" in note
         with gen5core.open(tmp_path / "a.gen5") as file:
             assert picture == file.images[0].bytes
 
-    def test_bytes_behind_the_end(self, png: Path) -> None:
-        """Bytes behind IEND are no part of the PNG; they are noted."""
+    def test_bytes_after_the_end(self, png: Path) -> None:
+        """Bytes after IEND are not part of the PNG; a note says so."""
         png.write_bytes(png.read_bytes() + b"more")
         with gen5core.open(png) as file:
             assert file.verify().notes == ("4 bytes follow the end of the PNG and are not checked",)
@@ -450,13 +451,13 @@ class TestChanged:
 
 class TestDamaged:
     def test_every_bit(self, tmp_path: Path) -> None:
-        """Each bit of a PNG flipped: it is refused, by opening it or by verify(); or it carries nothing."""
+        """A PNG with any bit flipped is refused when it is opened or verified, or carries nothing."""
         path = self._small(tmp_path)
         whole, accepted = path.read_bytes(), []
         for position in range(len(whole)):
             for bit in range(8):
                 path.write_bytes(forge.flipped(whole, position, 1 << bit))
-                if self._is_taken(path):
+                if self._is_accepted(path):
                     accepted.append((position, bit))
         assert accepted == []
 
@@ -470,13 +471,13 @@ class TestDamaged:
                 gen5core.open(path)
 
     def test_two_records(self, png: Path) -> None:
-        """A second record is refused, and where it is is said."""
+        """A second record is refused, and the message gives its offset."""
         chunks = split(png.read_bytes())
         png.write_bytes(joined([*chunks[:-1], chunks[-2], chunks[-1]]))
         with pytest.raises(gen5core.MalformedChunkError, match=r"gfVE at offset \d+: is the second of 2"):
             gen5core.open(png)
 
-    def test_bytes_behind_the_record_in_its_chunk(self, png: Path) -> None:
+    def test_bytes_after_the_record_in_its_chunk(self, png: Path) -> None:
         """The chunk holds the record and nothing else."""
         chunks = split(png.read_bytes())
         png.write_bytes(joined([*chunks[:-2], (b"gfVE", chunks[-2][1] + b"!"), chunks[-1]]))
@@ -485,7 +486,7 @@ class TestDamaged:
         ):
             gen5core.open(png)
 
-    def test_a_file_that_says_nothing_of_its_png(self, png: Path, tmp_path: Path) -> None:
+    def test_a_file_without_carrier(self, png: Path, tmp_path: Path) -> None:
         """A .gen5 put into a PNG by hand is refused: nothing ties it to the picture."""
         alone = gen5core.save(tmp_path / "alone.gen5", **facts()).read_bytes()
         chunks = split(png.read_bytes())
@@ -493,15 +494,15 @@ class TestDamaged:
         with pytest.raises(gen5core.MalformedChunkError, match="carrier is None, not an object"):
             gen5core.open(png)
 
-    def test_chunks_without_end(self, png: Path) -> None:
-        """A PNG of more chunks than the limit is refused before the rest is looked at."""
+    def test_too_many_chunks(self, png: Path) -> None:
+        """A PNG with more chunks than the limit is refused before the others are read."""
         chunks = split(png.read_bytes())
         png.write_bytes(joined([chunks[0], *[(b"teSt", b"")] * 50, *chunks[1:]]))
         with pytest.raises(gen5core.LimitError, match="has more than 20 chunks; if you trust the file"):
             gen5core.open(png, limits=Limits(png_chunks=20))
 
-    def test_a_picture_of_too_many_pixels(self, png: Path) -> None:
-        """The picture is bounded before it is decoded, as any image is."""
+    def test_too_many_pixels(self, png: Path) -> None:
+        """The pixels of the picture are limited before it is decoded, like those of any image."""
         with gen5core.open(png, limits=Limits(image_pixels=34)) as file, pytest.raises(gen5core.LimitError):
             file.verify()
 
@@ -516,8 +517,8 @@ class TestDamaged:
             ({"original": 1}, r"carrier\.original is 1, not an object"),
         ],
     )
-    def test_odd_facts(self, tmp_path: Path, change: dict[str, Any], message: str) -> None:
-        """What META says of the PNG is checked field by field."""
+    def test_wrong_fields(self, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+        """Every field of META's ``carrier`` is checked."""
         digest = "0" * 64
         original = {"row": 0, "extra": {}, "compression": "auto", "added_texts": 0, "deflated": False}
         facts = {
@@ -545,7 +546,7 @@ class TestDamaged:
         )
 
     @staticmethod
-    def _is_taken(path: Path) -> bool:
+    def _is_accepted(path: Path) -> bool:
         try:
             with gen5core.open(path) as file:
                 file.verify(threads=1)
@@ -567,7 +568,7 @@ class TestCommands:
         assert alone.read_bytes() == (tmp_path / "b.gen5").read_bytes() == (tmp_path / "c.gen5").read_bytes()
 
     def test_verify_a_folder(self, png: Path) -> None:
-        """Of a folder, PNGs with a record are checked, others are passed over in silence."""
+        """In a folder, PNGs with a record are checked and others are skipped silently."""
         (png.parent / "other.png").write_bytes(encoded(PIXELS))
         (png.parent / "no.png").write_bytes(b"no PNG")
         assert (lambda code, out: (code, out[:24]))(*run("verify", png.parent)) == (
@@ -581,7 +582,7 @@ class TestCommands:
         assert (code, "1 damaged" in out) == (1, True)
 
     def test_info_diff_and_extract(self, png: Path, tmp_path: Path) -> None:
-        """info says where the picture is, diff finds no difference to the .gen5, extract takes the picture out."""
+        """info describes the picture, diff finds no difference from the .gen5, extract writes the picture."""
         alone = gen5core.save(tmp_path / "a.gen5", **facts())
         assert "the PNG itself" in run("info", png)[1]
         assert json.loads(run("info", png, "--json")[1])["carrier"]["shape"][1::-1] == [7, 5]
@@ -590,7 +591,7 @@ class TestCommands:
         assert not gen5core.is_carrier(tmp_path / "b.png")
 
     def test_scrub(self, png: Path, tmp_path: Path) -> None:
-        """A scrubbed PNG is a .gen5 with the picture in it, without the workflow in its texts."""
+        """A scrubbed PNG becomes a .gen5 with the picture, which has no workflow in its texts."""
         assert run("scrub", png, "-o", tmp_path / "a.gen5")[0] == 0
         with gen5core.open(tmp_path / "a.gen5") as file:
             assert (None, PIXELS.tobytes()) == (file.carrier, file.images[0].array().tobytes())

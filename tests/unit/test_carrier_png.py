@@ -1,4 +1,4 @@
-"""Which PNG is shown as it is, and which is kept beside the one that is shown: by how many chunks it has."""
+"""The number of chunks decides whether a PNG is shown as it is, or stored as an image of its own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FACTS: dict[str, Any] = {
     "hardware": None,
 }
 MOST = Limits().png_chunks - 3
-"""Prompt, workflow and the record come on top."""
+"""The number without prompt, workflow and record, which are added."""
 
 
 def of_chunks(count: int) -> bytes:
-    """Return a PNG of so many chunks."""
+    """Return a PNG of count chunks."""
     first, *rest = split(gen5core.encode_image(PIXELS))
     return joined([first, *[(b"prVt", b"")] * (count - 1 - len(rest)), *rest])
 
@@ -36,7 +36,7 @@ def of_chunks(count: int) -> bytes:
 def test_a_png_of_many_chunks_opens_again(
     tmp_path: Path, count: int, is_shown: bool, is_carried: bool
 ) -> None:
-    """With more chunks than readers step over, a PNG is stored as an image of its own; no byte of it is lost."""
+    """A PNG with more chunks than readers step over is stored as an image of its own, and no byte of it is lost."""
     given, path = of_chunks(count), tmp_path / "a.png"
     if is_carried:
         carry_file(gen5core.save(tmp_path / "b.gen5", images=given, **FACTS), path)

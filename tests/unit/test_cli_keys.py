@@ -144,7 +144,7 @@ SIGN_ERRORS = {
     "sign no.gen5 --key anna.pem": "no.gen5: no such file or folder; check the path",
     "sign a.gen5 --key anna.pub": "anna.pub: is a public key; name the file of the private one",
     "sign old.gen5 --key anna.pem": "old.gen5 is of version 1.0, which has no place for a signature: "
-    "`gen5core scrub` makes one of version 1.1 of it",
+    "`gen5core scrub` writes it as version 1.1",
     "trust no.pub": "no.pub: no such key file; give a .pub file, the line in it, or the key's id",
     "trust anna.pem": "anna.pem: is a private key; give the public one, its file ends in .pub",
     "trust --remove": (
@@ -401,7 +401,7 @@ def test_a_comment_is_shown_and_never_obeyed() -> None:
 def test_scrub_says_that_the_signature_is_gone() -> None:
     """Also where it would only be dropped."""
     make("signed.gen5", KEY)
-    lost = f"dropped  the signature by {KEY_ID}: what is written is unsigned"
+    lost = f"dropped  the signature by {KEY_ID}: the scrubbed file is unsigned"
     for arguments in (("--dry-run",), ("-o", "out.gen5")):
         lines = run("scrub", "signed.gen5", *arguments).stdout.splitlines()
         assert [lost] == [line for line in lines if "signature" in line]

@@ -1,4 +1,4 @@
-"""What another file takes over: bytes in blocks, and a header sealed again over a trailer."""
+"""Copying bytes in blocks, and sealing a header again for a trailer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DATA = random.Random(0).randbytes(3 * BLOCK_BYTES + 5)
     ],
 )
 def test_blocks(tmp_path: Path, start: int, end: int, sizes: list[int]) -> None:
-    """Every byte from start to end comes once and in order, a block at most at a time."""
+    """Every byte from start to end is yielded once and in order, at most one block at a time."""
     path = tmp_path / "a"
     path.write_bytes(DATA)
     source = FileSource(path)
@@ -39,8 +39,8 @@ def test_blocks(tmp_path: Path, start: int, end: int, sizes: list[int]) -> None:
     assert b"".join(blocks) == DATA[start:end]
 
 
-def test_a_block_is_read_when_its_turn_has_come(tmp_path: Path) -> None:
-    """What is not asked for yet is not read yet: a file may be larger than memory."""
+def test_blocks_are_read_one_at_a_time(tmp_path: Path) -> None:
+    """A block is read only when it is needed: a file may be larger than memory."""
     path, read = tmp_path / "a", []
     path.write_bytes(DATA)
     source = CountingSource(FileSource(path), read.append)
@@ -52,8 +52,8 @@ def test_a_block_is_read_when_its_turn_has_come(tmp_path: Path) -> None:
     assert read == [BLOCK_BYTES, 2 * BLOCK_BYTES]
 
 
-def test_a_file_that_ends_before(tmp_path: Path) -> None:
-    """The error names the bytes that were copied, and where they end."""
+def test_a_file_that_ends_too_early(tmp_path: Path) -> None:
+    """The error names the chunk that was copied, and the offset at which bytes are missing."""
     path = tmp_path / "a"
     path.write_bytes(DATA[:100])
     source = FileSource(path)
@@ -63,8 +63,8 @@ def test_a_file_that_ends_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [b"", b"an older trailer"], ids=["none", "one"])
-def test_header_over_a_trailer(tmp_path: Path, before: bytes) -> None:
-    """Flags, size and seal become those of the file with its new trailer; everything else stays."""
+def test_header_with_a_trailer(tmp_path: Path, before: bytes) -> None:
+    """Flags, size and seal become those of the file with its new trailer; nothing else changes."""
     path = gen5core.save(tmp_path / "a.gen5", prompt="a cat", environment=None)
     data = signer.with_trailer(path.read_bytes(), before)
     header = parse_header(data, len(data))

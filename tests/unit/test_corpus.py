@@ -257,7 +257,7 @@ def test_limits_are_arguments(tmp_path: Path) -> None:
         "needs a window of \\d+ bytes, the limit is 64": Limits(window_bytes=64),
         "'packed'\\) at offset \\d+: inflates to 76 bytes, the limit is 75": Limits(inflated_bytes=75),
         "lists 6 chunks, the limit is 5": Limits(chunks=5),
-        "image of 3 x 3 pixels, the limit is 8": Limits(image_pixels=8),
+        "image has 3 x 3 pixels, the limit is 8": Limits(image_pixels=8),
     }
     for message, limits in cases.items():
         with pytest.raises(gen5core.LimitError, match=message):

@@ -1,4 +1,4 @@
-"""Pixel streams: one form in bytes, whoever makes them, and with however many threads."""
+"""Pixel streams: the same bytes on every machine and with any number of threads."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def blocks(stream: bytes) -> list[int]:
         (400_000, [FULL] * 6 + [6790]),
     ],
 )
-def test_stored_blocks_are_full_but_the_last(size: int, expected: list[int]) -> None:
-    """Where blocks end is laid down, so that a stream inflated and stored again is the same on any machine."""
+def test_all_stored_blocks_except_the_last_are_full(size: int, expected: list[int]) -> None:
+    """The ends of blocks are fixed, so that a stream inflated and stored again has the same bytes."""
     data = np.random.default_rng(1).bytes(size)
     stream = store(memoryview(data))
     assert (expected, data, b"\x78\x01") == (blocks(stream), zlib.decompress(stream), stream[:2])
 
 
 def test_pixels_in_a_container_are_stored_in_that_form() -> None:
-    """The PNG that a .gen5 stores has full blocks, of a size where zlib's own level 0 has others."""
+    """The PNG in a .gen5 has full blocks, also at a size at which zlib's own level 0 ends them elsewhere."""
     png = gen5core.encode_image(np.zeros((300, 500, 3), np.uint8))
     start = png.index(b"IDAT") + 4
     assert blocks(png[start : start + int.from_bytes(png[start - 8 : start - 4], "big")]) == [FULL] * 6 + [
@@ -60,7 +60,7 @@ def test_pixels_in_a_container_are_stored_in_that_form() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 64])
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
-    """The bytes are those of one thread, whatever the number of processors."""
+    """The bytes do not depend on the number of processors."""
     data = memoryview(np.random.default_rng(1).bytes(3 * PIECE_BYTES + 5))
     monkeypatch.setattr(deflate_module, "MAX_THREADS", 1)
     expected = deflate(data)
@@ -71,13 +71,13 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, threads: int) -
 
 @given(st.binary(max_size=200), st.integers(0, 3000))
 def test_any_bytes_come_back(data: bytes, times: int) -> None:
-    """Stored or deflated, zlib inflates them to what they were."""
+    """zlib inflates stored and deflated streams to the original bytes."""
     whole = data * times
     assert whole == zlib.decompress(store(memoryview(whole))) == zlib.decompress(deflate(memoryview(whole)))
 
 
 def test_without_isal_zlib_deflates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where ISA-L has no wheel the stream is another one of the same bytes."""
+    """Without ISA-L the stream differs, and inflates to the same bytes."""
     pytest.importorskip("isal", reason="the package isal is not installed")
     data = memoryview(np.random.default_rng(1).integers(0, 9, 2 * PIECE_BYTES + 5, np.uint8).tobytes())
     fast = deflate(data)

@@ -507,7 +507,9 @@ class TestWhatThePeerGetsWrong:
 
     def test_float16_overflow(self) -> None:
         """float16 that was asked for refuses what it cannot hold, and writes nothing."""
-        with pytest.raises(gen5core.EncodeError, match="latent 'a' holds 70000, float16 ends at 65504"):
+        with pytest.raises(
+            gen5core.EncodeError, match="latent 'a' holds 70000, the largest float16 is 65504"
+        ):
             encode({"a": np.array([1, 70000], np.float32)}, convert_float16=True)
         assert list(Path().iterdir()) == []
 

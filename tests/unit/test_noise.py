@@ -1,4 +1,4 @@
-"""The documented noise conventions, against draws written by hand."""
+"""The documented noise conventions, compared with draws written out here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHAPES = [(1, 4, 8, 8), (3, 4, 8, 16), (2, 16, 3, 4, 4), (2, 64, 100), (0, 4, 8,
 
 
 def drawn_by_hand(shape: Sequence[int], seed: int) -> torch.Tensor:
-    """Return what ComfyUI draws, the way it does: with the global generator."""
+    """Return the noise that ComfyUI draws, drawn the way it does: with the global generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return torch.randn(tuple(shape), dtype=torch.float32, device="cpu")
@@ -42,7 +42,7 @@ class TestComfyNoise:
         assert expected.equal(actual)
 
     def test_public_name(self) -> None:
-        """gen5core gives both conventions by their documented names."""
+        """gen5core exports both conventions by their documented names."""
         assert comfy_noise is gen5core.comfy_noise
         assert per_image_noise is gen5core.per_image_noise
 
@@ -69,7 +69,7 @@ class TestComfyNoise:
         assert [one.equal(other) for one, other in zip(expected, actual, strict=True)] == [True, True]
 
     def test_nested_with_batch_index(self) -> None:
-        """batch_index holds for each part: all of the first part's noises are drawn before the second's."""
+        """batch_index applies to each part: all noises of the first part are drawn before those of the second."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(7)
             first = [torch.randn(1, 3, 2) for _ in range(3)]
@@ -80,13 +80,13 @@ class TestComfyNoise:
 
     @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
     def test_seed_out_of_range(self, seed: int) -> None:
-        """A seed that no widget gives is an error with the range."""
-        message = f"^seed is {seed}; it goes from 0 to 18446744073709551615$"
+        """A seed that no widget accepts is an error that names the range."""
+        message = f"^seed is {seed}; it must be from 0 to 18446744073709551615$"
         with pytest.raises(EncodeError, match=message):
             comfy_noise((1, 4, 2, 2), seed, dtype=torch.float32)
 
     @pytest.mark.parametrize("library", [torch, np], ids=["torch", "numpy"])
-    def test_numbers_of_a_library(self, library: Any) -> None:
+    def test_integers_of_a_library(self, library: Any) -> None:
         """Seed and batch_index may come from an array or a tensor."""
         numbers = library.arange(3)
         expected = comfy_noise((2, 4, 2, 2), 2, dtype=torch.float32, batch_index=[1, 2])
@@ -96,29 +96,29 @@ class TestComfyNoise:
     @pytest.mark.parametrize(
         ("numbers", "message"),
         [
-            ({"seed": 1.0}, "seed is 1.0, not a whole number; give an int"),
-            ({"seed": 1, "batch_index": [0, 1.5]}, "batch_index is 1.5, not a whole number; give an int"),
+            ({"seed": 1.0}, "seed is 1.0, not an integer; give an int"),
+            ({"seed": 1, "batch_index": [0, 1.5]}, "batch_index is 1.5, not an integer; give an int"),
         ],
         ids=["seed", "batch_index"],
     )
-    def test_no_whole_number(self, numbers: dict[str, Any], message: str) -> None:
-        """A number with a fraction is refused by name, not cut."""
+    def test_not_an_integer(self, numbers: dict[str, Any], message: str) -> None:
+        """A number with a fraction is refused by name, not truncated."""
         with pytest.raises(EncodeError, match=f"^{re.escape(message)}$"):
             comfy_noise((1, 4, 2, 2), dtype=torch.float32, **numbers)
 
     @pytest.mark.parametrize("batch_index", [[-1], [0, -3], []])
     def test_batch_index_out_of_range(self, batch_index: list[int]) -> None:
-        """A negative number, or none at all, names no noise."""
-        with pytest.raises(EncodeError, match=r"^batch_index is \[.*\]; it names noises from 0 on"):
+        """Negative numbers and an empty list are refused."""
+        with pytest.raises(EncodeError, match=r"^batch_index is \[.*\]; it must be one number per image"):
             comfy_noise((1, 4, 2, 2), 0, dtype=torch.float32, batch_index=batch_index)
 
 
 class TestPerImageNoise:
-    """One generator an image, in the dtype itself."""
+    """One generator per image, in the dtype itself."""
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_equals_a_list_of_generators(self, dtype: Any) -> None:
-        """The draw is that of a list of generators, each in the dtype, joined."""
+        """The noise is that of a list of generators, each drawing in the dtype."""
         seeds = [5, 0, MAX_SEED, 5]
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         images = [torch.randn((1, 4, 8, 8), generator=one, dtype=dtype) for one in generators]
@@ -128,55 +128,55 @@ class TestPerImageNoise:
         assert actual[0].equal(actual[3])
 
     def test_half_precision_is_not_a_cast(self) -> None:
-        """In half precision the numbers can be others than those of float32, rounded."""
+        """In half precision the numbers can differ from those of float32, rounded."""
         half = per_image_noise((1, 17), [3], dtype=torch.bfloat16)
         cast = per_image_noise((1, 17), [3], dtype=torch.float32).to(torch.bfloat16)
         assert not half.equal(cast)
 
-    def test_place_in_the_batch_does_not_matter(self) -> None:
-        """An image's noise is the same alone and among others."""
+    def test_position_in_the_batch_does_not_matter(self) -> None:
+        """An image has the same noise alone and in a batch."""
         alone = per_image_noise((1, 4, 8, 8), [9], dtype=torch.float32)
         assert alone.equal(per_image_noise((3, 4, 8, 8), [1, 9, 2], dtype=torch.float32)[1:2])
 
     @pytest.mark.parametrize("library", [torch, np], ids=["torch", "numpy"])
     def test_seeds_of_a_library(self, library: Any) -> None:
-        """Seeds may be an array or a tensor of whole numbers."""
+        """Seeds may be an array or a tensor of integers."""
         expected = per_image_noise((4, 4, 2, 2), [0, 1, 2, 3], dtype=torch.float32)
         assert expected.equal(per_image_noise((4, 4, 2, 2), library.arange(4), dtype=torch.float32))
 
     @pytest.mark.parametrize("seed", [1.0, "1", None, np.float32(1), torch.tensor(1.0)], ids=repr)
-    def test_seed_that_is_no_whole_number(self, seed: Any) -> None:
-        """A seed of another kind is refused with its value and what to give."""
-        message = re.escape(f"seed is {seed!r}, not a whole number; give an int")
+    def test_seed_that_is_not_an_integer(self, seed: Any) -> None:
+        """A seed of another type is refused; the message has its value and the remedy."""
+        message = re.escape(f"seed is {seed!r}, not an integer; give an int")
         with pytest.raises(EncodeError, match=f"^{message}$"):
             per_image_noise((1, 4, 2, 2), [seed], dtype=torch.float32)
 
     @pytest.mark.parametrize(("count", "seeds"), [(2, [1]), (1, [1, 2]), (1, [])])
     def test_as_many_seeds_as_images(self, count: int, seeds: list[int]) -> None:
-        """More or fewer seeds than images are an error with both figures."""
-        message = f"^{len(seeds)} seeds for a batch of {count}: give {count}, one an image$"
+        """More or fewer seeds than images are an error that names both numbers."""
+        message = f"^{len(seeds)} seeds for a batch of {count}: give {count}, one per image$"
         with pytest.raises(EncodeError, match=message):
             per_image_noise((count, 4, 2, 2), seeds, dtype=torch.float32)
 
     def test_no_images(self) -> None:
-        """A batch of none takes no seed and gives an empty tensor."""
+        """An empty batch needs no seed and gives an empty tensor."""
         actual = per_image_noise((0, 4, 2, 2), [], dtype=torch.float16)
         assert (torch.float16, (0, 4, 2, 2)) == (actual.dtype, tuple(actual.shape))
 
     def test_shape_without_a_batch(self) -> None:
         """A shape without a batch is an error, not an IndexError."""
-        with pytest.raises(EncodeError, match=r"^shape is empty; its first size is the batch$"):
+        with pytest.raises(EncodeError, match=r"^shape is empty; its first size must be the batch size$"):
             per_image_noise((), [1], dtype=torch.float32)
 
     @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1])
     def test_seed_out_of_range(self, seed: int) -> None:
-        """Every seed is checked, not the first alone."""
-        with pytest.raises(EncodeError, match=f"^seed is {seed}; it goes from 0 to"):
+        """Every seed is checked, not only the first."""
+        with pytest.raises(EncodeError, match=f"^seed is {seed}; it must be from 0 to"):
             per_image_noise((2, 4, 2, 2), [0, seed], dtype=torch.float32)
 
 
 def test_global_generator_is_untouched() -> None:
-    """No draw, and no failing one, moves torch's global generator."""
+    """No draw, not even a failing one, advances torch's global generator."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
     comfy_noise((2, 4, 2, 2), 5, dtype=torch.float16, batch_index=[3, 1])

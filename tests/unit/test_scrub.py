@@ -1,4 +1,4 @@
-"""What leaves the machine: nothing that tells of it, everything that made the image."""
+"""Scrubbing removes everything that identifies a person or a machine, and keeps everything that made the image."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ import gen5core
 from gen5core.environment.components import Environment
 from gen5core.errors import EncodeError
 from gen5core.images import png_chunks
-from gen5core.rewrite.private_paths import without_folders
-from gen5core.rewrite.scrub import find_private, scrub, scrub_facts
+from gen5core.rewrite.private_paths import strip_folders
+from gen5core.rewrite.scrub import find_private, scrub, scrub_arguments
 
 SECRETS = ("anna", "Users", "nas7", "GPU-123", "SN-42", "my-workflow")
 PROMPT = {
@@ -42,7 +42,7 @@ NOISE = np.array([[1.5, np.nan, -0.0, np.inf]], np.float32)
 
 
 def private_facts(**changes: Any) -> dict[str, Any]:
-    """Return arguments of ``save`` with something private in every place that can hold it."""
+    """Return arguments of ``save`` with something private wherever a file can hold it."""
     return {
         "latents": {"initial_noise": NOISE, "step_noise": [NOISE, NOISE.astype(np.float16)]},
         "images": PIXELS,
@@ -73,7 +73,7 @@ def private_facts(**changes: Any) -> dict[str, Any]:
 
 
 def make(path: Path, **changes: Any) -> Path:
-    """Write a file of them."""
+    """Save a file with private data."""
     return gen5core.save(path, **private_facts(**changes))
 
 
@@ -94,8 +94,8 @@ def test_nothing_private_is_left_anywhere(tmp_path: Path) -> None:
     assert [text for text in texts for secret in SECRETS if secret.lower() in text.lower()] == []
 
 
-def test_what_made_the_image_is_kept_bit_for_bit(tmp_path: Path) -> None:
-    """Latents, pixels, settings, prompt graph and environment are what they were, paths shortened."""
+def test_content_is_kept_bit_for_bit(tmp_path: Path) -> None:
+    """Latents, pixels, settings, prompt graph and environment are unchanged, except for shortened paths."""
     scrub(make(tmp_path / "a.gen5"), tmp_path / "b.gen5")
     with gen5core.open(tmp_path / "a.gen5") as old, gen5core.open(tmp_path / "b.gen5") as new:
         new.verify()
@@ -120,11 +120,11 @@ def test_what_made_the_image_is_kept_bit_for_bit(tmp_path: Path) -> None:
         assert new.environment.further == old.environment.further
 
 
-def test_facts_are_scrubbed_before_they_are_saved(tmp_path: Path) -> None:
-    """What is saved of scrubbed facts has nothing left that a scrub would drop, but for the workflow, which stays."""
+def test_scrubbed_arguments_save_a_scrubbed_file(tmp_path: Path) -> None:
+    """A file saved with scrubbed arguments has nothing that a scrub would drop, except the workflow, which stays."""
     workflow = {"nodes": [{"widgets_values": ["/home/anna/refs/cat.png", 7, None]}]}
     comfyui = {"prompt": PROMPT, "workflow": workflow, "version": "0.3.64", "client": "anna"}
-    facts, dropped = scrub_facts(private_facts(comfyui=comfyui))
+    facts, dropped = scrub_arguments(private_facts(comfyui=comfyui))
     path = gen5core.save(tmp_path / "a.gen5", **facts)
     assert find_private(path) == ["comfyui.workflow", "images[0]: PNG text 'workflow'"]
     with gen5core.open(path) as file:
@@ -137,62 +137,66 @@ def test_facts_are_scrubbed_before_they_are_saved(tmp_path: Path) -> None:
     assert {"hardware_info.machine_name", "hardware_info.gpu[0].uuid", "comfyui.client"} < set(dropped)
 
 
-def test_scrubbing_facts_says_what_scrubbing_the_file_does(tmp_path: Path) -> None:
-    """The same lines, but for the workflow, and for pictures, which are made after the scrub."""
-    _, dropped = scrub_facts(private_facts())
+def test_scrubbing_arguments_reports_what_scrubbing_the_file_does(tmp_path: Path) -> None:
+    """The lines are the same, except for the workflow and for images, which are encoded after the scrub."""
+    _, dropped = scrub_arguments(private_facts())
     expected = [line for line in find_private(make(tmp_path / "a.gen5")) if not line.startswith("images[0]")]
     assert sorted([*dropped, "comfyui.workflow"]) == sorted(expected)
 
 
-def test_facts_that_tell_nothing_private_stay_as_they_are() -> None:
-    """Nothing to drop is nothing dropped; what is not there stays away, what is no fact is handed on."""
+def test_arguments_without_private_data_are_unchanged() -> None:
+    """Nothing is dropped, missing arguments are not added, and options are returned unchanged."""
     facts = {
         "prompt": "a cat, and/or 1/2",
         "comfyui": None,
         "settings": {"seed": 2**64 - 1},
         "images": [PIXELS],
     }
-    assert (facts, []) == scrub_facts(facts)
+    assert (facts, []) == scrub_arguments(facts)
 
 
 @pytest.mark.parametrize("text", ["{}", "data:image/png;base64,{}", "/home/anna/x.png {} ~/y.png"])
 def test_pictures_in_widgets_stay(text: str) -> None:
-    """Base64 of a picture has slashes and no folders; paths beside it go all the same."""
+    """Base64 data has slashes but no folders and is unchanged; paths beside it are shortened."""
     picture = base64.b64encode(np.random.default_rng(0).bytes(3000)).decode()
-    assert without_folders(picture) != picture
+    assert strip_folders(picture) != picture
     expected = text.replace("/home/anna/", "").replace("~/", "").format(picture)
-    [cleaned] = scrub_facts({"tags": [text.format(picture)]})[0]["tags"]
+    [cleaned] = scrub_arguments({"tags": [text.format(picture)]})[0]["tags"]
     assert cleaned == expected
 
 
-def test_a_long_path_is_no_picture() -> None:
-    """Folders without end are folders, and what looks like a picture in the midst of a path is a part of it."""
+def test_a_long_path_is_not_base64() -> None:
+    """A very long path is still a path, and what looks like base64 within a path is part of it."""
     picture = base64.b64encode(np.random.default_rng(0).bytes(3000)).decode()
     for path in (
         f"/home/anna{'/sub' * 200}/x.png",
         f"/home/anna{'/Sub1' * 200}/x",
         f"/home/\0anna{picture}/x.png",
     ):
-        [cleaned] = scrub_facts({"tags": [path]})[0]["tags"]
+        [cleaned] = scrub_arguments({"tags": [path]})[0]["tags"]
         assert cleaned in ("x", "x.png")
 
 
 def test_endless_nesting_is_one_clear_error(tmp_path: Path) -> None:
-    """Values nested deeper than they can be looked through are refused, on saving and later."""
+    """Values nested too deeply to be searched are refused, on saving and on scrubbing a file."""
     nested: Any = 1
     for _ in range(900):
         nested = [nested]
     path = gen5core.save(tmp_path / "a.gen5", comfyui={"prompt": {"1": nested}}, environment=None)
     out = tmp_path / "b.gen5"
-    message = "nested too deeply to be looked through for paths: leave it out"
-    for act in (lambda: scrub_facts({"tags": nested}), lambda: find_private(path), lambda: scrub(path, out)):
+    message = "nested too deeply to be searched for paths: leave it out"
+    for act in (
+        lambda: scrub_arguments({"tags": nested}),
+        lambda: find_private(path),
+        lambda: scrub(path, out),
+    ):
         with pytest.raises(EncodeError, match=message):
             act()
     assert not out.exists()
 
 
-def test_what_was_dropped_is_said(tmp_path: Path) -> None:
-    """One line for each thing, with its place; a path is shown as it was and as it is now."""
+def test_dropped_items_are_reported(tmp_path: Path) -> None:
+    """There is one line for each item, with its position; a path is shown as it was and as it is now."""
     assert scrub(make(tmp_path / "a.gen5"), tmp_path / "b.gen5") == [
         "hardware_info.machine_name",
         "hardware_info.serial",
@@ -215,8 +219,8 @@ def test_what_was_dropped_is_said(tmp_path: Path) -> None:
     ]
 
 
-def test_it_can_be_asked_beforehand(tmp_path: Path) -> None:
-    """``find_private`` says the same, and writes nothing."""
+def test_find_private(tmp_path: Path) -> None:
+    """``find_private`` returns the same lines and writes nothing."""
     path = make(tmp_path / "a.gen5")
     said = find_private(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gen5"]
@@ -224,7 +228,7 @@ def test_it_can_be_asked_beforehand(tmp_path: Path) -> None:
 
 
 def test_a_scrubbed_file_has_nothing_more_to_drop(tmp_path: Path) -> None:
-    """Scrubbing twice changes nothing: equal META but for its own sizes, nothing to say."""
+    """Scrubbing twice changes nothing: META is equal except for its sizes, and nothing is reported."""
     scrub(make(tmp_path / "a.gen5"), tmp_path / "b.gen5")
     assert scrub(tmp_path / "b.gen5", tmp_path / "c.gen5") == []
     assert (tmp_path / "c.gen5").read_bytes() == (tmp_path / "b.gen5").read_bytes()
@@ -241,7 +245,7 @@ def test_a_file_with_nothing_private_stays_equal(tmp_path: Path) -> None:
 
 
 def test_a_file_of_version_1_0_keeps_its_starting_noise(tmp_path: Path) -> None:
-    """The only latent of a 1.0 file counts as the starting noise, so it bears that name in a 1.1 file."""
+    """The only latent of a 1.0 file is the starting noise, so it has that name in a 1.1 file."""
     old = forge.build([forge.float32("latent_1", [1.0, 2.0])], minor=0)
     (tmp_path / "a.gen5").write_bytes(old)
     scrub(tmp_path / "a.gen5", tmp_path / "b.gen5")
@@ -251,7 +255,7 @@ def test_a_file_of_version_1_0_keeps_its_starting_noise(tmp_path: Path) -> None:
 
 
 def test_the_parts_of_latents_stay_in_their_rows(tmp_path: Path) -> None:
-    """Parts of two nested latents that another program stored in turns keep their places, rows and values."""
+    """Interleaved parts of two nested latents, as another program may store them, keep their rows and values."""
     parts = [("a", {"part": 0}), ("b", {"part": 0}), ("a", {"part": 1}), ("b", {"part": 1}), ("c", {})]
     rows = [forge.float32(name, [float(value)], **part) for value, (name, part) in enumerate(parts)]
     (tmp_path / "a.gen5").write_bytes(forge.build(rows))
@@ -262,7 +266,7 @@ def test_the_parts_of_latents_stay_in_their_rows(tmp_path: Path) -> None:
 
 
 def test_what_this_version_does_not_know_is_dropped(tmp_path: Path) -> None:
-    """Unknown chunks, trailers and keys of META could hold anything, so they go, and are named."""
+    """Unknown chunks, trailers and keys of META could hold anything, so they are dropped and reported."""
 
     def add_keys(document: dict[str, Any]) -> None:
         document["notes"] = {"author": "anna"}
@@ -274,7 +278,7 @@ def test_what_this_version_does_not_know_is_dropped(tmp_path: Path) -> None:
     assert scrub(tmp_path / "a.gen5", tmp_path / "b.gen5") == [
         "author",
         "notes",
-        "chunk 0 (XTRA): a type that is not known",
+        "chunk 0 (XTRA): a chunk of unknown type",
         "trailer 'NOTE'",
     ]
     assert b"anna" not in (tmp_path / "b.gen5").read_bytes()
@@ -283,7 +287,7 @@ def test_what_this_version_does_not_know_is_dropped(tmp_path: Path) -> None:
 
 
 def test_texts_of_an_imported_file_are_dropped(tmp_path: Path) -> None:
-    """What a safetensors file brought along may be a workflow, or anything else."""
+    """The metadata of an imported safetensors file may be a workflow, or anything else."""
     imported = {"from": "latent", "metadata": {"workflow": "my-workflow", "author": "anna"}}
     path = gen5core.save(tmp_path / "a.gen5", capture={"imported": imported}, environment=None, hardware=None)
     assert scrub(path, tmp_path / "b.gen5") == ["capture.imported.metadata"]
@@ -291,8 +295,8 @@ def test_texts_of_an_imported_file_are_dropped(tmp_path: Path) -> None:
         assert file.capture == {"imported": {"from": "latent"}}
 
 
-def test_keys_that_become_equal_both_stay(tmp_path: Path) -> None:
-    """Two keys that were paths of one name are told apart, so that no value is lost."""
+def test_keys_that_become_equal_are_both_kept(tmp_path: Path) -> None:
+    """Two keys that were paths to the same name stay different, so that no value is lost."""
     capture = {"passes": [{"masks": {"/a/b/m.png": 1, "/c/d/m.png": 2, "m.png": 3}}]}
     path = gen5core.save(tmp_path / "a.gen5", capture=capture, environment=None, hardware=None)
     scrub(path, tmp_path / "b.gen5")
@@ -300,8 +304,8 @@ def test_keys_that_become_equal_both_stay(tmp_path: Path) -> None:
         assert file.capture == {"passes": [{"masks": {"m.png_": 1, "m.png__": 2, "m.png": 3}}]}
 
 
-def test_unknown_facts_of_capture_and_resources_go(tmp_path: Path) -> None:
-    """Nobody can say what they tell."""
+def test_unknown_keys_of_capture_and_resources_are_dropped(tmp_path: Path) -> None:
+    """They could hold anything."""
     capture = {"noise_source": "none", "operator": "Anna"}
     resources = [{"kind": "model", "name": "m", "owner": "Anna"}]
     path = gen5core.save(
@@ -317,7 +321,7 @@ def test_unknown_facts_of_capture_and_resources_go(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_refused_and_nothing_written(tmp_path: Path) -> None:
-    """A latent that fails its digest is not passed on under a new one."""
+    """A latent with a wrong digest is not stored again with a new one."""
     path = make(tmp_path / "a.gen5")
     path.write_bytes(forge.flipped(path.read_bytes(), 50, 1))
     with pytest.raises(
@@ -327,8 +331,8 @@ def test_a_damaged_file_is_refused_and_nothing_written(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gen5"]
 
 
-def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:
-    """What stands at out stays unless overwriting is asked for."""
+def test_an_existing_file_is_not_replaced_by_default(tmp_path: Path) -> None:
+    """A file at out is unchanged unless overwrite is set."""
     path = make(tmp_path / "a.gen5")
     (tmp_path / "b.gen5").write_bytes(b"mine")
     with pytest.raises(FileExistsError, match=r"b\.gen5"):
@@ -349,7 +353,7 @@ def png_with(*chunks: tuple[bytes, bytes], tail: bytes = b"") -> bytes:
 
 
 def scrubbed_image(tmp_path: Path, data: bytes) -> tuple[bytes, list[str]]:
-    """Return an image as it comes out of a scrubbed file, and what was said of it."""
+    """Return the image in a scrubbed file, and what was reported about it."""
     path = gen5core.save(tmp_path / "a.gen5", images=data, environment=None, hardware=None)
     said = scrub(path, tmp_path / "b.gen5")
     with gen5core.open(tmp_path / "b.gen5") as file:
@@ -368,13 +372,13 @@ def scrubbed_image(tmp_path: Path, data: bytes) -> tuple[bytes, list[str]]:
         ((b"caBX", b"claims"), "images[0]: PNG chunk 'caBX'"),
     ],
 )
-def test_private_png_chunks_go(tmp_path: Path, chunk: tuple[bytes, bytes], said: str) -> None:
-    """Every chunk and text that is not known to be harmless is left out; the pixels stay byte for byte."""
+def test_private_png_chunks_are_dropped(tmp_path: Path, chunk: tuple[bytes, bytes], said: str) -> None:
+    """Every chunk and text that is not known to be harmless is dropped; the pixels are unchanged byte for byte."""
     assert scrubbed_image(tmp_path, png_with(chunk)) == (png_with(), [said])
 
 
-def test_bytes_after_a_png_go(tmp_path: Path) -> None:
-    """What was appended to a PNG is no part of the image."""
+def test_bytes_after_a_png_are_dropped(tmp_path: Path) -> None:
+    """Bytes appended to a PNG are not part of the image."""
     assert scrubbed_image(tmp_path, png_with(tail=b"PK anna")) == (
         png_with(),
         ["images[0]: 7 bytes after the end of the PNG"],
@@ -399,8 +403,8 @@ def test_texts_of_a_png_lose_their_paths(tmp_path: Path, text: str, cleaned: str
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_other_images_lose_what_is_not_pixels(tmp_path: Path, kind: str) -> None:
-    """EXIF, XMP, comments and what follows the image go; the pixels decode to the same values."""
+def test_other_formats_lose_their_metadata(tmp_path: Path, kind: str) -> None:
+    """EXIF, XMP, comments and bytes after the image are dropped; the pixels decode to the same values."""
     exif = Image.Exif()
     exif[0x010E] = "workflow: /home/anna"
     stream = io.BytesIO()
@@ -416,8 +420,8 @@ def test_other_images_lose_what_is_not_pixels(tmp_path: Path, kind: str) -> None
         assert dict(image.getexif()) == {}
 
 
-def test_a_jpeg_keeps_only_segments_that_decide_colours(tmp_path: Path) -> None:
-    """Other content under the markers of JFIF and of colour profiles goes: pictures within the picture."""
+def test_a_jpeg_keeps_only_segments_that_affect_colours(tmp_path: Path) -> None:
+    """Other content under the markers of JFIF and of colour profiles, such as thumbnails, is dropped."""
     stream = io.BytesIO()
     Image.fromarray(PIXELS).save(
         stream, "JPEG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -438,7 +442,7 @@ def test_a_jpeg_keeps_only_segments_that_decide_colours(tmp_path: Path) -> None:
 
 
 def test_a_progressive_jpeg_keeps_every_scan(tmp_path: Path) -> None:
-    """A JPEG of many scans and with restart markers is copied whole."""
+    """A JPEG with many scans and restart markers is copied completely."""
     stream = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 256, (64, 48, 3), np.uint8)
     Image.fromarray(noise).save(stream, "JPEG", progressive=True, restart_marker_blocks=2, quality=95)
@@ -448,7 +452,7 @@ def test_a_progressive_jpeg_keeps_every_scan(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @given(cut=st.integers(1, 400), position=st.integers(0, 10**6), mask=st.integers(0, 255))
 def test_a_damaged_image_is_one_clear_error(kind: str, cut: int, position: int, mask: int) -> None:
-    """Bytes that are no whole image give an error of this package, or an image; never another exception."""
+    """Damaged bytes give an image or an error of this package; never another exception."""
     from gen5core.rewrite.scrub_image import scrub_image
 
     stream = io.BytesIO()
@@ -497,9 +501,9 @@ def test_a_damaged_image_is_one_clear_error(kind: str, cut: int, position: int, 
         ("at (/mnt/C:\\Users\\Anna\\x.png)", "at (x.png)"),
     ],
 )
-def test_folders_of_absolute_paths_go(text: str, expected: str) -> None:
-    """A path becomes its last component, alone or inside other text; a home folder becomes ``~``."""
-    assert without_folders(text) == expected
+def test_folders_of_absolute_paths_are_dropped(text: str, expected: str) -> None:
+    """A path becomes its last component, alone or within other text; a home folder becomes ``~``."""
+    assert strip_folders(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -518,8 +522,8 @@ def test_folders_of_absolute_paths_go(text: str, expected: str) -> None:
     ],
 )
 def test_prompts_and_relative_names_stay(text: str) -> None:
-    """What a person types into a prompt, and the names of models, are no paths of a machine."""
-    assert without_folders(text) == text
+    """Text that people type into prompts, and names of models, are not absolute paths."""
+    assert strip_folders(text) == text
 
 
 FOLDERS = st.lists(st.text("abcdefgh0123456789_-", min_size=1, max_size=8), min_size=1, max_size=4)
@@ -527,7 +531,7 @@ FOLDERS = st.lists(st.text("abcdefgh0123456789_-", min_size=1, max_size=8), min_
 
 @given(folders=FOLDERS, user=st.from_regex(r"u[a-z]{3,8}", fullmatch=True), style=st.sampled_from("pwun"))
 def test_no_user_name_survives_in_any_style(folders: list[str], user: str, style: str) -> None:
-    """Wherever a path stands in a text, in any of four styles, no folder of it is left."""
+    """Wherever a path is in a text, in any of four styles, none of its folders is left."""
     lead, separator = {
         "p": ("/home/", "/"),
         "w": ("C:\\Users\\", "\\"),
@@ -535,13 +539,13 @@ def test_no_user_name_survives_in_any_style(folders: list[str], user: str, style
         "n": ("D:/", "/"),
     }[style]
     path = lead + separator.join([f"X{user}X", *folders, "cat.png"])
-    assert without_folders(f"a photo of {path}, best") == "a photo of cat.png, best"
-    assert without_folders(json.dumps({"image": path})) == json.dumps({"image": "cat.png"})
+    assert strip_folders(f"a photo of {path}, best") == "a photo of cat.png, best"
+    assert strip_folders(json.dumps({"image": path})) == json.dumps({"image": "cat.png"})
 
 
 @given(st.text(st.sampled_from("aC:\\/~. \"'(\n"), max_size=40))
-def test_any_text_is_done_in_one_go(text: str) -> None:
-    """Text made of what paths are made of ends as text that has nothing more to cut."""
-    once = without_folders(text)
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    """After cleaning, any text made of parts of paths has nothing left to remove."""
+    once = strip_folders(text)
     assert len(once) <= len(text) + 1
-    assert without_folders(once) == once
+    assert strip_folders(once) == once

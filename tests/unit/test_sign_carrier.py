@@ -1,4 +1,4 @@
-"""PNGs that carry a record, signed: what changes and what does not, and that no change to one stays trusted."""
+"""Signed PNGs that carry a record: what signing changes, and that no change to one stays trusted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOTE = forge.frame("NOTE", "0000", b"a note")
 
 
 def with_record(png: bytes, data: bytes) -> bytes:
-    """Return a PNG with another file in its chunk, whose CRC is true."""
+    """Return a PNG with another file in its chunk, and the right CRC."""
     return joined([(kind, data if kind == b"gfVE" else content) for kind, content in split(png)])
 
 
@@ -48,7 +48,7 @@ def small(path: Path, **changes: Any) -> Path:
 
 
 def word(path: Path) -> str:
-    """Return what a reader says who checks every byte: the word, or the name of our error."""
+    """Return the word of a reader that checks every byte, or the name of our error."""
     try:
         with gen5core.open(path) as file:
             file.verify(threads=1)
@@ -67,7 +67,7 @@ def png(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_only_the_chunk_changes(png: Path, tmp_path: Path) -> None:
-    """In place and to another file: picture, texts, META and root stay; header and trailer are those of FORMAT.md."""
+    """Picture, texts, META and root are unchanged, in place and in another file; the trailer follows FORMAT.md."""
     before = png.read_bytes()
     png.chmod(0o640)
     assert tmp_path / "b.png" == sign_file(png, KEY, tmp_path / "b.png")
@@ -101,8 +101,8 @@ def test_signed_as_it_is_saved_or_later(png: Path) -> None:
     assert ({KEY_ID, OTHER.public_key.key_id}, 1) == (ids, len(set(roots)))
 
 
-def test_what_stands_beside_stays(png: Path) -> None:
-    """Trailers of other types, bytes behind the end, and chunks that another program put behind the record."""
+def test_everything_else_is_kept(png: Path) -> None:
+    """Trailers of other types, bytes after the end, and chunks that another program added after the record stay."""
     chunks = split(png.read_bytes())
     noted = signer.with_trailer(chunks[-2][1], NOTE)
     whole = joined([*chunks[:-2], (b"gfVE", noted), (b"teSt", b"x"), chunks[-1]]) + b"more"
@@ -116,8 +116,8 @@ def test_what_stands_beside_stays(png: Path) -> None:
         ) == (["SIGN", "NOTE"], "trusted")
 
 
-def test_blocks_larger_than_are_copied_at_once(tmp_path: Path) -> None:
-    """A record of more than one block, and a picture of more than one, keep every byte and get a true CRC."""
+def test_more_bytes_than_are_copied_at_once(tmp_path: Path) -> None:
+    """A record and a picture of more than one block keep every byte, and the CRC is right."""
     noise = np.random.default_rng(3)
     path = small(
         tmp_path / "a.png",
@@ -134,7 +134,7 @@ def test_blocks_larger_than_are_copied_at_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_signed_that_does_not_match(png: Path, tmp_path: Path) -> None:
-    """A changed picture, a wrong CRC, a damaged record, a bad signature in it: the error, and nothing is written."""
+    """A changed picture, a wrong CRC, a damaged record or a bad signature is an error, and nothing is written."""
     whole = png.read_bytes()
     chunks = split(whole)
     glued = signer.with_trailer(record(whole), signer.trailer(bytes(32)))
@@ -152,7 +152,7 @@ def test_nothing_is_signed_that_does_not_match(png: Path, tmp_path: Path) -> Non
 
 
 def test_the_output_is_of_the_same_kind(png: Path, tmp_path: Path) -> None:
-    """Signing turns nothing into something else, and a name that says otherwise is refused."""
+    """Signing does not convert a file, so an output with the suffix of the other kind is refused."""
     alone = small(tmp_path / "a.gen5")
     for source, out, message in (
         (png, "b.gen5", r"'b\.gen5'.* name the file b\.png"),
@@ -165,10 +165,10 @@ def test_the_output_is_of_the_same_kind(png: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows replaces no file that is open")
 @pytest.mark.parametrize("suffix", [".gen5", ".png"])
-def test_a_file_that_is_replaced_meanwhile_stays(
+def test_a_file_replaced_while_it_is_signed_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    """Whoever replaced the file, or wrote to it, while it was read loses nothing; it is to be signed again."""
+    """If another program replaces or changes the file meanwhile, its version stays, and signing is an error."""
     path = small(tmp_path / f"a{suffix}")
     verify = gen5core.Gen5File.verify
     for change in (_replace, _append_and_cut):
@@ -191,7 +191,7 @@ def _replace(path: Path) -> None:
 
 
 def _append_and_cut(path: Path) -> None:
-    """Leave the same bytes behind, later."""
+    """Change the file and restore its bytes, with a later time."""
     status = path.stat()
     path.write_bytes(path.read_bytes())
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
@@ -202,22 +202,22 @@ def _append_and_cut(path: Path) -> None:
 def test_the_file_is_closed_before_it_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    """Windows replaces no file that somebody has open, the signer itself included."""
+    """Windows cannot replace an open file, not even for the process that has it open."""
     path = small(tmp_path / f"a{suffix}")
     replace, opened = os.replace, []
 
-    def looking(source: Any, target: Any) -> None:
+    def check_closed(source: Any, target: Any) -> None:
         names = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
         opened.append(str(path) in names)
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", looking)
+    monkeypatch.setattr(os, "replace", check_closed)
     sign_file(path, KEY)
     assert (opened, word(path)) == ([False], "trusted")
 
 
-def test_two_who_sign_at_once_lose_no_signature(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever comes second is told, and has it on signing again."""
+def test_signing_twice_at_once_loses_no_signature(png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second signer gets an error, and its signature is added when it signs again."""
     read_meta = sign._read_signed_meta
 
     def sign_between(file: gen5core.Gen5File, source: CarrierSource) -> bytes:
@@ -237,7 +237,7 @@ def test_two_who_sign_at_once_lose_no_signature(png: Path, monkeypatch: pytest.M
 
 
 def test_every_bit_of_a_signed_png(png: Path) -> None:
-    """Each bit flipped alone ends in one of our errors, but in the type of the trailer, where the CRC is checked."""
+    """Each flipped bit gives one of our errors; in the type of the trailer it takes the CRC to find it."""
     sign_file(png, KEY)
     data = png.read_bytes()
     ended: Counter[str] = Counter()
@@ -250,7 +250,7 @@ def test_every_bit_of_a_signed_png(png: Path) -> None:
 
 
 def test_every_byte_of_the_signed_record_its_crc_true(png: Path) -> None:
-    """Who flips two bits of any byte and sets the CRC right has an unsigned record at most: its trailer's type."""
+    """Two flipped bits in any byte, with the right CRC, give an error or, in the trailer's type, an unsigned record."""
     sign_file(png, KEY)
     data = png.read_bytes()
     inner = record(data)
@@ -264,7 +264,7 @@ def test_every_byte_of_the_signed_record_its_crc_true(png: Path) -> None:
 
 
 def test_every_truncation_of_a_signed_png(png: Path) -> None:
-    """Cut at any length it is refused."""
+    """A PNG cut at any length is refused."""
     sign_file(png, KEY)
     data = png.read_bytes()
     for size in range(len(data)):
@@ -273,7 +273,7 @@ def test_every_truncation_of_a_signed_png(png: Path) -> None:
 
 
 def test_glued_signatures(tmp_path: Path) -> None:
-    """A .gen5's signature on the PNG made of it, one PNG's on another, a PNG's on its .gen5: none fits."""
+    """A .gen5's signature on its PNG, one PNG's on another, a PNG's on its .gen5: none is valid."""
     alone = sign_file(small(tmp_path / "a.gen5"), KEY)
     export_file(alone, tmp_path / "a.png", "png", carry=True)
     sign_file(tmp_path / "a.png", KEY)
@@ -300,7 +300,7 @@ def _meta_end(data: bytes) -> int:
 
 
 def test_another_picture_around_a_signed_record(png: Path, tmp_path: Path) -> None:
-    """The record of one signed PNG in another, signed too: each is trusted alone, and neither so exchanged."""
+    """Two signed PNGs are trusted, but not with their records exchanged."""
     other = small(tmp_path / "b.png", images=PIXELS[::-1].copy())
     for path in (png, other):
         sign_file(path, KEY)
@@ -315,7 +315,7 @@ def test_another_picture_around_a_signed_record(png: Path, tmp_path: Path) -> No
 
 
 def test_a_signed_file_there_and_back(tmp_path: Path) -> None:
-    """A signed .gen5 as a PNG and back is the same file to the byte, its signatures and other trailers with it."""
+    """A signed .gen5 that goes into a PNG and comes back is identical, including signatures and other trailers."""
     start = small(tmp_path / "a.gen5")
     sign_file(start, OTHER)
     sign_file(start, KEY)
@@ -325,7 +325,7 @@ def test_a_signed_file_there_and_back(tmp_path: Path) -> None:
         (tmp_path / "b.gen5").unlink(missing_ok=True)
         notes = export_file(start, tmp_path / "a.png", "png", carry=True)
         assert [
-            f"keeps the signature by {name}, which is over the .gen5, for the way back: sign the PNG too"
+            f"keeps the signature by {name}, which is valid for the .gen5 only, for the way back: sign the PNG too"
             for name in sorted((KEY_ID, OTHER.public_key.key_id))
         ] == sorted(notes)
         assert word(tmp_path / "a.png") == "unsigned"
@@ -339,7 +339,7 @@ def _noted(data: bytes, note: bytes) -> bytes:
 
 
 def test_the_png_signed_between(tmp_path: Path) -> None:
-    """The PNG's own signature is lost on the way back, and said; that of the .gen5 comes back."""
+    """The PNG's own signature is lost on the way back, and reported; that of the .gen5 comes back."""
     start = sign_file(small(tmp_path / "a.gen5"), KEY)
     export_file(start, tmp_path / "a.png", "png", carry=True)
     sign_file(tmp_path / "a.png", OTHER)
@@ -348,8 +348,8 @@ def test_the_png_signed_between(tmp_path: Path) -> None:
     assert start.read_bytes() == (tmp_path / "b.gen5").read_bytes()
 
 
-def test_a_signature_that_fits_no_more_stays_behind(tmp_path: Path) -> None:
-    """Where the picture was written anew the .gen5 is another one, which nobody signed."""
+def test_a_signature_that_is_no_longer_valid_is_left_out(tmp_path: Path) -> None:
+    """If the picture was re-encoded, the .gen5 is another one, which no key signed."""
     start = sign_file(small(tmp_path / "a.gen5"), KEY)
     export_file(start, tmp_path / "a.png", "png", carry=True)
     stream = io.BytesIO()
@@ -362,12 +362,12 @@ def test_a_signature_that_fits_no_more_stays_behind(tmp_path: Path) -> None:
     assert word(tmp_path / "b.gen5") == "unsigned"
 
 
-def test_trailers_too_large_to_keep_are_said(tmp_path: Path) -> None:
-    """What follows META is kept up to the size of the largest SIGN trailer; more is left out and said."""
+def test_trailers_too_large_to_keep_are_reported(tmp_path: Path) -> None:
+    """Bytes after META are kept up to the size of the largest SIGN trailer; more are left out and reported."""
     start = small(tmp_path / "a.gen5")
     start.write_bytes(signer.with_trailer(start.read_bytes(), forge.frame("NOTE", "0000", bytes(2**16 + 1))))
     assert export_file(start, tmp_path / "a.png", "png", carry=True) == (
-        "loses the trailer 'NOTE', whose type is not known",
+        "loses the trailer 'NOTE', whose type is unknown",
     )
 
 
@@ -375,7 +375,7 @@ def test_trailers_too_large_to_keep_are_said(tmp_path: Path) -> None:
 
 
 def test_the_command_signs_pngs(png: Path, tmp_path: Path) -> None:
-    """In place and to -o, beside .gen5 files; verify --signed-by takes them, and refuses those of another key."""
+    """sign works in place and with -o, on PNGs and .gen5 files; verify --signed-by accepts only the right key."""
     alone = small(tmp_path / "a.gen5")
     key = tmp_path / "anna.pem"
     save_signing_key(key, KEY)

@@ -1,4 +1,4 @@
-"""Signed files: what signing changes and what it does not, and that no change to a signed file stays trusted."""
+"""Signed files: what signing changes, and that no change to a signed file stays trusted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NOTE = forge.frame("NOTE", "0000", b"a note")
 
 
 def small_file(value: float = 0.5) -> bytes:
-    """Return a small file with every kind of chunk, LATN raw and compressed."""
+    """Return a small file with every type of chunk, LATN raw and compressed."""
     return forge.build(
         [
             forge.float32("initial_noise", [value, -1.25, 2.0]),
@@ -69,7 +69,7 @@ def save(path: Path, **changes: Any) -> Path:
 
 
 def word(path: Path, trusted: tuple[PublicKey, ...] = TRUSTED) -> str:
-    """Return what a reader says who checks every byte: the word, or the name of our error."""
+    """Return the word of a reader that checks every byte, or the name of our error."""
     try:
         with gen5core.open(path) as file:
             file.verify(threads=1)
@@ -80,7 +80,7 @@ def word(path: Path, trusted: tuple[PublicKey, ...] = TRUSTED) -> str:
 
 @contextlib.contextmanager
 def changed(path: Path, position: int, mask: int) -> Iterator[None]:
-    """Flip the bits of mask in one byte of the file, and put them back."""
+    """Flip the bits of mask in one byte of the file, and restore them at the end."""
     with path.open("r+b", buffering=0) as file:
         file.seek(position)
         byte = file.read(1)
@@ -101,7 +101,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def at_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every save happen at the same time, so that two of them are the same file."""
+    """Give every save the same date, so that two saves give the same file."""
     from gen5core.writer import model_info
 
     class Stopped(model_info.datetime):
@@ -113,8 +113,8 @@ def at_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_one_time")
-def test_a_signed_save_is_the_same_file_and_a_trailer(tmp_path: Path) -> None:
-    """Chunks and META are byte for byte those of the unsigned save; flags, size and seal of the header differ."""
+def test_a_signed_save_is_the_same_file_with_a_trailer(tmp_path: Path) -> None:
+    """Chunks and META are those of the unsigned save byte for byte; flags, size and seal in the header differ."""
     plain = save(tmp_path / "plain.gen5").read_bytes()
     signed = save(tmp_path / "signed.gen5", signing_key=KEY).read_bytes()
     assert plain[32:] == signed[32 : len(plain)]
@@ -126,7 +126,7 @@ def test_a_signed_save_is_the_same_file_and_a_trailer(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 @pytest.mark.usefixtures("at_one_time")
 def test_sign_file_gives_what_a_signed_save_gives(tmp_path: Path) -> None:
-    """Signed at once or later, in place or to another file, it is the same file, its mode kept."""
+    """Signed on saving or later, in place or to another file, the file is the same; its mode is kept."""
     save(tmp_path / "a.gen5", signing_key=KEY)
     later = save(tmp_path / "b.gen5")
     later.chmod(0o640)
@@ -140,7 +140,7 @@ def test_sign_file_gives_what_a_signed_save_gives(tmp_path: Path) -> None:
 
 
 def test_the_bytes_of_a_trailer(path: Path) -> None:
-    """Frame and envelope as FORMAT.md spells them, signed here in plain Python."""
+    """Frame and envelope are those of FORMAT.md, signed here in plain Python."""
     data = small_file()
     path.write_bytes(data)
     sign_file(path, KEY)
@@ -151,7 +151,7 @@ def test_the_bytes_of_a_trailer(path: Path) -> None:
 
 
 def test_the_root_stays(path: Path) -> None:
-    """Signing once, and by another key again, changes neither the root nor anything that is read."""
+    """Signing, also with a second key, changes neither the root nor anything that is read."""
     save(path, images=np.zeros((4, 4, 3), np.uint8))
     seen = []
     for key in (None, KEY, OTHER):
@@ -164,7 +164,7 @@ def test_the_root_stays(path: Path) -> None:
 
 
 def test_signatures_of_several_keys(path: Path) -> None:
-    """Each is valid by itself; in whatever order they are made they lie in one; the same key again changes nothing."""
+    """Each signature is valid; their order does not depend on that of signing; the same key again changes nothing."""
     path.write_bytes(small_file())
     for key in (KEY, OTHER, FOE):
         sign_file(path, key)
@@ -184,8 +184,8 @@ def test_signatures_of_several_keys(path: Path) -> None:
         assert file.trust(()).word == "signed"
 
 
-def test_signing_checks_before(path: Path, tmp_path: Path) -> None:
-    """Nobody signs what is damaged, or already bears a signature that does not fit; nothing is written."""
+def test_signing_checks_the_file_first(path: Path, tmp_path: Path) -> None:
+    """A file that is damaged, or has an invalid signature, is not signed, and nothing is written."""
     whole = signer.signed(small_file())
     root = signer.root_of(whole)
     forged = signer.with_trailer(small_file(), signer.trailer(b"\0" * 32))
@@ -199,8 +199,8 @@ def test_signing_checks_before(path: Path, tmp_path: Path) -> None:
     assert root != b"\0" * 32
 
 
-def test_signing_replaces_nothing_unasked(path: Path, tmp_path: Path) -> None:
-    """Another file is replaced only when that is said."""
+def test_signing_replaces_nothing_by_default(path: Path, tmp_path: Path) -> None:
+    """Another file is replaced only with overwrite."""
     save(path)
     (tmp_path / "there.gen5").write_bytes(b"mine")
     with pytest.raises(FileExistsError):
@@ -210,18 +210,18 @@ def test_signing_replaces_nothing_unasked(path: Path, tmp_path: Path) -> None:
     assert word(tmp_path / "there.gen5") == "trusted"
 
 
-def test_version_1_0_has_no_place_for_it(path: Path) -> None:
-    """The message says how to get a file that has."""
+def test_version_1_0_cannot_be_signed(path: Path) -> None:
+    """The message says how to get a file that can be signed."""
     path.write_bytes(forge.build([forge.float32("x", [1.0])], minor=0))
     message = (
-        "is of version 1.0, which has no place for a signature: `gen5core scrub` makes one of version 1.1"
+        "is of version 1.0, which has no place for a signature: `gen5core scrub` writes it as version 1.1"
     )
     with pytest.raises(gen5core.EncodeError, match=message):
         sign_file(path, KEY)
 
 
 def test_a_later_minor_version_is_signed(path: Path) -> None:
-    """Its version stays what it was."""
+    """Its version does not change."""
     path.write_bytes(forge.build([forge.float32("x", [1.0])], minor=9))
     sign_file(path, KEY)
     with gen5core.open(path) as file:
@@ -229,7 +229,7 @@ def test_a_later_minor_version_is_signed(path: Path) -> None:
 
 
 def test_other_trailers_stay(path: Path) -> None:
-    """Behind the signatures, as they were; that nobody checks them is still said."""
+    """Other trailers follow the signatures unchanged; a note still says that they are not checked."""
     path.write_bytes(forge.build([forge.float32("x", [1.0])], trailer=NOTE + NOTE))
     sign_file(path, KEY)
     assert path.read_bytes().endswith(NOTE + NOTE)
@@ -240,8 +240,8 @@ def test_other_trailers_stay(path: Path) -> None:
     assert path.stat().st_size - 2 * len(NOTE) == report.checked_bytes
 
 
-def test_what_changes_while_it_is_signed_is_not_signed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """META that is another by the time it is copied is refused."""
+def test_a_file_that_changes_while_it_is_signed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """META that has changed by the time it is copied is refused."""
     save(path)
     data = path.read_bytes()
     verify = gen5core.Gen5File.verify
@@ -261,7 +261,7 @@ def test_what_changes_while_it_is_signed_is_not_signed(path: Path, monkeypatch: 
     assert len(data) == path.stat().st_size
 
 
-def test_save_takes_the_file_of_a_key(tmp_path: Path) -> None:
+def test_save_accepts_the_path_of_a_key(tmp_path: Path) -> None:
     """A key that cannot be used is an error before anything is written."""
     save_signing_key(tmp_path / "key.pem", KEY)
     path = save(tmp_path / "a.gen5", signing_key=tmp_path / "key.pem")
@@ -300,7 +300,7 @@ def _peer_decode(peer: Any, path: Path) -> Any:
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(strategies.files())
 def test_any_file_can_be_signed(tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any]) -> None:
-    """Whatever a file holds, signed it verifies, and its chunks and META are those that it had."""
+    """Any file can be signed: it verifies, and its chunks and META are unchanged."""
     path = tmp_path_factory.getbasetemp() / "any-signed.gen5"
     gen5core.save(path, **kept)
     data = path.read_bytes()
@@ -309,11 +309,11 @@ def test_any_file_can_be_signed(tmp_path_factory: pytest.TempPathFactory, kept: 
     assert word(path) == "trusted"
 
 
-# What a reader sees
+# Reading
 
 
-def test_golden_files_are_signed_by_whom_they_say() -> None:
-    """The corpus keeps files that were signed once, by keys that everybody knows."""
+def test_golden_files_are_signed_by_the_expected_keys() -> None:
+    """The corpus has files that were signed in the past, by keys that are public."""
     for name, ids in {
         "gen5core-1.1_signed": {KEY_ID},
         "forged-1.1_signed": {KEY_ID},
@@ -327,8 +327,8 @@ def test_golden_files_are_signed_by_whom_they_say() -> None:
             assert ("trusted" if ids else "unsigned") == file.trust(TRUSTED).word
 
 
-def test_own_list_is_asked_by_default(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """trust() reads your list, and only for a file that is signed."""
+def test_own_list_is_used_by_default(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """trust() reads the user's list, and only for a signed file."""
     monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "list"))
     (tmp_path / "list").write_text("no key\n")
     save(path)
@@ -343,7 +343,7 @@ def test_own_list_is_asked_by_default(path: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_checked_before_anything_is_parsed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a signature does not fit, META is not inflated, let alone parsed."""
+    """If a signature is invalid, META is neither inflated nor parsed."""
 
     def refuse(*arguments: Any, **options: Any) -> None:
         raise AssertionError("META was parsed")
@@ -356,8 +356,8 @@ def test_checked_before_anything_is_parsed(path: Path, monkeypatch: pytest.Monke
     assert str(path) == caught.value.path
 
 
-def test_unverified_everything_is_within_reach(path: Path) -> None:
-    """verify=False opens a file whose signature does not fit; what it is is told, and verify() refuses it."""
+def test_everything_can_be_read_unverified(path: Path) -> None:
+    """verify=False opens a file with an invalid signature, reports its state, and verify() refuses it."""
     data = small_file()
     path.write_bytes(signer.with_trailer(data, signer.trailer(b"\0" * 32)))
     with gen5core.open(path, verify=False) as file:
@@ -377,8 +377,8 @@ def test_unverified_everything_is_within_reach(path: Path) -> None:
             _ = file.signatures
 
 
-def test_verify_looks_at_the_trailer_again(path: Path) -> None:
-    """A trailer, or META, that changes once the file is open is found by verify()."""
+def test_verify_reads_the_trailer_again(path: Path) -> None:
+    """verify() finds a trailer or META that changed after the file was opened."""
     path.write_bytes(signer.signed(small_file()))
     size = len(signer.signed(small_file()))
     with gen5core.open(path) as file:
@@ -394,16 +394,16 @@ def test_verify_looks_at_the_trailer_again(path: Path) -> None:
 
 
 def test_progress_reaches_the_end(path: Path) -> None:
-    """The bytes of the signatures count among those to check."""
+    """The bytes of the signatures are part of the total."""
     path.write_bytes(signer.signed(small_file()))
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     with gen5core.open(path) as file:
-        file.verify(threads=1, progress=lambda done, total: told.append((done, total)))
-    assert (path.stat().st_size, path.stat().st_size) == told[-1]
+        file.verify(threads=1, progress=lambda done, total: reported.append((done, total)))
+    assert (path.stat().st_size, path.stat().st_size) == reported[-1]
 
 
 def test_signatures_are_bounded(path: Path) -> None:
-    """At most 64 KiB of them are read, and a caller may say less; a signer writes no more than is read."""
+    """At most 64 KiB of signatures are read, or fewer by the caller's limit; a signer writes no more than is read."""
     payload = b" " * (2**16 + 1)
     path.write_bytes(signer.with_trailer(small_file(), forge.frame("SIGN", "0000", payload)))
     with pytest.raises(
@@ -416,8 +416,8 @@ def test_signatures_are_bounded(path: Path) -> None:
     gen5core.open(path, limits=Limits(signature_bytes=285)).close()
 
 
-def test_signers_write_no_more_than_readers_take() -> None:
-    """Where one signature more would make it too large, that is said."""
+def test_signers_write_no_more_than_readers_accept() -> None:
+    """A signature that would make the trailer too large is an error that says so."""
     from gen5core.signatures.dsse import EnvelopeSignature
     from gen5core.signatures.trailer import encode_signatures
 
@@ -442,7 +442,7 @@ for path in sys.argv[1:]:
 
 
 def test_without_cryptography_a_signed_file_is_read(tmp_path: Path) -> None:
-    """Its bytes are checked, its signatures are said not to be; one of another file is found all the same."""
+    """Its bytes are checked, its signatures reported as not checked; one of another file is found all the same."""
     signed = tmp_path / "signed.gen5"
     signed.write_bytes(signer.signed(small_file()))
     glued = tmp_path / "glued.gen5"
@@ -450,15 +450,15 @@ def test_without_cryptography_a_signed_file_is_read(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WITHOUT, str(signed), str(glued)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     missing = "the package cryptography is not installed: pip install cryptography"
-    told = f"signature by {KEY_ID} not checked: {missing}"
-    assert done.stdout.splitlines() == [f"unchecked | {told} | {told}", "SignatureError"]
+    note = f"signature by {KEY_ID} not checked: {missing}"
+    assert done.stdout.splitlines() == [f"unchecked | {note} | {note}", "SignatureError"]
 
 
-# What an attacker tries
+# Attacks
 
 
 def test_every_bit_of_a_signed_file(path: Path) -> None:
-    """Each bit flipped alone ends in one of our errors, but for the trailer's type: then the file is unsigned."""
+    """Each flipped bit gives one of our errors, or, in the trailer's type, an unsigned file."""
     data = signer.signed(small_file())
     path.write_bytes(data)
     assert word(path) == "trusted"
@@ -479,7 +479,7 @@ def test_every_bit_of_a_signed_file(path: Path) -> None:
 
 
 def test_every_bit_of_header_and_meta_sealed_again(path: Path) -> None:
-    """Who flips a bit and sets the seal right again, as anybody can, has not got a trusted file either.
+    """A flipped bit under a corrected seal, which anyone can compute, does not give a trusted file either.
 
     Every bit of the header, two of every byte of META.
     """
@@ -498,7 +498,7 @@ def test_every_bit_of_header_and_meta_sealed_again(path: Path) -> None:
 
 
 def test_every_byte_of_a_written_signed_file(path: Path) -> None:
-    """Two bits of every byte of a file that this package wrote and signed, each flipped alone."""
+    """Two bits of every byte of a file that this package wrote and signed are flipped, one at a time."""
     data = (VALID / "gen5core-1.1_signed.gen5").read_bytes()
     path.write_bytes(data)
     ended: Counter[str] = Counter()
@@ -512,7 +512,7 @@ def test_every_byte_of_a_written_signed_file(path: Path) -> None:
 
 
 def test_every_byte_deleted_or_doubled(path: Path) -> None:
-    """One byte less or more anywhere, the size in the header set right and sealed again or not."""
+    """One byte is deleted or doubled anywhere, with and without a corrected size and seal."""
     data = signer.signed(small_file())
     for position in range(len(data)):
         shorter = data[:position] + data[position + 1 :]
@@ -528,7 +528,7 @@ def _sized(data: bytes) -> bytes:
 
 
 def test_every_truncation(path: Path) -> None:
-    """Cut at any length it is refused; with a header that says the shorter size, refused or unsigned."""
+    """A file cut at any length is refused; with a header of the shorter size it is refused or unsigned."""
     data = signer.signed(small_file())
     end = len(small_file())
     path.write_bytes(data)
@@ -544,7 +544,7 @@ def test_every_truncation(path: Path) -> None:
 
 
 def test_moved_chunks(path: Path) -> None:
-    """Two latents of one size exchanged, with their rows or without, are not what was signed."""
+    """Two latents of equal size that are exchanged, with or without their rows, are not what was signed."""
     pair = [forge.float32("a", [1.0, 2.0]), forge.float32("b", [3.0, 4.0])]
     data = signer.signed(forge.build(pair))
     size = len(pair[0].stored_bytes())
@@ -560,7 +560,7 @@ def test_moved_chunks(path: Path) -> None:
 
 @pytest.mark.parametrize("shift", [1, 4, 12, 100])
 def test_moved_bytes(path: Path, shift: int) -> None:
-    """Everything behind the header turned round by some bytes, sealed again or not."""
+    """Everything after the header is rotated by some bytes, with and without a corrected seal."""
     data = signer.signed(small_file())
     body = data[32:]
     for moved in (body[shift:] + body[:shift], body[-shift:] + body[:-shift]):
@@ -571,7 +571,7 @@ def test_moved_bytes(path: Path, shift: int) -> None:
 
 
 def test_replaced_content(path: Path) -> None:
-    """Any chunk replaced by one of the same size, digests and seal made true, under the old signature."""
+    """Any chunk replaced by one of the same size, with right digests and seal, is not valid under the old signature."""
     data = small_file()
     trailer = signer.signed(data)[len(data) :]
     for other in (small_file(0.25), small_file(-0.5)):
@@ -581,7 +581,7 @@ def test_replaced_content(path: Path) -> None:
 
 
 def test_glued_signature(path: Path) -> None:
-    """One file's signature on another, the trailers of one size, the seal untouched: the seal cannot see it."""
+    """One file's signature on another is refused, though with trailers of equal size the seal does not change."""
     one, other = signer.signed(small_file()), signer.signed(small_file(0.25))
     end = len(small_file())
     path.write_bytes(one[:end] + other[end:])
@@ -592,7 +592,7 @@ def test_glued_signature(path: Path) -> None:
 
 
 def test_half_a_glued_signature(path: Path) -> None:
-    """This file's root under a signature of another, and a good signature beside it: one bad spoils the file."""
+    """One invalid signature is an error, even beside a valid one."""
     data = small_file()
     root, other = signer.root_of(data), signer.root_of(small_file(0.25))
     entries = [(signer.keyid(SEED), signer.entry(other, SEED)[1])]
@@ -608,7 +608,7 @@ def _sign_trailer(root: bytes, entries: list[tuple[str, str]]) -> bytes:
 
 
 def test_replaced_key(path: Path) -> None:
-    """Signed again by a foe it is signed, by the foe, and not trusted; the foe's name on your signature is refused."""
+    """Signed by an attacker, a file is signed but not trusted; another key's name on your signature is refused."""
     data = small_file()
     path.write_bytes(signer.signed(data, FOE_SEED))
     with gen5core.open(path) as file:
@@ -623,8 +623,8 @@ def test_replaced_key(path: Path) -> None:
         assert word(path) == "SignatureError"
 
 
-def test_a_foe_beside_you(path: Path) -> None:
-    """A second signature does not take yours away, nor lend its own any trust."""
+def test_an_attackers_second_signature(path: Path) -> None:
+    """A second signature neither removes the first nor becomes trusted by it."""
     path.write_bytes(signer.signed(small_file(), SEED, FOE_SEED))
     with gen5core.open(path) as file:
         trust = file.trust(TRUSTED)
@@ -633,7 +633,7 @@ def test_a_foe_beside_you(path: Path) -> None:
 
 
 def test_a_key_for_everything(path: Path) -> None:
-    """A key of small order, under which one signature fits every file, is refused even where it is trusted."""
+    """A key of small order, under which one signature is valid for every file, is refused even if it is trusted."""
     weak = "gen5-ed25519 AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     sig = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
     data = small_file()
@@ -643,7 +643,7 @@ def test_a_key_for_everything(path: Path) -> None:
 
 
 def test_signature_for_another_purpose(path: Path) -> None:
-    """The bare root signed by the same key, or under another payload type, is no signature of a file."""
+    """A signature over the bare root, or with another payload type, is not valid for a file."""
     data = small_file()
     root = signer.root_of(data)
     for message in (root, root.hex().encode(), signer.pae(root, "application/vnd.gen5.root.v2")):
@@ -653,14 +653,14 @@ def test_signature_for_another_purpose(path: Path) -> None:
 
 
 def test_stripped_signature(path: Path) -> None:
-    """Anybody can take a signature off; what is left is an unsigned file, and says so."""
+    """Anyone can remove a signature; the file is then unsigned."""
     path.write_bytes(signer.with_trailer(signer.signed(small_file()), b""))
     with gen5core.open(path) as file:
         assert (file.verify().signatures, str(file.trust(TRUSTED))) == ((), "unsigned")
 
 
 def test_signature_out_of_its_place(path: Path) -> None:
-    """Behind another trailer, or twice, it is refused: whoever moves it cannot hide it."""
+    """A second SIGN trailer, or one after another trailer, is refused, so that moving it cannot hide it."""
     data = small_file()
     sign = signer.trailer(signer.root_of(data))
     for trailer in (NOTE + sign, sign + sign, sign + NOTE + sign):
@@ -674,7 +674,7 @@ def test_signature_out_of_its_place(path: Path) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_to_a_trailer(tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever bytes stand in place of some of a trailer, the file is refused, unsigned, or the very same."""
+    """With any bytes of a trailer replaced, the file is refused, unsigned, or identical."""
     path = tmp_path / "any.gen5"
     whole = signer.signed(small_file())
     start = data.draw(st.integers(len(small_file()), len(whole)))
@@ -684,15 +684,15 @@ def test_any_damage_to_a_trailer(tmp_path: Path, data: st.DataObject) -> None:
     assert changed == whole or word(path).endswith("Error") or word(path) == "unsigned"
 
 
-# What loses a signature says so
+# Losing a signature is reported
 
 
-def test_scrub_says_that_the_signature_is_gone(path: Path, tmp_path: Path) -> None:
-    """Whether asked beforehand or done; what is written is unsigned and can be signed again."""
+def test_scrub_reports_the_lost_signature(path: Path, tmp_path: Path) -> None:
+    """find_private and scrub both report it; the scrubbed file is unsigned and can be signed again."""
     save(path, hardware={"os": "Linux", "machine_name": "annas-pc"})
     sign_file(path, KEY)
     sign_file(path, OTHER)
-    lost = [f"the signature by {name}: what is written is unsigned" for name in (KEY_ID, OTHER_ID)]
+    lost = [f"the signature by {name}: the scrubbed file is unsigned" for name in (KEY_ID, OTHER_ID)]
     dropped = scrub(path, tmp_path / "b.gen5")
     assert {"hardware_info.machine_name", *lost} == set(dropped) == set(find_private(path))
     assert word(tmp_path / "b.gen5") == "unsigned"
@@ -700,8 +700,8 @@ def test_scrub_says_that_the_signature_is_gone(path: Path, tmp_path: Path) -> No
     assert word(tmp_path / "b.gen5") == "trusted"
 
 
-def test_parts_of_a_file_tell_of_its_signatures(path: Path) -> None:
-    """Header and META with what follows are enough to check who signed."""
+def test_parts_of_a_file_have_its_signatures(path: Path) -> None:
+    """Header, META and trailers are enough to check the signatures."""
     path.write_bytes(signer.signed(small_file()))
     data = path.read_bytes()
     file = gen5core.open_parts(data[:32] + data[forge.header_of(data).meta_offset :])
@@ -709,7 +709,7 @@ def test_parts_of_a_file_tell_of_its_signatures(path: Path) -> None:
 
 
 def test_cut_while_it_is_read(path: Path) -> None:
-    """A trailer that is gone by the time verify() reads it is TruncatedError."""
+    """A trailer that is gone when verify() reads it raises TruncatedError."""
     path.write_bytes(signer.signed(small_file()))
     with gen5core.open(path) as file:
         os.truncate(path, path.stat().st_size - 1)

@@ -1,4 +1,4 @@
-"""Tensors through a whole file: every dtype, every bit pattern, every shape."""
+"""Tensors saved and read again: every dtype, every bit pattern, every shape."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def save(path: Path, latents: dict[str, Any], **options: Any) -> None:
 
 @pytest.fixture
 def round_trip(tmp_path: Path) -> RoundTrip:
-    """Save a latent, open the file and hand what ``take`` returns of it."""
+    """Save a latent, open the file, and return ``take`` of what was read."""
 
     def through(
         value: Any, take: Callable[[Any], Any] = lambda stored: stored.array(), **options: Any
@@ -69,7 +69,7 @@ def all_bits(dtype: str) -> torch.Tensor:
 
 
 def bits(tensor: torch.Tensor) -> bytes:
-    """Return a tensor's bytes; torch does not let every empty one be seen as bytes."""
+    """Return a tensor's bytes; torch cannot view every empty tensor as bytes."""
     return tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
 
 
@@ -85,7 +85,7 @@ class TestEveryBitPattern:
 
     @pytest.mark.parametrize("dtype", FLOAT8)
     def test_one_by_one(self, dtype: str) -> None:
-        """Each pattern alone, which a vectorised conversion does not see, widens as it does among others."""
+        """Each pattern widens alone as it does among others: a vectorised conversion may take another code path."""
         tensor = all_bits(dtype)
         whole = bytes(encode_tensor("a", tensor).data)
         singly = b"".join(bytes(encode_tensor("a", tensor[i]).data) for i in range(256))
@@ -114,7 +114,7 @@ class TestEveryBitPattern:
 
 class TestLayouts:
     def test_table(self) -> None:
-        """Every dtype of the format, as wide as torch has it, with the one that it is stored as."""
+        """Every dtype of the format has torch's width, and the dtype that FORMAT.md stores it as."""
         actual = {dtype: (layout.item_bytes, layout.stored_as) for dtype, layout in LAYOUTS.items()}
         assert actual == {
             dtype: (getattr(torch, dtype).itemsize, stored_as) for dtype, stored_as in STORED_AS.items()
@@ -123,7 +123,7 @@ class TestLayouts:
     @pytest.mark.parametrize("shape", [(-1,), (2, -1), (1, 16, -1, 4)], ids=str)
     @pytest.mark.parametrize("dtype", STORED_AS)
     def test_every_pattern(self, dtype: str, shape: tuple[int, ...]) -> None:
-        """Widened as torch widens it, and narrowed to the same bits again, in any shape."""
+        """Every pattern is widened as torch widens it, and narrowed to the same bits, in any shape."""
         width = min(getattr(torch, dtype).itemsize, 2)
         patterns = np.arange(2 ** (8 * width), dtype=f"u{width}")
         patterns = (patterns.astype("u4") << 16 if dtype == "float32" else patterns).reshape(shape)
@@ -133,8 +133,8 @@ class TestLayouts:
         assert (narrowed.dtype, narrowed.tolist()) == (patterns.dtype, patterns.tolist())
 
     @pytest.mark.parametrize("dtype", STORED_AS)
-    def test_no_axes(self, dtype: str) -> None:
-        """One value alone stays an array of no axes."""
+    def test_zero_dimensions(self, dtype: str) -> None:
+        """A single value stays an array of 0 dimensions."""
         one = np.array(0x3C, LAYOUTS[dtype].bits)
         widened = widen(one, dtype)
         narrowed = narrow(widened, dtype)
@@ -142,14 +142,14 @@ class TestLayouts:
 
     @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float8_e5m2"])
     def test_what_needs_no_torch(self, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
-        """What is stored as it is, and upper halves, are moved as bits where torch is not installed."""
+        """Dtypes that are stored unchanged, and those that are upper halves, need no torch."""
         monkeypatch.setitem(sys.modules, "torch", None)
         patterns = np.arange(256).astype(LAYOUTS[dtype].bits)
         assert narrow(widen(patterns, dtype), dtype).tolist() == patterns.tolist()
 
     @pytest.mark.parametrize("dtype", sorted(set(FLOAT8) - {"float8_e5m2"}))
     def test_what_needs_torch(self, monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
-        """The other float8 are converted by torch, both ways."""
+        """torch converts the other float8, in both directions."""
         monkeypatch.setitem(sys.modules, "torch", None)
         with pytest.raises(ImportError):
             widen(np.zeros(1, np.uint8), dtype)
@@ -158,7 +158,7 @@ class TestLayouts:
 
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_bytes_are_little_endian(self, order: str) -> None:
-        """Bytes are those of the values in C order, whatever the array's own order is."""
+        """The bytes are little-endian in C order, whatever the order of the array."""
         array = np.array([[1, 2], [3, 4]], f"{order}u2").T
         assert little_endian(array).tobytes() == bytes((1, 0, 3, 0, 2, 0, 4, 0))
 
@@ -166,7 +166,7 @@ class TestLayouts:
 class TestDtypes:
     @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
     def test_table(self, round_trip: RoundTrip, dtype: str, stored_as: str) -> None:
-        """Each dtype is stored as the table says, told before reading, and given back by ``torch()``."""
+        """Each dtype is stored as the table says, known before reading, and returned by ``torch()``."""
         tensor = torch.ones(2, 3).to(getattr(torch, dtype))
         told, array, back = round_trip(
             tensor, lambda stored: ((stored.dtype, stored.orig_dtype), stored.array(), stored.torch())
@@ -178,7 +178,7 @@ class TestDtypes:
     @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
     @pytest.mark.parametrize("half", [False, True])
     def test_row(self, dtype: str, stored_as: str, half: bool) -> None:
-        """A row tells flags and stored dtype, and ``orig_dtype`` only where it is another."""
+        """A row has flags and stored dtype, and ``orig_dtype`` only if it differs."""
         payload = encode_tensor("a", torch.ones(2, 3).to(getattr(torch, dtype)), half=half)
         expected = "float16" if half and dtype == "float32" else stored_as
         extra = {"shape": [2, 3], "dtype": expected, "key": "a"}
@@ -189,8 +189,8 @@ class TestDtypes:
 
     @pytest.mark.parametrize("part", [None, 0, 3])
     @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
-    def test_row_there_and_back(self, dtype: str, stored_as: str, part: int | None) -> None:
-        """What is parsed of a row is what the row was made of."""
+    def test_row_round_trip(self, dtype: str, stored_as: str, part: int | None) -> None:
+        """Parsing a row returns the tensor spec that it was made from."""
         spec = TensorSpec("a", (2, 3), stored_as, dtype, part)
         payload = latent_payload(spec, np.ones((2, 3), stored_as))
         size_bytes = payload.data.nbytes
@@ -202,7 +202,7 @@ class TestDtypes:
     @pytest.mark.parametrize("dtype", STORED_AS)
     @pytest.mark.parametrize("half", [False, True])
     def test_size_known_beforehand(self, dtype: str, half: bool) -> None:
-        """``payload_bytes`` tells what encoding gives."""
+        """``payload_bytes`` is the size of the encoded payload."""
         tensor = torch.ones(2, 3).to(getattr(torch, dtype))
         assert encode_tensor("a", tensor, half=half).data.nbytes == payload_bytes("a", tensor, half=half)
 
@@ -210,7 +210,7 @@ class TestDtypes:
         "dtype", ["float64", "int8", "uint8", "int32", "int64", "bool", "complex64", "longdouble", "U3"]
     )
     def test_unsupported_array(self, tmp_path: Path, dtype: str) -> None:
-        """An array of another dtype is refused by name, with what to do, as a TypeError too."""
+        """An array of another dtype is refused by name, with the remedy; the error is also a TypeError."""
         array = np.zeros(3, dtype)
         with pytest.raises(UnsupportedDtypeError) as raised:
             save(tmp_path / "a.gen5", {"mask": array})
@@ -229,7 +229,7 @@ class TestDtypes:
 
     @pytest.mark.parametrize("value", [1.5, "noise", None, {"samples": 1}], ids=repr)
     def test_no_tensor(self, tmp_path: Path, value: Any) -> None:
-        """What is neither array nor tensor is refused by its type."""
+        """A value that is neither array nor tensor is refused, and the message names its type."""
         message = f"latent 'a' is a {type(value).__name__}; give a numpy array or a torch tensor"
         with pytest.raises(UnsupportedDtypeError, match=f"^{message}$"):
             save(tmp_path / "a.gen5", {"a": value})
@@ -243,19 +243,19 @@ class TestDtypes:
         ids=["sparse", "meta"],
     )
     def test_tensor_without_values(self, tmp_path: Path, tensor: torch.Tensor, kind: str) -> None:
-        """A sparse tensor or one without memory is refused, not tried."""
+        """A sparse tensor and one on the meta device are refused before anything is tried."""
         with pytest.raises(UnsupportedDtypeError, match=f"'a' is a tensor without plain values \\({kind}\\)"):
             save(tmp_path / "a.gen5", {"a": tensor})
 
     @pytest.mark.parametrize("nested", [False, True])
     def test_masked_array(self, tmp_path: Path, nested: bool) -> None:
-        """A masked array, whose mask would be lost, is refused with what to do; filled it is stored."""
+        """A masked array, whose mask would be lost, is refused with the remedy; a filled one is stored."""
         masked = np.ma.masked_array(np.float32([1, 2]), [True, False])
         with pytest.raises(UnsupportedDtypeError) as raised:
             save(tmp_path / "a.gen5", {"a": [masked] if nested else masked})
         assert str(raised.value) == (
-            "latent 'a' is a masked array, whose mask has no place in the format: "
-            "give .filled(0) of it, or .data to keep what lies under the mask"
+            "latent 'a' is a masked array, and the format has no place for its mask: "
+            "give its .filled(0), or its .data to keep the values under the mask"
         )
         assert list(tmp_path.iterdir()) == []
         save(tmp_path / "a.gen5", {"a": masked.filled(0), "b": masked.data})
@@ -266,14 +266,14 @@ class TestDtypes:
             ) == ([0, 2], [1, 2])
 
     def test_numpy_scalar(self, round_trip: RoundTrip) -> None:
-        """A numpy scalar is an array of no axes."""
+        """A numpy scalar is stored as an array of 0 dimensions."""
         actual = round_trip(np.float32(0.1))
         assert ((), np.float32(0.1)) == (actual.shape, actual[()])
 
 
 class TestHalf:
     def test_rounds(self, round_trip: RoundTrip) -> None:
-        """``half`` stores float32 as the nearest float16; NaN and infinities stay what they are."""
+        """``half`` stores float32 as the nearest float16; NaN and infinities are kept."""
         array = np.array([1 / 3, 65504, -65519, 1e-9, np.inf, -np.inf, np.nan], np.float32)
         actual = round_trip(array, half=True)
         assert np.float16 == actual.dtype
@@ -282,16 +282,18 @@ class TestHalf:
 
     @pytest.mark.parametrize("value", [70000.0, -65520.0, 3e38])
     def test_refuses_overflow(self, tmp_path: Path, value: float) -> None:
-        """``half`` refuses to turn a finite value into infinity, naming it, and writes nothing."""
-        message = f"latent 'a' holds {abs(value):g}, float16 ends at 65504: save it without half precision"
+        """``half`` names a finite value that would become infinite, and writes nothing."""
+        message = (
+            f"latent 'a' holds {abs(value):g}, the largest float16 is 65504: save it without half precision"
+        )
         with pytest.raises(EncodeError) as raised:
             save(tmp_path / "a.gen5", {"a": np.array([1, value, np.inf], np.float32)}, half=True)
         assert message == str(raised.value)
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("dtype", ["bfloat16", *FLOAT8])
-    def test_leaves_the_others_alone(self, round_trip: RoundTrip, dtype: str) -> None:
-        """``half`` is for float32: what was widened stays lossless and can be read."""
+    def test_does_not_change_other_dtypes(self, round_trip: RoundTrip, dtype: str) -> None:
+        """``half`` applies to float32 only: widened dtypes stay lossless."""
         tensor = all_bits(dtype)
         assert bits(tensor) == bits(round_trip(tensor, lambda stored: stored.torch(), half=True))
 
@@ -302,15 +304,15 @@ class TestShapes:
     )
     @pytest.mark.parametrize("dtype", STORED_AS)
     def test_round_trip(self, round_trip: RoundTrip, shape: tuple[int, ...], dtype: str) -> None:
-        """Any rank from 0 to 32, empty ones too, comes back as a tensor of that shape."""
+        """A tensor of any rank from 0 to 32, also an empty one, is read with the same shape."""
         tensor = torch.ones(shape).to(getattr(torch, dtype))
         told, actual = round_trip(tensor, lambda stored: (stored.shape, stored.torch()))
         assert (shape, shape) == (told, tuple(actual.shape))
         assert (tensor.dtype, bits(tensor)) == (actual.dtype, bits(actual))
 
-    def test_too_many_axes(self, tmp_path: Path) -> None:
-        """More axes than a row may describe are refused."""
-        with pytest.raises(EncodeError, match=r"^latent 'a' has 33 dimensions, the format holds 32$"):
+    def test_too_many_dimensions(self, tmp_path: Path) -> None:
+        """More dimensions than a row may have are refused."""
+        with pytest.raises(EncodeError, match=r"^latent 'a' has 33 dimensions, the limit is 32$"):
             save(tmp_path / "a.gen5", {"a": torch.ones((1,) * 33)})
 
     @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ class TestShapes:
     )
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
     def test_tensor_layouts(self, round_trip: RoundTrip, tensor: torch.Tensor, dtype: str) -> None:
-        """Tensors come back by value, whatever their strides."""
+        """Tensors are saved by value, whatever their strides."""
         expected = tensor.to(getattr(torch, dtype))
         actual = round_trip(expected, lambda stored: stored.torch())
         assert expected.float().tolist() == actual.float().tolist()
@@ -343,7 +345,7 @@ class TestResults:
     @pytest.mark.parametrize("compression", ["none", "zstd"])
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
     def test_own_memory(self, tmp_path: Path, dtype: str, compression: Any) -> None:
-        """Every access gives new writable memory that outlives the file."""
+        """Every access returns new writable memory that outlives the file."""
         path = tmp_path / "a.gen5"
         save(path, {"a": torch.ones(2, 3).to(getattr(torch, dtype))}, compression=compression)
         with gen5core.open(path) as file:
@@ -357,7 +359,7 @@ class TestResults:
         assert not np.shares_memory(first, second)
 
     def test_owner_is_an_array(self, round_trip: RoundTrip) -> None:
-        """Behind a result stands memory of numpy's own, neither a mapping nor someone's bytes."""
+        """The memory of a result belongs to numpy; it is neither a mapping nor a bytes object."""
         owner = round_trip(np.ones(5, np.float32))
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
@@ -375,7 +377,7 @@ class TestNested:
         assert parts == [((1, 4, 2, 3), "bfloat16", 24.0), ((1, 8), "float16", 0.0)]
 
     def test_part_numbers(self, tmp_path: Path) -> None:
-        """A part's number stands in its row; a plain latent has none."""
+        """The row of a part has its number; that of a plain latent has none."""
         save(tmp_path / "a.gen5", {"a": (np.ones(1, "f4"), np.ones(2, "f4")), "b": np.ones(3, "f4")})
         with gen5core.open(tmp_path / "a.gen5") as file:
             assert [(row.extra["key"], row.extra.get("part")) for row in file.rows] == [
@@ -384,13 +386,13 @@ class TestNested:
                 ("b", None),
             ]
 
-    def test_whole_is_refused(self, tmp_path: Path) -> None:
-        """A nested latent has no one array: the error says how to take its parts."""
+    def test_array_of_a_nested_latent(self, tmp_path: Path) -> None:
+        """A nested latent has no single array; the error says how to read its parts."""
         save(tmp_path / "a.gen5", {"a": [np.ones(1, "f4"), np.ones(2, "f4")]})
         with gen5core.open(tmp_path / "a.gen5") as file:
             for ask in (lambda: file.latents["a"].array(), lambda: file.latents["a"].shape):
                 with pytest.raises(
-                    ChunkNotFoundError, match=r"^latent 'a' is nested, of 2 parts: take \.parts\[0\]"
+                    ChunkNotFoundError, match=r"^latent 'a' is nested, with 2 parts: use \.parts\[0\]"
                 ):
                     ask()
 
@@ -401,7 +403,7 @@ class TestNested:
         assert (values, count) == ([0.0, 1.0, 2.0], 1)
 
     def test_empty(self, tmp_path: Path) -> None:
-        """An empty list is refused: no row could tell its name."""
+        """An empty list is refused: it would have no row, so its name would be lost."""
         with pytest.raises(EncodeError, match=r"^latent 'a' is an empty list; give a tensor, or a list"):
             save(tmp_path / "a.gen5", {"a": []})
 
@@ -420,7 +422,7 @@ class TestAnything:
         compression=st.sampled_from(["auto", "none", "zstd"]),
     )
     def test_arrays(self, tmp_path: Path, latents: dict[str, np.ndarray], compression: Any) -> None:
-        """Any arrays under any names come back in order, equal to the bit."""
+        """Any arrays under any names are read in order, bit for bit."""
         save(tmp_path / "a.gen5", latents, compression=compression)
         with gen5core.open(tmp_path / "a.gen5") as file:
             file.verify()
@@ -438,7 +440,7 @@ class TestAnything:
         compression=st.sampled_from(["auto", "none", "zstd"]),
     )
     def test_bits(self, tmp_path: Path, data: bytes, dtype: str, compression: Any) -> None:
-        """Any bits of any narrow dtype, in any order and number, come back."""
+        """Any bits of any narrow dtype are read as they were saved."""
         whole = data[: len(data) // 2 * 2]
         tensor = torch.tensor(list(whole), dtype=torch.uint8).view(getattr(torch, dtype))
         save(tmp_path / "a.gen5", {"a": tensor}, compression=compression)
@@ -446,8 +448,8 @@ class TestAnything:
             assert whole == bits(file.latents["a"].torch())
 
     def test_names(self, tmp_path: Path) -> None:
-        """Names that are empty or no string are refused."""
+        """Names that are empty or not a string are refused."""
         for name in ("", 3, None):
-            message = f"^a latent is named {name!r}; a name is a string that is not empty$"
+            message = f"^a latent is named {name!r}; a name must be a string that is not empty$"
             with pytest.raises(EncodeError, match=message):
                 save(tmp_path / "a.gen5", {name: np.ones(1, "f4")})  # type: ignore[dict-item]

@@ -1,7 +1,7 @@
-"""Windows: its names and paths, and saving where an open file is neither replaced nor removed.
+"""Windows: its names and paths, and saving on a system where an open file cannot be replaced or removed.
 
-The tests that take ``on_windows`` run there as they are. Elsewhere they stand on a system made like it: without
-what Python lacks there, and with its rules for renaming and removing.
+The tests that use ``on_windows`` run unchanged on Windows. On other systems Windows is imitated: the functions that
+Python lacks there are removed, and its rules for renaming and removing apply.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LACKING = ("writev", "preadv", "pread", "fchmod", "geteuid", "fork", "O_NOFOLLOW
 
 
 def is_open(path: Any) -> bool:
-    """Tell whether this process has a file open."""
+    """Return whether this process has a file open."""
     wanted = os.path.realpath(path)
     for name in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
@@ -47,9 +47,9 @@ def is_open(path: Any) -> bool:
 
 
 def _refusing(function: Callable[..., Any], *, replaces: bool) -> Callable[..., Any]:
-    """Return function with Windows' rules: open files stay as they are, and ``rename`` replaces nothing."""
+    """Return function with Windows' rules: an open file cannot be changed, and ``rename`` replaces nothing."""
 
-    def stand_in(*paths: Any, **further: Any) -> Any:
+    def checked(*paths: Any, **further: Any) -> Any:
         if len(paths) > 1 and not replaces and os.path.lexists(paths[1]):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(paths[1]))
         for path in paths:
@@ -57,16 +57,16 @@ def _refusing(function: Callable[..., Any], *, replaces: bool) -> Callable[..., 
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return function(*paths, **further)
 
-    return stand_in
+    return checked
 
 
 @pytest.fixture
 def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that has what Windows has, and no more."""
+    """Windows, or a system that lacks what Windows lacks."""
     if os.name == "nt":
         return
     if not Path("/proc/self/fd").is_dir():
-        pytest.skip("open files are known from /proc")
+        pytest.skip("only /proc shows which files are open")
     for name in LACKING:
         monkeypatch.delattr(os, name, raising=False)
     monkeypatch.setattr(windows, "IS_WINDOWS", True)
@@ -86,19 +86,19 @@ REFUSED = {
     r"\\?\C:\x.gen5": "starts at a drive or a share",
     r"\\.\PhysicalDrive0": "starts at a drive or a share",
     r"\\?\UNC\host\share\x.gen5": "starts at a drive or a share",
-    "x.gen5:stream": r"takes no ':' in a name, as in 'x\.gen5:stream'",
-    r"sub\x.gen5::$DATA": "takes no ':' in a name",
-    "a?.gen5": r"takes no '\?'",
-    "a\0.gen5": r"takes no '\\x00'",
-    "a\x1f.gen5": r"takes no '\\x1f'",
+    "x.gen5:stream": r"does not allow ':' in a name, as in 'x\.gen5:stream'",
+    r"sub\x.gen5::$DATA": "does not allow ':' in a name",
+    "a?.gen5": r"does not allow '\?'",
+    "a\0.gen5": r"does not allow '\\x00'",
+    "a\x1f.gen5": r"does not allow '\\x1f'",
     "x.gen5.": r"ends in '\.'",
     "x.gen5 ": "ends in ' '",
     "sub /x.gen5": "ends in ' ', as 'sub ' does",
     ".../x.gen5": r"ends in '\.'",
-    "CON": "keeps 'CON' for a device",
-    "nul.gen5": r"keeps 'nul\.gen5' for a device",
-    "aux .gen5": r"keeps 'aux \.gen5' for a device",
-    "sub/aux/x.gen5": "keeps 'aux' for a device",
+    "CON": "reserves 'CON' for a device",
+    "nul.gen5": r"reserves 'nul\.gen5' for a device",
+    "aux .gen5": r"reserves 'aux \.gen5' for a device",
+    "sub/aux/x.gen5": "reserves 'aux' for a device",
     r"com1.tar.gen5": "for a device",
     "LPT9.gen5": "for a device",
     "COM¹.gen5": "for a device",
@@ -107,8 +107,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_names_that_lead_elsewhere(name: str) -> None:
-    """What Windows takes for a drive, a share, a device, a stream or another name is refused, and why is said."""
+def test_names_that_windows_reads_differently(name: str) -> None:
+    """A name that means a drive, a share, a device, a stream or another name to Windows is refused with the reason."""
     with pytest.raises(ValueError, match=REFUSED[name]):
         windows.check_relative(name)
 
@@ -130,16 +130,16 @@ def test_names_that_lead_elsewhere(name: str) -> None:
         "猫 (1).gen5",
     ],
 )
-def test_names_that_stay(name: str) -> None:
-    """Any other name is taken; whether its dots lead out is looked at where the folder is known."""
+def test_valid_names(name: str) -> None:
+    """Any other name is accepted; ``..`` is checked where the folder is known."""
     windows.check_relative(name)
 
 
 @pytest.mark.parametrize("path", [r"D:\out\a", "D:a", r"\\host\share\a", "/a/b"])
-def test_parts_of_whole_paths(path: str) -> None:
-    """A person who saves may name a drive; only the parts behind it are looked at."""
+def test_parts_of_absolute_paths(path: str) -> None:
+    """A user who saves may name a drive; only the parts after it are checked."""
     windows.check_parts(path)
-    with pytest.raises(ValueError, match="keeps 'nul' for a device"):
+    with pytest.raises(ValueError, match="reserves 'nul' for a device"):
         windows.check_parts(rf"{path}\nul")
 
 
@@ -159,15 +159,15 @@ DEEP = "\\".join(["d" * 50] * 6)
     ],
 )
 def test_long_paths(monkeypatch: pytest.MonkeyPatch, path: str, expected: str) -> None:
-    """A path of more characters than Windows takes by itself gets the form that it takes at any length."""
+    """A path that is too long for Windows gets the extended form, which may have any length."""
     monkeypatch.setattr(windows, "IS_WINDOWS", True)
     assert windows.extended(path) == expected
     assert ntpath.normcase(expected) == ntpath.normcase(windows.extended(windows.extended(path)))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="of other systems")
-def test_long_paths_elsewhere() -> None:
-    """No other system has its paths changed."""
+@pytest.mark.skipif(os.name == "nt", reason="tests the other systems")
+def test_long_paths_on_other_systems() -> None:
+    """On other systems paths are unchanged."""
     assert windows.extended("/a" * 500) == "/a" * 500
 
 
@@ -183,8 +183,8 @@ def test_long_path_is_saved_and_read(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("on_windows")
 class TestSaving:
-    def test_new_and_again(self, tmp_path: Path) -> None:
-        """A file is written, replaced, and read."""
+    def test_new_and_replaced(self, tmp_path: Path) -> None:
+        """A file is written, then replaced, and read both times."""
         path = tmp_path / "a.gen5"
         for prompt in ("one", "two"):
             gen5core.save(path, latents=SMALL, prompt=prompt, **NOTHING)
@@ -194,7 +194,7 @@ class TestSaving:
         assert os.listdir(tmp_path) == ["a.gen5"]
 
     def test_without_overwriting(self, tmp_path: Path) -> None:
-        """A file that must stay stays, byte for byte."""
+        """A file that must not be replaced stays unchanged."""
         path = gen5core.save(tmp_path / "a.gen5", overwrite=False, **NOTHING)
         before = path.read_bytes()
         with pytest.raises(FileExistsError, match=r"a\.gen5"):
@@ -202,8 +202,8 @@ class TestSaving:
         assert before == path.read_bytes()
         assert os.listdir(tmp_path) == ["a.gen5"]
 
-    def test_onto_a_file_that_stays_open(self, tmp_path: Path) -> None:
-        """Where a program keeps the file open, that is said with the remedy; both stay, and nothing is left."""
+    def test_replacing_a_file_that_stays_open(self, tmp_path: Path) -> None:
+        """If a program keeps the file open, the error says so, the file is unchanged, and no temporary file is left."""
         path = gen5core.save(tmp_path / "a.gen5", prompt="old", **NOTHING)
         with gen5core.open(path) as file:
             with pytest.raises(PermissionError, match=r"a program has it open.*save again") as caught:
@@ -212,8 +212,8 @@ class TestSaving:
         assert str(path) == caught.value.filename
         assert os.listdir(tmp_path) == ["a.gen5"]
 
-    def test_onto_a_file_that_is_looked_at(self, tmp_path: Path) -> None:
-        """A virus scanner that opens the file for a moment delays a save, and does not make it fail."""
+    def test_replacing_a_file_that_is_briefly_open(self, tmp_path: Path) -> None:
+        """A virus scanner that opens the file for a moment delays a save, but does not make it fail."""
         path = gen5core.save(tmp_path / "a.gen5", prompt="old", **NOTHING)
         fd = os.open(path, os.O_RDONLY)
         closing = threading.Timer(0.05, os.close, (fd,))
@@ -226,7 +226,7 @@ class TestSaving:
             assert file.prompt == "new"
 
     def test_signing_in_place(self, tmp_path: Path) -> None:
-        """A file is signed where it stands: what was read of it is closed by then."""
+        """A file is signed in place: it is closed before it is replaced."""
         key = gen5core.SigningKey.from_seed(signer.SEED)
         for name in ("a.gen5", "a.png"):
             path = tmp_path / name
@@ -236,7 +236,7 @@ class TestSaving:
                 assert [key.public_key.key_id] == [found.key_id for found in file.signatures]
 
     def test_trusting_twice(self, tmp_path: Path) -> None:
-        """The list of trusted keys is written anew beside itself, and renamed."""
+        """The list of trusted keys is written to a temporary file, which then replaces it."""
         trusted = tmp_path / "trusted_keys"
         keys = [gen5core.SigningKey.from_seed(bytes([number] * 32)).public_key for number in (1, 2)]
         for key in keys:
@@ -244,7 +244,7 @@ class TestSaving:
         assert tuple(keys) == gen5core.load_trusted_keys(trusted)
 
     def test_threads_in_one_folder(self, tmp_path: Path) -> None:
-        """Threads do not sweep the temporary files of each other, which are closed before they are renamed."""
+        """Threads do not remove each other's temporary files, which are closed before they are renamed."""
 
         def work(number: int) -> None:
             for index in range(10):
@@ -254,24 +254,24 @@ class TestSaving:
             list(threads.map(work, range(8)))
         assert 80 == len(list(tmp_path.glob("*.gen5"))) == len(os.listdir(tmp_path))
 
-    def test_sweep_right_before_the_renaming(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Another save that begins between closing and renaming leaves the temporary file alone."""
+    def test_cleanup_right_before_the_rename(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another save that starts between closing and renaming does not remove the temporary file."""
         close = os.close
         swept = []
 
-        def close_and_sweep(fd: int) -> None:
+        def close_and_clean_up(fd: int) -> None:
             close(fd)
             swept.append(len(os.listdir(tmp_path)))
             atomic.remove_stale(tmp_path)
 
-        monkeypatch.setattr(atomic.os, "close", close_and_sweep)
+        monkeypatch.setattr(atomic.os, "close", close_and_clean_up)
         with atomic.atomic_file(tmp_path / "a") as fd:
             atomic.write_all(fd, [b"whole"])
         assert swept == [1]
         assert (tmp_path / "a").read_bytes() == b"whole"
 
-    def test_what_was_left_behind(self, tmp_path: Path) -> None:
-        """The temporary file of a process that was killed is removed once it is old, and one that is open never."""
+    def test_stale_temporary_files(self, tmp_path: Path) -> None:
+        """The temporary file of a killed process is removed once it is old; one that is open never is."""
         old, new, held = (tmp_path / f".gen5-{digit * 16}.tmp" for digit in "0ab")
         fd = os.open(held, os.O_RDWR | os.O_CREAT)
         for path in (old, new):
@@ -290,7 +290,7 @@ class TestSaving:
 
 
 def test_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows opens no folder; the message says that it is one, not that it may not be read."""
+    """Windows cannot open a folder; the message says that it is a folder, not that access was denied."""
     open_file = os.open
 
     def refuse_folders(path: Any, *arguments: Any, **further: Any) -> int:
@@ -307,8 +307,8 @@ def test_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
     "command",
     ["keygen -o 猫.pem", "sign 犬.gen5 --key 鳥.pem", "info 犬.gen5", "info no猫.gen5"],
 )
-def test_pipe_of_few_characters(tmp_path: Path, command: str) -> None:
-    """What a pipe on Windows cannot encode is shown as its escape, and ends no command."""
+def test_pipe_with_a_limited_charset(tmp_path: Path, command: str) -> None:
+    """Characters that a pipe on Windows cannot encode are escaped, and no command fails because of them."""
     gen5core.save(tmp_path / "犬.gen5", prompt="猫", **NOTHING)
     save_signing_key(tmp_path / "鳥.pem", gen5core.SigningKey.from_seed(signer.SEED))
     root = str(Path(gen5core.__file__).parents[1])

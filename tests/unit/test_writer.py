@@ -1,4 +1,4 @@
-"""What ``save`` puts on the disk: every argument, the layout, the digests, byte for byte."""
+"""What ``save`` writes: every argument, the layout and the digests, byte for byte."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ HEADER = struct.Struct("<4sBBHIIIIQ")
 LATENTS_REMEDY = 'not a mapping of names to tensors; give latents={"initial_noise": noise}'
 NOT_JSON = "cannot be written as JSON"
 JSON_REMEDY = "give a string, a number that is not huge, True, False, None, or a list or mapping of those"
-ARRAY_REMEDY = "give .tolist() of it, or store it as one of the latents"
+ARRAY_REMEDY = "give its .tolist(), or store it as one of the latents"
 
 
 def save(path: Path, **facts: Any) -> Path:
-    """Save without what this machine tells of itself, unless facts say so."""
+    """Save without environment and hardware, unless facts give them."""
     return gen5core.save(path, **{"environment": None, "hardware": None} | facts)
 
 
@@ -89,12 +89,12 @@ def info(path: Path) -> dict[str, Any]:
 
 class TestArguments:
     def test_path(self, target: Path) -> None:
-        """The path comes back as a Path; a string is one too."""
+        """The path is returned as a Path; it may be given as a string."""
         assert [target, target] == [save(target), gen5core.save(str(target), environment=None)]
 
     @pytest.mark.parametrize("name", ["a.jpg", "a", "a.gen5.bak"])
     def test_extension(self, tmp_path: Path, name: str) -> None:
-        """Another extension is refused with the name it should have."""
+        """Another extension is refused, and the message gives the right name."""
         with pytest.raises(EncodeError) as raised:
             save(tmp_path / name)
         remedy = f"name the file {Path(name).stem}.gen5"
@@ -105,12 +105,12 @@ class TestArguments:
         assert save(tmp_path / "A.GEN5").is_file()
 
     def test_missing_folder(self, tmp_path: Path) -> None:
-        """A folder that is not there is the file system's error."""
+        """A missing folder raises the file system's error."""
         with pytest.raises(FileNotFoundError):
             save(tmp_path / "no" / "a.gen5")
 
     def test_nothing(self, target: Path) -> None:
-        """A file of nothing has META with empty texts and no further keys."""
+        """A file without content has META with empty texts and no further keys."""
         save(target)
         found = document(target)
         date = found["gen5_metadata"]["model_info"].pop("date")
@@ -161,14 +161,14 @@ class TestArguments:
         ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
     )
     def test_wrong_kinds(self, target: Path, facts: dict[str, Any], message: str) -> None:
-        """An argument of another kind is refused by its name, before anything is written."""
+        """An argument of a wrong type is refused by name before anything is written."""
         with pytest.raises(EncodeError) as raised:
             save(target, **facts)
         assert message == str(raised.value)
         assert list(target.parent.iterdir()) == []
 
     def test_signature(self) -> None:
-        """The arguments beyond the path go by name, with the documented defaults."""
+        """All arguments after the path are keyword-only and have the documented defaults."""
         arguments = inspect.signature(gen5core.save).parameters
         defaults = {
             "latents": None,
@@ -192,7 +192,7 @@ class TestArguments:
         assert {arguments[name].kind.name for name in defaults} == {"KEYWORD_ONLY"}
 
     def test_overwrite(self, target: Path) -> None:
-        """A file is replaced, unless the caller says no: then it stays, and nothing beside it."""
+        """A file is replaced, unless overwrite is False: then it is unchanged and nothing is left beside it."""
         save(target, prompt="old")
         save(target, prompt="new")
         before = target.read_bytes()
@@ -217,13 +217,13 @@ class TestSettings:
         }
     )
 
-    def test_least_values(self, target: Path) -> None:
-        """The least values that the rules allow are kept, and any Mapping is taken."""
+    def test_minimum_values(self, target: Path) -> None:
+        """The smallest values that the rules allow are kept, and any Mapping is accepted."""
         save(target, settings=self.FULL)
         assert dict(self.FULL) == info(target)["generation_settings"]
 
     def test_names_without_rules(self, target: Path) -> None:
-        """Settings that no rule knows pass through, nested ones too."""
+        """Settings without a rule are stored as they are, nested ones too."""
         given_settings = {"s_noise": 1.003, "controlnets": [{"name": "canny", "strength": 0.5}], "clip": None}
         save(target, settings=given_settings)
         assert given_settings == info(target)["generation_settings"]
@@ -262,18 +262,18 @@ class TestSettings:
         assert str(raised.value) == f"settings[{name!r}] {message}"
 
     def test_rules_are_the_schemas(self) -> None:
-        """The names that have rules are those of the peer's JSON schema, no more and no fewer."""
+        """The names that have rules are exactly those of the peer's JSON schema."""
         constants = pytest.importorskip("gen5.core.constants", exc_type=ImportError)
         schema = json.loads(constants.JSON_SCHEMA)["properties"]["gen5_metadata"]["properties"]
-        told = schema["model_info"]["properties"]
-        gpu = told["hardware_info"]["properties"]["gpu"]["items"]["properties"]
-        assert set(told["generation_settings"]["properties"]) == set(model_info.SETTINGS_RULES)
-        assert set(told["hardware_info"]["properties"]) == set(model_info.HARDWARE_RULES)
+        rules = schema["model_info"]["properties"]
+        gpu = rules["hardware_info"]["properties"]["gpu"]["items"]["properties"]
+        assert set(rules["generation_settings"]["properties"]) == set(model_info.SETTING_RULES)
+        assert set(rules["hardware_info"]["properties"]) == set(model_info.HARDWARE_RULES)
         assert set(gpu) == set(model_info.GPU_RULES)
 
     @pytest.mark.parametrize("seed", [0, 2**31, 2**53 + 1, 2**63, 2**64 - 1])
     def test_seeds(self, target: Path, seed: int) -> None:
-        """Seeds up to 2**64 - 1 come back exactly, from settings and from ComfyUI's prompt."""
+        """Seeds up to 2**64 - 1 are read exactly, from settings and from ComfyUI's prompt."""
         comfyui = {"prompt": {"3": {"inputs": {"seed": seed}}}}
         save(target, settings={"seed": seed}, comfyui=comfyui)
         with gen5core.open(target) as file:
@@ -292,7 +292,7 @@ class TestSettings:
         ids=["set", "bytes", "inside", "array", "long key", "other key"],
     )
     def test_not_json(self, target: Path, value: Any, message: str) -> None:
-        """A value that JSON does not have is refused by where it stands, with what to do, and nothing is left."""
+        """A value that JSON cannot hold is refused by its position, with the remedy, and nothing is written."""
         with pytest.raises(EncodeError) as raised:
             save(target, settings={"fine": [1, None], "extra": value})
         assert message == str(raised.value)
@@ -309,8 +309,8 @@ class TestSettings:
         ],
         ids=["tuple", "nan", "huge key", "huge", "object"],
     )
-    def test_not_json_in_other_words(self, target: Path, value: Any, where: str) -> None:
-        """Where the reason is Python's own, place and remedy stand around it all the same."""
+    def test_not_json_for_pythons_reasons(self, target: Path, value: Any, where: str) -> None:
+        """If the reason is worded by Python, the message has position and remedy all the same."""
         with pytest.raises(EncodeError, match=rf"^{where} {NOT_JSON}: .*; give a string"):
             save(target, settings={"extra": value})
 
@@ -322,8 +322,8 @@ class TestSettings:
             ("resources", [{}, {"digest": {1}}], "resources[1]['digest']"),
         ],
     )
-    def test_not_json_elsewhere(self, target: Path, field: str, value: Any, where: str) -> None:
-        """Hardware, capture and resources name the place as settings do."""
+    def test_not_json_in_other_arguments(self, target: Path, field: str, value: Any, where: str) -> None:
+        """For hardware, capture and resources the message gives the position as well."""
         with pytest.raises(EncodeError) as raised:
             save(target, **{field: value})
         assert str(raised.value) == f"{where} {NOT_JSON}: {{1}} is a set; {JSON_REMEDY}"
@@ -344,7 +344,7 @@ class TestSettings:
             save(target, settings={"extra": value})
 
     def test_the_item_at_fault_beside_a_cycle(self, target: Path) -> None:
-        """A value that contains itself does not keep another from being named."""
+        """The item at fault is found even beside a value that contains itself."""
         settings: dict[str, Any] = {"odd": {1}}
         settings["self"] = settings
         with pytest.raises(EncodeError, match=r"^settings\['odd'\] cannot be written as JSON: .* is a set; "):
@@ -352,7 +352,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("empty", [None, {}])
     def test_empty(self, target: Path, empty: Any) -> None:
-        """Settings and hardware that hold nothing leave no key behind, which the peer's schema asks for."""
+        """Empty settings and hardware get no key, as the peer's schema requires."""
         save(target, settings=empty, hardware=empty)
         assert set(info(target)) == {"model_name", "version", "date", "prompt", "tags"}
         with gen5core.open(target) as file:
@@ -361,14 +361,14 @@ class TestSettings:
 
 class TestHardwareAndEnvironment:
     def test_captured(self, target: Path) -> None:
-        """By default both are what this process finds out by itself."""
+        """By default both are captured from this process."""
         gen5core.save(target)
         with gen5core.open(target) as file:
             assert Environment.capture() == file.environment
             assert Environment.capture().hardware == file.hardware
 
     def test_none(self, target: Path) -> None:
-        """None leaves each out by itself."""
+        """None leaves out either of them."""
         gen5core.save(target, environment=None)
         with gen5core.open(target) as file:
             assert (None, Environment.capture().hardware) == (file.environment, file.hardware)
@@ -377,12 +377,12 @@ class TestHardwareAndEnvironment:
             assert ({}, Environment.capture().components) == (file.hardware, file.environment.components)
 
     def test_none_captures_nothing(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A save that wants neither does not ask the machine."""
+        """A save with neither captures nothing."""
         monkeypatch.setattr(Environment, "capture", lambda: pytest.fail("captured"))
         assert save(target).is_file()
 
     def test_given_environment(self, target: Path) -> None:
-        """A given environment comes whole: components in ENVC, the rest and its hardware in META."""
+        """A given environment is stored completely: components in ENVC, the rest and its hardware in META."""
         gen5core.save(target, environment=ENVIRONMENT)
         assert [row["type"] for row in rows(target)] == ["ENVC"]
         assert document(target)["environment"] == {"attention": "name=attention;backend=pytorch"}
@@ -391,8 +391,8 @@ class TestHardwareAndEnvironment:
             assert file.hardware == {"os": "Linux 6.8.0"}
 
     @pytest.mark.parametrize("name", ["a.gen5", "a.png"])
-    def test_an_environment_that_no_reader_takes(self, tmp_path: Path, name: str) -> None:
-        """What ``verify`` would call damaged is refused, and the file that stood there stays."""
+    def test_an_environment_that_readers_refuse(self, tmp_path: Path, name: str) -> None:
+        """An environment that ``verify`` would refuse is refused, and the existing file is unchanged."""
         path = save(tmp_path / name, images=png(), prompt="first")
         before = path.read_bytes()
         with pytest.raises(
@@ -403,7 +403,7 @@ class TestHardwareAndEnvironment:
         assert {path: before} == {found: found.read_bytes() for found in tmp_path.iterdir()}
 
     def test_given_hardware(self, target: Path) -> None:
-        """Given hardware stands as it is."""
+        """Given hardware is stored as it is."""
         hardware = {"os": "linux", "gpu": [{"name": "RTX 3090", "memory_gb": 24}], "rack": 7}
         save(target, hardware=hardware)
         assert hardware == info(target)["hardware_info"]
@@ -433,7 +433,7 @@ class TestHardwareAndEnvironment:
 
 class TestFurtherKeys:
     def test_kept(self, target: Path) -> None:
-        """ComfyUI's facts, capture and resources stand at META's top level, after ``gen5_metadata``."""
+        """``comfyui``, ``capture`` and ``resources`` are at the top level of META, after ``gen5_metadata``."""
         facts: dict[str, Any] = {
             "comfyui": {"prompt": {"3": {"class_type": "KSampler"}}, "workflow": {"n": []}, "version": "1"},
             "capture": {"noise_source": "recorded", "passes": [{"sigmas": [14.6, 0.0]}]},
@@ -445,17 +445,17 @@ class TestFurtherKeys:
         assert facts == {name: found[name] for name in facts}
 
     def test_empty(self, target: Path) -> None:
-        """Keys that hold nothing are not there."""
+        """Empty keys are left out."""
         save(target, latents={}, comfyui={}, capture={}, resources=[], environment=Environment())
         assert list(document(target)) == ["gen5_metadata"]
 
     def test_none(self, target: Path) -> None:
-        """None leaves a key out, as nothing does."""
+        """None leaves a key out, like an empty value."""
         save(target, latents=None, comfyui=None, capture=None, resources=None)
         assert list(document(target)) == ["gen5_metadata"]
 
     def test_is_changed(self, target: Path) -> None:
-        """ComfyUI's ``is_changed`` cache keys are dropped from the prompt, and the caller's dict is kept."""
+        """ComfyUI's ``is_changed`` cache keys are dropped from the prompt; the caller's dict is not changed."""
         node = {"class_type": "LoadImage", "inputs": {"is_changed": 1}, "is_changed": [math.nan]}
         comfyui = {"prompt": {"1": node, "2": "odd"}, "version": "1"}
         save(target, comfyui=comfyui, images=np.zeros((1, 1, 3), np.uint8))
@@ -473,14 +473,14 @@ class TestFurtherKeys:
         assert document(target)["capture"] == {"sigmas": [None, None, None, None, [1.5, None]]}
         assert info(target)["generation_settings"] == {"shift": None}
 
-    def test_images_given_encoded(self, target: Path) -> None:
-        """An encoded image is not touched, whatever ComfyUI's prompt."""
+    def test_encoded_images(self, target: Path) -> None:
+        """An encoded image is stored unchanged; ComfyUI's prompt is not added to it."""
         save(target, comfyui={"prompt": {"1": {}}}, images=png())
         with gen5core.open(target) as file:
             assert png() == file.images[0].bytes
 
     def test_meta_too_large(self, target: Path) -> None:
-        """META that no reader would take is refused, saying both limits, and nothing is left behind."""
+        """META larger than readers accept is refused with both limits, and nothing is left."""
         with pytest.raises(EncodeError, match=r"^META takes 671\d+ bytes, .* readers accept 67108864 "):
             save(target, prompt="x" * 64 * 2**20)
         assert list(target.parent.iterdir()) == []
@@ -495,7 +495,7 @@ class TestCompression:
         [("auto", [False, True, True]), ("none", [False, False, True]), ("zstd", [True, True, True])],
     )
     def test_decision(self, target: Path, compression: str, expected: list[bool]) -> None:
-        """Auto leaves noise raw and compresses zeros; none and zstd decide for all but ENVC."""
+        """Auto leaves noise raw and compresses zeros; none and zstd apply to every chunk except ENVC."""
         latents = {"noise": self.NOISE, "zeros": self.ZEROS}
         save(target, latents=latents, compression=compression, environment=ENVIRONMENT)
         found = rows(target)
@@ -505,7 +505,7 @@ class TestCompression:
 
     @pytest.mark.parametrize(("repeats", "compressed"), [(3, False), (30, True)])
     def test_threshold(self, target: Path, repeats: int, compressed: bool) -> None:
-        """Auto compresses what shrinks by a tenth or more, and leaves what shrinks by less."""
+        """Auto compresses a payload that shrinks by a tenth or more, and no other."""
         array = np.frombuffer(np.random.default_rng(0).bytes(4096 * 25), "<f4").copy()
         array[: array.size * repeats // 100] = 0
         random_order = np.random.default_rng(1).permutation(array.reshape(-1, 64)).ravel()
@@ -513,7 +513,7 @@ class TestCompression:
         assert [compressed] == [row["compressed"] for row in rows(target)]
 
     @pytest.mark.parametrize("place", ["start", "middle", "end"])
-    def test_probes_three_places(self, target: Path, place: str) -> None:
+    def test_three_samples(self, target: Path, place: str) -> None:
         """Noise in one third of a tensor of zeros does not hide that the rest compresses."""
         array = np.zeros(3 * 2**16, np.float32)
         third = {"start": 0, "middle": 1, "end": 2}[place]
@@ -522,13 +522,13 @@ class TestCompression:
         assert [row["compressed"] for row in rows(target)] == [True]
 
     def test_empty(self, target: Path) -> None:
-        """An empty latent is stored raw, as its frame header alone."""
+        """An empty latent is stored raw, as a frame header only."""
         save(target, latents={"a": np.empty((0, 4), np.float32)})
         (row,) = rows(target)
         assert (row["compressed"], row["compressed_size"], row["uncompressed_size"]) == (False, 12, 0)
 
     def test_frames(self, target: Path) -> None:
-        """Every zstd frame, META's too, carries its content size and checksum."""
+        """Every zstd frame, META's too, has its content size and a checksum."""
         latents = {"a": self.ZEROS, "b": self.NOISE}
         save(target, latents=latents, images=png(), environment=ENVIRONMENT, compression="zstd")
         _, meta, _, data = stored_parts(target)
@@ -540,7 +540,7 @@ class TestCompression:
         assert len(zstandard.ZstdDecompressor().decompress(meta)) == frames[-1].content_size
 
     def test_above_what_readers_inflate(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A payload that readers would not inflate is stored raw, even where zstd was asked for."""
+        """A payload larger than readers inflate is stored raw, even with compression zstd."""
         monkeypatch.setattr(spec, "MAX_INFLATED_BYTES", 1000)
         latents = {"fits": np.zeros(247, np.float32), "does not": np.zeros(248, np.float32)}
         save(target, latents=latents, compression="zstd")
@@ -550,7 +550,7 @@ class TestCompression:
 class TestLayout:
     @pytest.mark.parametrize("compression", ["auto", "none", "zstd"])
     def test_back_to_back(self, target: Path, compression: Any) -> None:
-        """Latents, images and ENVC lie in that order from byte 32 to META, no byte between them."""
+        """Latents, images and ENVC are stored in this order from byte 32 to META, without gaps."""
         latents = {"a": noise(3, 5), "b": [np.zeros(1000, "f4"), noise(2)]}
         save(
             target,
@@ -584,7 +584,7 @@ class TestLayout:
             assert row["extra"].get("stored_sha256") == expected
 
     def test_root_and_seal(self, target: Path) -> None:
-        """Root and seal follow their formulas, worked out here from the bytes alone."""
+        """Root and seal follow their formulas, computed here from the bytes alone."""
         save(target, latents={"a": noise(3)}, prompt="a cat")
         data = target.read_bytes()
         (offset, size) = struct.unpack("<II", data[8:16])
@@ -596,33 +596,33 @@ class TestLayout:
             assert hashlib.sha256(meta).hexdigest() == file.root
 
     def test_file_size(self, target: Path) -> None:
-        """Header and manifest tell the true file size, on 200 files of many sizes."""
-        told = []
+        """Header and META give the right file size, in 200 files of many sizes."""
+        sizes = []
         for size in range(200):
             save(target, latents={"a": noise(size * 7)}, prompt="x" * (size * size), compression="none")
             fields, _, found, data = stored_parts(target)
-            told.append((fields[7], found["gen5_metadata"]["file_info"]["file_size"], len(data)))
-        assert [(size,) * 3 for _, _, size in told] == told
-        assert len({size for _, _, size in told}) > 150
+            sizes.append((fields[7], found["gen5_metadata"]["file_info"]["file_size"], len(data)))
+        assert [(size,) * 3 for _, _, size in sizes] == sizes
+        assert len({size for _, _, size in sizes}) > 150
 
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(prompt=st.text(max_size=300), count=st.integers(0, 40_000), tags=st.lists(st.text(), max_size=5))
     def test_file_size_of_anything(self, tmp_path: Path, prompt: str, count: int, tags: list[str]) -> None:
-        """The sizes stay true whatever META holds, across every change of a figure's digits."""
+        """The sizes are right whatever META holds, also where the number of their digits changes."""
         path = save(tmp_path / "any.gen5", latents={"a": np.ones(count, "f4")}, prompt=prompt, tags=tags)
         fields, _, found, data = stored_parts(path)
         assert len(data) == fields[7] == found["gen5_metadata"]["file_info"]["file_size"]
         assert (prompt, tags) == (info(path)["prompt"], info(path)["tags"])
 
     def test_same_content_same_bytes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Saving the same twice, the date aside, gives the same bytes."""
+        """Saving the same content twice gives the same bytes, except for the date."""
         _stop_the_clock(monkeypatch)
         facts: dict[str, Any] = {"latents": {"a": noise(300)}, "images": png(), "environment": ENVIRONMENT}
         first, second = (save(tmp_path / name, **facts).read_bytes() for name in ("a.gen5", "b.gen5"))
         assert first == second
 
     def test_literal_bytes(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file of one latent, every byte of it explained."""
+        """A file of one latent, with every byte explained."""
         _stop_the_clock(monkeypatch)
         save(target, latents={"x": np.array([1, -2], np.float32)}, compression="none")
 
@@ -690,7 +690,7 @@ class TestRefusals:
     @pytest.mark.parametrize("half", [False, True])
     @pytest.mark.parametrize("kind", ["one", "many", "nested", "images", "torch"])
     def test_too_large(self, target: Path, kind: str, half: bool) -> None:
-        """4 GiB and more are refused before anything is encoded, without taking any of it."""
+        """A file of 4 GiB or more is refused before anything is encoded, and without allocating it."""
         facts = {
             "one": {"latents": {"a": np.broadcast_to(np.float32(0), (2**31,))}},
             "many": {"latents": {str(i): np.broadcast_to(np.float16(0), (2**27,)) for i in range(17)}},
@@ -706,7 +706,7 @@ class TestRefusals:
         finally:
             tracemalloc.stop()
         assert re.fullmatch(
-            r"the file would take \d+ bytes or more, a GEN5 file ends below 4294967296: "
+            r"the file would take \d+ bytes or more, a GEN5 file must be smaller than 4294967296: "
             r"store fewer latents or images",
             str(raised.value),
         )
@@ -714,7 +714,7 @@ class TestRefusals:
         assert list(target.parent.iterdir()) == []
 
     def test_dtype(self, target: Path) -> None:
-        """A dtype that cannot be stored is found before the latents ahead of it are encoded."""
+        """A dtype that cannot be stored is refused before the latents before it are encoded."""
         with pytest.raises(gen5core.UnsupportedDtypeError, match=r"^latent 'b' is int64;"):
             save(target, latents={"a": noise(3), "b": np.zeros(3, np.int64)})
         assert list(target.parent.iterdir()) == []
@@ -732,22 +732,22 @@ class TestMemory:
         ids=["raw", "noise in zstd", "zeros", "float16"],
     )
     def test_peak(self, target: Path, array: np.ndarray, compression: Any) -> None:
-        """A save takes less than a fifth of the payload on top of it: nothing is copied whole."""
+        """A save needs less extra memory than a fifth of the payload: nothing is copied as a whole."""
         assert _peak_of_save(target, latents={"a": array}, compression=compression) < 0.2 * array.nbytes
 
     def test_one_widened_latent_at_a_time(self, target: Path) -> None:
-        """Of several latents that must be widened, one at a time is held in its wide form."""
+        """Of several latents that must be widened, only one at a time is in memory in its wide form."""
         tensors = {str(index): _bfloat16(2**20) for index in range(8)}
         assert _peak_of_save(target, latents=tensors, compression="none") < 2.5 * 2**22
 
     def test_one_image_at_a_time(self, target: Path) -> None:
-        """Of a batch of images one at a time is held encoded."""
+        """Of a batch of images, only one at a time is in memory in encoded form."""
         batch = np.random.default_rng(0).integers(0, 256, (8, 1024, 1024, 3), np.uint8)
         assert _peak_of_save(target, images=batch) < 5 * 3 * 2**20
 
 
 def _peak_of_save(path: Path, **facts: Any) -> int:
-    """Return the most memory, in bytes, that a save takes beyond its arguments."""
+    """Return the peak memory, in bytes, that a save takes in addition to its arguments."""
     save(path)
     tracemalloc.start()
     try:
@@ -758,7 +758,7 @@ def _peak_of_save(path: Path, **facts: Any) -> int:
 
 
 def _bfloat16(count: int) -> Any:
-    """Return a tensor of so many values that takes the memory of one."""
+    """Return a tensor of count values that takes the memory of one."""
     torch = pytest.importorskip("torch")
     return torch.zeros(1, dtype=torch.bfloat16).expand(count)
 
@@ -772,13 +772,13 @@ def _stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_info, "datetime", Stopped)
 
 
-# Offsets at which the sizes tried one after the other go in a circle, found by trying 600.
+# Offsets at which trying sizes one after another goes in a circle; found by trying 600 offsets.
 CIRCLING_OFFSETS = (4481766, 4148066, 4766767, 4500762, 4190066, 4571049)
 
 
 @pytest.mark.parametrize("offset", [*CIRCLING_OFFSETS, *range(3_000_000, 5_000_000, 40_009)])
 def test_a_size_for_meta_is_always_found(offset: int) -> None:
-    """META of a 60 kB workflow compresses to a size that its own digits change; one that fits is found."""
+    """The digits of META's size change its compressed size; a size that fits is always found."""
     meta = encode_meta(
         model_info={"date": "2026-11-20T00:00:00+00:00", "prompt": "a cat"},
         rows=(),
@@ -808,7 +808,7 @@ def large_workflow() -> dict[str, Any]:
 
 
 def test_more_values_than_readers_take_are_refused(tmp_path: Path) -> None:
-    """META that this package's own reader would refuse is not written; the file that stood there stays."""
+    """META that this package's reader would refuse is not written; the existing file is unchanged."""
     path = gen5core.save(tmp_path / "a.gen5", prompt="first")
     with pytest.raises(
         EncodeError, match=r"META may hold \d+ JSON values, readers accept 4194304: store less"
@@ -829,13 +829,13 @@ def test_more_values_than_readers_take_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_settings_out_of_range_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
-    """What JSON or a seed cannot be is an error, not a null."""
+    """A value that JSON cannot hold, or a seed that is too large, is an error and is not stored as null."""
     with pytest.raises(EncodeError, match=message):
         gen5core.save(tmp_path / "a.gen5", settings=settings)
 
 
 def test_wrong_kinds_of_arguments_are_named(tmp_path: Path) -> None:
-    """environment and tags of the wrong kind are one clear error each."""
+    """environment and tags of a wrong type each give one clear error."""
     with pytest.raises(EncodeError, match=r"environment is \{\}; give an Environment, or None"):
         gen5core.save(tmp_path / "a.gen5", environment={})  # type: ignore[arg-type]
     with pytest.raises(EncodeError, match="tags is None; give a list of strings"):
