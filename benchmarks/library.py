@@ -1,4 +1,4 @@
-"""The library of 10 000 files: its first scan, later ones, its pages and a search.
+"""A library of 10 000 files: its first scan, later scans, pages and searches.
 
 Usage: ``python benchmarks/run.py library``, or ``python benchmarks/library.py`` alone.
 """
@@ -28,7 +28,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 FILES, DISTINCT, FOLDERS = 10_000, 200, 25
 WORKFLOW_BYTES = range(10_000, 60_000, 50_000 // DISTINCT)
 LATENT_SHAPE = (1, 4, 32, 32)
-"""Small, for what is not read takes no time."""
+"""Small, since tensors that are not read take no time."""
 HEADER_BYTES = 32
 SCAN_ROUNDS, ROUNDS = 5, 15
 LISTED, READ = "os.scandir and os.stat of every file", "header and META of every file read, not decoded"
@@ -37,14 +37,14 @@ TARGETS = {"first scan": "≥ 1500 files/s", "opening it later: a scan, then the
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one way takes by the clock, and of the processor: where others use it too, the clock runs on."""
+    """Wall time and processor time of a call; other programs add to the wall time only."""
 
     seconds: float
     cpu_seconds: float
 
 
 def bench_library(folder: Path) -> None:
-    """Print what the library takes, against reading and listing the same files without one."""
+    """Print how long the library takes, compared with reading and listing the same files without one."""
     _make_files(folder)
     os.environ["GEN5_FOLDER"] = str(folder)
     output, libraries = folder / "output", _libraries(folder)
@@ -73,7 +73,7 @@ def _later(library: Any) -> dict[str, Callable[[], object]]:
 
 
 def _time(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Result]:
-    """Return the least of all rounds, to which whatever else runs only adds; one call of each a round."""
+    """Return the minimum of all rounds, since other programs only add time; each round makes every call once."""
     results = dict.fromkeys(calls, Result(math.inf, math.inf))
     for _ in range(rounds):
         for name, call in calls.items():
@@ -105,16 +105,16 @@ def _print(when: str, results: Mapping[str, Result], base: str) -> None:
 
 
 def _make_files(folder: Path) -> None:
-    """Write files under output/, a few hundred distinct ones, the others copies of their bytes."""
+    """Write FILES files under output/: DISTINCT different ones, and copies of them."""
     (folder / "input").mkdir()
     rng = np.random.default_rng(6)
     contents = [_content(folder / "one.gen5", number, rng) for number in range(DISTINCT)]
     for number in range(FILES):
-        place = folder / "output" / f"{number % FOLDERS:02}"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"ComfyUI_{number:05}_.gen5").write_bytes(contents[number % DISTINCT])
+        subfolder = folder / "output" / f"{number % FOLDERS:02}"
+        subfolder.mkdir(parents=True, exist_ok=True)
+        (subfolder / f"ComfyUI_{number:05}_.gen5").write_bytes(contents[number % DISTINCT])
     if hasattr(os, "sync"):
-        os.sync()  # else the index's own syncs wait for these files
+        os.sync()  # otherwise the index's own syncs wait for these files
 
 
 def _content(path: Path, number: int, rng: np.random.Generator) -> bytes:
@@ -139,12 +139,12 @@ def _content(path: Path, number: int, rng: np.random.Generator) -> bytes:
 
 
 def _libraries(folder: Path) -> Iterator[Any]:
-    """Yield libraries, each with an index of its own that does not exist yet."""
+    """Yield libraries, each with a new index."""
     sys.path.append(str(SCRIPTS))
     from load_pack import load_pack
 
-    nodes = f"{load_pack().__name__}.nodes"
-    library, index = (importlib.import_module(f"{nodes}.{name}") for name in ("library", "library_index"))
+    room = f"{load_pack().__name__}.nodes.library"
+    library, index = (importlib.import_module(f"{room}.{name}") for name in ("library", "index"))
     for number in itertools.count():
         yield library.Library(index.Index(folder / f"index-{number}.sqlite3"))
 

@@ -1,7 +1,7 @@
 """The only module that touches ComfyUI: folder_paths, comfy, comfy_execution, server.
 
-Every import is lazy, and every function says what it does where there is no ComfyUI, so that the nodes
-run in a plain Python too (tests, the demo).
+Every import is lazy, and every function says what it does without ComfyUI, so that the nodes also run in a plain
+Python (tests, the demo).
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from typing import Any, TypeVar
 Setting = TypeVar("Setting", bool, str)
 SETTINGS_FILE = "comfy.settings.json"
 DEFAULT_USER = "default"
-"""Whose settings count: the server does not tell a node which user queued it."""
+"""The user whose settings count: a node cannot find out which user queued the prompt."""
 FOLDER_VARIABLE = "GEN5_FOLDER"
-"""Where input/, output/ and temp/ lie without ComfyUI; the current folder if it is not set."""
+"""Environment variable for the parent of input/, output/ and temp/ without ComfyUI; else the current folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What stands in for ComfyUI's ExecutionBlocker where there is none: an output that says why."""
+    """Used instead of ComfyUI's ExecutionBlocker without ComfyUI: a missing output, and why it is missing."""
 
     message: str
 
 
 def is_present() -> bool:
-    """Tell whether this process is a ComfyUI."""
+    """Return whether this process is a ComfyUI."""
     return "folder_paths" in sys.modules
 
 
 def folder(kind: str) -> Path:
-    """Return the folder ``input``, ``output`` or ``temp``; without ComfyUI that name in GEN5_FOLDER."""
+    """Return the folder ``input``, ``output`` or ``temp``; without ComfyUI, the one in GEN5_FOLDER."""
     if is_present():
         return Path(getattr(_module("folder_paths"), f"get_{kind}_directory")())
     return Path(os.environ.get(FOLDER_VARIABLE, ".")) / kind
 
 
 def user_folder() -> Path:
-    """Return where ComfyUI keeps its users' data; without ComfyUI ``user`` in GEN5_FOLDER."""
+    """Return the folder of ComfyUI's users' data; without ComfyUI, ``user`` in GEN5_FOLDER."""
     if is_present():
         return Path(_module("folder_paths").get_user_directory())
     return Path(os.environ.get(FOLDER_VARIABLE, ".")) / "user"
 
 
 def setting(name: str, default: Setting) -> Setting:
-    """Return what the person chose in ComfyUI's settings; default where nothing of its type is found."""
+    """Return a value from ComfyUI's settings; default if there is none of the same type."""
     path = user_folder() / DEFAULT_USER / SETTINGS_FILE
     try:
         chosen = json.loads(path.read_bytes())
@@ -64,8 +64,8 @@ def setting(name: str, default: Setting) -> Setting:
 def save_location(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
     """Return folder, file name, next free number and subfolder for a filename_prefix.
 
-    ComfyUI replaces its own tokens (``%year%``, ``%width%`` …) and refuses to leave output/.
-    Without ComfyUI the prefix is taken as it is.
+    ComfyUI replaces its own tokens (``%year%``, ``%width%`` …) and refuses paths outside output/.
+    Without ComfyUI the prefix is used as it is.
     """
     if is_present():
         full, name, counter, subfolder, _ = _module("folder_paths").get_save_image_path(
@@ -85,7 +85,7 @@ def save_location(prefix: str, width: int, height: int) -> tuple[Path, str, int,
 
 
 def model_file(kinds: Sequence[str], name: str) -> Path | None:
-    """Return the file of a model by its name in one of ComfyUI's model folders; None without ComfyUI."""
+    """Return a model's file from ComfyUI's folders of these kinds; None if there is none, or without ComfyUI."""
     if not is_present():
         return None
     folder_paths = _module("folder_paths")
@@ -98,13 +98,13 @@ def model_file(kinds: Sequence[str], name: str) -> Path | None:
 def _full_path(kind: str, name: str) -> str | None:
     try:
         found: str | None = _module("folder_paths").get_full_path(kind, name)
-    except ValueError:  # Windows: a name on another drive, as a file from elsewhere may have it
+    except ValueError:  # Windows: a name on another drive, which a file from another machine may contain
         return None
     return found
 
 
 def metadata_disabled() -> bool:
-    """Tell whether ComfyUI was started with --disable-metadata; False without ComfyUI."""
+    """Return whether ComfyUI was started with --disable-metadata; False without ComfyUI."""
     return is_present() and bool(_module("comfy.cli_args").args.disable_metadata)
 
 
@@ -125,18 +125,18 @@ def attention_backend() -> str | None:
 
 
 def executing() -> tuple[str | None, str | None]:
-    """Return the ids of the prompt and the node that run now; (None, None) where nothing tells."""
+    """Return the ids of the running prompt and node; (None, None) if ComfyUI does not say."""
     context = _executing_context()
     return (None, None) if context is None else (context.prompt_id, context.node_id)
 
 
 def executing_item() -> int | None:
-    """Return which item of its lists the node that runs now is at; None where nothing tells."""
+    """Return the index of the list item that the running node processes; None if ComfyUI does not say."""
     return getattr(_executing_context(), "list_index", None)
 
 
 def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> Any:
-    """Return a clone of a MODEL whose sampling runs goes through wrapper.
+    """Return a clone of a MODEL whose sampling runs go through wrapper.
 
     Source: ``comfy.patcher_extension``, OUTER_SAMPLE.
     """
@@ -147,34 +147,34 @@ def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> A
 
 
 def to_result(output: Any) -> Any:
-    """Return a sampler's output where ComfyUI keeps latents between nodes; where it is without ComfyUI.
+    """Return a sampler's output on the device on which ComfyUI keeps latents; unchanged without ComfyUI.
 
-    ComfyUI's samplers do the same right afterwards, which then keeps this very tensor. Its dtype is left
-    alone: some of them go on with it, others cast it (see ``casts_results``).
+    ComfyUI's samplers do the same right afterwards and then return this very tensor. The dtype is not changed:
+    some samplers return it, others cast it (see ``casts_results``).
     """
     management = sys.modules.get("comfy.model_management")
     return output if management is None else output.to(management.intermediate_device())
 
 
 NOISE_FACTORIES = ("default_noise_sampler", "BrownianTreeNoiseSampler")
-"""What every sampler of the core draws its step noise through."""
+"""The functions with which every sampler of ComfyUI's core draws its step noise."""
 
 
 def noise_factories() -> Any | None:
-    """Return the module that holds NOISE_FACTORIES; None without ComfyUI."""
+    """Return the module that contains NOISE_FACTORIES; None without ComfyUI."""
     return _module("comfy.k_diffusion.sampling") if is_present() else None
 
 
 def nested(parts: Sequence[Any]) -> Any:
-    """Return ComfyUI's NestedTensor of parts (audio and video); ImportError where there is none."""
+    """Return ComfyUI's NestedTensor of parts (audio and video). Raise ImportError if this version has none."""
     return _module("comfy.nested_tensor").NestedTensor(list(parts))
 
 
 def prepare_noise(samples: Any, seed: int, batch_index: Sequence[int] | None) -> Any | None:
     """Return the noise that this ComfyUI draws for a latent; None without ComfyUI.
 
-    Versions differ in how they draw half precision, so the host's own rule is asked. torch's global
-    generator is left as it was.
+    Versions draw half precision differently, so the host's own function is called. torch's global generator is
+    not changed.
     """
     if not is_present():
         return None
@@ -195,7 +195,7 @@ def scheduler_names() -> Sequence[str] | None:
 
 
 def blocked(message: str) -> Any:
-    """Return an output that stops what needs it, with message, and nothing else."""
+    """Return an output that stops only the nodes that need it, with message."""
     if is_present():
         return _module("comfy_execution.graph_utils").ExecutionBlocker(message)
     return Blocked(message)
@@ -210,7 +210,7 @@ def progress(total: int) -> Callable[[int], None]:
 
 
 def add_prompt_handler(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
-    """Let handler see every prompt before it is validated; tell whether there is a server for that."""
+    """Call handler with every prompt before it is validated. Return False if there is no server."""
     instance = _server()
     if instance is None:
         return False
@@ -219,12 +219,12 @@ def add_prompt_handler(handler: Callable[[dict[str, Any]], dict[str, Any]]) -> b
 
 
 def routes() -> Any | None:
-    """Return aiohttp's table of routes that the server is going to serve; None where there is no server."""
+    """Return aiohttp's table of the server's routes; None if there is no server."""
     return getattr(_server(), "routes", None)
 
 
 def add_sampler_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> None:
-    """Let wrapper stand around the sampler itself in a MODEL's runs, within every sampling wrapper.
+    """Wrap the sampler function itself in a MODEL's runs, inside all sampling wrappers.
 
     Source: ``comfy.patcher_extension``, SAMPLER_SAMPLE.
     """
@@ -233,7 +233,7 @@ def add_sampler_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> No
 
 
 def casts_results(dtype: Any) -> bool:
-    """Tell whether ComfyUI keeps latents between nodes in another dtype than this; False without ComfyUI."""
+    """Return whether ComfyUI casts latents from this dtype between nodes; False without ComfyUI."""
     kept = getattr(sys.modules.get("comfy.model_management"), "intermediate_dtype", None)
     return kept is not None and bool(kept() != dtype)
 

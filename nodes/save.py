@@ -26,7 +26,7 @@ from .tensors.images import Pixels, to_pixels, write_previews
 
 
 class Gen5Save:
-    """Write a .gen5 file, and an ordinary PNG beside it; or PNGs that carry everything themselves."""
+    """Write a .gen5 file and ordinary PNGs beside it, or PNGs that carry the record themselves."""
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
@@ -57,10 +57,10 @@ class Gen5Save:
                     "LATENT",
                     {"tooltip": "The sampler's own latent: the result, and the shape of its noise."},
                 ),
-                "noise": ("LATENT", {"tooltip": "The starting noise, where it was made by hand."}),
+                "noise": ("LATENT", {"tooltip": "The starting noise, if the workflow makes it itself."}),
                 "recording": (
                     "GEN5_RECORDING",
-                    {"tooltip": "Record Sampling's notes: what the sampler really got."},
+                    {"tooltip": "What Record Sampling recorded: the sampler's actual inputs."},
                 ),
                 "format": (
                     list(FORMATS),
@@ -84,10 +84,13 @@ class Gen5Save:
                     ["auto", "none", "zstd"],
                     {
                         "default": "auto",
-                        "tooltip": "auto compresses what shrinks; zstd everything; none nothing.",
+                        "tooltip": "auto: compress what gets smaller; zstd: compress everything; none: nothing.",
                     },
                 ),
-                "tags": ("STRING", {"default": "", "tooltip": "Words to find it by, separated by commas."}),
+                "tags": (
+                    "STRING",
+                    {"default": "", "tooltip": "Words to find the file by, separated by commas."},
+                ),
                 "embed_workflow": (
                     "BOOLEAN",
                     {"default": True, "tooltip": "Store the workflow in the file and the PNG."},
@@ -165,7 +168,7 @@ def _shown_images(paths: Sequence[Path], output_path: OutputPath) -> list[dict[s
 
 
 def _file_entry(path: Path, output_path: OutputPath) -> dict[str, str]:
-    """Return a saved file as ComfyUI's ``/view`` finds it."""
+    """Return a saved file as ComfyUI's ``/view`` addresses it."""
     return {"filename": path.name, "subfolder": output_path.subfolder, "type": "output"}
 
 
@@ -176,7 +179,7 @@ def _summary(
     key: SigningKey | None,
     scrubbed: Sequence[str],
 ) -> dict[str, Any]:
-    """Return what the node displays about a saved file."""
+    """Return what the node shows about a saved file."""
     return {
         **_file_entry(saved.path, output_path),
         "size_bytes": saved.path.stat().st_size,
@@ -201,10 +204,10 @@ def _size(pixels: Sequence[Pixels], passes: Sequence[SamplerPass]) -> tuple[int,
 
 
 def _check_chunk_count(latents: Mapping[str, Any], images: int) -> None:
-    """Refuse more images than a file can hold, before any of them is encoded."""
+    """Raise EncodeError for more images than a file can hold, before any of them is encoded."""
     tensors = sum(len(value) if isinstance(value, list) else 1 for value in latents.values())
     if images + tensors >= spec.MAX_CHUNKS:  # one chunk is the environment
         raise EncodeError(
-            f"{images} images and {tensors} latents are more than the {spec.MAX_CHUNKS} chunks of a file: "
+            f"{images} images and {tensors} latents are more than the {spec.MAX_CHUNKS} chunks that a file can have: "
             "store fewer images (images_stored first or none)"
         )

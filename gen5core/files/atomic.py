@@ -1,9 +1,9 @@
-"""One file, whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder.
+"""Write a file completely or not at all: temporary file in the same folder, fsync, rename, fsync of the folder.
 
-A process that is killed leaves its temporary file behind. The next save in that folder removes it, provided that
-nothing was written to it for a day: a running save pauses for seconds, and a day leaves room for a computer that
-sleeps, a share that stalls and clocks that differ. A save that is stopped for longer fails when it continues,
-and what stood at its path stays; on Windows, where no open file can be removed, it continues.
+A process that is killed leaves its temporary file behind. The next save in that folder removes it if it has not
+been written to for a day: a running save pauses for seconds, and a day allows for a computer that sleeps, a share
+that stalls and clocks that differ. A save that is stopped for longer fails when it continues, and the previous
+file at its path stays; on Windows, where an open file cannot be removed, it succeeds.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ _TEMPORARY = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{16}}{re.escape(SUFFIX)}"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What network and FUSE file systems answer that cannot sync a folder; the file stands there all the same."""
+"""Errors of network and FUSE file systems that cannot sync a folder; the file has been written all the same."""
 _IOV_MAX = 64
+"""Buffers per writev, far fewer than the 1024 that Linux and macOS allow."""
 _STALE_SECONDS = 24 * 3600
-_PATIENCE_SECONDS = (0.01, 0.05, 0.2, 0.5)
-"""How long a virus scanner or an indexer may look at a file, from try to try."""
+_RETRY_SECONDS = (0.01, 0.05, 0.2, 0.5)
+"""Pauses between attempts to rename on Windows, while a virus scanner or an indexer has the file open."""
 Buffer = bytes | memoryview
 
 
 @contextmanager
 def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
-    """Yield a descriptor to write to; on leaving without an error the file stands at path, synced.
+    """Yield a descriptor to write to. If no error is raised, the file is at path and synced on return.
 
     Raises
     ------
     FileExistsError
-        if overwrite is False and path exists by the time the file is whole.
+        if overwrite is False and path exists when the file is complete.
     OSError
-        as the file system gives it; a full disk is said in words. Nothing is left behind.
+        from the file system, with a remedy if the disk is full. No temporary file is left behind.
     """
     target = Path(windows.extended(os.path.realpath(path)))
     remove_stale(target.parent)
@@ -55,13 +56,13 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
             _keep_mode(fd, target)
             os.fsync(fd)
         finally:
-            os.close(fd)  # Windows renames no open file
+            os.close(fd)  # Windows cannot rename an open file
         _publish(temporary, target, overwrite)
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise OSError(
                 error.errno,
-                f"{os.strerror(error.errno)}: nothing was written, free some space and save again",
+                f"{os.strerror(error.errno)}: nothing was written; free some space and save again",
                 str(path),
             ) from error
         raise
@@ -83,18 +84,18 @@ def write_all(fd: int, buffers: Sequence[Buffer]) -> None:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove temporary files of saves that were killed: those not written to for a day."""
+    """Remove the temporary files of killed saves: those that were not written to for a day."""
     oldest = time.time() - _STALE_SECONDS
     with os.scandir(folder) as entries:
         paths = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]
     for path in paths:
-        with suppress(OSError):  # another save was faster, or on Windows it is open
+        with suppress(OSError):  # another save removed it first, or on Windows it is open
             if os.lstat(path).st_mtime < oldest:
                 os.unlink(path)
 
 
 def _keep_mode(fd: int, target: Path) -> None:
-    """Give the new file the permissions of the one that it replaces."""
+    """Give the new file the permissions of the file that it replaces."""
     if not windows.IS_WINDOWS:
         with suppress(FileNotFoundError, PermissionError):
             os.fchmod(fd, stat.S_IMODE(target.stat().st_mode))
@@ -112,14 +113,15 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
+        # without hard links, an empty file claims the name, which only one writer can create
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         os.replace(temporary, target)
 
 
 def _move(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Rename as Windows does it: never onto a file unless by ``replace``, never while somebody has it open."""
+    """Rename on Windows, where only ``replace`` overwrites a file, and neither works while a program has it open."""
     move = os.replace if overwrite else os.rename
-    for seconds in _PATIENCE_SECONDS:
+    for seconds in _RETRY_SECONDS:
         try:
             move(temporary, target)
         except PermissionError as error:
@@ -129,13 +131,13 @@ def _move(temporary: Path, target: Path, overwrite: bool) -> None:
             return
     raise PermissionError(
         refused.errno,
-        "it cannot be replaced: a program has it open, or it may not be written; close it there and save again",
+        "the file cannot be replaced: a program has it open, or it is write-protected; close it and save again",
         str(target),
     ) from refused
 
 
 def _sync_folder(folder: Path) -> None:
-    if windows.IS_WINDOWS:  # which cannot open a folder to sync it
+    if windows.IS_WINDOWS:  # it cannot open a folder to sync it
         return
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

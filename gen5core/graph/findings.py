@@ -1,7 +1,7 @@
-"""What a question about the graph comes back with, and how the answers behind several inputs become one.
+"""What a query to the graph finds, and how the findings of several inputs are combined into one.
 
 A Finding holds values and notes in chains that share their tails, so that following 20 000 nodes costs
-20 000 steps and no copies. ``RULES`` are the ways to combine findings; the tables name them.
+20 000 steps and no copies. ``RULES`` combine findings; the tables refer to them by name.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ DECIMAL: Final = re.compile(
     r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})(?:e[+-]?[0-9]{1,3})?", re.IGNORECASE
 )
 MAX_TEXT: Final = 2**20
-"""Characters of a text that nodes join."""
+"""Longest text, in characters, that is worked out from nodes that join texts."""
 SIGMA: Final = re.compile(r"\d+(?:\.+\d+)?|(?<!\.)\.+\d+")
-"""A number in ManualSigmas' text: what that node's own pattern matches, but linear in a run of dots.
+"""A number in ManualSigmas' text.
+
+It matches what that node's own pattern matches, but takes linear time on a run of dots.
 
 Source: comfy_extras/nodes_custom_sampler.py, ManualSigmas.
 """
-CELLS: Final = (8, 16, 32)
-"""Pixels that one latent cell may stand for, in width or height; which, only the model knows."""
+LATENT_CELL_PIXELS: Final = (8, 16, 32)
+"""Pixels per latent cell, in width or height; only the model knows which of them is right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """Items after those of its tails; a tail that two chains share is told once."""
+    """Items, preceded by those of its tails; a tail that several chains share is yielded once."""
 
     items: tuple[Any, ...] = ()
     tails: tuple[Chain, ...] = ()
@@ -39,8 +41,8 @@ class Chain:
         seen: set[int] = set()
         stack: list[tuple[Chain, bool]] = [(self, False)]
         while stack:
-            chain, tails_told = stack.pop()
-            if tails_told:
+            chain, tails_done = stack.pop()
+            if tails_done:
                 yield from chain.items
             elif id(chain) not in seen:
                 seen.add(id(chain))
@@ -51,8 +53,8 @@ class Chain:
 EMPTY: Final = Chain()
 
 
-def chained(chains: Sequence[Chain], items: tuple[Any, ...] = ()) -> Chain:
-    """One chain of several, new only where it has to be."""
+def concatenate(chains: Sequence[Chain], items: tuple[Any, ...] = ()) -> Chain:
+    """Return the items of several chains as one; a new Chain is made only if one of them will not do."""
     tails = tuple(chain for chain in chains if chain is not EMPTY)
     if not items and len(tails) < 2:
         return tails[0] if tails else EMPTY
@@ -61,7 +63,7 @@ def chained(chains: Sequence[Chain], items: tuple[Any, ...] = ()) -> Chain:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """Values found on the way of one role, what was noted there, and whether part of it only a run knows."""
+    """The values found for a role, the notes collected on the way, and whether some are only known at run time."""
 
     values: Chain = EMPTY
     notes: Chain = EMPTY
@@ -69,6 +71,7 @@ class Finding:
 
     @property
     def empty(self) -> bool:
+        """Whether the graph has nothing for the role."""
         return self.values is EMPTY and not self.unresolved
 
     @property
@@ -82,27 +85,28 @@ UNKNOWN: Final = Finding(unresolved=True)
 
 
 def found(value: Any) -> Finding:
+    """Return a finding with a single value."""
     return Finding(Chain((value,)))
 
 
 def as_int(value: Any) -> int | None:
-    """A whole number as ComfyUI would take it, or None; a bool is none, nor is what 64 bits cannot hold."""
+    """Return a whole number as ComfyUI would read it; None for anything else, bools and figures beyond 64 bits too."""
     if isinstance(value, str) and INTEGER.fullmatch(value.strip()):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and abs(value) <= U64_MAX else None
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and abs(value) <= U64_MAX else None
 
 
 def as_seed(value: Any) -> int | None:
-    """A seed; a negative one makes packs draw another at run time, so it is none."""
+    """Return a seed, or None; packs replace a negative one with a random one at run time, so it is no seed."""
     number = as_int(value)
     return number if number is not None and 0 <= number <= U64_MAX else None
 
 
 def as_float(value: Any) -> float | None:
-    """A finite number, or None; a bool is none, and so is an integer beyond all floats."""
+    """Return a finite number; None for anything else, bools and integers beyond 64 bits too."""
     if isinstance(value, str) and DECIMAL.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -113,11 +117,12 @@ def as_float(value: Any) -> float | None:
 
 
 def as_text(value: Any) -> str | None:
+    """Return a text, or None for anything else."""
     return value if isinstance(value, str) else None
 
 
 def as_bool(value: Any) -> bool | None:
-    """A switch: a bool, or the words that sampler widgets use for one."""
+    """Return a bool, also for 0, 1 and the words that sampler widgets use; None for anything else."""
     if isinstance(value, str):
         word = value.strip().lower()
         return (
@@ -130,21 +135,21 @@ Parts = Sequence[Finding]
 
 
 def _first(parts: Parts, slot: int | None) -> Finding:
-    return next((part for part in parts if not part.empty), _notes_of(parts))
+    return next((part for part in parts if not part.empty), _notes_only(parts))
 
 
 def _last(parts: Parts, slot: int | None) -> Finding:
     return _first(parts[::-1], slot)
 
 
-def _notes_of(parts: Parts) -> Finding:
-    notes = chained([part.notes for part in parts])
+def _notes_only(parts: Parts) -> Finding:
+    notes = concatenate([part.notes for part in parts])
     return NOTHING if notes is EMPTY else Finding(notes=notes)
 
 
 def _all(parts: Parts, slot: int | None) -> Finding:
-    values = chained([part.values for part in parts])
-    notes = chained([part.notes for part in parts])
+    values = concatenate([part.values for part in parts])
+    notes = concatenate([part.notes for part in parts])
     return Finding(values, notes, any(part.unresolved for part in parts))
 
 
@@ -153,45 +158,45 @@ def _unknown(parts: Parts, slot: int | None) -> Finding:
 
 
 def _size(parts: Parts, slot: int | None) -> Finding:
-    """A width or height; 0 means that the node works it out."""
+    """A width or height; 0 means that the node works it out at run time."""
     return found(parts[0].value) if as_int(parts[0].value) else UNKNOWN
 
 
-def _calculated(figure: int | None) -> Finding:
+def _found_or_unknown(figure: int | None) -> Finding:
     return UNKNOWN if figure is None else found(figure)
 
 
-def _rounded(figure: float) -> int | None:
+def _round_finite(figure: float) -> int | None:
     return round(figure) if math.isfinite(figure) else None
 
 
 def _scaled_latent(parts: Parts, slot: int | None) -> Finding:
-    """Size times factor, rounded to latent cells, where every usual cell gives the same figure."""
+    """Size times factor, rounded to latent cells, if every usual cell size gives the same result."""
     factor, size = as_float(parts[0].value), as_int(parts[1].value)
     if factor is None or size is None:
         return UNKNOWN
-    cells = {cell: _rounded(size // cell * factor) for cell in CELLS}
+    cells = {cell: _round_finite(size // cell * factor) for cell in LATENT_CELL_PIXELS}
     sizes = {None if count is None else count * cell for cell, count in cells.items()}
-    return _calculated(sizes.pop() if len(sizes) == 1 else None)
+    return _found_or_unknown(sizes.pop() if len(sizes) == 1 else None)
 
 
 def _scaled_pixels(parts: Parts, slot: int | None) -> Finding:
     factor, size = as_float(parts[0].value), as_int(parts[1].value)
-    return _calculated(None if factor is None or size is None else _rounded(size * factor))
+    return _found_or_unknown(None if factor is None or size is None else _round_finite(size * factor))
 
 
 def _times(parts: Parts, slot: int | None) -> Finding:
     amount, count = as_int(parts[0].value), as_int(parts[1].value)
-    return _calculated(None if amount is None or count is None else amount * count)
+    return _found_or_unknown(None if amount is None or count is None else amount * count)
 
 
 def _plus(parts: Parts, slot: int | None) -> Finding:
     counts = [as_int(part.value) for part in parts]
-    return _calculated(None if None in counts else sum(count for count in counts if count))
+    return _found_or_unknown(None if None in counts else sum(count for count in counts if count))
 
 
 def _sliced(parts: Parts, slot: int | None) -> Finding:
-    """Images left by LatentFromBatch: (length, batch_index, batch size). Source: ComfyUI's nodes.py."""
+    """How many images LatentFromBatch returns, from (length, batch_index, batch size). Source: ComfyUI's nodes.py."""
     length, index, size = (as_int(part.value) for part in parts)
     if length is None or index is None or size is None:
         return UNKNOWN
@@ -199,16 +204,16 @@ def _sliced(parts: Parts, slot: int | None) -> Finding:
 
 
 def _split_start(parts: Parts, slot: int | None) -> Finding:
-    """First step of SplitSigmas' output: (step, start above); output 1 starts at the step."""
-    above = as_int(parts[1].value)
+    """First step of SplitSigmas' output, from (step, start upstream); output 1 starts at the step."""
+    upstream = as_int(parts[1].value)
     if slot != 1:
         return parts[1]
     step = as_int(parts[0].value)
-    return UNKNOWN if step is None or parts[1].unresolved else found((above or 0) + step)
+    return UNKNOWN if step is None or parts[1].unresolved else found((upstream or 0) + step)
 
 
 def _split_end(parts: Parts, slot: int | None) -> Finding:
-    """Last step of SplitSigmas' output: (step, start above, end above); output 0 ends at the step."""
+    """Last step of SplitSigmas' output, from (step, start upstream, end upstream); output 0 ends at the step."""
     if slot == 1:
         return parts[2]
     step, start, end = (as_int(part.value) for part in parts)
@@ -219,28 +224,31 @@ def _split_end(parts: Parts, slot: int | None) -> Finding:
 
 
 def _split_denoise(parts: Parts, slot: int | None) -> Finding:
-    """Denoise of SplitSigmasDenoise's output: (denoise, denoise above); output 1 is the denoising part."""
+    """Denoise of SplitSigmasDenoise's output, from (denoise, denoise upstream); output 1 is the denoising part."""
     return parts[0] if slot == 1 else parts[1]
 
 
 def _denoise_cut(parts: Parts) -> int | None:
-    """The step at which SplitSigmasDenoise cuts: (denoise, steps, start above, end above)."""
+    """Return the step at which SplitSigmasDenoise cuts, from (denoise, steps, start upstream, end upstream).
+
+    None if the sigmas were cut before, as the node then counts only the steps that are left.
+    """
     denoise, steps = as_float(parts[0].value), as_int(parts[1].value)
     if denoise is None or steps is None or not (parts[2].empty and parts[3].empty):
         return None
-    denoised = _rounded(steps * denoise)
-    return None if denoised is None else steps - denoised
+    denoised_steps = _round_finite(steps * denoise)
+    return None if denoised_steps is None else steps - denoised_steps
 
 
 def _denoise_start(parts: Parts, slot: int | None) -> Finding:
-    """First step of SplitSigmasDenoise's output; where nothing is denoised, output 0 is empty (``sigmas[:-0]``)."""
+    """First step of SplitSigmasDenoise's output. If nothing is denoised, output 0 is empty (``sigmas[:-0]``)."""
     cut = _denoise_cut(parts)
     is_empty = cut is not None and cut == as_int(parts[1].value)
-    return _calculated(cut) if slot == 1 or is_empty else parts[2]
+    return _found_or_unknown(cut) if slot == 1 or is_empty else parts[2]
 
 
 def _denoise_end(parts: Parts, slot: int | None) -> Finding:
-    return parts[3] if slot == 1 else _calculated(_denoise_cut(parts))
+    return parts[3] if slot == 1 else _found_or_unknown(_denoise_cut(parts))
 
 
 def _sigma_count(parts: Parts, slot: int | None) -> Finding:
@@ -249,34 +257,35 @@ def _sigma_count(parts: Parts, slot: int | None) -> Finding:
 
 
 def _on_device(parts: Parts, slot: int | None) -> Finding:
-    """A sampler's name: (noise_device, name); the variant that draws on the GPU has its own."""
+    """A sampler's name, from (noise_device, name); the variant that draws its noise on the GPU has its own."""
     name = as_text(parts[1].value) or ""
     return found(f"{name}_gpu" if parts[0].value == "gpu" else name)
 
 
 def _joined_text(parts: Parts, slot: int | None) -> Finding:
-    """(delimiter, text, text …) as one text; a chain of joined copies doubles it at every node."""
+    """One text, from (delimiter, text, text …)."""
     texts = [as_text(part.value) for part in parts]
     known = [text for text in texts[1:] if text is not None]
     if any(part.unresolved for part in parts) or len(known) < len(texts) - 1:
         return UNKNOWN
     delimiter = texts[0] or ""
+    # nodes that join a text to itself double it each time: 40 of them would fill any memory
     if sum(map(len, known)) + len(delimiter) * len(known) > MAX_TEXT:
         return UNKNOWN
     return found(delimiter.join(known))
 
 
-def picked_place(rule: str, selector: Any, names: Sequence[str]) -> int | None:
-    """Which of a switch's inputs counts, given the value of its selector; None when that is unknown."""
+def chosen_index(rule: str, selector: Any, names: Sequence[str]) -> int | None:
+    """Return the index of the input that a switch passes on, given its selector's value; None if it is unknown."""
     if rule == "picked_by_name":
-        place = names.index(selector) if selector in names else None
+        index = names.index(selector) if selector in names else None
     elif rule == "picked_by_bool":
         choice = as_bool(selector)
-        place = None if choice is None else int(choice)
+        index = None if choice is None else int(choice)
     else:
         number = as_int(selector)
-        place = None if number is None else number - (rule == "picked_from_1")
-    return place if place is not None and 0 <= place < len(names) else None
+        index = None if number is None else number - (rule == "picked_from_1")
+    return index if index is not None and 0 <= index < len(names) else None
 
 
 Rule = Callable[[Parts, "int | None"], Finding]
@@ -300,6 +309,6 @@ RULES: Final[Mapping[str, Rule]] = {
     "on_device": _on_device,
     "joined_text": _joined_text,
 }
-"""How findings become one; each gets the findings in the table's order and the output slot asked for."""
-PICKED: Final = frozenset(("picked_by_bool", "picked_by_name", "picked_from_0", "picked_from_1"))
-"""Switches: the first input says which of the others counts (``picked_place``)."""
+"""Functions that combine findings: each gets them in the table's order, and the output slot of the query."""
+SWITCH_RULES: Final = frozenset(("picked_by_bool", "picked_by_name", "picked_from_0", "picked_from_1"))
+"""Rules of switches: the first input selects one of the others (``chosen_index``)."""

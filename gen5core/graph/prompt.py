@@ -1,8 +1,8 @@
-"""The prompt graph as nodes and links: what is well-formed in it, and nothing else.
+"""The prompt graph as nodes and links.
 
 Source: ComfyUI's prompt in API form, ``{node_id: {"class_type": …, "inputs": {name: value or
 [node_id, slot]}}}``. A link is a list of two, a string that is a key of the prompt and an int; any other list
-is a value. What is not of that form is left aside, so nothing here raises.
+is a value. Malformed entries are ignored, so nothing here raises.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .tables.schema import NodeClass
 GET_NODE: Final = "GetNode"
 SET_NODE: Final = "SetNode"
 NAME_INPUTS: Final = ("Constant", "name", "key")
-"""Where Set and Get nodes keep the name that joins them."""
+"""Inputs in which Set and Get nodes keep the name that connects them."""
 
 
 class Link(NamedTuple):
@@ -29,25 +29,26 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One node: its inputs are Links or plain values."""
+    """One node. Its inputs are Links or plain values."""
 
     node_id: str
     class_type: str
     inputs: Mapping[str, Any]
-    known: NodeClass
+    node_class: NodeClass
 
     def named(self, name: str) -> Iterator[str]:
-        """Names of inputs: the name itself, or for ``abc*`` those that begin so."""
+        """Yield the names of the inputs that match: the name itself, or for ``abc*`` all with that prefix."""
         if not name.endswith("*"):
             return iter((name,) if name in self.inputs else ())
         return (key for key in self.inputs if key.startswith(name[:-1]))
 
     def links(self) -> Iterator[Link]:
+        """Yield the links among the inputs."""
         return (value for value in self.inputs.values() if isinstance(value, Link))
 
 
 class Graph:
-    """A prompt read once, node by node, as it is asked for."""
+    """A prompt whose nodes are parsed when they are first needed, and kept."""
 
     def __init__(self, prompt: Mapping[str, Any]) -> None:
         self._prompt = prompt
@@ -58,7 +59,7 @@ class Graph:
         return (node_id for node_id in self._prompt if isinstance(node_id, str))
 
     def node(self, node_id: str) -> Node | None:
-        """The node of that id; None where there is none, or where its entry is no node."""
+        """Return the node with that id; None if there is none, or if its entry is not a node."""
         if node_id not in self._nodes:
             self._nodes[node_id] = self._read(node_id) if node_id in self._prompt else None
         return self._nodes[node_id]
@@ -74,7 +75,7 @@ class Graph:
         pairs = raw.items() if isinstance(raw, Mapping) else ()
         inputs = {name: self._value(value) for name, value in pairs if isinstance(name, str)}
         if class_type == GET_NODE:
-            inputs |= self._set_under(inputs)
+            inputs |= self._link_to_setter(inputs)
         return Node(node_id, class_type, inputs, class_of(class_type, _linked(inputs), inputs))
 
     def _value(self, value: Any) -> Any:
@@ -85,11 +86,11 @@ class Graph:
             return Link(node_id, slot)
         return value
 
-    def _set_under(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The Set node that a Get node names, as if they were connected."""
+    def _link_to_setter(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a link from a Get node to the Set node of the same name, as if they were connected."""
         if self._setters is None:
-            named = ((_name_of(self._prompt[node_id]), node_id) for node_id in self)
-            self._setters = {name: node_id for name, node_id in named if name}
+            names = ((_setter_name(self._prompt[node_id]), node_id) for node_id in self)
+            self._setters = {name: node_id for name, node_id in names if name}
         setter = self._setters.get(_name_in(inputs))
         return {} if setter is None else {"": Link(setter, 0)}
 
@@ -103,8 +104,8 @@ def _name_in(inputs: Mapping[str, Any]) -> str:
     return next((name for name in names if isinstance(name, str)), "")
 
 
-def _name_of(entry: Any) -> str:
-    """The name that a Set node gives, empty for any other entry."""
+def _setter_name(entry: Any) -> str:
+    """Return the name of a Set node; empty for any other entry."""
     if not isinstance(entry, Mapping) or entry.get("class_type") != SET_NODE:
         return ""
     inputs = entry.get("inputs")

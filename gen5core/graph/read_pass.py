@@ -1,4 +1,4 @@
-"""One sampler node and all that reaches it, as a SamplerPass."""
+"""Read one sampler node, with everything connected to it, as a SamplerPass."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .findings import EMPTY, Chain, Finding, as_bool, as_float, as_int, as_seed,
 from .prompt import Node
 from .sampler_pass import SamplerPass
 from .tables.schema import NO_FILE
-from .walk import Ask, Walker
+from .walk import Query, Walker
 
 TEXT_SEPARATOR: Final = "\n\n"
-"""Between the texts of one conditioning: of several encoders, or the several texts of one."""
+"""Separates the texts of one conditioning, which come from several encoders or from one with several texts."""
 Coerce = Callable[[Any], Any]
 FIELDS: Final[Mapping[str, tuple[str, Coerce]]] = {
     "seed": ("seed", as_seed),
@@ -31,15 +31,15 @@ FIELDS: Final[Mapping[str, tuple[str, Coerce]]] = {
     "height": ("height", as_int),
     "batch_size": ("batch_size", as_int),
 }
-"""Field of a SamplerPass -> its role in the tables, and what its value must be."""
-NOTED: Final = ("self", "sampler_name", "scheduler", "cfg", "model", "width", "positive")
-"""Roles on whose way things are noted. Of an option noted twice the later way counts, and the nearer node."""
+"""Field of a SamplerPass -> its role in the tables, and the function that checks its value."""
+NOTED_ROLES: Final = ("self", "sampler_name", "scheduler", "cfg", "model", "width", "positive")
+"""Roles whose notes are read. If an option is noted twice, the later role wins; within one, the nearer node."""
 CONTROLNET_KEYS: Final = ("name", "strength", "start_percent", "end_percent")
 
 
 @dataclass(slots=True)
-class _Noted:
-    """What was noted on one way, in the order from its far end to the sampler."""
+class _Notes:
+    """The notes of one role, in order from the far end of the graph to the sampler."""
 
     loras: tuple[tuple[str, float | None], ...] = ()
     controlnets: list[dict[str, Any]] = field(default_factory=list)
@@ -49,16 +49,16 @@ class _Noted:
 
 
 class PassReader:
-    """Reads the sampler nodes of one graph; what several have in common is put together once."""
+    """Reads the sampler nodes of one graph; what several of them share is evaluated once."""
 
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._texts: dict[Chain, tuple[str | None, bool]] = {}
-        self._notes: dict[Chain, _Noted] = {}
+        self._notes: dict[Chain, _Notes] = {}
 
     def read(self, node: Node, decoder: Finding | None) -> SamplerPass:
-        """The pass of a sampler node; ``decoder`` is the VAE that decodes its latent, where one does."""
-        findings = {role: self._ask(node, role) for role, _ in FIELDS.values()}
+        """Return the pass of a sampler node; ``decoder`` is the VAE that decodes its latent, if any."""
+        findings = {role: self._find(node, role) for role, _ in FIELDS.values()}
         if decoder is not None and findings["vae"].empty:
             findings["vae"] = decoder
         unresolved: list[str] = []
@@ -66,93 +66,93 @@ class PassReader:
             name: _single(name, findings[role], coerce, unresolved) for name, (role, coerce) in FIELDS.items()
         }
         for name in ("positive", "negative"):
-            fields[name] = self._joined(name, self._ask(node, name), unresolved)
+            fields[name] = self._joined(name, self._find(node, name), unresolved)
         fields["add_noise"] = fields["add_noise"] is not False
-        clips = (name for name in self._ask(node, "clip").values if isinstance(name, str))
+        clips = (name for name in self._find(node, "clip").values if isinstance(name, str))
         return SamplerPass(
             node_id=node.node_id,
             class_type=node.class_type,
             clip_names=tuple(clips),
             noise_from=self._noise_from(node) if fields["add_noise"] else None,
             **fields,
-            **self._noted(node, findings["cfg"], unresolved),
+            **self._merge_notes(node, findings["cfg"], unresolved),
             unresolved=tuple(dict.fromkeys(unresolved)),
         )
 
-    def _ask(self, node: Node, role: str) -> Finding:
-        return self._walker.find(Ask(node.node_id, None, role))
+    def _find(self, node: Node, role: str) -> Finding:
+        return self._walker.find(Query(node.node_id, None, role))
 
     def _joined(self, name: str, finding: Finding, unresolved: list[str]) -> str | None:
         if finding.values not in self._texts:
             self._texts[finding.values] = _joined_texts(finding.values)
-        text, whole = self._texts[finding.values]
-        if finding.unresolved or not whole:
+        text, is_complete = self._texts[finding.values]
+        if finding.unresolved or not is_complete:
             unresolved.append(name)
         return text
 
     def _noise_from(self, node: Node) -> str | None:
-        """The node that draws the noise: the one behind a noise socket, else the sampler itself."""
-        if "noise" not in node.known.roles:
+        """Return the node that draws the noise: the one connected to a noise socket, or the sampler itself."""
+        if "noise" not in node.node_class.roles:
             return node.node_id
-        finding = self._ask(node, "noise")
-        return node.node_id if finding.empty and node.known.guessed else as_text(finding.value)
+        finding = self._find(node, "noise")
+        return node.node_id if finding.empty and node.node_class.guessed else as_text(finding.value)
 
-    def _noted(self, node: Node, cfg: Finding, unresolved: list[str]) -> dict[str, Any]:
-        """LoRAs, guidance and options of all ways together. ``unresolved`` is added to."""
-        ways = [self._told(self._ask(node, role).notes) for role in NOTED]
+    def _merge_notes(self, node: Node, cfg: Finding, unresolved: list[str]) -> dict[str, Any]:
+        """Return the LoRAs, guidance and options of all roles; what is unknown is added to ``unresolved``."""
+        by_role = [self._collect(self._find(node, role).notes) for role in NOTED_ROLES]
         options: dict[str, Any] = {}
         if isinstance(cfg.value, list | tuple):
             options["cfg_schedule"] = list(cfg.value)
-        for way in ways:
-            options |= way.options
-            unresolved += way.unresolved
-        if controlnets := [each for way in ways for each in way.controlnets]:
+        for notes in by_role:
+            options |= notes.options
+            unresolved += notes.unresolved
+        if controlnets := [each for notes in by_role for each in notes.controlnets]:
             options["controlnets"] = controlnets
-        loras = [way.loras for way in ways if way.loras]
-        guidances = [way.guidance for way in ways if way.guidance is not None]
+        loras = [notes.loras for notes in by_role if notes.loras]
+        guidances = [notes.guidance for notes in by_role if notes.guidance is not None]
         return {
-            "loras": loras[0] if len(loras) == 1 else tuple(lora for way in loras for lora in way),
+            "loras": loras[0] if len(loras) == 1 else tuple(lora for group in loras for lora in group),
             "guidance": guidances[-1] if guidances else None,
             "options": options,
         }
 
-    def _told(self, notes: Chain) -> _Noted:
+    def _collect(self, notes: Chain) -> _Notes:
         if notes not in self._notes:
-            self._notes[notes] = _told(notes)
+            self._notes[notes] = _collect(notes)
         return self._notes[notes]
 
 
 def _single(name: str, finding: Finding, coerce: Coerce, unresolved: list[str]) -> Any:
-    """One value; one that is there and cannot be read is unresolved."""
+    """Return the value of a field; one that exists but is not of the right kind is unresolved."""
     value = coerce(finding.value)
-    schedule = name == "cfg" and isinstance(finding.value, list | tuple)
-    if finding.unresolved or (value is None and finding.values is not EMPTY and not schedule):
+    is_schedule = name == "cfg" and isinstance(finding.value, list | tuple)
+    if finding.unresolved or (value is None and finding.values is not EMPTY and not is_schedule):
         unresolved.append(name)
     return value
 
 
 def _joined_texts(values: Iterable[Any]) -> tuple[str | None, bool]:
-    """Texts as one, each told once, and whether all of them were texts; None where there are none."""
+    """Return the texts joined without duplicates, None if there are none, and whether all values were texts."""
     given = list(values)
     texts = [text for text in given if isinstance(text, str)]
     joined = TEXT_SEPARATOR.join(dict.fromkeys(text for text in texts if text)) if texts else None
     return joined, len(texts) == len(given)
 
 
-def _told(notes: Chain) -> _Noted:
-    told = _Noted()
+def _collect(notes: Chain) -> _Notes:
+    collected = _Notes()
     loras: list[tuple[str, float | None]] = []
     for kind, key, found in notes:
         if kind == "lora":
-            _add_lora(loras, found, told.unresolved)
+            _add_lora(loras, found, collected.unresolved)
         elif kind == "guidance":
-            told.guidance = _single("guidance", found[0], as_float, told.unresolved)
+            collected.guidance = _single("guidance", found[0], as_float, collected.unresolved)
         elif kind == "controlnet":
-            told.controlnets.append(_controlnet(found, told.unresolved))
+            collected.controlnets.append(_controlnet(found, collected.unresolved))
         elif kind == "option":
-            told.options[key] = _option(key, found, told.unresolved)
-    told.loras = tuple(loras)
-    return told
+            collected.options[key] = _option(key, found, collected.unresolved)
+    collected.loras = tuple(loras)
+    return collected
 
 
 def _add_lora(loras: list[tuple[str, float | None]], found: Sequence[Finding], unresolved: list[str]) -> None:
@@ -174,7 +174,7 @@ def _controlnet(found: Sequence[Finding], unresolved: list[str]) -> dict[str, An
 
 
 def _option(key: str, found: Sequence[Finding], unresolved: list[str]) -> Any:
-    """An option's value; texts or names that meet, as a list; of one without an input, the fact itself."""
+    """Return an option's value: a list if there are several, True for an option without an input."""
     if not found:
         return True
     if found[0].unresolved:

@@ -1,4 +1,4 @@
-"""SamplerPass: one run of a sampler, with the settings that reach it in the graph."""
+"""SamplerPass: one run of a sampler, with the settings that the graph gives it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SamplerPass:
-    """One sampler of a prompt graph, its settings read by role; what is not there is None.
+    """One sampler of a prompt graph, with its settings by role; those that the graph does not have are None.
 
     Source: the ComfyUI prompt in API form; see ``gen5core.graph``.
     """
@@ -27,28 +27,27 @@ class SamplerPass:
     add_noise: bool = True
     guidance: float | None = None
     positive: str | None = None
-    """The texts that meet in the conditioning, joined; empty for a zeroed one."""
+    """All texts of the conditioning, joined; empty for a zeroed one."""
     negative: str | None = None
     model_name: str | None = None
     loras: tuple[tuple[str, float | None], ...] = ()
-    """Name and strength on the model, in the order applied; a strength that only a run knows is None."""
+    """Name and strength on the model, in the order applied; a strength only known at run time is None."""
     vae_name: str | None = None
-    """None also for a VAE baked into the checkpoint; ``clip_names`` leaves such text encoders out too."""
+    """None also for a VAE inside the checkpoint; ``clip_names`` leaves out such text encoders too."""
     clip_names: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     batch_size: int | None = None
     noise_from: str | None = None
-    """Id of the node whose class draws the starting noise; the sampler's own id when it draws by itself, None
-    when no noise is added."""
+    """Id of the node that draws the starting noise: a noise node or the sampler itself; None if none is added."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What only some samplers have: eta, s_noise, shift, ControlNets …"""
+    """Settings that only some samplers have: eta, s_noise, shift, ControlNets …"""
     unresolved: tuple[str, ...] = ()
-    """Names whose value only a run could know."""
+    """Names of fields and options whose value is only known at run time."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether it hands its latent on as it came: denoise is 0, or no step is left from start_step on."""
+        """Whether it returns its latent unchanged: denoise is 0, or no step is left from start_step on."""
         ends = [step for step in (self.steps, self.end_step) if step is not None]
         starts_at_end = self.start_step is not None and bool(ends) and self.start_step >= min(ends)
         return self.denoise == 0 or starts_at_end

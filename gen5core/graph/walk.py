@@ -1,9 +1,8 @@
-"""Following a role up a prompt graph: each question is answered once, without recursion.
+"""Follow a role up a prompt graph: each query is evaluated once, without recursion.
 
-An Ask is a question about one output slot of one node. ``Walker.find`` works a stack of them: a question
-waits until those behind it have answers, then its class's rule makes one of them (``findings``). Every
-answer is kept, so shared branches cost nothing more; a question that comes round to itself finds nothing
-there.
+A Query is about one output slot of one node. ``Walker.find`` keeps a stack of them: a query waits until those
+upstream have findings, which the rule of its class then combines (``findings``). Findings are kept, so shared
+branches are walked once. In a cycle, a query that leads back to itself finds nothing there.
 """
 
 from __future__ import annotations
@@ -12,22 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from .findings import NOTHING, PICKED, RULES, UNKNOWN, Finding, chained, found, picked_place
+from .findings import NOTHING, RULES, SWITCH_RULES, UNKNOWN, Finding, chosen_index, concatenate, found
 from .prompt import Graph, Link, Node
 from .tables.schema import CARRIERS, FILE_ROLES, GROUP, NO_FILE, Note, Reads, words
 
-SPREAD: Final = frozenset(("first", "last", "all"))
-"""Rules that take however many inputs there are; the others need each in its place."""
+VARIADIC_RULES: Final = frozenset(("first", "last", "all"))
+"""Rules that take any number of inputs; the others need each input in its position."""
 MAX_ROWS: Final = 100
 """Rows of one LoRA stack; the largest pack has 50."""
-OPEN_ENDED: Final = frozenset(words("cfg denoise start_step end_step add_noise noise vae clip made_by self"))
-"""Roles that many nodes rightly lack: where nothing tells them, they are absent, not unresolved."""
+OPTIONAL_ROLES: Final = frozenset(
+    words("cfg denoise start_step end_step add_noise noise vae clip made_by self")
+)
+"""Roles that many nodes do not have: if nothing is found for them, they are absent, not unresolved."""
 
 
-class Ask(NamedTuple):
-    """A question: what is this role, behind this output slot (None: of the node itself)?
+class Query(NamedTuple):
+    """Which value has this role, seen from this output slot (None: from the node itself)?
 
-    ``plain`` asks for the value that the slot itself gives out; otherwise the slot is a carrier.
+    ``plain`` asks for the value that the slot itself returns; otherwise the slot is a carrier.
     """
 
     node_id: str
@@ -36,157 +37,164 @@ class Ask(NamedTuple):
     plain: bool = False
 
 
-Part = Ask | Finding
+Part = Query | Finding
 Notes = tuple[tuple[Note, tuple[Part, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The questions behind one question, and what to make of the answers."""
+    """The queries that a query depends on, and how to combine their findings."""
 
     rule: str
     parts: tuple[Part, ...]
-    also: tuple[Part, ...] = ()
+    lora_inputs: tuple[Part, ...] = ()
     notes: Notes = ()
     names: tuple[str, ...] = ()
 
-    def asks(self) -> Iterator[Ask]:
-        noted = (part for _, parts in self.notes for part in parts)
-        return (part for group in (self.parts, self.also, noted) for part in group if isinstance(part, Ask))
+    def queries(self) -> Iterator[Query]:
+        note_parts = (part for _, parts in self.notes for part in parts)
+        groups = (self.parts, self.lora_inputs, note_parts)
+        return (part for group in groups for part in group if isinstance(part, Query))
 
 
 class Walker:
-    """Answers to questions about one graph."""
+    """Evaluates queries about one graph, and keeps what it found."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._answers: dict[Ask, Finding] = {}
+        self._findings: dict[Query, Finding] = {}
 
-    def find(self, ask: Ask) -> Finding:
-        """The answer to one question; never raises on a prompt of any form."""
-        stack = [ask]
-        plans: dict[Ask, _Plan] = {}
+    def find(self, query: Query) -> Finding:
+        """Return the finding of a query. Never raises, whatever the prompt is like."""
+        stack = [query]
+        plans: dict[Query, _Plan] = {}
         while stack:
             top = stack[-1]
-            if top in self._answers:
+            if top in self._findings:
                 stack.pop()
             elif top in plans:
-                self._answers[top] = self._answer(top, plans.pop(top))
+                self._findings[top] = self._combine(top, plans.pop(top))
             else:
                 plan = plans[top] = self._plan(top)
-                stack.extend(each for each in plan.asks() if each not in plans and each not in self._answers)
-        return self._answers[ask]
+                stack.extend(
+                    each for each in plan.queries() if each not in plans and each not in self._findings
+                )
+        return self._findings[query]
 
-    def picked(self, node: Node) -> list[Link]:
-        """The links of a node that count: of a switch whose choice is known the chosen one, else all."""
+    def active_links(self, node: Node) -> list[Link]:
+        """Return the links that a node passes on: for a switch with a known choice the chosen one, otherwise all."""
         names = _switch_inputs(node)
-        place = self._place(node, names) if names else None
-        if not names or place is None:
+        index = self._chosen_index(node, names) if names else None
+        if not names or index is None:
             return list(node.links())
-        chosen = node.inputs.get(names[1 + place])
+        chosen = node.inputs.get(names[1 + index])
         return [chosen] if isinstance(chosen, Link) else []
 
-    def undecided(self, node: Node) -> list[Link]:
-        """The branches of a switch whose choice only a run knows; none of any other node."""
+    def undecided_links(self, node: Node) -> list[Link]:
+        """Return the branches of a switch whose choice is only known at run time; empty for any other node."""
         names = _switch_inputs(node)
-        if not names or self._place(node, names) is not None:
+        if not names or self._chosen_index(node, names) is not None:
             return []
         return [link for name in names[1:] if isinstance(link := node.inputs.get(name), Link)]
 
-    def _place(self, node: Node, names: Sequence[str]) -> int | None:
-        """Which of a switch's inputs behind the first is chosen; None where that is not known."""
-        selector = _part(node, names[0], Ask(node.node_id, None, "value"))
-        answer = self.find(selector) if isinstance(selector, Ask) else selector
-        return picked_place(node.known.roles["*"].rule, answer.value, names[1:])
+    def _chosen_index(self, node: Node, names: Sequence[str]) -> int | None:
+        """Return the index of the chosen branch of a switch, not counting the selector; None if it is unknown."""
+        selector = _part(node, names[0], Query(node.node_id, None, "value"))
+        finding = self.find(selector) if isinstance(selector, Query) else selector
+        return chosen_index(node.node_class.roles["*"].rule, finding.value, names[1:])
 
-    def _plan(self, ask: Ask) -> _Plan:
-        node = self.graph.node(ask.node_id)
+    def _plan(self, query: Query) -> _Plan:
+        node = self.graph.node(query.node_id)
         if node is None:
             return _Plan("first", (UNKNOWN,))
-        here = _behind_slot(node, ask)
-        if here.role in ("made_by", "noise") and here.slot is not None and node.known.kind != "pass":
-            return _Plan("first", (_end_of(node, here.role),))
-        notes = () if here.plain else _notes(node, here)
-        reads = _reads(node, here)
+        query = _enter_node(node, query)
+        if query.role in ("made_by", "noise") and query.slot is not None and node.node_class.kind != "pass":
+            return _Plan("first", (_origin(node, query.role),))
+        notes = () if query.plain else _notes(node, query)
+        reads = _reads(node, query)
         if reads is not None:
-            return self._reading(node, here, reads, notes)
-        lacking = here.plain or (node.known.guessed and here.role not in OPEN_ENDED)
-        return _Plan("first", (UNKNOWN,) if lacking else (), notes=notes)
+            return self._plan_reads(node, query, reads, notes)
+        is_missing = query.plain or (node.node_class.guessed and query.role not in OPTIONAL_ROLES)
+        return _Plan("first", (UNKNOWN,) if is_missing else (), notes=notes)
 
-    def _reading(self, node: Node, here: Ask, reads: Reads, notes: Notes) -> _Plan:
+    def _plan_reads(self, node: Node, query: Query, reads: Reads, notes: Notes) -> _Plan:
         names = reads.inputs
-        if reads.rule in SPREAD:
-            names = tuple(name for given in names for name in _present(node, given))
-        parts: list[Part] = [_part(node, name, here) for name in names]
-        if reads.says is not None:
-            parts.append(found(reads.says))
-        lacking = node.known.guessed and not parts and here.role not in OPEN_ENDED
+        if reads.rule in VARIADIC_RULES:
+            names = tuple(name for spec in names for name in _expand_spec(node, spec))
+        parts: list[Part] = [_part(node, name, query) for name in names]
+        if reads.constant is not None:
+            parts.append(found(reads.constant))
+        is_missing = node.node_class.guessed and not parts and query.role not in OPTIONAL_ROLES
         return _Plan(
             reads.rule,
-            (UNKNOWN,) if lacking else tuple(parts),
-            tuple(_part(node, name, here) for given in reads.also for name in _present(node, given)),
+            (UNKNOWN,) if is_missing else tuple(parts),
+            tuple(
+                _part(node, name, query) for spec in reads.lora_inputs for name in _expand_spec(node, spec)
+            ),
             notes,
             tuple(name.lstrip("@") for name in names),
         )
 
-    def _answer(self, ask: Ask, plan: _Plan) -> Finding:
-        parts = [self._known(part) for part in plan.parts]
-        if plan.rule in PICKED:
-            place = picked_place(plan.rule, parts[0].value, plan.names[1:])
-            base = UNKNOWN if place is None else parts[1 + place]
+    def _combine(self, query: Query, plan: _Plan) -> Finding:
+        parts = [self._resolve(part) for part in plan.parts]
+        if plan.rule in SWITCH_RULES:
+            index = chosen_index(plan.rule, parts[0].value, plan.names[1:])
+            base = UNKNOWN if index is None else parts[1 + index]
         else:
-            base = RULES[plan.rule](parts, ask.slot)
-        upstream = [base.notes, *(self._known(part).notes for part in plan.also)]
-        own = tuple((note.kind, note.key, self._noted(parts)) for note, parts in plan.notes)
-        if any(self._known(part).unresolved for part in plan.also):
+            base = RULES[plan.rule](parts, query.slot)
+        upstream = [base.notes, *(self._resolve(part).notes for part in plan.lora_inputs)]
+        own = tuple((note.kind, note.key, self._resolve_all(parts)) for note, parts in plan.notes)
+        if any(self._resolve(part).unresolved for part in plan.lora_inputs):
+            # the stack comes from a node that is not known: it may hold any LoRAs
             own += (("lora", "", (UNKNOWN, UNKNOWN)),)
         if not own and len(upstream) == 1:
             return base
-        return Finding(base.values, chained(upstream, own), base.unresolved)
+        return Finding(base.values, concatenate(upstream, own), base.unresolved)
 
-    def _known(self, part: Part) -> Finding:
-        return self._answers.get(part, NOTHING) if isinstance(part, Ask) else part
+    def _resolve(self, part: Part) -> Finding:
+        return self._findings.get(part, NOTHING) if isinstance(part, Query) else part
 
-    def _noted(self, parts: Sequence[Part]) -> tuple[Finding, ...]:
-        return tuple(self._known(part) for part in parts)
+    def _resolve_all(self, parts: Sequence[Part]) -> tuple[Finding, ...]:
+        return tuple(self._resolve(part) for part in parts)
 
 
 def _switch_inputs(node: Node) -> list[str]:
-    """The inputs of a switch, the one that says which counts first; none of any other node."""
-    reads = node.known.roles.get("*")
-    is_switch = reads is not None and reads.rule in PICKED
+    """Return the inputs of a switch, its selector first; empty for any other node."""
+    reads = node.node_class.roles.get("*")
+    is_switch = reads is not None and reads.rule in SWITCH_RULES
     return [name.lstrip("@") for name in reads.inputs] if reads is not None and is_switch else []
 
 
-def _end_of(node: Node, role: str) -> Finding:
-    """Where a noise or a latent comes from: the first node that is no mere way through."""
-    if role == "noise" or node.known.kind == "sampler":
+def _origin(node: Node, role: str) -> Finding:
+    """The node that a noise or a latent comes from: the first one that does not merely pass it through."""
+    if role == "noise" or node.node_class.kind == "sampler":
         return found(node.node_id)
     return NOTHING
 
 
-def _behind_slot(node: Node, ask: Ask) -> Ask:
-    """The question once inside a node: what its output slot holds, where that is known, decides the role."""
-    outputs = node.known.outputs
-    held = outputs[ask.slot] if ask.slot is not None and 0 <= ask.slot < len(outputs) else ""
+def _enter_node(node: Node, query: Query) -> Query:
+    """Return the query with the role that the node's output slot has, if the table says what the slot holds."""
+    outputs = node.node_class.outputs
+    held = outputs[query.slot] if query.slot is not None and 0 <= query.slot < len(outputs) else ""
     if not held or held in CARRIERS:
-        return ask
-    if ask.plain:
-        return ask._replace(role=held, plain=False)
-    both = GROUP.get(held) == GROUP.get(ask.role) == "conditioning"
-    return ask._replace(role=held) if both else ask
+        return query
+    if query.plain:
+        return query._replace(role=held, plain=False)
+    # a node with a positive and a negative output: the slot says which of them is meant
+    both = GROUP.get(held) == GROUP.get(query.role) == "conditioning"
+    return query._replace(role=held) if both else query
 
 
-def _reads(node: Node, here: Ask) -> Reads | None:
-    """A plain value is the one that the node is there to give; anything else goes by its role."""
-    if here.plain:
-        return node.known.roles.get("value") or node.known.roles.get("*")
-    return None if here.role == "self" else node.known.reads(here.role)
+def _reads(node: Node, query: Query) -> Reads | None:
+    """Return where the node holds what is asked: its plain value, or the input of a role."""
+    if query.plain:
+        return node.node_class.roles.get("value") or node.node_class.roles.get("*")
+    return None if query.role == "self" else node.node_class.reads(query.role)
 
 
-def _present(node: Node, given: str) -> Iterator[str]:
-    """The inputs that a table's entry names and the node has; ``@abc*`` names connected ones only."""
-    mark, name, role = _taken_apart(given)
+def _expand_spec(node: Node, spec: str) -> Iterator[str]:
+    """Yield a table entry for each input of the node that it names; ``@abc*`` names connected inputs only."""
+    mark, name, role = _parse_spec(spec)
     linked = bool(mark) and name.endswith("*")
     for present in node.named(name):
         value = node.inputs[present]
@@ -194,59 +202,63 @@ def _present(node: Node, given: str) -> Iterator[str]:
             yield f"{mark}{present}{role}"
 
 
-def _taken_apart(given: str) -> tuple[str, str, str]:
-    mark, bare = ("@", given[1:]) if given.startswith("@") else ("", given)
+def _parse_spec(spec: str) -> tuple[str, str, str]:
+    """Split a table entry, e.g. ``@sigmas:start_step`` into ``@``, ``sigmas`` and ``:start_step``."""
+    mark, bare = ("@", spec[1:]) if spec.startswith("@") else ("", spec)
     name, colon, role = bare.partition(":") if mark else (bare, "", "")
     return mark, name, colon + role
 
 
-def _part(node: Node, given: str, here: Ask) -> Part:
-    """What one input holds: a value, or the question to put to the node behind it."""
-    mark, name, role = _taken_apart(given)
+def _part(node: Node, spec: str, query: Query) -> Part:
+    """Return what one input holds: a value, or the query about the node connected to it."""
+    mark, name, role = _parse_spec(spec)
     value = node.inputs.get(name)
     if isinstance(value, Link):
-        return Ask(value.node_id, value.slot, role[1:] or here.role, here.plain or not mark)
-    nameless = here.role in FILE_ROLES and isinstance(value, str) and value in NO_FILE
-    return NOTHING if value is None or nameless else found(value)
+        return Query(value.node_id, value.slot, role[1:] or query.role, query.plain or not mark)
+    is_no_file = query.role in FILE_ROLES and isinstance(value, str) and value in NO_FILE
+    return NOTHING if value is None or is_no_file else found(value)
 
 
-def _notes(node: Node, here: Ask) -> Notes:
-    wanted = (here.role, GROUP.get(here.role, here.role))
-    return tuple(entry for note in node.known.notes if note.on in wanted for entry in _noted(node, note))
+def _notes(node: Node, query: Query) -> Notes:
+    wanted = (query.role, GROUP.get(query.role, query.role))
+    return tuple(
+        entry for note in node.node_class.notes if note.on in wanted for entry in _expand_note(node, note)
+    )
 
 
-def _noted(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:
-    """One entry for a note, or one for each row of a stack."""
+def _expand_note(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:
+    """Yield one entry for a note, or one for each row of a stack."""
     if note.kind == "lora_switches":
-        yield from _switched(node, note)
+        yield from _toggled_loras(node, note)
     elif note.inputs and "{" in note.inputs[0]:
         yield from _rows(node, note)
-    elif _holds(node, note, 0) and all(_taken_apart(given)[1] in node.inputs for given in note.inputs[:1]):
-        yield note, tuple(_field(node, given) for given in note.inputs)
+    elif _applies(node, note, 0) and all(_parse_spec(spec)[1] in node.inputs for spec in note.inputs[:1]):
+        yield note, tuple(_note_part(node, spec) for spec in note.inputs)
 
 
 def _rows(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:
     count = node.inputs.get(note.count)
     for number in range(1, 1 + (min(count, MAX_ROWS) if isinstance(count, int) else MAX_ROWS)):
-        fields = tuple(given.format(number) for given in note.inputs)
-        if fields[0] in node.inputs and _holds(node, note, number):
-            yield note, tuple(_field(node, given) for given in fields)
+        specs = tuple(spec.format(number) for spec in note.inputs)
+        if specs[0] in node.inputs and _applies(node, note, number):
+            yield note, tuple(_note_part(node, spec) for spec in specs)
 
 
-def _switched(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:
-    """LoRAs that are one value each: ``{"on": true, "lora": name, "strength": 1.0}``."""
+def _toggled_loras(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:
+    """Yield LoRAs that are switched on and are one value each: ``{"on": true, "lora": name, "strength": 1.0}``."""
     for name in node.named(note.inputs[0]):
         value = node.inputs[name]
         if isinstance(value, Mapping) and value.get("on") and isinstance(value.get("lora"), str):
             yield Note(note.on, "lora"), (found(value["lora"]), found(value.get("strength")))
 
 
-def _holds(node: Node, note: Note, number: int) -> bool:
+def _applies(node: Node, note: Note, number: int) -> bool:
+    """Whether the inputs in ``note.when`` have the values given there; a missing input does not matter."""
     inputs: Mapping[str, Any] = node.inputs
     return all(inputs.get(name.format(number), value) == value for name, value in note.when)
 
 
-def _field(node: Node, given: str) -> Part:
-    """A note's field; behind a carrier the role is the input's own name."""
-    _, name, _ = _taken_apart(given)
-    return _part(node, given, Ask(node.node_id, None, name))
+def _note_part(node: Node, spec: str) -> Part:
+    """Return a field of a note; of the node connected to a carrier, the role of the input's own name is asked."""
+    _, name, _ = _parse_spec(spec)
+    return _part(node, spec, Query(node.node_id, None, name))

@@ -1,9 +1,9 @@
-"""The library: every .gen5 and every carrier under output/ and input/.
+"""The library: every .gen5 file, and every PNG that carries a record, under output/ and input/.
 
 =======  ==================================================
-entry    one file: its facts and its search words
+entry    one file: what a page shows of it, and the text that is searched
 index    the SQLite index, which can be deleted at any time
-scan     brings the index up to date with the folders
-library  pages and searches, served to the browser
+scan     updates the index from the folders
+library  pages and searches for the browser
 =======  ==================================================
 """

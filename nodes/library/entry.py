@@ -1,4 +1,4 @@
-"""One file of the library: what its header and META tell, and the words that find it."""
+"""One file of the library: the facts in its header and META, and the text that is searched."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ..stored.passes import captured_passes
 from ..stored.settings import describe_settings
 
 MAX_PROMPT = 200
-"""Characters of the prompt that an item shows."""
+"""Characters of the prompt in an item."""
 MAX_VALUE = 500
-"""Characters of any other text that an item shows: META may hold megabytes of each."""
+"""Characters of any other text in an item: META may hold megabytes of each."""
 MAX_TAGS = 100
 MAX_MADE_IN = 2**18
-"""Characters of environment and models: hundreds of models. Drifts from more are not counted."""
+"""Characters of environment and models, enough for hundreds of models. Drifts of longer ones are not counted."""
 MAX_TEXT = 20_000
 """Characters of a file that are searched."""
-_SHOWN = ("seed", "steps", "cfg", "sampler", "scheduler", "width", "height", "model_name")
-_SEARCHED = ("prompt", "negative", "model_name", "sampler", "scheduler", "seed")
-_SEARCHED_OF_PASS = (
+_ITEM_SETTINGS = ("seed", "steps", "cfg", "sampler", "scheduler", "width", "height", "model_name")
+_SEARCHED_SETTINGS = ("prompt", "negative", "model_name", "sampler", "scheduler", "seed")
+_SEARCHED_PASS_FIELDS = (
     "positive",
     "negative",
     "model_name",
@@ -42,7 +42,7 @@ _SEARCHED_OF_PASS = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a page tells of a file, but for what depends on this machine."""
+    """What a page shows of a file, except what depends on this machine."""
 
     name: str
     size_bytes: int
@@ -50,7 +50,7 @@ class Item:
     """Seconds since 1970."""
     date: str | None = None
     seed: str | None = None
-    """A string: JavaScript's numbers end at 2⁵³, seeds at 2⁶⁴."""
+    """A string, since JavaScript loses precision above 2⁵³ and seeds go up to 2⁶⁴."""
     steps: int | None = None
     cfg: float | None = None
     sampler: str | None = None
@@ -67,14 +67,14 @@ class Item:
     carrier: bool = False
     """Whether it is a PNG that carries the record."""
     signatures: tuple[tuple[str, ...], ...] | None = None
-    """Key id, public key, state and reason of each; None where they are not known."""
+    """Key id, public key, state and reason of each; None if they are not known."""
     error: str | None = None
     """Why it cannot be read."""
     kind: str | None = None
-    """The same as a word for programs."""
+    """The kind of error, as a word for programs; see ``error``."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for a page."""
+        """Return the item as a dict for JSON."""
         return {name: getattr(self, name) for name in _ITEM_FIELDS}
 
 
@@ -83,53 +83,53 @@ _ITEM_FIELDS = tuple(field.name for field in fields(Item))
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as the index keeps it."""
+    """A file as the index stores it."""
 
     item: Item
     text: str
-    """What a query's words are looked for in; as ``searchable`` gives it."""
+    """The text that queries search, as ``searchable`` returns it."""
     made_in: str | None = None
-    """A MadeIn, encoded; None where the file tells neither environment nor models, or too much of them."""
+    """An encoded MadeIn; None if the file has neither environment nor models, or too many of them."""
     is_settled: bool = True
-    """Whether the file need not be read again while its stamp stays."""
+    """Whether the file need not be read again unless its stamp changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeIn:
-    """What is compared with this machine to tell drifts; files made alike share one."""
+    """What is compared with this machine to count drifts; files with the same values share one."""
 
     environment: Environment | None
     resources: list[dict[str, Any]]
 
     @classmethod
     def of(cls, file: gen5core.Gen5File) -> MadeIn | None:
-        """Return a file's; None where it tells nothing of it."""
+        """Return that of a file; None if the file has neither environment nor models."""
         resources = [stored for stored in file.resources if isinstance(stored, dict)]
         found = cls(file.environment, resources)
         return None if found.environment is None and not resources else found
 
     def encode(self) -> str:
-        """Return JSON, the same for the same values."""
+        """Return JSON; equal values give equal text."""
         found = self.environment
-        told = {"resources": self.resources, "environment": None}
+        document = {"resources": self.resources, "environment": None}
         if found is not None:
             components = {one.component_id: one.canonical for one in found.components}
-            told["environment"] = [components, dict(found.further), dict(found.hardware)]
-        return json.dumps(told, sort_keys=True)
+            document["environment"] = [components, dict(found.further), dict(found.hardware)]
+        return json.dumps(document, sort_keys=True)
 
     @classmethod
     def decode(cls, text: str) -> MadeIn:
-        """Return what was encoded."""
-        told = json.loads(text)
-        if told["environment"] is None:
-            return cls(None, told["resources"])
-        components, further, hardware = told["environment"]
+        """Return the MadeIn that ``encode`` gave this text for."""
+        document = json.loads(text)
+        if document["environment"] is None:
+            return cls(None, document["resources"])
+        components, further, hardware = document["environment"]
         parts = tuple(Component(*pair) for pair in components.items())
-        return cls(Environment(parts, further, hardware), told["resources"])
+        return cls(Environment(parts, further, hardware), document["resources"])
 
 
 def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
-    """Return the entry of a file, with the reason if it cannot be read; None if it is gone.
+    """Return the entry of a file, with the reason if the file cannot be read; None if it is gone.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
         message = fault_of(error).removeprefix(f"{path}: ").replace(path, name)
         signatures = _read_signatures(path) if isinstance(error, SignatureError) else None
         return failed_entry(name, stamp, message, kind_of(error), carrier=is_png(path), signatures=signatures)
-    except OSError as error:  # e.g. of permissions, which may change while the stamp stays
-        told = error.strerror or type(error).__name__
-        return failed_entry(name, stamp, told, kind_of(error), carrier=is_png(path), is_settled=False)
-    except (MemoryError, RecursionError) as error:  # one file that is too much must not end the scan of all
-        told = "reading it takes too much memory"
-        return failed_entry(name, stamp, told, kind_of(error), carrier=is_png(path), is_settled=False)
+    except OSError as error:  # e.g. permissions, which may change without changing the stamp
+        message = error.strerror or type(error).__name__
+        return failed_entry(name, stamp, message, kind_of(error), carrier=is_png(path), is_settled=False)
+    except (MemoryError, RecursionError) as error:  # one oversized file must not end the whole scan
+        message = "reading it takes too much memory"
+        return failed_entry(name, stamp, message, kind_of(error), carrier=is_png(path), is_settled=False)
 
 
 def failed_entry(
@@ -163,7 +163,7 @@ def failed_entry(
     carrier: bool = False,
     signatures: Sequence[Signature] | None = None,
 ) -> Entry:
-    """Return the entry of a file that cannot be read, and what is known of it all the same."""
+    """Return the entry of a file that cannot be read, with what is known about it."""
     item = Item(
         name,
         stamp.size_bytes,
@@ -178,15 +178,15 @@ def failed_entry(
 
 
 def signatures_of(item: Mapping[str, Any]) -> list[Signature] | None:
-    """Return the signatures of an item as JSON has it."""
+    """Return the signatures of an item that was read from JSON."""
     rows = item.get("signatures")
     return None if rows is None else [Signature(*row) for row in rows]
 
 
 def searchable(text: str) -> str:
-    """Return text as it is compared: of one case, composed and decomposed letters alike."""
+    """Return text in the form that is compared: case-folded, with composed letters."""
     folded = unicodedata.normalize("NFC", text.casefold())
-    return folded.encode("utf-8", "replace").decode()  # SQLite takes no half of a surrogate pair
+    return folded.encode("utf-8", "replace").decode()  # SQLite cannot store lone surrogates
 
 
 def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:
@@ -196,7 +196,7 @@ def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:
         name,
         stamp.size_bytes,
         stamp.mtime_ns / 10**9,
-        **{key: _short(settings[key]) for key in _SHOWN},
+        **{key: _short(settings[key]) for key in _ITEM_SETTINGS},
         prompt=settings["prompt"][:MAX_PROMPT],
         date=_short(file.date) or None,
         tags=tuple(map(_short, tags[:MAX_TAGS])),
@@ -207,9 +207,9 @@ def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:
         carrier=file.carrier is not None,
         signatures=_rows(file.signatures),
     )
-    words = [name, *(one.key_id for one in file.signatures), *tags, *_words(settings, _SEARCHED)]
+    words = [name, *(one.key_id for one in file.signatures), *tags, *_words(settings, _SEARCHED_SETTINGS)]
     for entry in captured_passes(file):
-        words += _words(entry, _SEARCHED_OF_PASS)
+        words += _words(entry, _SEARCHED_PASS_FIELDS)
     text = searchable("\n".join(filter(None, dict.fromkeys(words)))[:MAX_TEXT])
     encoded = "" if made_in is None else made_in.encode()
     is_checked = all(one.state != "unchecked" for one in file.signatures)
@@ -217,11 +217,11 @@ def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:
 
 
 def _read_signatures(path: str) -> tuple[Signature, ...] | None:
-    """Return the signatures of a file one of which does not fit; None where it changed since that was found."""
+    """Return the signatures of a file, one of which is invalid; None if the file has changed since it was checked."""
     try:
         with gen5core.open(path, verify=False) as file:
-            is_same = any(one.state == "invalid" for one in file.signatures)
-            return file.signatures if is_same else None
+            is_unchanged = any(one.state == "invalid" for one in file.signatures)
+            return file.signatures if is_unchanged else None
     except (Gen5Error, OSError, MemoryError):
         return None
 
@@ -231,13 +231,13 @@ def _rows(signatures: Iterable[Signature]) -> tuple[tuple[str, ...], ...]:
 
 
 def _words(facts: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
-    """Yield the texts and whole numbers under names; of a list, those of its items."""
+    """Yield the texts and whole numbers under names, and those in lists."""
     for name in names:
         value = facts.get(name)
         for one in value if isinstance(value, list) else [value]:
-            told = one[0] if isinstance(one, list) and one else one  # a LoRA and its strength
-            if isinstance(told, str) or type(told) is int:
-                yield str(told)
+            word = one[0] if isinstance(one, list) and one else one  # a LoRA and its strength
+            if isinstance(word, str) or type(word) is int:
+                yield str(word)
 
 
 def _short(value: Any) -> Any:

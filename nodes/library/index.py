@@ -1,7 +1,7 @@
-"""The index of the library: a SQLite file that can be thrown away, for it is rebuilt from the files.
+"""The index of the library: a SQLite file that can be deleted, since it is rebuilt from the files.
 
-A query's words are looked for in every file's text: 30 ms for 10 000 files. A full-text index would find
-no words of fewer than three letters, and filling one takes longer than reading the files.
+A query searches the text of every file, which takes 30 ms for 10 000 files. A full-text index would not find
+words of fewer than three letters, and filling one takes longer than reading the files.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .entry import Entry, searchable
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Key = tuple[str, str]
-"""Real path of the folder that a file lies under, and the file's name as Load Gen5 has it."""
+"""Real path of the root folder, and the file's name as Load Gen5 has it."""
 SCHEMA_VERSION = 3
-"""To be raised when the tables change, or what is put into them."""
+"""Raise it when the tables change, or what is stored in them."""
 _TABLES = (
     """CREATE TABLE files (
         id INTEGER PRIMARY KEY,
@@ -44,44 +44,45 @@ _TABLES = (
     "CREATE TABLE made_in (digest TEXT PRIMARY KEY, document TEXT NOT NULL)",
 )
 _COLUMNS = "root, name, size_bytes, mtime_ns, text, item, made_in, files.digest"
-"""Those of a file but for its id; the digest is of all before it."""
+"""The columns of a file except its id; the digest covers all the others."""
 _LOCK_SECONDS = 5.0
-"""How long to wait for another ComfyUI that writes."""
-_WRONG = (sqlite3.Error, TypeError, ValueError, OSError)
+"""How long to wait while another ComfyUI writes."""
+_UNUSABLE = (sqlite3.Error, TypeError, ValueError, OSError)
+"""Errors that a damaged, foreign or unwritable index leads to; values of the wrong type are among them."""
 _UNSETTLED = None
-"""Stands for the size of a file that is to be read again whatever its stamp is."""
+"""Stored as the size of a file that must be read again even if its stamp has not changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A file to be put into the index."""
+    """A file to store in the index."""
 
     root: str
     name: str
     stamp: Stamp
     entry: Entry | None
-    """None for an ordinary PNG, which no page shows: its stamp is kept, so that it is not opened again."""
+    """None for an ordinary PNG: no page shows it, but its stamp is stored so that it is not opened again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file as the index gives it back."""
+    """A file as the index returns it."""
 
     item: dict[str, Any]
     made_in: str | None
-    """A MadeIn, encoded."""
+    """An encoded MadeIn."""
 
 
 class Index:
     """Files by folder and name, newest first. Threads and processes may share one.
 
-    Whatever is wrong with it, it is removed and started again. Where that cannot be done, or another program
-    keeps it locked, the index is kept in memory.
+    If anything is wrong with the database, it is deleted and created again. If that is not possible, or another
+    program keeps it locked, the index is kept in memory.
 
     Attributes
     ----------
     generation : int
-        grows whenever what was put in before is lost
+        increases whenever the previous contents are lost
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,9 +101,9 @@ class Index:
                 self.generation += 1
 
     def stamps(self, roots: Collection[str]) -> dict[Key, Stamp | None]:
-        """Return every file of these folders, ordinary PNGs too; None for one that is to be read again.
+        """Return every file of these folders, ordinary PNGs too; None for a file that must be read again.
 
-        The first time, the whole index is checked: a few tenths of a second for 10 000 files.
+        The first call checks the whole index: a few tenths of a second for 10 000 files.
         """
 
         def read(database: sqlite3.Connection) -> dict[Key, Stamp | None]:
@@ -119,7 +120,7 @@ class Index:
         return found
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Add files, or replace what is known of them."""
+        """Add files, or replace their rows."""
         files = [_values(row) for row in rows]
         documents = {row.entry.made_in for row in rows if row.entry is not None} - {None}
         made_in = [(_digest(document), document) for document in documents]
@@ -131,7 +132,7 @@ class Index:
         self._run(write)
 
     def drop(self, keys: Sequence[Key]) -> None:
-        """Forget files."""
+        """Remove files from the index."""
         if not keys:
             return
         encoded = [(os.fsencode(root), name) for root, name in keys]
@@ -145,13 +146,13 @@ class Index:
         self._run(write)
 
     def count(self, roots: Collection[str]) -> int:
-        """Return how many files there are."""
-        command = f"SELECT count(*) FROM files WHERE {_shown(roots)}"
+        """Return the number of files, ordinary PNGs not included."""
+        command = f"SELECT count(*) FROM files WHERE {_is_listed(roots)}"
         found: int = self._run(lambda database: database.execute(command, _encoded(roots)).fetchone()[0])
         return found
 
     def page(self, roots: Collection[str], query: str, offset: int, limit: int) -> tuple[int, list[Listed]]:
-        """Return how many files have every word of query, and those from offset on, the newest first."""
+        """Return how many files contain every word of query, and those from offset on, the newest first."""
         words = set(searchable(query).split())
 
         def read(database: sqlite3.Connection) -> tuple[int, list[Listed]]:
@@ -161,16 +162,16 @@ class Index:
         return self._run(read)
 
     def _run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run action in a transaction, in a new database if this one is wrong, in memory if there is none."""
+        """Run action in a transaction: in a new database if this one is unusable, in memory if that fails too."""
         with self._lock:
-            for remedy in (self._start_again, self._move_to_memory):
+            for remedy in (self._recreate, self._move_to_memory):
                 try:
                     return self._attempt(action)
-                except _WRONG as error:
+                except _UNUSABLE as error:
                     if self._memory is not None:
                         raise
-                    wrong = error.with_traceback(None)  # whose frames keep the file open
-                remedy(wrong)
+                    cause = error.with_traceback(None)  # its frames would keep the file open
+                remedy(cause)
             return self._attempt(action)
 
     def _attempt(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -182,7 +183,7 @@ class Index:
             return _transact(database, action)
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        """Make the tables, unless they are there."""
+        """Create the tables if they do not exist."""
         if _is_prepared(database):
             return
         with database:
@@ -194,31 +195,31 @@ class Index:
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self.generation += 1
 
-    def _start_again(self, wrong: Exception) -> None:
-        """Remove the database, unless it is in use or cannot be removed."""
+    def _recreate(self, cause: Exception) -> None:
+        """Delete the database; if it is in use or cannot be deleted, move to memory."""
         try:
-            if str(wrong).endswith("is locked"):
-                raise wrong
+            if str(cause).endswith("is locked"):
+                raise cause
             self._path.unlink()
             for suffix in ("-journal", "-wal", "-shm"):
                 self._path.with_name(f"{self._path.name}{suffix}").unlink(missing_ok=True)
         except (OSError, sqlite3.Error):
-            self._move_to_memory(wrong)
+            self._move_to_memory(cause)
         else:
-            logger.warning("%s is unusable (%s): the library is indexed again", self._path, wrong)
+            logger.warning("%s is unusable (%s): the library is indexed again", self._path, cause)
 
-    def _move_to_memory(self, wrong: Exception) -> None:
+    def _move_to_memory(self, cause: Exception) -> None:
         logger.warning(
-            "the library's index %s cannot be used (%s): until ComfyUI is started again it is kept in memory",
+            "the library's index %s cannot be used (%s): it is kept in memory until ComfyUI restarts",
             self._path,
-            wrong,
+            cause,
         )
         self._memory = sqlite3.connect(":memory:", check_same_thread=False)
         self._prepare(self._memory)
 
 
 def _is_prepared(database: sqlite3.Connection) -> bool:
-    """Tell whether the tables are there; DatabaseError if they are of another version."""
+    """Return whether the tables exist. Raise DatabaseError if they have another version."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
         raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
@@ -226,7 +227,7 @@ def _is_prepared(database: sqlite3.Connection) -> bool:
 
 
 def _check(database: sqlite3.Connection) -> None:
-    """Raise DatabaseError unless everything is as it was put in."""
+    """Raise DatabaseError if anything differs from what was stored."""
     [[verdict]] = database.execute("PRAGMA integrity_check(1)")
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
@@ -237,7 +238,7 @@ def _check(database: sqlite3.Connection) -> None:
 
 def _compare(digest: str, *values: Any) -> None:
     if _digest(*values) != digest:
-        raise sqlite3.DatabaseError("what it holds is not what was put in")
+        raise sqlite3.DatabaseError("its contents do not match their digest")
 
 
 def _transact(database: sqlite3.Connection, action: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -251,19 +252,19 @@ def _within(roots: Collection[str]) -> str:
 
 
 def _encoded(roots: Collection[str]) -> list[bytes]:
-    """Return folders as SQLite can hold them: not every path is text."""
+    """Return folders as bytes: a path may not be valid UTF-8, which SQLite's text must be."""
     return [os.fsencode(root) for root in roots]
 
 
-def _shown(roots: Collection[str]) -> str:
-    # the plus keeps SQLite from going by root, for it would have to sort then
+def _is_listed(roots: Collection[str]) -> str:
+    # the plus keeps SQLite from using the index on root: it would then have to sort by time
     return f"+{_within(roots)} AND item NOT NULL"
 
 
 def _matching(database: sqlite3.Connection, roots: Collection[str], words: Collection[str]) -> list[int]:
     """Return the ids of the files that have every word, the newest first."""
     columns = "id, text" if words else "id, ''"
-    command = f"SELECT {columns} FROM files WHERE {_shown(roots)} ORDER BY mtime_ns DESC, name"
+    command = f"SELECT {columns} FROM files WHERE {_is_listed(roots)} ORDER BY mtime_ns DESC, name"
     rows = database.execute(command, _encoded(roots))
     return [number for number, text in rows if all(word in text for word in words)]
 
@@ -285,7 +286,7 @@ def _digest(*values: Any) -> str:
 
 
 def _values(row: Row) -> tuple[Any, ...]:
-    """Return the columns of a file, but for its id."""
+    """Return the columns of a file except its id."""
     key, entry = (os.fsencode(row.root), row.name), row.entry
     values: tuple[Any, ...] = (*key, *astuple(row.stamp), None, None, None)
     if entry is not None:

@@ -1,4 +1,4 @@
-"""The library: pages of the .gen5 files, and the PNGs that carry a record, under output/ and input/, and their scan."""
+"""Pages of the files under output/ and input/ that have a record, and the background scan that finds them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .index import Index, Listed
 from .scan import library_roots, scan
 
 MAX_LIMIT = 200
-"""Files of one page."""
+"""Most files on one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanState:
-    """How far the scan is: files read so far, and all that are to be read, being new or changed."""
+    """Progress of the scan: files read so far, and the number of new or changed files."""
 
     running: bool = False
     done: int = 0
@@ -28,7 +28,7 @@ class ScanState:
 
 
 class Library:
-    """An index, and a scan in the background that brings it up to date; threads may share one."""
+    """An index, and a background scan that updates it. Threads may share one."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -37,29 +37,30 @@ class Library:
         self._state = ScanState()
         self._is_due = False
         self._drift_counts: dict[str, int | None] = {}
-        """By encoded MadeIn; this machine is looked at again after a refresh."""
+        """By encoded MadeIn; emptied by a refresh, as this machine may have changed."""
 
     def page(
         self, query: str = "", offset: int = 0, limit: int = 60, refresh: bool = False
     ) -> dict[str, Any]:
-        """Return a page, the newest files first, out of what is indexed so far.
+        """Return a page of what is indexed so far, the newest files first.
 
-        Where the index had to be rebuilt, a scan is started too.
+        If the index had to be rebuilt, a scan is started too.
 
         Parameters
         ----------
-        query : words; each must be part of a file's name, prompts, models, samplers, seeds or tags
+        query : words, each of which must occur in a file's name, prompts, models, samplers, seeds or tags
         limit : at most MAX_LIMIT
         refresh : start a scan too
         """
         if refresh:
             self.refresh()
         offset, limit = max(offset, 0), min(max(limit, 0), MAX_LIMIT)
-        state, roots = self._state, library_roots()  # the state first: a page after the end has everything
+        # read the state before the files: when a page says that no scan is running, it has everything
+        state, roots = self._state, library_roots()
         generation = self._index.generation
         total, listed = self._index.page(roots, query, offset, limit)
         files = self._index.count(roots) if query else total
-        if self._index.generation != generation and not state.running:  # a scan sees to it by itself
+        if self._index.generation != generation and not state.running:  # a running scan notices it too
             self.refresh()
             state = self._state
         return {
@@ -71,7 +72,7 @@ class Library:
         }
 
     def _items(self, listed: Sequence[Listed]) -> list[dict[str, Any]]:
-        """Return what a page tells of files: what they say of themselves, and what this machine makes of it."""
+        """Return the items of a page: what the files contain, and how this machine trusts them and differs."""
         words = trust_words(signatures_of(one.item) for one in listed)
         return [
             {
@@ -93,26 +94,26 @@ class Library:
                 self._state = ScanState(running=True)
 
     def wait(self) -> None:
-        """Return when no scan is running."""
+        """Wait until no scan is running."""
         if self._thread is not None:
             self._thread.join()
 
     def _scan_while_due(self) -> None:
         try:
-            while self._goes_on():
-                scan(self._index, library_roots(), self._note)
+            while self._start_due_scan():
+                scan(self._index, library_roots(), self._report_progress)
         except BaseException:
             self._state = replace(self._state, running=False)
             raise
 
-    def _goes_on(self) -> bool:
-        """Tell whether a scan is due; if not, none is running from now on."""
+    def _start_due_scan(self) -> bool:
+        """Return whether a scan is due, and set the state to running or not accordingly."""
         with self._lock:
             due, self._is_due = self._is_due, False
             self._state = replace(self._state, running=due)
             return due
 
-    def _note(self, done: int, total: int) -> None:
+    def _report_progress(self, done: int, total: int) -> None:
         self._state = ScanState(True, done, total)
 
     def _drift_count(self, made_in: str | None) -> int | None:
@@ -124,12 +125,12 @@ class Library:
 
 
 def page(query: str = "", offset: int = 0, limit: int = 60, refresh: bool = False) -> dict[str, Any]:
-    """Return a page of this ComfyUI's library, as ``Library.page``."""
+    """Return a page of this ComfyUI's library; see ``Library.page``."""
     return library().page(query, offset, limit, refresh)
 
 
 def library() -> Library:
-    """Return the library beside ComfyUI's user data."""
+    """Return the library whose index is in ComfyUI's user folder."""
     path = host.user_folder() / "gen5" / "library.sqlite3"
     return _libraries.setdefault(str(path), Library(Index(path)))
 
@@ -137,7 +138,7 @@ def library() -> Library:
 def _count_drifts(made_in: MadeIn) -> int | None:
     try:
         return len(stored_drifts(made_in, quick=True))
-    except (OSError, RecursionError):  # a model went away while it was looked at; values nested without end
+    except (OSError, RecursionError):  # a model was deleted meanwhile; values nested too deeply
         return None
 
 

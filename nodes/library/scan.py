@@ -1,4 +1,4 @@
-"""The files of the library on the disk, and an index brought up to date with them."""
+"""Find the library's files on the disk and update the index from them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from .entry import Entry, failed_entry, read_entry
 from .index import Index, Row
 
 BATCH_FILES = 512
-"""Files in one transaction: a fraction of a second, after which pages show them."""
+"""Files per transaction: pages show them when it ends, after a fraction of a second."""
 _ATTEMPTS = 3
+"""How often to scan if the index is rebuilt during the scan."""
 _LAST_NS = 2**63 - 1
-"""In the year 2262; SQLite holds no larger integer."""
+"""In the year 2262; SQLite cannot store a larger integer."""
 Progress = Callable[[int, int], None]
 Roots = Mapping[str, str]
-"""Real path of a folder -> what Load Gen5 puts behind the names of its files."""
+"""Real path of a folder -> the suffix that Load Gen5 adds to the names of its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +32,24 @@ class Found:
 
     path: str
     name: str
-    """As Load Gen5 names it; bytes that are not UTF-8 are spelled out."""
+    """As Load Gen5 names it; bytes that are not UTF-8 are escaped."""
     stamp: Stamp
     is_openable: bool
-    """Whether its name can be told at all: a browser cannot ask for one that is not UTF-8."""
+    """Whether its name is UTF-8; a browser cannot request any other."""
 
 
 def library_roots() -> Roots:
-    """Return the folders of the library; one that serves as both is listed once."""
+    """Return the folders of the library; if output/ and input/ are the same, one."""
     annotations = {"output": " [output]", "input": ""}
     return {os.path.realpath(host.folder(kind)): suffix for kind, suffix in annotations.items()}
 
 
 def scan(index: Index, roots: Roots, progress: Progress = lambda done, total: None) -> None:
-    """Bring the index up to date: drop what is gone, read what is new or changed, the newest first.
+    """Update the index: drop files that are gone, read those that are new or changed, the newest first.
 
     Parameters
     ----------
-    progress : called with the files read so far, and all that are to be read
+    progress : called with the number of files read so far, and of files to read
     """
     for _ in range(_ATTEMPTS):
         if _scan_once(index, roots, progress):
@@ -56,8 +57,10 @@ def scan(index: Index, roots: Roots, progress: Progress = lambda done, total: No
 
 
 def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
-    """Do what ``scan`` does; return False if the index lost meanwhile what it held before."""
-    known = index.stamps(roots)  # before the walk, so that what another process adds meanwhile is not dropped
+    """Scan once; return False if the index lost its previous contents meanwhile."""
+    known = index.stamps(
+        roots
+    )  # before the walk: files that another process adds during it must not be dropped
     generation = index.generation
     found = {(root, file.name): file for root in roots for file in walk(root, roots[root])}
     index.drop([key for key in known if key not in found])
@@ -69,13 +72,13 @@ def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
         rows = [_read_row(root, file) for root, file in batch]
         index.put([row for row in rows if row is not None])
         unread = [(root, file.name) for (root, file), row in zip(batch, rows, strict=True) if row is None]
-        index.drop([key for key in unread if key in known])  # what was known is of another content
+        index.drop([key for key in unread if key in known])  # the row describes an earlier content
         progress(start + len(batch), len(changed))
     return index.generation == generation
 
 
 def _read_row(root: str, file: Found) -> Row | None:
-    """Return what the index is to keep of a file; None for one that is gone, or a PNG that cannot be opened."""
+    """Return a file's row for the index; None if the file is gone, or is a PNG that cannot be opened."""
     try:
         if is_png(file.path) and not gen5core.is_carrier(file.path):
             return Row(root, file.name, file.stamp, None)
@@ -88,14 +91,14 @@ def _read_row(root: str, file: Found) -> Row | None:
 def _read_entry(file: Found) -> Entry | None:
     if file.is_openable:
         return read_entry(file.path, file.name, file.stamp)
-    told = "its name is not UTF-8: rename it"
-    return failed_entry(file.name, file.stamp, told, "bad_name", carrier=is_png(file.path))
+    message = "its name is not UTF-8: rename it"
+    return failed_entry(file.name, file.stamp, message, "bad_name", carrier=is_png(file.path))
 
 
 def walk(root: str, annotation: str) -> Iterator[Found]:
-    """Yield every .gen5 file and every PNG under root; links that lead out are left out.
+    """Yield every .gen5 file and every PNG under root.
 
-    What vanishes meanwhile, or may not be listed, is left out too.
+    Skipped are links that lead out of root, files that vanish meanwhile, and folders that may not be listed.
     """
     waiting = [""]
     while waiting:
@@ -112,7 +115,7 @@ def walk(root: str, annotation: str) -> Iterator[Found]:
 
 
 def _status(entry: os.DirEntry[str], name: str) -> os.stat_result | None:
-    """Return the status of a regular file inside its folder; None for anything else."""
+    """Return the status of a regular file; None for anything else, and for a link that leads out of its root."""
     try:
         if entry.is_symlink():
             resolve_file(name)

@@ -77,7 +77,7 @@ def _find_changes(prompt: Prompt) -> Iterator[_Change]:
 def _may_sample(graph: Graph, node_id: str) -> bool:
     """Return whether a node is a sampler or of an unknown class. AddNoise is neither."""
     node = graph.node(node_id)
-    return node is not None and (node.known.kind == "sampler" or node.known.guessed)
+    return node is not None and (node.node_class.kind == "sampler" or node.node_class.guessed)
 
 
 def _insert_replay(prompt: Prompt, change: _Change) -> None:

@@ -101,12 +101,12 @@ class Captured:
 
 
 def capture_noise(inputs: SaveInputs) -> Captured:
-    """Return the starting noise from the best source there is, and the result if it is connected.
+    """Return the starting noise from the best available source, and the result if it is connected.
 
     Raises
     ------
     EncodeError
-        if the connected noise has another shape than the latent that was sampled from it.
+        if the shape of the connected noise differs from that of the latent that was sampled from it.
     """
     captured = _find_noise(inputs)
     return captured if inputs.latent is None else captured.with_result(inputs.latent, inputs.noise_mask)
@@ -130,7 +130,7 @@ def _find_noise(inputs: SaveInputs) -> Captured:
 
 
 def _describe(sampler_pass: SamplerPass) -> dict[str, Any]:
-    """Return a pass as META holds it, without what is not there."""
+    """Return a pass as META holds it, without fields that have no value."""
     values = {**asdict(sampler_pass), "add_noise": sampler_pass.add_noise and not sampler_pass.is_idle}
     return {name: values[name] for name in _PASS_FIELDS if values[name] not in (None, (), {}, [])}
 
@@ -158,7 +158,7 @@ def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_tensors(run: Run) -> dict[str, torch.Tensor | Parts]:
-    """Return a run's tensors by their fields in META; noise and start latent only where they are not all zero."""
+    """Return a run's tensors by their fields in META; noise and start latent only if they are not all zero."""
     tensors: dict[str, torch.Tensor | Parts] = {}
     if not is_zero(run.noise):
         tensors["noise"] = storable(run.noise)
@@ -192,7 +192,7 @@ def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _changed_settings(run: Run) -> dict[str, str]:
-    """Return the torch settings of a run that differ from those now, which the file's environment holds."""
+    """Return the torch settings of a run that differ from the current ones, which the file's environment holds."""
     now = live_settings()
     return {name: text for name, text in run.torch_settings.items() if text != now.get(name)}
 
@@ -232,7 +232,7 @@ def _derive(inputs: SaveInputs, entries: Sequence[Entry]) -> Captured:
         why = obstacle or Obstacle("no latent is connected, so the noise's shape is unknown", "no_latent")
         return Captured("none", {}, passes, why.text, why.kind)
     seed = inputs.passes[index].seed
-    assert seed is not None  # noise_obstacle has checked
+    assert seed is not None  # otherwise noise_obstacle returns a reason
     noise = draw_noise(inputs.latent, seed, inputs.batch_index)
     return replace(_with_noise("derived", passes, index, noise), reason=_earlier_passes_reason(index))
 
@@ -253,7 +253,9 @@ def _without_seed(entry: Entry) -> Entry:
 def _earlier_passes_reason(index: int) -> str | None:
     if index == 0:
         return None
-    return f"the noise of the {index} passes before the last cannot be derived: connect Record Sampling"
+    return (
+        f"only the noise of pass {index} can be derived, not that of earlier passes: connect Record Sampling"
+    )
 
 
 def _last_noisy_pass(passes: Sequence[SamplerPass]) -> int:

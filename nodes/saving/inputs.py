@@ -21,21 +21,21 @@ class SaveInputs:
 
     prompt: Mapping[str, Any]
     node_id: str | None
-    """The Save node's own id; None where the graph is unknown."""
+    """The Save node's own id; None if the graph is unknown."""
     passes: Sequence[SamplerPass]
     latent: Parts | None
-    """The sampler's result; None where only images are connected."""
+    """The sampler's result; None if only images are connected."""
     noise_mask: Any
     """The latent's mask: a tensor, a nested one, or None."""
     batch_index: Sequence[int] | None
     """Which noise of the seed each image has, as ComfyUI's LATENT keeps it."""
     noise: Parts | None
-    """The starting noise, where the user connected it."""
+    """The starting noise, if the user connected it."""
     recording: Recording | None
 
     @property
     def latent_sampler(self) -> str | None:
-        """Id of the sampler whose unchanged result the latent is; None where the graph does not say."""
+        """Id of the sampler whose unchanged result the latent is; None if the graph does not say."""
         if self.latent is None or self.node_id is None:
             return None
         return sampler_of_latent(self.prompt, self.node_id, "latent")
@@ -53,7 +53,7 @@ class SaveOptions:
     fingerprint_models: str
 
     def count_stored(self, images: int) -> int:
-        """Return how many of the images one file holds; a PNG that carries the record holds its own."""
+        """Return how many of the images one file holds; a PNG that carries the record holds only its own."""
         most = 1 if self.format == PNG else {"all": images, "first": 1, "none": 0}[self.images_stored]
         return min(most, images)
 

@@ -1,10 +1,11 @@
 """Which recorded run belongs to which sampler pass of a graph: from the run that made the result, backwards.
 
-The graph says what was asked for, a recording what ran, and neither refers to the other. A run belongs to a pass
+The graph says what was requested, a recording what ran, and neither refers to the other. A run belongs to a pass
 if its result is the saved latent, or the latent that a later run started from; otherwise if node, seed and
-settings leave no doubt. A sampler behind a switch that only a run decides may not have run at all: a run of an
-earlier prompt is never matched to it, and without a run it is left out. Further runs of a pass's node (base and
-refiner in one node, say), and runs that belong to no pass of the graph, are listed where they ran.
+settings leave no doubt. A sampler in one branch of a switch whose choice is only known at run time may not have
+run at all: a run of an earlier prompt is never matched to it, and without a run it is left out. Further runs of a
+pass's node (e.g. base and refiner in one node), and runs that belong to no pass of the graph, are listed in the
+order in which they ran.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Matched:
 
 
 def match_runs(inputs: SaveInputs, recording: Recording) -> Matched:
-    """Return the runs behind what is saved, each with its pass."""
+    """Return the runs that made what is saved, each with its pass."""
     matcher = _Matcher(inputs, recording)
     result = matcher.find_result()
     position, last = matcher.find_last(result)
@@ -71,7 +72,7 @@ class _Matcher:
     def find_last(self, result: Run | None) -> tuple[int, Run | None]:
         """Return the index of the pass nearest the image whose run is known, and the run.
 
-        The index of a run that belongs to no pass is the number of passes: it stands after all of them.
+        The index of a run that belongs to no pass is the number of passes: it comes after all of them.
         """
         if result is not None:
             return self._pass_index(result), result
@@ -138,8 +139,8 @@ class _Matcher:
         if not self.left_out or is_zero(first.start_latent):
             return []
         return [
-            f"whether node {', '.join(self.left_out)} sampled too is known only to a run, and none of it was "
-            "found in this prompt"
+            f"whether node {', '.join(self.left_out)} also sampled is only known at run time, and no run of it was "
+            "recorded in this prompt"
         ]
 
     def _unstored_repeats(self, kept: Sequence[Run]) -> list[str]:
@@ -188,7 +189,7 @@ class _Matcher:
         return [index for index, found in enumerate(self.passes) if self._may_belong(run, found)]
 
     def _may_belong(self, run: Run, found: SamplerPass) -> bool:
-        """Tell whether a run may be of a pass's node, of one that the node expanded into, or of a copy of it."""
+        """Return whether a run may be of a pass's node, of one that the node expanded into, or of a copy of it."""
         if found.is_idle:
             return False
         if run.node_id in (found.node_id, None):
@@ -212,7 +213,7 @@ def _missing_runs(matches: Sequence[Match]) -> list[str]:
 
 def _differing_runs(kept: Sequence[Run]) -> list[str]:
     return [
-        f"node {run.node_id} sampled several times from one noise, each with another "
+        f"node {run.node_id} sampled several times from one noise, each time with another "
         f"{' and '.join(run.differing)}: connect its own latent to Save Gen5"
         for run in kept
         if run.differing

@@ -22,14 +22,14 @@ def plan_files(
     Parameters
     ----------
     request : what to save, without the images
-    stored_count : how many of the images a .gen5 holds; a PNG that carries the record holds its own
+    stored_count : how many of the images a .gen5 file holds; a PNG that carries the record holds only its own
 
     Raises
     ------
     EncodeError
         if the workflow is larger than readers accept.
     """
-    texts = _graph_texts(request)  # checks their size, whatever the format
+    texts = _graph_texts(request)  # called for every format, as it checks their size
     if format == PNG:
         return _plan_carriers(request, pixels)
     pngs = encode_pngs(pixels, texts) if format == BOTH else []
@@ -39,7 +39,7 @@ def plan_files(
 
 
 def _graph_texts(request: SaveRequest) -> dict[str, str]:
-    """Return prompt, workflow and the like as JSON: the text chunks of a PNG."""
+    """Return prompt, workflow and whatever else the browser adds as JSON: the text chunks of a PNG."""
     comfyui = request.comfyui or {}
     texts = {name: strict_json.dumps(value, name) for name, value in comfyui.items() if name != "version"}
     size, limit = sum(map(len, texts.values())), spec.Limits().meta_decoded_bytes
@@ -51,7 +51,7 @@ def _graph_texts(request: SaveRequest) -> dict[str, str]:
 
 
 def _plan_carriers(request: SaveRequest, pixels: Sequence[Pixels]) -> list[OutputFile]:
-    """Return one PNG per image, each with the whole record: a batch is sampled together, from all its noise."""
+    """Return one PNG per image, each with the whole record, since a batch is sampled together from all its noise."""
     return [
         OutputFile(
             ".png",

@@ -1,4 +1,4 @@
-"""Where a save goes, and how its files get there together under one free number."""
+"""Where a save goes, and how its files are written together under one free number."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .request import SaveRequest
 
 _MAX_COLLISIONS = 10_000
 _MAX_IMAGE = 9999
+"""A number as long as any of a batch, to find out whether the longest name is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """LATENT and IMAGE: what ComfyUI passes along a wire, as tensors.
 
-==========  ==============================================================
-latents     a LATENT and its tensors: nested or not, one of a batch, masks
+==========  ===========================================================================
+latents     a LATENT and its tensors: nested or not, images of a batch, masks
 images      an IMAGE -> 8-bit pixels, PNGs, previews
-difference  two tensors: identical or not, L∞, PSNR, and where they differ
-==========  ==============================================================
+difference  two tensors compared: identical or not, L∞, PSNR, a picture of the difference
+==========  ===========================================================================
 """

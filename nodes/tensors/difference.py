@@ -1,4 +1,4 @@
-"""Two images or latents: identical, how far apart at most (L∞), how far on the whole (PSNR), and where.
+"""Compare two images or latents: identical or not, largest difference (L∞), PSNR, and where they differ.
 
 Source: PSNR, ISO/IEC 29170-1:2017 annex A (peak 1 for images, the stored range for latents).
 """
@@ -18,16 +18,16 @@ class Comparison:
     what: str
     identical: bool
     max_difference: float
-    """L∞, in units of the values; inf where one side has NaN or infinity that the other has not."""
+    """L∞, in units of the values; inf if only one side has a NaN or infinity somewhere."""
     psnr: float
-    """dB; inf where nothing differs."""
+    """dB; inf if nothing differs."""
     differing: int
-    """How many values differ."""
+    """Number of values that differ."""
     total: int
 
 
 def compare_tensors(what: str, stored: torch.Tensor, current: torch.Tensor, peak: float) -> Comparison:
-    """Return what differs; both of equal shape, compared by bits and in float64.
+    """Return how two tensors of equal shape differ, compared bit by bit and in float64.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def compare_tensors(what: str, stored: torch.Tensor, current: torch.Tensor, peak
 
 
 def difference_picture(stored: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
-    """Return where two images differ, scaled so that the largest difference is white.
+    """Return a picture of the difference of two images, scaled so that the largest difference is white.
 
     Parameters
     ----------

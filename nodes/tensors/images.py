@@ -13,7 +13,7 @@ from ...gen5core.images.png_encode import encode_image
 from .. import host
 
 PNG_LEVEL = 1
-"""Deflate level: after the Up filter the fastest one is small enough."""
+"""Deflate level: the fastest, as the Up filter already makes images compress well."""
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -26,12 +26,12 @@ def to_pixels(images: torch.Tensor) -> list[Pixels]:
 
 
 def encode_pngs(pixels: Sequence[Pixels], text: Mapping[str, str]) -> list[bytes]:
-    """Return images as PNGs with the text that ComfyUI's own have."""
+    """Return images as PNGs with text chunks, as Save Image writes them."""
     return [encode_image(image, text=text, level=PNG_LEVEL) for image in pixels]
 
 
 def write_previews(pixels: Sequence[Pixels]) -> list[dict[str, str]]:
-    """Write previews into temp/, and return what a node shows as ``ui.images``."""
+    """Write previews into temp/ and return their entries for ``ui.images``."""
     folder = host.folder("temp")
     shown = []
     for number, image in enumerate(pixels):

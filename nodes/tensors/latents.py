@@ -1,4 +1,4 @@
-"""ComfyUI's LATENT dict and the tensors in it: nested or not, one of a batch, packed as samplers see them."""
+"""ComfyUI's LATENT dict and its tensors: nested or not, single images of a batch, packed for samplers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def parts_of(samples: Any) -> Parts:
 
 
 def joined(parts: Sequence[torch.Tensor]) -> Any:
-    """Return parts as a LATENT holds them: one tensor, or a nested one."""
+    """Return parts as one tensor or as a NestedTensor, the form in which a LATENT holds them."""
     return parts[0] if len(parts) == 1 else host.nested(parts)
 
 
 def storable(parts: Sequence[torch.Tensor]) -> torch.Tensor | Parts:
-    """Return parts as ``gen5core.save`` takes them: a tensor, or a list for a nested latent."""
+    """Return parts as a tensor, or as a list for a nested latent: the form that ``gen5core.save`` takes."""
     return parts[0] if len(parts) == 1 else list(parts)
 
 
 def pack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return parts as a sampler gets them: a nested latent becomes one tensor of shape (B, 1, N).
+    """Return parts in the form that a sampler gets: a nested latent becomes one tensor of shape (B, 1, N).
 
     Source: ``comfy.utils.pack_latents``.
     """
@@ -41,7 +41,7 @@ def pack(parts: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def unpack(packed: torch.Tensor, shapes: Sequence[Sequence[int]] | None) -> Parts:
-    """Return the parts of what ``pack`` made, given their shapes; one where shapes has one or is None."""
+    """Undo ``pack``, given the shapes of the parts; a single shape, or None, means a single part."""
     if shapes is None or len(shapes) < 2:
         return [packed]
     sizes = [torch.Size(shape[1:]).numel() for shape in shapes]
@@ -50,7 +50,7 @@ def unpack(packed: torch.Tensor, shapes: Sequence[Sequence[int]] | None) -> Part
 
 
 def take(parts: Sequence[torch.Tensor], batch_index: int, what: str) -> Parts:
-    """Return one image of a batch, or all of it for −1.
+    """Return one image of a batch, or the whole batch for −1.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def take(parts: Sequence[torch.Tensor], batch_index: int, what: str) -> Parts:
 
 
 def take_mask(parts: Sequence[torch.Tensor], batch_index: int) -> Parts:
-    """Return the mask of one image, or all for −1; fewer masks than images are used in turns, as ComfyUI does."""
+    """Return the mask of one image, or all for −1; masks fewer than images are repeated, as ComfyUI does."""
     if batch_index < 0:
         return list(parts)
     return [part[batch_index % part.shape[0]][None].clone() for part in parts]
@@ -91,7 +91,7 @@ def digest(parts: Sequence[torch.Tensor]) -> str:
 
 
 def draw_noise(latent: Sequence[torch.Tensor], seed: int, batch_index: Sequence[int] | None) -> Parts:
-    """Return the noise of a seed for a latent, as this ComfyUI draws it; without one, as the latest does."""
+    """Return the noise of a seed for a latent as this ComfyUI draws it; without ComfyUI, as the latest version does."""
     drawn = host.prepare_noise(joined(latent), seed, batch_index)
     if drawn is not None:
         return parts_of(drawn)
@@ -100,12 +100,12 @@ def draw_noise(latent: Sequence[torch.Tensor], seed: int, batch_index: Sequence[
 
 
 def compact(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor, or for one of zeros alone a view of a single zero, which takes no memory."""
+    """Return a tensor; if it is all zeros, a view of a single zero, which takes no memory."""
     return tensor if torch.count_nonzero(tensor) else tensor.new_zeros(()).expand(tensor.shape)
 
 
 def is_zero(parts: Sequence[torch.Tensor]) -> bool:
-    """Tell whether every value is zero, as in an empty latent or where no noise is added."""
+    """Return whether every value is zero, as in an empty latent, or as the noise if none is added."""
     return all(not torch.count_nonzero(part) for part in parts)
 
 
@@ -115,7 +115,7 @@ def samples_of(latent: Mapping[str, Any], socket: str) -> Parts:
     Raises
     ------
     EncodeError
-        if the socket brought something else.
+        if it is not a LATENT.
     """
     if not isinstance(latent, Mapping) or "samples" not in latent:
         raise EncodeError(f"{socket} is not a LATENT: it has no `samples`; connect a sampler's LATENT output")

@@ -1,8 +1,8 @@
 """Fixtures of the browser tests; each test that takes ``page`` runs on every frontend and renderer.
 
 ``page``      a fresh Playwright page with ComfyUI open; an error of the page fails the test at its end
-``server``    the ComfyUI behind it, with this pack and the test pack; its input/ and output/ are private
-``renderer``  ``classic`` or ``nodes2``; ``frontend`` is the version of the browser side and where it lies
+``server``    the ComfyUI that serves it, with this pack and the test pack; its input/ and output/ are private
+``renderer``  ``classic`` or ``nodes2``; ``frontend`` is the version of the browser side and its folder
 ``shot``      ``shot("name")`` writes build/screenshots/<frontend>-<renderer>/name.png; ``screenshot(of, "name")``
               does so where a test opens pages itself
 ``page_settings``  override it in a module to open ``page`` under other settings; ``open_page(settings)`` opens another
@@ -49,7 +49,7 @@ SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Locale": "en",
     "Comfy.Workflow.ShowMissingModelsWarning": False,
-    "Comfy.RightSidePanel.ShowErrorsTab": False,  # the first workflow's models are missing, and are told of
+    "Comfy.RightSidePanel.ShowErrorsTab": False,  # the first workflow's models are missing, which ComfyUI reports
 }
 NOT_TESTED = "NOT TESTED IN A BROWSER\n"
 
@@ -57,7 +57,7 @@ _LOG_OFFSET = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what narrows a run."""
+    """Add options that narrow a run."""
     group = parser.getgroup("browser")
     group.addoption("--frontend", action="append", help="a version of ComfyUI's frontend; all that are found")
     group.addoption("--renderer", action="append", choices=RENDERERS, help="how nodes are drawn; both ways")
@@ -87,7 +87,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip where something is not there; from here, so that pytest tells it once for all tests."""
+    """Skip if something is missing; done here, so that pytest reports it once for all tests."""
     if "frontend" in getattr(item, "fixturenames", ()):
         missing = _missing(getattr(item, "callspec", None))
         if missing:
@@ -210,7 +210,7 @@ def shot(page: Page, screenshot: Callable[[Any, str], Path]) -> Callable[..., Pa
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Note where the server's log stands as the test begins."""
+    """Record the length of the server's log at the start of the test."""
     running = _fixture(item, "server")
     if running is not None:
         item.stash[_LOG_OFFSET] = running.log_size()

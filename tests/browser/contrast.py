@@ -1,4 +1,4 @@
-"""The contrast of every text in a part of the page to what is behind it."""
+"""The contrast of every text in a part of the page to its background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONTRAST = """selector => {
         const part = value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
         return 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue)
     }
-    const behind = element => {
+    const backgroundOf = element => {
         const colors = []
         for (let one = element; one; one = one.parentElement) colors.unshift(getComputedStyle(one).backgroundColor)
         return colors
@@ -28,7 +28,7 @@ _CONTRAST = """selector => {
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim()
         if (!text || !element.checkVisibility({visibilityProperty: true})) continue
-        const back = behind(element)
+        const back = backgroundOf(element)
         const [one, other] = [light(mix(back)), light(mix([...back, getComputedStyle(element).color]))]
         found.push({text: text.slice(0, 40), ratio: (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)})
     }

@@ -43,8 +43,8 @@ def make_gen5(
     inputs = {"latent": graph.result, "images": graph.decode(), "filename_prefix": prefix, **save}
     node = graph.add("Gen5Save", **inputs)
     pnginfo = {"workflow": as_workflow(graph.nodes, server.object_info())} if with_workflow else {}
-    told = server.run(graph.nodes, {"extra_pnginfo": pnginfo})[node]["gen5"][0]
-    return server.output / told["subfolder"] / told["filename"]
+    summary = server.run(graph.nodes, {"extra_pnginfo": pnginfo})[node]["gen5"][0]
+    return server.output / summary["subfolder"] / summary["filename"]
 
 
 def annotated(server: Server, path: Path) -> str:
@@ -96,7 +96,7 @@ def _node(node_id: int, entry: Mapping[str, Any], info: Mapping[str, Any]) -> di
 
 
 def _widget_values(declared: Mapping[str, Any], given: Mapping[str, Any]) -> list[Any]:
-    """Return the values in the order of the widgets; after a seed stands what is done to it after a run."""
+    """Return the values in the order of the widgets; each seed is followed by its "control after generate"."""
     values = []
     for name, (kind, *options) in declared.items():
         if not isinstance(kind, list) and kind not in WIDGET_TYPES:

@@ -1,4 +1,4 @@
-"""Workflows on the canvas: opened, asked about, and taken back."""
+"""Workflows on the canvas: open, inspect, undo."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def fit_view(page: Page) -> None:
 
 
 def point_in_graph(page: Page, node_id: Any, x: float = 40, y: float = 12) -> tuple[float, float]:
-    """Return where on the page a point of a node of the graph that is open lies, a subgraph's too."""
+    """Return the position on the page of a point of a node in the open graph, a subgraph's too."""
     left, top = page.evaluate(_POINT, [node_id, x, y])
     return left, top
 
 
 def serialized(page: Page) -> dict[str, Any]:
-    """Return the root graph as a workflow file holds it, but for what is seen of it and the order of execution.
+    """Return the root graph as a workflow file holds it, without the view and the order of execution.
 
     ComfyUI leaves both out as well where it compares graphs for undo.
     """
@@ -116,7 +116,7 @@ def overlapping(page: Page, renderer: str) -> list[tuple[Any, Any]]:
 
 
 def undo(page: Page) -> None:
-    """Press Ctrl+Z once over the canvas; ComfyUI loads the former graph anew, which a busy page does late."""
+    """Press Ctrl+Z once over the canvas; ComfyUI then reloads the previous graph, with a delay if the page is busy."""
     before = serialized(page)
     page.evaluate("() => document.activeElement?.blur()")
     page.keyboard.press("Control+z")

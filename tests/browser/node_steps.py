@@ -38,7 +38,7 @@ _CHOOSE = """([id, name, value]) => {
 
 
 def show_node(page: Page, node_id: Any, scale: float = 1.0) -> None:
-    """Move the canvas so that a node stands at PLACE."""
+    """Move the canvas so that a node is at PLACE."""
     page.evaluate(_SHOW, [node_id, [PLACE[0], PLACE[1] + 60], scale])
     page.wait_for_timeout(300)
 

@@ -15,7 +15,7 @@ class PageErrors(list[str]):
         page.on("pageerror", lambda error: self.append(f"{error.message}\n{error.stack or ''}"))
 
     def ours(self) -> list[str]:
-        """Return those in whose trace one of this pack's modules stands."""
+        """Return those whose trace names one of this pack's modules."""
         return [text for text in self if OURS in text]
 
     def check(self) -> None:

@@ -141,7 +141,7 @@ def wait_for_node(page: Page, node_type: str) -> dict[str, Any]:
 
 
 def point_on_node(page: Page, node_id: Any, x: float = 40, y: float = 12) -> tuple[float, float]:
-    """Return where on the page a point of a node lies, measured from its top left below the title."""
+    """Return the position on the page of a point of a node, measured from its top left below the title."""
     left, top = page.evaluate(_POSITION, node_id)
     scale = page.evaluate("() => app.canvas.ds.scale")
     return left + x * scale, top + y * scale

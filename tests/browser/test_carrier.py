@@ -114,7 +114,7 @@ def chosen(page) -> str:
 
 
 def test_the_browser_shows_the_pixels(page, tmp_path):
-    """Chromium decodes the picture to equal pixels, whatever the size of the chunk behind it."""
+    """Chromium decodes the picture to equal pixels, whatever the size of the chunk after it."""
     path = gen5core.save(tmp_path / "cat.png", images=PIXELS, latents={"initial_noise": LARGE_NOISE})
     assert PIXELS.reshape(-1).tolist() == page.evaluate(SHOW, base64.b64encode(path.read_bytes()).decode())
 
@@ -152,7 +152,7 @@ def test_ordinary_pngs_open_as_they_did(page, workflow, sent):
 
 
 def test_a_damaged_record_leaves_the_picture(page, workflow, tmp_path, shot):
-    """What is wrong with it is said, and the picture opens as ComfyUI opens any."""
+    """A message says what is wrong with it, and the picture opens as ComfyUI opens any."""
     path = gen5core.save(tmp_path / "hurt.png", images=PIXELS, comfyui={"workflow": workflow})
     damage(path, path.read_bytes().rindex(b"IEND") - 40)
     drop_file(page, path)
@@ -222,7 +222,7 @@ def test_load_takes_carriers_by_button_and_drop(page, server, renderer, loader, 
 
 
 def test_each_png_of_a_batch_shows_its_own_image(page, server, loader):
-    """With its own noise; another batch_index than its own is told, with what to choose."""
+    """The node loads the image's own noise; for another batch_index it says what to choose."""
     make_gen5(server, txt2img(Settings(batch_size=2)), prefix="gen5/two", format="png")
     _, second = sorted((server.output / "gen5").glob("two_*.png"))
     choose_file(page, loader, annotated(server, second))
@@ -258,7 +258,7 @@ def test_other_nodes_take_pngs_as_they_did(page, server, workflow, tmp_path):
 
 
 def test_the_library_lists_carriers_only(page, server, shot):
-    """A PNG with a record stands there with its picture and a mark, an ordinary one does not."""
+    """A PNG with a record is listed with its picture and a mark, an ordinary PNG is not listed."""
     folder = server.output / "carriers"
     folder.mkdir()
     write_file(folder, "listed.png", seed=5, prompt="a lighthouse")
@@ -287,7 +287,7 @@ class TestScrub:
         return {"Gen5.Privacy.Scrub": True, "Gen5.Privacy.MachineName": True}
 
     def test_save_tells_what_it_left_out(self, page, server, shot):
-        """What a person or a machine is told by is in no file, and the node lists it."""
+        """Whatever identifies a person or a machine is in no file, and the node lists it."""
         graph = txt2img(Settings())
         graph.add("Gen5Save", images=graph.decode(), filename_prefix="gen5/scrubbed", format="png")
         load_graph(page, graph.nodes)

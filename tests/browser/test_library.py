@@ -288,15 +288,15 @@ def test_the_active_row_stays_the_same_file(page, server):
 
 
 def test_a_fast_scroll_asks_for_few_pages(page, server):
-    """Pages that were scrolled past are not asked for, or given up."""
+    """Pages that were scrolled past are not requested, or their requests are cancelled."""
     save_many(server.output, 3000)
     panel = open_library(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "limit=60" in request.url else None)
-    told = page.evaluate(_SCROLLING, [12_000, 40])
+    scrolled = page.evaluate(_SCROLLING, [12_000, 40])
     expect(panel.locator("[role=option][aria-busy]")).to_have_count(0)
     expect(panel.locator("[role=option]").last).to_contain_text("file02999.gen5")
-    assert len(asked) <= 2 * (told["all"] / 80 + 2), f"at most two pages each 80 ms: {told}, {asked}"
+    assert len(asked) <= 2 * (scrolled["all"] / 80 + 2), f"at most two pages each 80 ms: {scrolled}, {asked}"
 
 
 def test_details_reveal_everything(page, server, shot):
@@ -405,7 +405,7 @@ def test_a_loader_is_added_where_the_graph_is_seen(page, server, shot):
 
 
 def test_a_selected_sampler_starts_from_the_stored_noise(page, server):
-    """Without a selection it is said what to do."""
+    """Without a selection a message says what to do."""
     graph = txt2img(Settings())
     path = make_gen5(server, graph, prefix="gen5/start")
     load_graph(page, graph.nodes)
@@ -516,7 +516,7 @@ def _tab_to(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_text_is_readable_in_both_themes(open_page, server, theme, screenshot):
-    """Every text of the list and of the details has a contrast of at least 4.5 to what is behind it."""
+    """Every text of the list and of the details has a contrast of at least 4.5 to its background."""
     old = Environment((Component("python", "name=python;version=2.7.18"),), {}, {})
     save(
         server.output / "one.gen5",

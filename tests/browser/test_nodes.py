@@ -184,7 +184,7 @@ def test_verify(page, server, loader, shot):
 
 
 def test_damaged_and_missing(page, server, loader, shot):
-    """What is wrong with a file stands in the panel, in the server's words."""
+    """The panel says what is wrong with a file, in the server's words."""
     path = write_file(server.input, "payload.gen5")
     damage(path, 600)
     choose_file(page, loader, path.name)
@@ -256,12 +256,12 @@ def test_examples_keep_their_values(page, example):
         workflow,
     )
     ours = {node["id"]: node for node in workflow["nodes"] if node["type"].startswith("Gen5")}
-    told = {node["id"]: node.get("widgets_values") for node in kept["nodes"] if node["id"] in ours}
-    assert {key: node.get("widgets_values") for key, node in ours.items()} == told
+    before = {node["id"]: node.get("widgets_values") for node in kept["nodes"] if node["id"] in ours}
+    assert {key: node.get("widgets_values") for key, node in ours.items()} == before
 
 
 def test_reload_keeps_file_and_panel(page, server, loader, shot):
-    """After the page is loaded anew the node has its values, and shows its file again."""
+    """After a reload of the page the node has its values and shows its file again."""
     write_file(server.input, "kept.gen5", seed=77, pictures=2)
     choose_file(page, loader, "kept.gen5")
     set_widget(page, loader, "on_drift", "ignore")
@@ -277,7 +277,7 @@ def test_reload_keeps_file_and_panel(page, server, loader, shot):
     show_node(page, loader)
     expect(stored_file(page).get_by_alt_text("Stored picture 2 of 2, 128 × 96")).to_be_visible()
     [again] = page.evaluate("() => app.graph.serialize()")["nodes"]
-    assert {**node, "size": again["size"]} == again  # Nodes 2.0 measures it anew
+    assert {**node, "size": again["size"]} == again  # Nodes 2.0 measures it again
     expect(page.locator("[data-node-id] [aria-invalid=true]")).to_have_count(0)
 
 

@@ -148,7 +148,7 @@ def test_a_file_with_the_api_form_alone_opens(page, tmp_path):
 
 
 def test_damaged_files_are_told_and_change_nothing(page, server, shot):
-    """The message is the server's, of the core, without what only a programmer can do; the graph stays as it is."""
+    """The message is the core's, sent by the server, without advice for programmers; the graph does not change."""
     before = state(page)
     for name in DAMAGED:
         path = INVALID / f"{name}.gen5"
@@ -162,7 +162,7 @@ def test_damaged_files_are_told_and_change_nothing(page, server, shot):
 
 
 def test_files_of_another_kind_under_the_suffix_are_told(page):
-    """What does not begin with GEN5 is not sent at all."""
+    """A file that does not begin with GEN5 is not sent at all."""
     sent = []
     page.on("request", lambda request: sent.append(request.url))
     before = state(page)
@@ -174,7 +174,7 @@ def test_files_of_another_kind_under_the_suffix_are_told(page):
 
 
 def test_a_file_of_the_first_version_becomes_a_loader(page, server, shot):
-    """It has no workflow, which is said; on wish it is copied to the input folder and a Load Gen5 is set to it."""
+    """A message says that it has no workflow, and offers to copy it to input/ and to set a Load Gen5 to it."""
     before = state(page)
     drop_file(page, VALID / OLD)
     assert "no workflow" in wait_for_toast(page, OLD)

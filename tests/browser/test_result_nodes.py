@@ -53,7 +53,7 @@ def check_preview(page, renderer, node_id):
 
 
 def test_save_tells_what_it_stored(page, server, renderer, shot):
-    """Preview, size, whence the starting noise is, and the step noise of a stochastic sampler."""
+    """The node shows preview, size, the source of the starting noise, and a stochastic sampler's step noise."""
     node = open_graph(page, save_graph(sampler_name="euler_ancestral"), "Gen5Save")
     expect(panel(page, "The saved file")).to_have_count(0)
     run_page(page)
@@ -65,7 +65,7 @@ def test_save_tells_what_it_stored(page, server, renderer, shot):
 
 
 def test_save_tells_why_not(page, server, shot):
-    """Without a recording the noise is derived; without a latent there is none; both are told."""
+    """Without a recording the noise is derived; without a latent there is none; the node says which."""
     server.post("/settings", {"Gen5.Recording.Automatic": False})
     node = open_graph(page, save_graph(), "Gen5Save")
     run_page(page)
@@ -79,7 +79,7 @@ def test_save_tells_why_not(page, server, shot):
 
 
 def test_save_in_a_subgraph(page, server):
-    """A node in a subgraph tells its result as one outside does."""
+    """A node in a subgraph shows its result like any other."""
     node = open_graph(page, save_graph(), "Gen5Save")
     page.evaluate(
         """id => {
@@ -102,14 +102,14 @@ def test_save_in_a_subgraph(page, server):
 
 
 def test_save_of_a_deterministic_sampler(page, server):
-    """euler adds nothing at its steps: that is told as such."""
+    """euler adds no noise at its steps, and the node says so."""
     open_graph(page, save_graph(), "Gen5Save")
     run_page(page)
     expect_text(panel(page, "The saved file"), "Step noise: the sampler added none")
 
 
 @pytest.mark.parametrize(
-    ("changes", "badge", "told"),
+    ("changes", "badge", "expected"),
     [
         ({}, "Bit-exact", ["L∞ 0: every bit is the stored one", "latent: bit-exact", "images: bit-exact"]),
         (
@@ -121,21 +121,21 @@ def test_save_of_a_deterministic_sampler(page, server):
     ],
     ids=["bit-exact", "within", "differs"],
 )
-def test_compare(page, server, renderer, shot, changes, badge, told):
+def test_compare(page, server, renderer, shot, changes, badge, expected):
     """The verdict, L∞, and the picture of the difference."""
     path = make_gen5(server, txt2img(Settings(**SIZE)))
     node = open_graph(page, compare_graph(server, path, **changes), "Gen5Compare")
     run_page(page)
     verdict = panel(page, "The verdict")
     expect(verdict.get_by_text(badge, exact=True)).to_be_visible()
-    expect_text(verdict, *told)
+    expect_text(verdict, *expected)
     check_preview(page, renderer, node)
     page.wait_for_timeout(500)
     shot(f"compare-{badge.lower().replace(' ', '-')}")
 
 
 def test_environment_drift(page, server, shot):
-    """A table of what differs stands in the node."""
+    """The node contains a table of what differs."""
     path = write_file(
         server.input, "drifted.gen5", environment=drifted_environment(numpy="name=numpy;version=1.0.0")
     )
@@ -184,7 +184,7 @@ def test_results_come_back_with_the_tab(page, server, renderer, shot):
 
 
 def test_results_stay_after_an_undo(page, server):
-    """An undo makes every node anew: their results are still there, as their pictures are."""
+    """An undo creates every node again, and their results and pictures are still shown."""
     node = open_graph(page, save_graph(), "Gen5Save")
     run_page(page)
     saved = panel(page, "The saved file")
@@ -204,18 +204,18 @@ def test_results_stay_after_an_undo(page, server):
 
 
 def told_by(page):
-    """Return the words of each panel, brought into sight one by one."""
+    """Return the words of each panel, after scrolling to each of them."""
     labels = {
         "Gen5Compare": "The verdict",
         "Gen5Save": "The saved file",
         "Gen5Environment": "Environment drift",
         "Gen5Load": "The stored file",
     }
-    told = {}
+    expected = {}
     for node_type, label in labels.items():
         show_node(page, nodes(page, node_type)[0]["id"])
-        told[node_type] = panel(page, label).inner_text().split()
-    return told
+        expected[node_type] = panel(page, label).inner_text().split()
+    return expected
 
 
 def test_nodes_that_the_server_puts_in(page, server, renderer, shot):

@@ -33,7 +33,7 @@ def open_settings(page, category):
 
 
 def test_settings_are_there(page, shot):
-    """The five settings stand under Gen5, with their names and defaults."""
+    """The five settings are listed under Gen5, with their names and defaults."""
     dialog = open_settings(page, "Gen5")
     for name in (
         "What a new Load Gen5 does on drift",
@@ -52,7 +52,7 @@ def test_settings_are_there(page, shot):
 
 
 def test_about_badge(page, shot):
-    """The About page tells the pack's version."""
+    """The About page shows the pack's version."""
     dialog = open_settings(page, "About")
     expect(dialog.get_by_text("Gen5 1.0.0")).to_be_visible()
     shot("about")
@@ -88,7 +88,7 @@ def test_keys_are_letters_in_a_text(page):
 
 
 def test_verify_by_key(page, server):
-    """Shift+V checks the file of the selected Load Gen5, and tells of a damaged one."""
+    """Shift+V checks the file of the selected Load Gen5, and reports a damaged one."""
     path = make_gen5(server, prefix="settings/verify")
     empty_graph(page)
     node_id = add_node(page, "Gen5Load")

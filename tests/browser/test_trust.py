@@ -110,8 +110,8 @@ def test_verify_says_intact_beside_the_words(page, files, loader, shot):
         }""",
         loader,
     )
-    told = run_page(page)["outputs"][str(loader)]["gen5"][0]["trust"]
-    assert told["word"] == "signed"
+    summary = run_page(page)["outputs"][str(loader)]["gen5"][0]["trust"]
+    assert summary["word"] == "signed"
     expect(panel.get_by_text("Intact", exact=True)).to_be_visible()
     expect(panel.get_by_role("group", name="Signatures")).to_contain_text("not in your list")
 

@@ -1,13 +1,13 @@
-"""A real ComfyUI as a subprocess, spoken to over HTTP, with tiny seeded models; ``pytest tests/comfyui``.
+"""A real ComfyUI as a subprocess, used over HTTP, with tiny seeded models; ``pytest tests/comfyui``.
 
 ==============  ==========================================================================
 launcher        ``scripts/comfyui_install.py``, ``comfyui_server.py``: the ComfyUIs found, and one started
 server          one running ComfyUI: queue a graph, wait, read its results
 graph, graphs   a graph being built; the graphs that tests start from
-results         what a run told: digests of latents, what reached the sampler
+results         what a run returned: digests of latents, the inputs of its sampler
 roundtrip       save a graph's result, and run the graph again from the file
 matrix          which samplers replay bit for bit: the table at the end
-pack            the custom nodes that stand in for models, decoders and text encoders
+pack            custom nodes used instead of models, decoders and text encoders
 conftest        the fixture ``server``: every test that takes it runs on each ComfyUI found
 ==============  ==========================================================================
 

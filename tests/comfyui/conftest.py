@@ -1,6 +1,6 @@
 """The fixture ``server``: a running ComfyUI; every test that takes it runs on each that is found.
 
-The fixture ``matrix`` takes what the tests of samplers find; it is printed at the end.
+The fixture ``matrix`` collects the results of the sampler tests; they are printed at the end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip where none is found; from here, so that pytest tells it once for all tests."""
+    """Skip if none is found; done here, so that pytest reports it once for all tests."""
     callspec = getattr(item, "callspec", None)
     if callspec is not None and callspec.params.get("install", item) is None:
         pytest.skip("NOT TESTED IN A REAL COMFYUI\n" + HOW_TO_INSTALL)
@@ -67,7 +67,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Note where the server's log stands as the test begins."""
+    """Record the length of the server's log at the start of the test."""
     running = _server_of(item)
     if running is not None:
         item.stash[_LOG_OFFSET] = running.log_size()

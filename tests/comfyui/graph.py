@@ -1,4 +1,4 @@
-"""A graph in API form being built: its settings, its nodes, and the links that a test hangs more on."""
+"""A graph in API form being built: its settings, its nodes, and the links that tests connect more nodes to."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Graph:
-    """A prompt being built, with the links that a test hangs its nodes on."""
+    """A prompt being built, with the links that tests connect their nodes to."""
 
     settings: Settings
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -60,11 +60,11 @@ class Graph:
         return node_id
 
     def set(self, node_id: str, **inputs: Any) -> None:
-        """Set inputs of a node that is there."""
+        """Set inputs of an existing node."""
         self.nodes[node_id]["inputs"].update(inputs)
 
     def rewire(self, old: Link, new: Link, *, keep: Iterable[str] = ()) -> None:
-        """Let every input that takes the link old take new, but in the nodes of keep and of new itself."""
+        """Connect every input that is linked to old with new, except in the nodes of keep and the node of new."""
         kept = {*keep, new[0]}
         for node_id in self.nodes.keys() - kept:
             for name, value in self.nodes[node_id]["inputs"].items():

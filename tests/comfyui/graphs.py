@@ -1,4 +1,4 @@
-"""Graphs in API form over the test pack's models and ComfyUI's own samplers, for tests to hang nodes on.
+"""Graphs in API form over the test pack's models and ComfyUI's own samplers, for tests to extend.
 
     graph = txt2img(Settings(kind="flow", seed=7))
     graph.add("Gen5Save", latent=graph.result, images=graph.decode())
@@ -42,7 +42,7 @@ def base(settings: Settings, model_seed: int = 0) -> Graph:
 
 
 def tiny_model(graph: Graph, *, seed: int = 0, flip_bit: bool = False) -> Link:
-    """Add a model that no other graph's cache holds."""
+    """Add a model that is not cached from another graph."""
     kind = graph.settings.kind
     return [graph.add("TestModel", kind=kind, seed=seed, flip_bit=flip_bit, nonce=next(_nonces)), 0]
 
@@ -59,7 +59,7 @@ def empty_latent(graph: Graph) -> Link:
 
 
 def encoded_latent(graph: Graph, seed: int = 99) -> Link:
-    """Add a latent as an encoded picture would be: seeded values, no zeros."""
+    """Add a latent like that of an encoded picture: seeded values, no zeros."""
     shape = ",".join(map(str, graph.settings.shape()))
     return [graph.add("TestLatent", shape=shape, dtype="float32", seed=seed), 0]
 

@@ -1,4 +1,4 @@
-"""Which samplers replay bit for bit, by ComfyUI version, kind of model and way: counted by tests, told at the end."""
+"""Which samplers replay bit for bit, by ComfyUI version, kind of model and way; printed after the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Row:
     """The test model's: eps, v, flow, flow5d."""
     builder: str
     how: str
-    """Record Sampling wired by hand, or put in by the server."""
+    """Record Sampling connected by hand, or inserted by the server."""
     names: frozenset[str]
     failed: frozenset[str]
     stochastic: frozenset[str]

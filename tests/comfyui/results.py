@@ -1,4 +1,4 @@
-"""What TestDigest and TestProbe told of a run."""
+"""The results of TestDigest and TestProbe."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .server import Server
 
 
 def sample(server: Server, graph: Graph, latent: Link | None = None) -> list[dict[str, Any]]:
-    """Run a copy of graph with a TestDigest on latent (by default its result) and return what it told.
+    """Run a copy of graph with a TestDigest on latent (by default its result) and return its records.
 
-    One record a list item, so one unless the graph is list-mapped.
+    There is one record per list item, so just one unless the graph is list-mapped.
     """
     run = graph.copy()
     node = run.digest(latent)
@@ -28,19 +28,19 @@ def digests(records: list[dict[str, Any]]) -> list[str]:
     return [part["sha256"] for record in records for part in parts(record["samples"])]
 
 
-def parts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the parts of a nested latent's description, or the one description that there is."""
-    return list(told.get("parts", [told]))
+def parts(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a nested latent's description, or the only description."""
+    return list(record.get("parts", [record]))
 
 
-def load(output: Path, told: Mapping[str, Any]) -> np.ndarray:
+def load(output: Path, record: Mapping[str, Any]) -> np.ndarray:
     """Return the values that a description's file holds; bfloat16 as int16 of the same bits."""
-    array: np.ndarray = np.load(output / told["file"], allow_pickle=False)
+    array: np.ndarray = np.load(output / record["file"], allow_pickle=False)
     return array
 
 
 def add_probe(graph: Graph) -> Link:
-    """Put a TestProbe before the samplers' first model; return what it notes."""
+    """Put a TestProbe before the samplers' first model; return its output."""
     node = graph.add("TestProbe", model=graph.model)
     graph.rewire(graph.model, [node, 0])
     graph.model = [node, 0]

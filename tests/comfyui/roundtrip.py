@@ -1,4 +1,4 @@
-"""Save a graph's result with Gen5 nodes, and run the graph again from the file, in the ways there are."""
+"""Save a graph's result with Gen5 nodes, and run the graph again from the file, in every possible way."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Saved:
     """As Load Gen5's file widget names it."""
     path: Path
     digests: list[str]
-    told: dict[str, Any]
+    summary: dict[str, Any]
 
 
 UNRECORDED = {"gen5": {"auto_record": False}}
-"""The ``extra_data`` of a request that is not to be recorded by itself."""
+"""The ``extra_data`` of a request that the server must not record automatically."""
 
 
 def save(server: Server, graph: Graph, *, record: bool | None = True, **inputs: Any) -> list[Saved]:
-    """Run graph with a Save Gen5 behind its result; a list-mapped graph saves one file an item.
+    """Run graph with a Save Gen5 connected to its result; a list-mapped graph saves one file per item.
 
     Parameters
     ----------
-    record : True wires Record Sampling; None leaves it to the server; False has nothing recorded
+    record : True connects Record Sampling; None leaves it to the server; False records nothing
     """
     run = graph.copy()
     if record:
@@ -48,8 +48,8 @@ def save(server: Server, graph: Graph, *, record: bool | None = True, **inputs: 
         sockets["images"] = run.decode()
     node = run.add("Gen5Save", **sockets)
     outputs = server.run(run.nodes, UNRECORDED if record is False else None)
-    told, records = outputs[node]["gen5"], outputs[digest]["digest"]
-    assert len(told) == len(records)
+    summary, records = outputs[node]["gen5"], outputs[digest]["digest"]
+    assert len(summary) == len(records)
     return [
         Saved(
             graph=graph,
@@ -57,9 +57,9 @@ def save(server: Server, graph: Graph, *, record: bool | None = True, **inputs: 
             annotated=f"{entry['subfolder']}/{entry['filename']} [output]",
             path=server.output / entry["subfolder"] / entry["filename"],
             digests=digests([record]),
-            told=entry,
+            summary=entry,
         )
-        for item, (entry, record) in enumerate(zip(told, records, strict=True))
+        for item, (entry, record) in enumerate(zip(summary, records, strict=True))
     ]
 
 

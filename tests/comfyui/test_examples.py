@@ -1,6 +1,6 @@
 """The workflows in example_workflows/: they fit this ComfyUI, run on it, and keep their promise.
 
-Their checkpoint is stood in for by the test pack's model, CLIP and VAE; everything else runs as it is stored.
+Their checkpoint is replaced by the test pack's model, CLIP and VAE; everything else runs as stored.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def to_prompt(workflow: Workflow, infos: Mapping[str, Any]) -> Prompt:
 
 
 def without_checkpoint(prompt: Prompt) -> Prompt:
-    """Return prompt with the stand-ins for what its checkpoint loader gives."""
+    """Return prompt with the test pack's nodes in place of its checkpoint loader."""
     loader = find_node(prompt, "CheckpointLoaderSimple")
     replaced = {node_id: node for node_id, node in prompt.items() if node_id != loader}
     for node in replaced.values():
@@ -119,7 +119,7 @@ def run_example(server: Server, name: str, sampler: str, **positive: str) -> tup
         "inputs": {"latent": [find_node(prompt, sampler), 0]},
     }
     outputs = server.run(prompt, {"extra_pnginfo": {"workflow": read_workflow(name)}})
-    shown = {prompt[node_id]["class_type"]: told for node_id, told in outputs.items()}
+    shown = {prompt[node_id]["class_type"]: output for node_id, output in outputs.items()}
     return shown["TestDigest"]["digest"][0]["samples"]["sha256"], shown
 
 
@@ -127,8 +127,8 @@ def run_example(server: Server, name: str, sampler: str, **positive: str) -> tup
 def saved(server: Server) -> tuple[str, Path]:
     """The save example's sampled latent, by its digest, and the file that it wrote."""
     digest, shown = run_example(server, SAVE, "KSampler")
-    [told] = shown["Gen5Save"]["gen5"]
-    return digest, server.output / told["subfolder"] / told["filename"]
+    [summary] = shown["Gen5Save"]["gen5"]
+    return digest, server.output / summary["subfolder"] / summary["filename"]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -175,23 +175,23 @@ def test_loading_gives_the_saved_result(server: Server, saved: tuple[str, Path],
 def test_refining_starts_from_the_picked_noise(server: Server, saved: tuple[str, Path]) -> None:
     """The refined file holds the picked image's noise; under the stored prompt it is the stored one."""
     _, shown = run_example(server, REFINE, "KSampler")
-    told = shown["Gen5Save"]["gen5"][0]
+    summary = shown["Gen5Save"]["gen5"][0]
     with gen5core.open(saved[1]) as batch:
         prompt, noise = batch.prompt, batch.latents["initial_noise"].array()[2:3]
         result = batch.latents["final_latent"].array()[2:3]
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         assert noise.tobytes() == file.latents["initial_noise"].array().tobytes()
         assert result.tobytes() != file.latents["final_latent"].array().tobytes()
         assert "a sailing boat" in file.prompt
     _, shown = run_example(server, REFINE, "KSampler", text=prompt)
-    told = shown["Gen5Save"]["gen5"][0]
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    summary = shown["Gen5Save"]["gen5"][0]
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         assert result.tobytes() == file.latents["final_latent"].array().tobytes()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_nodes_lie_apart_within_groups(name: str) -> None:
-    """No two nodes overlap, titles included, nor two groups; every node lies within one group."""
+    """No two nodes overlap, titles included, nor two groups; every node is within one group."""
     workflow = read_workflow(name)
     nodes = [_node_box(node) for node in workflow["nodes"]]
     groups = [_box(*group["bounding"]) for group in workflow["groups"]]
@@ -202,7 +202,7 @@ def test_nodes_lie_apart_within_groups(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_thumbnail_is_there(name: str) -> None:
-    """Beside each workflow lies a JPEG of its name, 768 pixels wide and small."""
+    """Beside each workflow is a JPEG of its name, 768 pixels wide and small."""
     path = FOLDER / f"{name}.jpg"
     with Image.open(path) as image:
         assert (image.format, image.width) == ("JPEG", 768)
@@ -210,7 +210,7 @@ def test_thumbnail_is_there(name: str) -> None:
 
 
 def test_no_example_is_left_out() -> None:
-    """What lies in the folder is what is tested."""
+    """Every workflow in the folder is tested."""
     assert {f"{name}{end}" for name in EXAMPLES for end in (".json", ".jpg")} == {
         path.name for path in FOLDER.iterdir()
     }

@@ -30,8 +30,8 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 def sees_cuda(install: Install) -> bool:
     """Tell whether the torch of a ComfyUI can use a GPU."""
     line = [str(install.python), "-c", "import torch; print(torch.cuda.is_available())"]
-    told = subprocess.run(line, capture_output=True, text=True, check=False).stdout
-    return told.strip().endswith("True")
+    output = subprocess.run(line, capture_output=True, text=True, check=False).stdout
+    return output.strip().endswith("True")
 
 
 @pytest.fixture(scope="module", params=DEVICES)
@@ -79,7 +79,7 @@ def test_recorded_and_replayed(target: Server, device: str, kind: str, sampler_n
 
 
 def test_after_a_restart(target: Server) -> None:
-    """Image to image, its model loaded anew: the first run of a server, whose sigmas the CPU computes, and the next."""
+    """Image to image after a restart: the first run of a server, whose sigmas the CPU computes, and the next."""
     [saved] = save(target, img2img(Settings(sampler_name="euler_ancestral", steps=20)))
     target.restart(*target.arguments)
     graph = replay_wired(saved)
@@ -102,10 +102,10 @@ def test_file_of_the_cpu_starts_from_the_same_noise_at_every_step(
     for node in again.nodes.values():
         if node["class_type"] == "Gen5Load":
             node["inputs"]["on_drift"] = "ignore"
-    told = probe(target, again, notes)
-    assert ("cpu", device) == (expected.pop("device"), told.pop("device"))
-    assert told == expected
-    assert (sampler_name != "euler") == bool(told["steps"])
+    actual = probe(target, again, notes)
+    assert ("cpu", device) == (expected.pop("device"), actual.pop("device"))
+    assert actual == expected
+    assert (sampler_name != "euler") == bool(actual["steps"])
 
 
 def test_derived_noise(target: Server) -> None:
@@ -119,17 +119,17 @@ def test_derived_noise(target: Server) -> None:
 
 
 def test_deterministic_sampling(target: Server) -> None:
-    """Behind Deterministic Sampling two runs are equal, and the file says how torch was set for them."""
-    told = []
+    """With Deterministic Sampling two runs are equal, and the file records the torch settings."""
+    results = []
     for _ in range(2):
         graph = txt2img(Settings(sampler_name="dpmpp_2m_sde", seed=3))
         node = graph.add("Gen5Determinism", model=graph.model)
         graph.set(graph.samplers[0], model=[node, 0])
         [saved] = save(target, graph)
-        told.append(saved.digests)
+        results.append(saved.digests)
         settings = save_capture(saved)["torch_settings"]
         assert "enabled=True" in settings["deterministic_algorithms"]
-    assert told[0] == told[1]
+    assert results[0] == results[1]
 
 
 def test_environment_tells_the_device(target: Server, device: str) -> None:

@@ -17,7 +17,7 @@ TEST_NODES = {"TestModel", "TestConditioning", "TestDecode", "TestDigest", "Test
 
 
 def test_server_starts_with_both_packs(server: Server) -> None:
-    """Every node of the test pack is served, and the log tells of no failed import, of either pack."""
+    """Every node of the test pack is served, and the log has no failed import of either pack."""
     assert set() == TEST_NODES - server.object_info().keys()
     failed = [line for line in server.log().splitlines() if "IMPORT FAILED" in line]
     assert [line for line in failed if any(pack in line for pack in PACKS)] == []
@@ -96,7 +96,7 @@ def test_nested_latents_are_sampled_part_by_part(server: Server) -> None:
 
 
 def test_own_noise_is_not_comfyuis(server: Server) -> None:
-    """The sampler that draws in its own way repeats itself and differs from a KSampler of equal settings."""
+    """The sampler that draws noise in its own way is repeatable and differs from a KSampler of equal settings."""
     graph = txt2img(Settings())
     own = graph.copy()
     own.nodes[own.samplers[0]]["class_type"] = "TestOwnNoise"
@@ -134,13 +134,13 @@ def test_lru_cache_keeps_more_than_the_last_prompt(install: Install, tmp_path: P
     """With --cache-lru 50, seeds 1, 2 and 1 again: the third run takes the first's latent from the cache."""
     graph = txt2img(Settings(seed=1))
     node = graph.digest()
-    told = []
+    results = []
     with Server(install, tmp_path, "--cache-lru", "50") as server:
         for seed in (1, 2, 1):
             graph.reseed(seed)
             entry = server.wait(server.queue(graph.nodes))
-            told.append(entry["outputs"][node]["digest"])
-    assert told[0] == told[2] != told[1]
+            results.append(entry["outputs"][node]["digest"])
+    assert results[0] == results[2] != results[1]
     assert set(graph.samplers) <= cached_nodes(entry)
 
 

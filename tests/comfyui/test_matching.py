@@ -1,4 +1,4 @@
-"""Which run a file tells of where the graph and what ran are not one to one: switches, lists, nodes of many runs."""
+"""Which run a file describes if graph and runs do not match one to one: switches, lists, nodes of many runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .roundtrip import UNRECORDED, add_recording, replay_straight, replay_wired,
 from .server import GraphError, Server
 
 
-def capture_of(server: Server, told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def capture_of(server: Server, summary: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return META's capture of a saved file, and its settings."""
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         return dict(file.capture or {}), dict(file.settings)
 
 
@@ -36,7 +36,7 @@ def two_samplers(settings: Settings) -> tuple[Graph, list[str]]:
 @pytest.mark.parametrize("order", [(True, False), (False, True)])
 @pytest.mark.parametrize("with_latent", [True, False])
 def test_a_switch_that_a_run_decides(server: Server, order: tuple[bool, bool], with_latent: bool) -> None:
-    """Each file tells of the branch that ran alone, whatever an earlier prompt ran."""
+    """Each file describes only the branch that ran, whatever an earlier prompt ran."""
     if "ComfySwitchNode" not in server.get("/object_info"):
         pytest.skip(f"ComfyUI {server.version} has no lazy switch")
     graph, samplers = two_samplers(Settings())
@@ -51,8 +51,8 @@ def test_a_switch_that_a_run_decides(server: Server, order: tuple[bool, bool], w
     for is_true in order:
         graph.set(choice, substring="a" if is_true else "z")
         graph.set(node, filename_prefix=f"matching/switch{is_true}")
-        [told] = server.run(graph.nodes)[node]["gen5"]
-        capture, settings = capture_of(server, told)
+        [summary] = server.run(graph.nodes)[node]["gen5"]
+        capture, settings = capture_of(server, summary)
         assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
         [entry] = capture["passes"]
         expected = (samplers[1], 22, "heun") if is_true else (samplers[0], 11, "euler")
@@ -95,27 +95,27 @@ def test_a_list_of_settings_without_the_latent(server: Server, name: str, items:
     node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/list")
     files = server.run(graph.nodes)[node]["gen5"]
     assert len(items.split(",")) == len(files)
-    for told in files:
-        capture, settings = capture_of(server, told)
+    for summary in files:
+        capture, settings = capture_of(server, summary)
         [entry] = capture["passes"]
         assert capture["noise_source"] == "recorded"
         assert {"cfg": "cfg_scale", "sampler_name": "sampler"}[name] not in settings
         assert "step_noise" not in entry
         assert "noise" in entry
-        assert "sampled several times from one noise, each with another" in capture["reason"]
+        assert "sampled several times from one noise, each time with another" in capture["reason"]
 
 
 def test_a_list_of_settings_with_the_latent(server: Server) -> None:
-    """The result tells the items apart."""
+    """The result distinguishes the items."""
     graph = txt2img(Settings())
     graph.set(graph.samplers[0], cfg=[graph.add("TestItems", items="2,4,8"), 0])
-    found = [capture_of(server, saved.told) for saved in save(server, graph)]
+    found = [capture_of(server, saved.summary) for saved in save(server, graph)]
     assert [settings["cfg_scale"] for _, settings in found] == [2.0, 4.0, 8.0]
     assert [capture.get("reason") for capture, _ in found] == [None] * 3
 
 
 def test_settings_of_a_cache(server: Server) -> None:
-    """Of two runs that a cache holds the one with the graph's settings is told of."""
+    """Of two cached runs, the file describes the one with the graph's settings."""
     with server.restarted("--cache-lru", "50"):
         graph = txt2img(Settings())
         recording = add_recording(graph)
@@ -123,8 +123,8 @@ def test_settings_of_a_cache(server: Server) -> None:
         for number, (cfg, name) in enumerate(((5.0, "euler"), (7.0, "euler_ancestral"), (5.0, "euler"))):
             graph.set(graph.samplers[0], cfg=cfg, sampler_name=name)
             graph.set(node, filename_prefix=f"matching/cache{number}")
-            [told] = server.run(graph.nodes)[node]["gen5"]
-            capture, settings = capture_of(server, told)
+            [summary] = server.run(graph.nodes)[node]["gen5"]
+            capture, settings = capture_of(server, summary)
             [entry] = capture["passes"]
             assert (cfg, name) == (settings["cfg_scale"], entry["recorded_sampler"])
             assert (name == "euler_ancestral") == ("step_noise" in entry)
@@ -147,7 +147,7 @@ def twice(settings: Settings, *, noise_again: bool) -> Graph:
 def test_a_node_that_samples_twice(server: Server, noise_again: bool) -> None:
     """Both runs are passes, the first one's noise is the file's, and a replay starts each from its own."""
     [saved] = save(server, twice(Settings(seed=9), noise_again=noise_again))
-    capture, _ = capture_of(server, saved.told)
+    capture, _ = capture_of(server, saved.summary)
     assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
     first, second = capture["passes"]
     assert (9, 10 if noise_again else 9) == (first["seed"], second["seed"])
@@ -160,8 +160,8 @@ def test_a_node_that_samples_twice_without_the_latent(server: Server) -> None:
     graph = twice(Settings(seed=9), noise_again=True)
     recording = add_recording(graph)
     node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/twice")
-    [told] = server.run(graph.nodes)[node]["gen5"]
-    capture, _ = capture_of(server, told)
+    [summary] = server.run(graph.nodes)[node]["gen5"]
+    capture, _ = capture_of(server, summary)
     sampler = graph.samplers[0]
     assert capture["reason"] == f"node {sampler} sampled 2 times, 1 of them stored"
 
@@ -176,7 +176,7 @@ def expanded(settings: Settings) -> Graph:
 
 
 def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
-    """Wired to a recording, it is a pass of its own behind the graph's, whose settings stay as they are."""
+    """Connected to a recording, it is an additional pass after those of the graph, whose settings do not change."""
     graph = expanded(Settings())
     recorded = graph.copy()
     recording = add_recording(recorded)
@@ -185,8 +185,8 @@ def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
     node = recorded.add(
         "Gen5Save", filename_prefix="matching/expanded", latent=recorded.result, recording=recording
     )
-    [told] = server.run(recorded.nodes)[node]["gen5"]
-    capture, settings = capture_of(server, told)
+    [summary] = server.run(recorded.nodes)[node]["gen5"]
+    capture, settings = capture_of(server, summary)
     first, second = capture["passes"]
     assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
     assert (recorded.samplers[0], 1, 4, "euler") == (
@@ -209,7 +209,7 @@ def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
     """Recorded by itself, the file says that the latent is not the known sampler's."""
     graph = expanded(Settings())
     [saved] = save(server, graph, record=None)
-    capture, _ = capture_of(server, saved.told)
+    capture, _ = capture_of(server, saved.summary)
     assert capture["noise_source"] == "recorded"
     assert (
         f"the saved latent is not what node {graph.samplers[0]} returned: it was changed" in capture["reason"]
@@ -217,7 +217,7 @@ def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
 
 
 def test_a_sampler_with_nothing_to_do(server: Server) -> None:
-    """With denoise 0 it takes no earlier prompt's run, and adds no noise that could be derived."""
+    """With denoise 0 it is not matched to an earlier prompt's run, and no noise is derived for it."""
     graph = base(Settings())
     add_ksampler(graph, encoded_latent(graph), denoise=0.5)
     recording = add_recording(graph)
@@ -225,8 +225,8 @@ def test_a_sampler_with_nothing_to_do(server: Server) -> None:
     for denoise in (0.5, 0.0):
         graph.set(graph.samplers[0], denoise=denoise)
         graph.set(node, filename_prefix=f"matching/denoise{denoise}")
-        [told] = server.run(graph.nodes)[node]["gen5"]
-    capture, _ = capture_of(server, told)
+        [summary] = server.run(graph.nodes)[node]["gen5"]
+    capture, _ = capture_of(server, summary)
     [entry] = capture["passes"]
     assert capture["noise_source"] == "none"
     assert "samples nothing: its denoise is 0" in capture["reason"]
@@ -241,7 +241,7 @@ def test_a_latent_that_is_changed_after_sampling(server: Server) -> None:
     upscaled = graph.add("LatentUpscaleBy", samples=graph.result, upscale_method="bilinear", scale_by=2.0)
     graph.result = [upscaled, 0]
     [saved] = save(server, graph)
-    capture, _ = capture_of(server, saved.told)
+    capture, _ = capture_of(server, saved.summary)
     assert capture["noise_source"] == "recorded"
     assert f"the saved latent is not what node {sampler} returned: it was changed" in capture["reason"]
     assert saved.digests == digests(sample(server, replay_wired(saved)))

@@ -36,8 +36,8 @@ def real_noise(server: Server, seed: int, node: str, **inputs: Any) -> list[dict
 
 def _drawn(server: Server, graph: Graph, latent: list[Any], seed: int) -> list[dict[str, Any]]:
     noise = graph.add("TestPrepareNoise", latent=latent, seed=seed)
-    told = graph.digest([noise, 0])
-    [record] = server.run(graph.nodes)[told]["digest"]
+    digest = graph.digest([noise, 0])
+    [record] = server.run(graph.nodes)[digest]["digest"]
     return parts(record["samples"])
 
 
@@ -68,18 +68,18 @@ def text(shape: tuple[int, ...] | list[int]) -> str:
 def test_noise_equals_comfyuis(server: Server, shape: tuple[int, ...], dtype: str) -> None:
     """Noise of a picture and of a video is ComfyUI's, in each dtype of a latent."""
     skip_where_drawn_in(server, dtype)
-    [told] = real_noise(server, 42, "TestLatent", shape=text(shape), dtype=dtype)
+    [drawn] = real_noise(server, 42, "TestLatent", shape=text(shape), dtype=dtype)
     expected = comfy_noise(shape, 42, dtype=getattr(torch, dtype))
-    assert (list(shape), dtype) == (told["shape"], told["dtype"])
-    np.testing.assert_array_equal(bits(expected), load(server.output, told), strict=True)
+    assert (list(shape), dtype) == (drawn["shape"], drawn["dtype"])
+    np.testing.assert_array_equal(bits(expected), load(server.output, drawn), strict=True)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_noise_of_every_seed_equals_comfyuis(server: Server, seed: int) -> None:
     """The whole range of the seed widget, which is unsigned, draws as ComfyUI does."""
-    [told] = real_noise(server, seed, "TestLatent", shape="1,4,8,8", dtype="float32")
+    [drawn] = real_noise(server, seed, "TestLatent", shape="1,4,8,8", dtype="float32")
     expected = comfy_noise((1, 4, 8, 8), seed, dtype=torch.float32)
-    np.testing.assert_array_equal(bits(expected), load(server.output, told), strict=True)
+    np.testing.assert_array_equal(bits(expected), load(server.output, drawn), strict=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -91,17 +91,17 @@ def test_noise_of_a_batch_index_equals_comfyuis(server: Server, batch_index: lis
     shape = (len(batch_index), 4, 8, 8)
     plain = [graph.add("TestLatent", shape=text(shape), dtype=dtype), 0]
     indexed = [graph.add("TestBatchIndex", latent=plain, batch_index=text(batch_index)), 0]
-    [told] = _drawn(server, graph, indexed, 42)
+    [drawn] = _drawn(server, graph, indexed, 42)
     expected = comfy_noise(shape, 42, dtype=getattr(torch, dtype), batch_index=batch_index)
-    np.testing.assert_array_equal(bits(expected), load(server.output, told), strict=True)
+    np.testing.assert_array_equal(bits(expected), load(server.output, drawn), strict=True)
 
 
 def test_noise_of_a_nested_latent_equals_comfyuis(server: Server) -> None:
     """The parts of a nested latent are drawn one after the other from one generator, as ComfyUI does."""
     if "TestNested" not in server.object_info():
         pytest.skip(f"ComfyUI {server.version} has no nested latents")
-    told = real_noise(server, 42, "TestNested", shapes=";".join(map(text, NESTED_SHAPES)))
+    drawn = real_noise(server, 42, "TestNested", shapes=";".join(map(text, NESTED_SHAPES)))
     expected = comfy_noise(NESTED_SHAPES, 42, dtype=torch.float32)
-    assert len(NESTED_SHAPES) == len(told)
-    for part, actual in zip(expected, told, strict=True):
+    assert len(NESTED_SHAPES) == len(drawn)
+    for part, actual in zip(expected, drawn, strict=True):
         np.testing.assert_array_equal(bits(part), load(server.output, actual), strict=True)

@@ -134,7 +134,7 @@ def test_drift_is_an_error_where_asked_for(server: Server) -> None:
 
 
 def test_replay_of_another_shape_says_what_to_do(server: Server) -> None:
-    """A sampler whose latent has another size is told both shapes and the remedy."""
+    """If the sampler's latent has another size, the error has both shapes and the remedy."""
     [saved] = save(server, txt2img(Settings()))
     graph = txt2img(Settings(width=128))
     file = graph.add("Gen5Load", file=saved.annotated, on_drift="error")
@@ -177,8 +177,8 @@ def test_png_beside_is_what_save_image_writes(server: Server) -> None:
         assert other.tobytes() == one.tobytes()
         assert json.loads(other.text["workflow"]) == json.loads(one.text["workflow"])
         assert json.loads(other.text["prompt"]).keys() == json.loads(one.text["prompt"]).keys()
-    told = outputs[ours]["gen5"][0]
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    summary = outputs[ours]["gen5"][0]
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         assert paths[0].read_bytes() == file.images[0].bytes
 
 
@@ -187,7 +187,7 @@ def test_models_are_fingerprinted(server: Server, kind: str) -> None:
     """A LoRA's file is named with its digest and size; another byte in it gives another digest."""
     path = server.folder / "models" / "loras" / "tiny.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = []
+    resources = []
     for value in (1.0, 2.0):
         save_file({"some.weight": np.full(64, value, np.float32)}, path)
         graph = txt2img(Settings())
@@ -195,14 +195,14 @@ def test_models_are_fingerprinted(server: Server, kind: str) -> None:
         graph.set(graph.samplers[0], model=[lora, 0])
         [saved] = save(server, graph, record=False, fingerprint_models=kind)
         with gen5core.open(saved.path) as file:
-            told.append(next(entry for entry in file.resources if entry["kind"] == "lora"))
-    assert {entry["name"] for entry in told} == {"tiny.safetensors"}
-    assert {path.stat().st_size} == {entry["size_bytes"] for entry in told}
+            resources.append(next(entry for entry in file.resources if entry["kind"] == "lora"))
+    assert {entry["name"] for entry in resources} == {"tiny.safetensors"}
+    assert {path.stat().st_size} == {entry["size_bytes"] for entry in resources}
     if kind == "off":
-        assert all("digest" not in entry for entry in told)
+        assert all("digest" not in entry for entry in resources)
         return
-    assert told[0]["digest"] != told[1]["digest"]
-    assert digest_file(path, kind) == told[1]["digest"]
+    assert resources[0]["digest"] != resources[1]["digest"]
+    assert digest_file(path, kind) == resources[1]["digest"]
 
 
 def test_disable_metadata_leaves_no_workflow(server: Server) -> None:

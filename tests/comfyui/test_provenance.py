@@ -1,4 +1,4 @@
-"""PNGs that carry the record, signatures and scrubbing in a real server: saved, loaded, replayed, told."""
+"""PNGs that carry the record, signatures and scrubbing in a real server: saved, loaded, replayed, displayed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gen5core.signatures.key_files import save_signing_key
 from gen5core.signatures.keys import PublicKey, SigningKey
 from gen5core.signatures.trusted_keys import add_trusted_key, remove_trusted_key, trusted_keys_path
 
-from .asking import chosen, get, head_and_tail, post, refreshed
 from .graph import Graph, Settings
 from .graphs import txt2img
 from .launcher import has_module
 from .results import digests, load, sample
 from .roundtrip import GEN5, NOISE, UNRECORDED, Saved, replay_straight, replay_wired, save
+from .route_requests import chosen, get, head_and_tail, post, refreshed
 from .server import GraphError, Server
 
 ALPHABET = (string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/").encode()
@@ -43,15 +43,15 @@ def annotated(server: Server, path: Path) -> str:
     return f"{path.relative_to(server.output).as_posix()} [output]"
 
 
-def told_by_load(server: Server, name: str) -> dict[str, Any]:
-    """Run Load Gen5 on a file and return what it tells."""
+def load_summary(server: Server, name: str) -> dict[str, Any]:
+    """Run Load Gen5 on a file and return what it shows about it."""
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file=name, on_drift="ignore")
     shown = graph.add("PreviewAny", source=[graph.add("Gen5Settings", gen5=[node, GEN5]), 1])
     outputs = server.run(graph.nodes)
     assert shown in outputs
-    [told] = outputs[node]["gen5"]
-    return dict(told)
+    [summary] = outputs[node]["gen5"]
+    return dict(summary)
 
 
 def record_of(png: bytes) -> bytes:
@@ -75,14 +75,14 @@ class TestCarriers:
         """A PNG read back by a new process gives the saved result under another seed, bit for bit, in both ways."""
         graph = txt2img(Settings(seed=7, sampler_name=sampler_name))
         [saved] = save(server, graph, record=None, format="png")
-        assert (saved.path.suffix, saved.told["noise_source"]) == (".png", "recorded")
+        assert (saved.path.suffix, saved.summary["noise_source"]) == (".png", "recorded")
         assert [saved.path] == pngs_of(saved)
         assert not saved.path.with_suffix(".gen5").exists()
         server.restart(*server.arguments)
         for replay in (replay_wired, replay_straight):
             assert saved.digests == digests(sample(server, replay(saved)))
         with gen5core.open(saved.path) as file:
-            assert saved.told["root"] == file.verify().root
+            assert saved.summary["root"] == file.verify().root
 
     def test_is_what_save_image_writes(self, server: Server) -> None:
         """It has Save Image's pixels, prompt and workflow, and is shown by the node."""
@@ -114,18 +114,18 @@ class TestCarriers:
         assert pictures[0] != pictures[1]
         listed = server.object_info("Gen5Load")["Gen5Load"]["input"]["required"]["file"][0]
         for index, path in enumerate(paths):
-            one = Saved(saved.graph, 0, annotated(server, path), path, saved.digests, saved.told)
+            one = Saved(saved.graph, 0, annotated(server, path), path, saved.digests, saved.summary)
             assert one.annotated in listed
             replayed = replay_wired(one)
-            loader = next(node for node, told in replayed.nodes.items() if told["class_type"] == "Gen5Load")
+            loader = next(node for node, entry in replayed.nodes.items() if entry["class_type"] == "Gen5Load")
             node = replayed.add(
                 "Gen5Compare", gen5=[loader, GEN5], images=replayed.decode(), latent=replayed.result
             )
             digest = replayed.digest()
             outputs = server.run(replayed.nodes)
             assert saved.digests == digests(outputs[digest]["digest"])
-            [told] = outputs[node]["gen5"]
-            assert told["report"] == f"latent: bit-exact\nimage {index} of the batch of 2: bit-exact"
+            [summary] = outputs[node]["gen5"]
+            assert summary["report"] == f"latent: bit-exact\nimage {index} of the batch of 2: bit-exact"
 
     def test_one_of_the_batch(self, server: Server) -> None:
         """batch_index gives one image's noise from either PNG, its picture from its own; another's is blocked."""
@@ -151,10 +151,10 @@ class TestCarriers:
         assert not (server.output / "nopicture").exists()
 
     def test_stripped_and_edited(self, server: Server) -> None:
-        """A PNG loads as uploaded; without its record, or with another picture around it, the dialog tells it."""
+        """A PNG loads as uploaded; without its record, or with a different picture, the dialog says so."""
         [saved] = save(server, txt2img(Settings()), record=None, format="png")
         whole = server.upload("whole.png", saved.path.read_bytes())
-        assert saved.told["root"] == told_by_load(server, whole)["root"]
+        assert saved.summary["root"] == load_summary(server, whole)["root"]
         *chunks, record, end = png_chunks.iter_chunks(saved.path.read_bytes())
         assert record[0] == b"gfVE"
         with Image.open(saved.path) as picture:
@@ -167,7 +167,7 @@ class TestCarriers:
         ):
             given = server.upload(name, png_chunks.join_chunks(kept))
             with pytest.raises(GraphError) as caught:
-                told_by_load(server, given)
+                load_summary(server, given)
             assert re.search(message, caught.value.node_message)
         [last] = get(server, "verify", name="edited.png").body.splitlines()[-1:]
         assert "was changed after it was saved" in json.loads(last)["error"]
@@ -176,7 +176,7 @@ class TestCarriers:
         """Facts, parts, picture and check of a PNG; an ordinary one is refused with the reason."""
         [saved] = save(server, txt2img(Settings()), record=None, format="png")
         facts = get(server, "file", name=saved.annotated).json()
-        assert (True, UNSIGNED, saved.path.stat().st_size, saved.told["root"], []) == tuple(
+        assert (True, UNSIGNED, saved.path.stat().st_size, saved.summary["root"], []) == tuple(
             facts[name] for name in ("carrier", "trust", "size_bytes", "root", "drifts")
         )
         png = saved.path.read_bytes()
@@ -205,15 +205,15 @@ class TestCarriers:
         [carrier] = save(server, txt2img(Settings()), record=None, format="png", tags="inthelibrary")
         [both] = save(server, txt2img(Settings()), record=None, tags="inthelibrary")
         assert both.path.with_suffix(".png").exists()
-        told = {item["name"]: (item["carrier"], item["trust"]) for item in refreshed(server, "inthelibrary")}
-        assert {carrier.annotated: (True, "unsigned"), both.annotated: (False, "unsigned")} == told
+        found = {item["name"]: (item["carrier"], item["trust"]) for item in refreshed(server, "inthelibrary")}
+        assert {carrier.annotated: (True, "unsigned"), both.annotated: (False, "unsigned")} == found
         beside = annotated(server, both.path.with_suffix(".png"))
         assert beside not in {item["name"] for item in refreshed(server)}
 
 
 @pytest.fixture(scope="module")
 def key(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicKey]:
-    """The public half of a key that this server signs with; nobody trusts it yet."""
+    """The public half of a key that this server signs with; it is not trusted yet."""
     if not has_module(server.install, "cryptography"):
         pytest.skip("without the package cryptography nothing is signed")
     folder = tmp_path_factory.mktemp("keys")
@@ -235,16 +235,16 @@ class TestSignatures:
         """Signed; trusted once the key is on the list; with one bit flipped not loaded, by any route."""
         remove_trusted_key(key.key_id)
         [saved] = save(server, txt2img(Settings()), record=None, format=format)
-        assert key.key_id == saved.told["signed_by"]
+        assert key.key_id == saved.summary["signed_by"]
         one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": None, "problem": None}
         signed = {"word": "signed", "signatures": [one]}
         trusted = {"word": "trusted", "signatures": [{**one, "comment": "Anna at home"}]}
-        assert signed == told_by_load(server, saved.annotated)["trust"]
+        assert signed == load_summary(server, saved.annotated)["trust"]
         assert signed == get(server, "file", name=saved.annotated).json()["trust"]
         add_trusted_key(PublicKey(key.raw, "Anna at home"))
-        assert trusted == told_by_load(server, saved.annotated)["trust"]
+        assert trusted == load_summary(server, saved.annotated)["trust"]
         (copy := saved.path.with_stem("copy")).write_bytes(saved.path.read_bytes())
-        assert trusted == told_by_load(server, annotated(server, copy))["trust"]
+        assert trusted == load_summary(server, annotated(server, copy))["trust"]
         data = copy.read_bytes()
         record = record_of(data) if format == "png" else data
         assert trusted == post(server, head_and_tail(record)).json()["facts"]["trust"]
@@ -255,7 +255,7 @@ class TestSignatures:
         copy.write_bytes(with_flipped_bit(copy))
         message = f"the signature by {key.key_id} does not fit"
         with pytest.raises(GraphError) as caught:
-            told_by_load(server, annotated(server, copy))
+            load_summary(server, annotated(server, copy))
         assert message in caught.value.node_message
         assert message in get(server, "file", name=annotated(server, copy)).error()[1]
         listed = {item["name"]: item["trust"] for item in refreshed(server, key.key_id)}
@@ -291,7 +291,7 @@ class TestScrub:
         """Neither host name nor path is in a file, nor in the PNG beside it; the node says what was left out."""
         graph = txt2img(Settings())
         text = next(
-            node for node, told in graph.nodes.items() if told["inputs"].get("text") == "a lighthouse"
+            node for node, entry in graph.nodes.items() if entry["inputs"].get("text") == "a lighthouse"
         )
         graph.set(text, text="like /home/anna/refs/light.png")
         node = graph.add(
@@ -303,10 +303,10 @@ class TestScrub:
         )
         workflow = {"nodes": [{"id": 1, "widgets_values": ["/home/anna/refs/light.png", 5]}]}
         with chosen(server, "Gen5.Privacy.MachineName", True), chosen(server, "Gen5.Privacy.Scrub", True):
-            [told] = server.run(graph.nodes, {"extra_pnginfo": {"workflow": workflow}})[node]["gen5"]
-        assert "hardware_info.machine_name" in told["scrubbed"]
-        assert any("'/home/anna/refs/light.png' is now 'light.png'" in line for line in told["scrubbed"])
-        path = server.output / told["subfolder"] / told["filename"]
+            [summary] = server.run(graph.nodes, {"extra_pnginfo": {"workflow": workflow}})[node]["gen5"]
+        assert "hardware_info.machine_name" in summary["scrubbed"]
+        assert any("'/home/anna/refs/light.png' is now 'light.png'" in line for line in summary["scrubbed"])
+        path = server.output / summary["subfolder"] / summary["filename"]
         with gen5core.open(path) as file:
             texts = [json.dumps(file.metadata), png_texts(file.images[0].bytes)]
             assert (file.comfyui or {})["workflow"] == {
@@ -321,7 +321,7 @@ class TestScrub:
     def test_turned_off(self, server: Server) -> None:
         """Without the setting nothing is left out."""
         [saved] = save(server, txt2img(Settings()), record=None)
-        assert saved.told["scrubbed"] == []
+        assert saved.summary["scrubbed"] == []
 
 
 def _key_folder() -> Path:

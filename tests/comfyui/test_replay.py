@@ -23,7 +23,7 @@ Saves = dict[tuple[str, str], list[Saved]]
 
 @pytest.fixture(scope="module", params=[True, None], ids=["wired", "by itself"])
 def saves(server: Server, request: pytest.FixtureRequest) -> Saves:
-    """Every case with every kind of model, recorded and saved; the server is then started anew.
+    """Every case with every kind of model, recorded and saved; the server is then restarted.
 
     Once with Record Sampling wired, once with nothing but Save Gen5 in the graph.
     """
@@ -107,9 +107,9 @@ def save_images(server: Server, graph: Graph) -> Saved:
     for image in images[1:]:
         batch = [run.add("ImageBatch", image1=batch, image2=image), 0]
     node = run.add("Gen5Save", filename_prefix="replay/alike", images=batch)
-    [told] = server.run(run.nodes)[node]["gen5"]
-    path = server.output / told["subfolder"] / told["filename"]
-    return Saved(graph, 0, f"{told['subfolder']}/{told['filename']} [output]", path, [], told)
+    [summary] = server.run(run.nodes)[node]["gen5"]
+    path = server.output / summary["subfolder"] / summary["filename"]
+    return Saved(graph, 0, f"{summary['subfolder']}/{summary['filename']} [output]", path, [], summary)
 
 
 @pytest.mark.parametrize("seeds", [(11, 22), (22, 11), (OTHER_SEED, OTHER_SEED + 1)], ids=str)
@@ -128,7 +128,7 @@ def test_samplers_alike_start_from_their_own_noise(
 
 
 def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:
-    """A second sampler of other sigmas behind the same Replay gets the stored noise and seed, and the log says so."""
+    """A second sampler with other sigmas on the same Replay gets the stored noise and seed, and the log says so."""
     [saved] = save(server, txt2img(Settings(seed=7)))
     graph = replay_wired(saved)
     graph.model = list(graph.nodes[graph.samplers[0]]["inputs"]["model"])
@@ -136,7 +136,7 @@ def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:
     graph.set(graph.samplers[-1], seed=99)
     offset = server.log_size()
     of_99 = digests(sample(server, graph))
-    told = f"{saved.path.name}: no stored pass is known to have this run's sigmas and shape; "
-    assert server.log(offset).count(told) == 1
+    message = f"{saved.path.name}: no stored pass is known to have this run's sigmas and shape; "
+    assert server.log(offset).count(message) == 1
     graph.set(graph.samplers[-1], seed=100)
     assert of_99 == digests(sample(server, graph))

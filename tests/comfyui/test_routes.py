@@ -23,10 +23,10 @@ from PIL import Image
 
 import gen5core
 
-from .asking import OCTETS, Reply, ask, chosen, get, head_and_tail, post
 from .graph import Settings
 from .graphs import txt2img
 from .roundtrip import Saved, save
+from .route_requests import OCTETS, Reply, ask, chosen, get, head_and_tail, post
 from .server import Server
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -69,10 +69,14 @@ class TestFile:
     """GET /gen5/file and /gen5/workflow."""
 
     def test_saved_file(self, server: Server, saved: Saved) -> None:
-        """A file saved by a graph is told whole: the seed as text, nothing differing on this machine."""
+        """A file saved by a graph is described completely: the seed as text, no drift on this machine."""
         facts = get(server, "file", name=saved.annotated).json()
         expected = {
-            **{"name": saved.annotated, "size_bytes": saved.path.stat().st_size, "root": saved.told["root"]},
+            **{
+                "name": saved.annotated,
+                "size_bytes": saved.path.stat().st_size,
+                "root": saved.summary["root"],
+            },
             **{"version": "1.1", "sealed": True, "seed": str(MOST_SEED), "steps": 4, "cfg": 5.0},
             **{"sampler": "euler", "scheduler": "normal", "denoise": 1.0, "width": 64, "height": 64},
             **{"batch_size": 2, "prompt": "a lighthouse", "negative": "fog", "tags": ["cat", "neon"]},
@@ -95,14 +99,14 @@ class TestFile:
 
     @pytest.mark.parametrize("name", GOLDEN)
     def test_golden_files(self, server: Server, golden: str, name: str) -> None:
-        """Golden files of both versions are told, and the routes of a file agree on the root."""
+        """Golden files of both versions are described, and the routes of a file agree on the root."""
         expected = json.loads((CORPUS / "valid" / name).with_suffix(".json").read_text())
         facts = get(server, "file", name=f"golden/{name}").json()
         assert expected["root"] == facts["root"]
         assert ".".join(map(str, expected["version"])) == facts["version"]
         assert sorted(expected["latents"]) == sorted(row["name"] for row in facts["latents"])
         parts = post(server, head_and_tail((CORPUS / "valid" / name).read_bytes())).json()
-        here = ("environment", "counts")  # of which more is told of a file that is here
+        here = ("environment", "counts")  # the route of a stored file says more about these
         assert {key: facts[key] for key in parts["facts"] if key not in here} == {
             key: value for key, value in parts["facts"].items() if key not in here
         }
@@ -117,7 +121,7 @@ class TestFile:
         assert "KSampler" in {node["class_type"] for node in answer["prompt"].values()}
 
     def test_drift(self, server: Server, golden: str) -> None:
-        """What differs here is told, models first, as Environment Drift tells it."""
+        """Drifts are listed, models first, as Environment Drift lists them."""
         drifts = get(server, "file", name=golden).json()["drifts"]
         assert drifts[0] == {
             "component": "checkpoint sd_xl.safetensors",
@@ -128,7 +132,7 @@ class TestFile:
         assert {"differs", "missing in file", "missing here"} >= {drift["kind"] for drift in drifts}
 
     def test_not_a_number(self, server: Server) -> None:
-        """A file of 0.1.0 whose META holds NaN is told in strict JSON, by name and by its parts."""
+        """A file of 0.1.0 whose META holds NaN is described in strict JSON, by name and by its parts."""
 
         def edit(document: dict[str, Any]) -> None:
             settings = {"seed": 1, "steps": 1, "sampler": "euler", "cfg_scale": float("nan")}
@@ -159,7 +163,7 @@ class TestFile:
         assert ask(server, "/gen5/read").status == 404  # as any path without a file
 
     def test_uploaded_file(self, server: Server) -> None:
-        """A file that was uploaded is told at once, and Load Gen5 takes it though its list was read before."""
+        """An uploaded file is described at once, and Load Gen5 accepts it though its list was read before."""
         name = server.upload("uploaded.gen5", (CORPUS / "valid" / EVERYTHING).read_bytes(), subfolder="up")
         assert get(server, "file", name=f"up/{name}").json()["name"] == f"up/{name}"
         graph = txt2img(Settings())
@@ -232,10 +236,10 @@ class TestPictures:
     def test_malformed(
         self, server: Server, saved: Saved, route: str, query: dict[str, Any], status: int, message: str
     ) -> None:
-        """What makes no sense, and what the file does not have, is told."""
-        found, told = get(server, route, name=saved.annotated, **query).error()
+        """Invalid values, and things that the file does not have, are errors with a message."""
+        found, error = get(server, route, name=saved.annotated, **query).error()
         assert status == found
-        assert message in told
+        assert message in error
 
     def test_many_at_once(self, server: Server, saved: Saved) -> None:
         """A page of thumbnails asked for at once comes whole."""
@@ -355,10 +359,10 @@ class TestSettings:
         with chosen(server, "Gen5.Recording.Automatic", False):
             [unrecorded] = save(server, txt2img(Settings()), record=None)
         [recorded] = save(server, txt2img(Settings()), record=None)
-        assert [one.told["noise_source"] for one in (unrecorded, recorded)] == ["derived", "recorded"]
+        assert [one.summary["noise_source"] for one in (unrecorded, recorded)] == ["derived", "recorded"]
 
     def test_machine_name(self, server: Server, saved: Saved) -> None:
-        """Turned on, the file bears the machine's own name; else a digest stands for it, or nothing."""
+        """Turned on, the file has the machine's own name; otherwise a digest of it, or nothing."""
         with chosen(server, "Gen5.Privacy.MachineName", True):
             [named] = save(server, txt2img(Settings()))
         names = [
@@ -368,16 +372,16 @@ class TestSettings:
         assert platform.node() == names[0] != names[1]
 
     def test_told_by_the_nodes(self, server: Server, saved: Saved) -> None:
-        """Save tells root and step noise; Compare the verdict, with the difference as a picture in temp/."""
+        """Save shows root and step noise; Compare the verdict, with the difference as a picture in temp/."""
         [stepped] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
-        assert stepped.told["step_noise"] == [{"pass": 0, "stored": True, "reason": None}]
-        assert saved.told["step_noise"] == [{"pass": 0, "stored": False, "reason": None}]
+        assert stepped.summary["step_noise"] == [{"pass": 0, "stored": True, "reason": None}]
+        assert saved.summary["step_noise"] == [{"pass": 0, "stored": False, "reason": None}]
         graph = saved.graph.copy()
         loader = graph.add("Gen5Load", file=saved.annotated, on_drift="ignore")
         node = graph.add("Gen5Compare", gen5=[loader, 4], images=graph.decode(), tolerance=0.5)
         outputs = server.run(graph.nodes)[node]
-        [told] = outputs["gen5"]
-        assert (told["verdict"], told["tolerance"]) == ("bit-exact", 0.5)
+        [summary] = outputs["gen5"]
+        assert (summary["verdict"], summary["tolerance"]) == ("bit-exact", 0.5)
         assert [
             (one["type"], (server.folder / "temp" / one["filename"]).is_file()) for one in outputs["images"]
         ] == [("temp", True)] * 2
@@ -392,7 +396,7 @@ class TestRead:
         data = head_and_tail(saved.path.read_bytes())
         answer = post(server, data, prefix=prefix).json()
         assert answer.keys() == {"root", "version", "sealed", "facts", "workflow", "prompt"}
-        assert (saved.told["root"], str(MOST_SEED)) == (answer["root"], answer["facts"]["seed"])
+        assert (saved.summary["root"], str(MOST_SEED)) == (answer["root"], answer["facts"]["seed"])
         assert "drifts" not in answer["facts"]
         assert answer["workflow"] is None
 
@@ -455,9 +459,9 @@ class TestRead:
             )
             response = http.client.HTTPResponse(client)
             response.begin()
-            told = json.loads(response.read())["error"]
+            error = json.loads(response.read())["error"]
         assert response.status == 413
-        assert told.startswith(f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file")
+        assert error.startswith(f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file")
 
     def test_size_that_is_not_said(self, server: Server) -> None:
         """A body in chunks is refused as soon as it is too large."""
@@ -544,28 +548,28 @@ class TestConfined:
     def test_not_there(
         self, server: Server, golden: str, route: str, name: str, status: int, message: str
     ) -> None:
-        """Names of nothing are told, without a folder's path."""
-        found, told = ask(server, f"/gen5/{route}?name={name.replace(chr(92), '%5C')}").error()
+        """Names of missing files are errors whose message has no folder's path."""
+        found, error = ask(server, f"/gen5/{route}?name={name.replace(chr(92), '%5C')}").error()
         assert status == found
-        assert message in told
-        assert str(server.folder) not in told
+        assert message in error
+        assert str(server.folder) not in error
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_odd_encodings(self, server: Server, route: str) -> None:
-        """Bytes that are no UTF-8 are a name of nothing, or no name."""
+        """A name that is not UTF-8 is that of a missing file, or invalid."""
         for name in ("%FF.gen5", "%ED%A0%80.gen5", "%C0%AE%C0%AE/user/secret.gen5"):
             status, _ = ask(server, f"/gen5/{route}?name={name}").error()
             assert status in (400, 404)
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_no_name(self, server: Server, route: str) -> None:
-        """A request without a name is told what to give."""
+        """The error for a request without a name says what is missing."""
         expected = (400, "name is ''; give the name of a file, e.g. cat.gen5 or cat.gen5 [output]")
         assert ask(server, f"/gen5/{route}").error() == expected
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_damaged(self, server: Server, saved: Saved, route: str) -> None:
-        """A file that was cut, one whose seal is broken, and one of another kind are told with the core's message."""
+        """A file that was cut, one whose seal is broken, and one of another kind are errors with the core's message."""
         data = saved.path.read_bytes()
         cases = {
             "cut.gen5": (data[:-1], "the header says"),
@@ -575,15 +579,15 @@ class TestConfined:
         }
         for name, (content, message) in cases.items():
             (server.output / name).write_bytes(content)
-            status, told = get(server, route, name=f"{name} [output]").error()
+            status, error = get(server, route, name=f"{name} [output]").error()
             (server.output / name).unlink()
             assert status == 422
-            assert told.startswith(f"{name} [output]: ")
-            assert message in told
+            assert error.startswith(f"{name} [output]: ")
+            assert message in error
 
 
 class TestOrigin:
-    """Pages of other sites may ask nothing."""
+    """Pages of other sites may request nothing."""
 
     FOREIGN = (
         {"Origin": "http://evil.example"},
@@ -612,14 +616,14 @@ class TestOrigin:
                 assert re.search("(a page of .*|another site) may not ask this", reply.error()[1])
 
     def test_own_page(self, server: Server, golden: str, saved: Saved) -> None:
-        """The server's own page may ask everything."""
+        """The server's own page may request everything."""
         own = {"Origin": f"http://127.0.0.1:{server.port}", "Sec-Fetch-Site": "same-origin"}
         assert get(server, "file", own, name=golden).status == 200
         data = head_and_tail(saved.path.read_bytes())
         assert post(server, data, {**OCTETS, **own}).status == 200
 
     def test_behind_a_proxy(self, server: Server, saved: Saved) -> None:
-        """It may behind a proxy that passes another Host too; without the browser's word for it, it may not."""
+        """So may a page behind a proxy that sends another Host, but only if the browser says it is the same site."""
         data = head_and_tail(saved.path.read_bytes())
         sent = {**OCTETS, "Host": "comfyui:8188", "Origin": "https://comfy.example.org"}
         assert post(server, data, {**sent, "Sec-Fetch-Site": "same-origin"}).status == 200

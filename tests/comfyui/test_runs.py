@@ -37,13 +37,13 @@ def save_with_seed(server: Server, graph: Graph, node: str, seed: int) -> dict[s
     """Queue graph with a seed and a prefix of its own, so that the save itself is never cached."""
     graph.reseed(seed)
     graph.set(node, filename_prefix=f"runs/seed{seed}")
-    [told] = server.run(graph.nodes)[node]["gen5"]
-    return dict(told)
+    [summary] = server.run(graph.nodes)[node]["gen5"]
+    return dict(summary)
 
 
-def stored_noise(server: Server, told: dict[str, Any]) -> tuple[str, np.ndarray]:
+def stored_noise(server: Server, summary: dict[str, Any]) -> tuple[str, np.ndarray]:
     """Return a saved file's noise_source and starting noise."""
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         assert file.capture is not None
         return file.capture["noise_source"], file.latents["initial_noise"].array()
 
@@ -136,19 +136,19 @@ def test_nested_latents_of_a_cache_have_their_own_noise(server: Server) -> None:
         graph = txt2img(Settings(kind="nested"))
         recording = add_recording(graph)
         node = graph.add("Gen5Save", filename_prefix="runs/x", latent=graph.result, recording=recording)
-        told = []
+        stored = []
         for position, seed in enumerate((1, 2, 1)):
             graph.set(node, tags=str(position))
             entry = save_with_seed(server, graph, node, seed)
             with gen5core.open(server.output / entry["subfolder"] / entry["filename"]) as file:
                 noise = file.latents["initial_noise"].parts[0].array().tobytes()
-                told.append(((file.capture or {})["noise_source"], noise))
-    assert {source for source, _ in told} == {"recorded"}
-    assert told[0] == told[2] != told[1]
+                stored.append(((file.capture or {})["noise_source"], noise))
+    assert {source for source, _ in stored} == {"recorded"}
+    assert stored[0] == stored[2] != stored[1]
 
 
 def test_list_items_have_their_own_noise(server: Server) -> None:
-    """A list-mapped sampler saves one file an item, each with that item's noise."""
+    """A list-mapped sampler saves one file per item, each with that item's noise."""
     files = save(server, list_mapped(Settings(seed=5)))
     noises = []
     for saved in files:
@@ -264,7 +264,7 @@ def test_fewer_masks_than_images_are_used_in_turns(server: Server) -> None:
 
 
 def test_replayed_file_without_recording_tells_no_seed(server: Server) -> None:
-    """Where a stored noise took the place of the seed's, the widget's seed is not written down as if it counted."""
+    """If stored noise replaced that of the seed, the widget's seed is not stored as if it had been used."""
     [saved] = save(server, txt2img(Settings(seed=7)))
     [again] = save(server, replay_straight(saved), record=False)
     with gen5core.open(again.path) as file:
@@ -287,21 +287,21 @@ def test_stored_prompt_is_the_persons_own(server: Server) -> None:
     [saved] = save(server, txt2img(Settings()))
     graph = replay_straight(saved)
     node = graph.add("Gen5Save", filename_prefix="runs/own", latent=graph.result)
-    [told] = server.run(graph.nodes)[node]["gen5"]
-    with gen5core.open(server.output / told["subfolder"] / told["filename"]) as file:
+    [summary] = server.run(graph.nodes)[node]["gen5"]
+    with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
         assert graph.nodes == (file.comfyui or {})["prompt"]
         assert (file.capture or {})["noise_source"] == "recorded"
 
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
 def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, change: str) -> None:
-    """Behind a cached Save Gen5 a file that was deleted or replaced is told, and another prefix saves it again."""
+    """If a cached Save Gen5's file was deleted or replaced, an error says so; another prefix saves it again."""
     graph = txt2img(Settings())
     node = graph.add("Gen5Save", filename_prefix=f"runs/{change}", latent=graph.result)
     compare = graph.add("Gen5Compare", gen5=[node, 1], latent=graph.result)
-    told = server.run(graph.nodes)
-    assert told[compare]["gen5"][0]["verdict"] == "bit-exact"
-    [entry] = told[node]["gen5"]
+    outputs = server.run(graph.nodes)
+    assert outputs[compare]["gen5"][0]["verdict"] == "bit-exact"
+    [entry] = outputs[node]["gen5"]
     path = server.output / entry["subfolder"] / entry["filename"]
     path.unlink()
     if change == "replaced":
@@ -323,7 +323,7 @@ def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, chang
 
 @pytest.mark.parametrize("value", [None, 5])
 def test_file_that_is_no_text_is_refused_by_name(server: Server, value: Any) -> None:
-    """What a program queues in place of a file's name is named to the person; the log holds no Python error."""
+    """If a program queues something else than a file's name, the error names it; the log has no Python error."""
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file=value, on_drift="ignore")
     graph.digest([node, NOISE])
@@ -349,9 +349,9 @@ def test_image_that_the_result_lacks_stops_only_the_result(server: Server) -> No
 
 
 def test_seeded_noise_says_what_to_connect(server: Server) -> None:
-    """Where Seeded Noise draws and nothing is recorded, the file says so, and not that a noise was stored."""
+    """If Seeded Noise draws and nothing is recorded, the file says so, and not that the noise was stored."""
     graph = sampler_custom_advanced(Settings())
     seeded = graph.add("Gen5Noise", latent=graph.start, seeds="3", convention="comfyui")
     graph.set(graph.samplers[0], noise=[seeded, 1])
     [saved] = save(server, graph, record=False)
-    assert saved.told["reason"] == "Gen5Noise draws its noise by itself: connect Record Sampling"
+    assert saved.summary["reason"] == "Gen5Noise draws noise by its own rule: connect Record Sampling"

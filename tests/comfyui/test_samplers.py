@@ -28,7 +28,7 @@ def sampler_names(server: Server) -> list[str]:
 
 
 def _options(server: Server) -> list[str]:
-    """Return the names where the combo's list stands in its options, as later versions have it."""
+    """Return the names from the combo's options, where later versions have the list."""
     _, options = server.object_info("KSampler")["KSampler"]["input"]["required"]["sampler_name"]
     return list(options["options"])
 
@@ -107,7 +107,7 @@ def test_one_of_a_batch_replays_its_own_steps(server: Server) -> None:
     ],
 )
 def test_other_count_of_draws_is_an_error(server: Server, stored: str, used: str, message: str) -> None:
-    """Under the stored sigmas a sampler that draws more or less often is told which draw; with more steps it runs."""
+    """With the stored sigmas, a sampler that draws more or less often fails and names the draw; more steps work."""
     [saved] = save(server, txt2img(Settings(sampler_name=stored)))
     graph = replay_wired(saved)
     graph.set(graph.samplers[0], sampler_name=used)

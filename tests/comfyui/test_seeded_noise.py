@@ -65,30 +65,30 @@ def test_comfyui_convention_is_this_comfyuis(server: Server, dtype: str, batch_i
     theirs = graph.add("TestPrepareNoise", latent=latent, seed=42)
     ours = graph.add("Gen5Noise", latent=latent, seeds="42", convention="comfyui")
     [expected] = sample(server, graph, [theirs, 0])
-    [told] = sample(server, graph, [ours, 0])
-    assert expected["samples"] == told["samples"]
-    assert dtype == told["samples"]["dtype"]
+    [output] = sample(server, graph, [ours, 0])
+    assert expected["samples"] == output["samples"]
+    assert dtype == output["samples"]["dtype"]
 
 
 @pytest.mark.parametrize(
-    ("seeds", "batch_size", "message"),
+    ("seeds", "batch_size", "parts"),
     [
-        ("0-3", 1, "Seeded Noise has 4 seeds for a batch of 1: give 1, one per image, e.g. 0"),
-        ("7", 4, "Seeded Noise has 1 seed for a batch of 4: give 4, one per image, e.g. 7-10"),
+        ("0-3", 1, ("4 seeds for a batch of 1", "give 1")),
+        ("7", 4, ("1 seed for a batch of 4", "give 4", "7-10")),
     ],
 )
 def test_other_count_of_seeds_says_what_fits(
-    server: Server, seeds: str, batch_size: int, message: str
+    server: Server, seeds: str, batch_size: int, parts: tuple[str, ...]
 ) -> None:
     """A count of seeds that is not the batch's is an error that says what would fit."""
     with pytest.raises(GraphError) as caught:
         sample(server, seeded(Settings(batch_size=batch_size), seeds, "per_image"))
-    assert message == caught.value.node_message.strip()
+    assert [part for part in parts if part not in caught.value.node_message] == []
 
 
 def test_filled_latent_of_other_channels_is_comfyuis_matter(server: Server) -> None:
     """A latent that holds something, of channels that the model does not have, fails as it does with RandomNoise."""
-    told = []
+    errors = []
     for graph in (
         sampler_custom_advanced(Settings(kind="flow")),
         seeded(Settings(kind="flow"), "1", "comfyui"),
@@ -97,5 +97,5 @@ def test_filled_latent_of_other_channels_is_comfyuis_matter(server: Server) -> N
         graph.rewire(graph.start, [node, 0])
         with pytest.raises(GraphError) as caught:
             sample(server, graph)
-        told.append((caught.value.details["node_type"], caught.value.node_message))
-    assert told[0] == told[1]
+        errors.append((caught.value.details["node_type"], caught.value.node_message))
+    assert errors[0] == errors[1]

@@ -1,4 +1,4 @@
-"""How torch was set while a sampler ran: in the file's passes, and told by a replay under other settings."""
+"""The torch settings while a sampler ran: in the file's passes, and reported by a replay with other settings."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def settings_of(saved: Saved) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("order", [("Gen5Determinism", "Gen5Record"), ("Gen5Record", "Gen5Determinism")])
 def test_deterministic_sampling_on_either_side_of_record(server: Server, order: tuple[str, str]) -> None:
-    """Whichever node stands nearer the sampler, the pass says what was in force; the file's environment what is now."""
+    """The pass has the settings of the node nearest the sampler; the file's environment has the current ones."""
     graph = txt2img(Settings())
     nodes = dict(zip(order, put_before(graph, 0, *order), strict=True))
     [saved] = save(server, graph, record=False, recording=[nodes["Gen5Record"], 1])
-    [told] = settings_of(saved)
-    assert told["deterministic_algorithms"].startswith(ENABLED)
-    assert "tf32" not in told or "tf32" not in told["tf32"].partition(";")[2]
+    [settings] = settings_of(saved)
+    assert settings["deterministic_algorithms"].startswith(ENABLED)
+    assert "tf32" not in settings or "tf32" not in settings["tf32"].partition(";")[2]
 
 
 def test_each_pass_has_its_own(server: Server) -> None:
-    """Where one of two models is sampled behind Deterministic Sampling, its pass alone says so."""
+    """If one of two models is sampled with Deterministic Sampling, only its pass says so."""
     graph = base_and_refiner(Settings())
     put_before(graph, 1, "Gen5Determinism")
     [saved] = save(server, graph, record=None)
@@ -61,14 +61,14 @@ def test_what_a_model_sets_as_it_is_run(server: Server) -> None:
     graph = txt2img(Settings())
     put_before(graph, 0, "TestSetting")
     [saved] = save(server, graph, record=None)
-    [told] = settings_of(saved)
-    assert list(told) == ["cudnn_flags"]
-    assert told["cudnn_flags"].endswith(";benchmark=True")
+    [settings] = settings_of(saved)
+    assert list(settings) == ["cudnn_flags"]
+    assert settings["cudnn_flags"].endswith(";benchmark=True")
 
 
 @pytest.mark.parametrize("then", [True, False])
-def test_replay_tells_other_settings(server: Server, then: bool) -> None:
-    """A replay behind Deterministic Sampling of a pass without it, or the reverse, is told; equal settings are not."""
+def test_replay_reports_other_settings(server: Server, then: bool) -> None:
+    """A replay with Deterministic Sampling of a pass without it, or the reverse, is reported; equal ones are not."""
     graph = txt2img(Settings())
     plain = graph.copy()
     put_before(graph, 0, "Gen5Determinism")
@@ -78,7 +78,7 @@ def test_replay_tells_other_settings(server: Server, then: bool) -> None:
     assert saved.digests == digests(sample(server, same))
     assert "deterministic_algorithms" not in server.log(offset)
     other = replay_wired(saved)
-    if then:  # take the node out, which the Replay Sampling stands behind
+    if then:  # remove the node before the Replay Sampling
         [node] = [name for name, node in other.nodes.items() if node["class_type"] == "Gen5Determinism"]
         other.rewire([node, 0], other.nodes[node]["inputs"]["model"])
     else:
@@ -87,7 +87,7 @@ def test_replay_tells_other_settings(server: Server, then: bool) -> None:
     assert len(sample(server, other)) == 1
     log = server.log(offset)
     stored, current = (ENABLED, DISABLED) if then else (DISABLED, ENABLED)
-    told = log.partition("pass 0: Environment component 'deterministic_algorithms' differs:")[2].split()
-    assert told[:3:2] == ["File:", "Current:"]
-    assert told[1].startswith(stored)
-    assert told[3].startswith(current)
+    words = log.partition("pass 0: Environment component 'deterministic_algorithms' differs:")[2].split()
+    assert words[:3:2] == ["File:", "Current:"]
+    assert words[1].startswith(stored)
+    assert words[3].startswith(current)

@@ -1,4 +1,4 @@
-"""What the nodes say of a result: the same bits or not, another model, seeded noise, deterministic sampling."""
+"""What the nodes say about a result: equal or not, another model, seeded noise, deterministic sampling."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .server import GraphError, Server
 
 
 def compare(server: Server, saved: Saved, graph: Graph, **inputs: Any) -> dict[str, Any]:
-    """Run graph with a Compare With Stored at its result and its picture; return what it told."""
+    """Run graph with a Compare With Stored at its result and its picture; return its verdict."""
     run = graph.copy()
     file = run.add("Gen5Load", file=saved.annotated, on_drift="error")
     sockets = {"latent": run.result, "images": run.decode(), **inputs}
     node = run.add("Gen5Compare", gen5=[file, GEN5], **sockets)
-    [told] = server.run(run.nodes)[node]["gen5"]
-    return dict(told)
+    [summary] = server.run(run.nodes)[node]["gen5"]
+    return dict(summary)
 
 
 @pytest.mark.parametrize("sampler_name", ["euler", "euler_ancestral"])
@@ -44,7 +44,7 @@ def test_unchanged_replay_is_bit_exact(server: Server, sampler_name: str) -> Non
 
 
 def test_one_step_fewer(server: Server) -> None:
-    """A replay with a step fewer is told to be different."""
+    """A replay with one step less is different."""
     [saved] = save(server, txt2img(Settings()))
     graph = replay_wired(saved)
     graph.set(graph.samplers[0], steps=3)
@@ -52,7 +52,7 @@ def test_one_step_fewer(server: Server) -> None:
 
 
 def test_another_cfg(server: Server) -> None:
-    """A replay with another cfg is told to be different."""
+    """A replay with another cfg is different."""
     [saved] = save(server, txt2img(Settings()))
     graph = replay_wired(saved)
     graph.set(graph.samplers[0], cfg=5.25)
@@ -60,28 +60,28 @@ def test_another_cfg(server: Server) -> None:
 
 
 def test_one_bit_of_a_weight(server: Server) -> None:
-    """A replay with a model of which one bit is flipped is told to be different, by very little."""
+    """A replay with one bit of the model flipped is different, by very little."""
     [saved] = save(server, txt2img(Settings()))
     graph = replay_wired(saved)
     graph.set(saved.graph.model[0], flip_bit=True)
-    told = compare(server, saved, graph)
-    check_different(told)
-    assert told["max_difference"] < 1e-3
+    summary = compare(server, saved, graph)
+    check_different(summary)
+    assert summary["max_difference"] < 1e-3
     within = compare(server, saved, graph, tolerance=0.001)
     assert within["report"].startswith("latent: within tolerance, L∞ ")
     assert not within["identical"]
 
 
-def check_different(told: dict[str, Any]) -> None:
+def check_different(summary: dict[str, Any]) -> None:
     """Check that the verdict is DIFFERENT, with figures."""
-    assert not told["identical"]
-    assert told["max_difference"] > 0
-    assert told["psnr"] is not None
-    assert told["report"].startswith("latent: DIFFERENT, L∞ ")
+    assert not summary["identical"]
+    assert summary["max_difference"] > 0
+    assert summary["psnr"] is not None
+    assert summary["report"].startswith("latent: DIFFERENT, L∞ ")
 
 
 def test_comparing_another_size_says_both(server: Server) -> None:
-    """A result of another size is an error that tells both shapes."""
+    """A result of another size is an error that names both shapes."""
     [saved] = save(server, txt2img(Settings()))
     with pytest.raises(GraphError) as caught:
         compare(server, saved, txt2img(Settings(width=128)))
@@ -89,7 +89,7 @@ def test_comparing_another_size_says_both(server: Server) -> None:
 
 
 def test_difference_picture(server: Server) -> None:
-    """The difference picture of another cfg is black but for what differs, whose largest value is white."""
+    """The difference picture of another cfg is black except for what differs, whose largest value is white."""
     [saved] = save(server, txt2img(Settings()))
     graph = replay_wired(saved)
     graph.set(graph.samplers[0], cfg=9.0)
@@ -136,25 +136,25 @@ def _drifts(server: Server, saved: Saved) -> list[dict[str, Any]]:
     graph = Graph(Settings())
     file = graph.add("Gen5Load", file=saved.annotated, on_drift="ignore")
     node = graph.add("Gen5Environment", gen5=[file, GEN5])
-    [told] = server.run(graph.nodes)[node]["gen5"]
-    return list(told["drifts"])
+    [summary] = server.run(graph.nodes)[node]["gen5"]
+    return list(summary["drifts"])
 
 
 @pytest.mark.parametrize("sampler_name", ["euler", "dpmpp_2m_sde"])
 def test_deterministic_sampling_gives_the_same_bits(server: Server, sampler_name: str) -> None:
-    """Two runs behind Deterministic Sampling are equal, and on a CPU equal to one without it."""
+    """Two runs with Deterministic Sampling are equal, and on a CPU equal to one without it."""
     plain = txt2img(Settings(sampler_name=sampler_name, seed=3))
-    told = [digests(sample(server, plain))]
+    results = [digests(sample(server, plain))]
     for _ in range(2):
         graph = txt2img(Settings(sampler_name=sampler_name, seed=3))
         node = graph.add("Gen5Determinism", model=graph.model)
         graph.set(graph.samplers[0], model=[node, 0])
-        told.append(digests(sample(server, graph)))
-    assert told[0] == told[1] == told[2]
+        results.append(digests(sample(server, graph)))
+    assert results[0] == results[1] == results[2]
 
 
 def test_deterministic_sampling_replays(server: Server) -> None:
-    """Record and Replay behind Deterministic Sampling give the same bits."""
+    """Record and Replay with Deterministic Sampling give the same bits."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
     node = graph.add("Gen5Determinism", model=graph.model)
     graph.set(graph.samplers[0], model=[node, 0])
@@ -171,7 +171,7 @@ def _seeded(server: Server) -> tuple[Graph, str]:
 
 
 def test_seeded_noise_is_what_is_sampled_and_stored(server: Server) -> None:
-    """Seeds 0-3 give one generator an image: as NOISE what is recorded, as LATENT what is provided."""
+    """Seeds 0-3 use one generator per image: as NOISE what is recorded, as LATENT what is provided."""
     torch = pytest.importorskip("torch")
     expected = gen5core.per_image_noise((4, 4, 8, 8), range(4), dtype=torch.float32).numpy().tobytes()
     graph, noise = _seeded(server)
@@ -179,10 +179,10 @@ def test_seeded_noise_is_what_is_sampled_and_stored(server: Server) -> None:
     provided = graph.copy()
     node = provided.add("Gen5Save", filename_prefix="seeded/x", latent=provided.result, noise=[noise, 0])
     outputs = server.run(provided.nodes, {"gen5": {"auto_record": False}})
-    [told] = outputs[node]["gen5"]
+    [summary] = outputs[node]["gen5"]
     for path, source in (
         (recorded.path, "recorded"),
-        (server.output / told["subfolder"] / told["filename"], "provided"),
+        (server.output / summary["subfolder"] / summary["filename"], "provided"),
     ):
         with gen5core.open(path) as file:
             assert file.latents["initial_noise"].array().tobytes() == expected
@@ -217,4 +217,4 @@ def test_other_count_of_seeds_says_what_fits(server: Server) -> None:
     graph.set(graph.samplers[0], noise=[noise, 1])
     with pytest.raises(GraphError) as caught:
         sample(server, graph)
-    assert "4 seeds for a batch of 1: give 1, one per image" in caught.value.node_message
+    assert "4 seeds for a batch of 1: give 1" in caught.value.node_message

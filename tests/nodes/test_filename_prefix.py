@@ -1,4 +1,4 @@
-"""Tokens of filename_prefix that the browser leaves to us."""
+"""Tokens of filename_prefix that the browser replaces only for its own nodes."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ PROMPT: dict[str, Any] = {
     ],
 )
 def test_tokens_are_replaced(prefix: str, expected: str) -> None:
-    """Dates and the value of the only node of a title or class are put in; what nothing answers stays."""
+    """Dates, and widget values of the only node with a title or class, are filled in; unknown tokens stay."""
     assert expand_prefix(prefix, PROMPT, NOW) == expected

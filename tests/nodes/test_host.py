@@ -22,11 +22,11 @@ def settings_file(folder: Path) -> Path:
 
 
 class TestSetting:
-    """What the person chose in ComfyUI's settings."""
+    """Values from ComfyUI's settings."""
 
     @pytest.mark.parametrize(("default", "chosen"), [(True, False), ("warn", "error"), (False, True)])
     def test_chosen(self, folder: Path, default: Any, chosen: Any) -> None:
-        """A value of the default's type counts."""
+        """A value of the same type as the default is returned."""
         text = {True: "true", False: "false"}.get(chosen, f'"{chosen}"')
         settings_file(folder).write_text(f'{{"Comfy.Locale": "en", "Gen5.X": {text}}}')
         assert chosen == host.setting("Gen5.X", default)
@@ -39,12 +39,12 @@ class TestSetting:
         ],
     )
     def test_default(self, folder: Path, content: bytes) -> None:
-        """A file that is broken, or holds another type there, leaves the default."""
+        """If the file is invalid, or the value has another type, the default is returned."""
         settings_file(folder).write_bytes(content)
         assert host.setting("Gen5.X", True) is True
 
     def test_no_file(self) -> None:
-        """Where nothing was ever set the default counts."""
+        """If nothing was ever set, the default is returned."""
         assert host.setting("Gen5.X", "warn") == "warn"
 
     def test_a_later_choice_counts(self, folder: Path) -> None:
@@ -57,10 +57,10 @@ class TestSetting:
 
 
 class TestModelFile:
-    """A model by its name."""
+    """Finding a model by its name."""
 
     def test_name_that_windows_refuses(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A name on another drive, out of a file from elsewhere, is that of no model; the next folder is tried."""
+        """A name on another drive, from another machine's file, is not a model; the next folder is tried."""
 
         def full_path(kind: str, name: str) -> str | None:
             if kind == "loras":
@@ -77,13 +77,13 @@ class TestRoutes:
     """The routes and the server that serves them."""
 
     def test_without_a_server(self) -> None:
-        """There is nothing to register with, which is told, not raised; aiohttp is not needed."""
+        """Without a server nothing is registered, which is returned, not raised; aiohttp is not needed."""
         assert host.routes() is None
         assert routes.register() is False
         assert "aiohttp.web" not in sys.modules
 
     def test_a_check_has_no_head(self) -> None:
-        """verify takes no HEAD: its lines would be sent as a body that a HEAD must not have."""
+        """verify does not accept HEAD: its lines would be sent as a body, which a HEAD must not have."""
         web = SimpleNamespace(Response=SimpleNamespace)
         serve = routes._served(web, partial(routes._verify, web))
         answer = asyncio.run(serve(SimpleNamespace(method="HEAD", headers={}, query={"name": "a.gen5"})))

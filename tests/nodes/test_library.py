@@ -1,4 +1,4 @@
-"""Pages of the library: what a browser gets, drift told by this machine, and the scan behind them."""
+"""Pages of the library: what a browser gets, drift from this machine, and the scan in the background."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ class TestPage:
         ("offset", "limit", "expected"), [(-5, 1, 1), (0, -1, 0), (0, 0, 0), (9**9, 5, 0)]
     )
     def test_odd_bounds(self, folder: Path, offset: int, limit: int, expected: int) -> None:
-        """Bounds that make no sense give a page all the same."""
+        """Invalid offsets and limits still give a page."""
         for name in ("a", "b"):
             write(folder / "input" / f"{name}.gen5")
         page = scanned(folder).page(offset=offset, limit=limit)
         assert (2, expected, max(offset, 0)) == (page["total"], len(page["items"]), page["offset"])
 
     def test_most_on_a_page(self, folder: Path) -> None:
-        """A page is bounded, whatever limit asks for."""
+        """A page has at most MAX_LIMIT files, whatever the limit."""
         data = write(folder / "one.gen5").read_bytes()
         for number in range(MAX_LIMIT + 1):
             (folder / "input" / f"{number}.gen5").write_bytes(data)
         assert len(scanned(folder).page(limit=10**6)["items"]) == MAX_LIMIT
 
     def test_nothing_scanned(self, folder: Path) -> None:
-        """Without a scan the answer is what is indexed: nothing."""
+        """Before the first scan the page is empty."""
         library = scanned(folder)
         write(folder / "input" / "a.gen5")
         expected = {"total": 0, "files": 0, "offset": 0, "items": [], "scan": IDLE}
@@ -89,7 +89,7 @@ class TestPage:
 
     @pytest.mark.parametrize("query", ["", "a.gen5"])
     def test_index_rebuilt(self, folder: Path, query: str) -> None:
-        """A page that finds the index damaged says that the files are read again, and a later one has them."""
+        """A page that finds the index damaged says that a scan is running, and a later page has the files."""
         write(folder / "input" / "a.gen5")
         library = scanned(folder)
         (folder / "user" / "gen5" / "library.sqlite3").write_bytes(b"not a database" * 999)
@@ -100,7 +100,7 @@ class TestPage:
         assert (page["total"], page["scan"]["running"]) == (1, False)
 
     def test_any_damage_is_healed(self, folder: Path) -> None:
-        """An index any three bytes of which are others is complete and right after the next scan."""
+        """An index of which any three bytes were changed is complete and correct after the next scan."""
         for number in range(12):
             write(folder / "output" / f"{number}.gen5", mtime=10**9 + number, prompt=f"cat {number}")
         expected = scanned(folder).page("cat")["items"]
@@ -115,7 +115,7 @@ class TestPage:
         assert len(expected) == 12
 
     def test_index_moved_to_memory(self, folder: Path) -> None:
-        """So does a page that cannot use the index any more, and keeps it in memory."""
+        """So does a page that finds the index unusable and keeps a new one in memory."""
         write(folder / "input" / "a.gen5")
         library = scanned(folder)
         path = folder / "user" / "gen5" / "library.sqlite3"
@@ -129,15 +129,15 @@ class TestPage:
 class TestDrift:
     @pytest.fixture
     def compared(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-        """What was compared with this machine."""
+        """The MadeIn that were compared with this machine."""
         seen: list[Any] = []
         count: Callable[..., list[Any]] = library_module.stored_drifts
 
-        def noted(made_in: Any, **options: Any) -> list[Any]:
+        def record(made_in: Any, **options: Any) -> list[Any]:
             seen.append(made_in)
             return count(made_in, **options)
 
-        monkeypatch.setattr(library_module, "stored_drifts", noted)
+        monkeypatch.setattr(library_module, "stored_drifts", record)
         return seen
 
     def test_as_the_node_counts(self, folder: Path) -> None:
@@ -155,7 +155,7 @@ class TestDrift:
         assert [item["drift_count"] for item in items] == [None, 0, expected]
 
     def test_alike_files_are_compared_once(self, folder: Path, compared: list[Any]) -> None:
-        """Of files made alike one is compared, again only after a refresh."""
+        """Files made in the same environment are compared once, and again only after a refresh."""
         now = gen5core.Environment.capture()
         for number in range(6):
             write(folder / "input" / f"{number}.gen5", environment=now, resources=[{"name": str(number % 2)}])
@@ -169,7 +169,7 @@ class TestDrift:
         assert len(compared) == 4
 
     def test_models(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A model that is missing here counts, in a file without an environment too; none is read whole."""
+        """A missing model counts, in a file without an environment too; no model file is read completely."""
         asked = []
 
         def describe(stored: dict[str, Any], *, quick: bool) -> dict[str, Any] | None:
@@ -184,7 +184,7 @@ class TestDrift:
     def test_model_that_goes_away(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
     ) -> None:
-        """A model that vanishes, or cannot be compared, leaves the count open, and the page whole."""
+        """A model that vanishes, or cannot be compared, leaves the count unknown; the page still works."""
 
         def vanish(*_: Any, **__: Any) -> list[Any]:
             raise error
@@ -199,7 +199,7 @@ def counts(library: Library) -> list[Any]:
 
 
 class Gate:
-    """A scan that waits, so that a test sees what happens meanwhile."""
+    """A scan that waits, so that a test can check what happens during it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.started, self.go_on, self.count = threading.Semaphore(0), threading.Semaphore(0), 0
@@ -220,7 +220,7 @@ class TestRefresh:
         return Gate(monkeypatch)
 
     def test_answers_at_once(self, folder: Path, gate: Gate) -> None:
-        """A refresh answers from the index and says that a scan is running; once it ended, all is there."""
+        """A refresh returns what is indexed and says that a scan is running; afterwards the page is complete."""
         write(folder / "input" / "a.gen5")
         library = Library(index_of(folder))
         library.page(refresh=True)
@@ -233,7 +233,7 @@ class TestRefresh:
         assert (page["total"], page["scan"]) == (1, {"running": False, "done": 1, "total": 1})
 
     def test_one_at_a_time(self, folder: Path, gate: Gate) -> None:
-        """Any number of refreshes during a scan are one more scan after it, which sees what came meanwhile."""
+        """Any number of refreshes during a scan lead to one more scan, which finds files added meanwhile."""
         library = Library(index_of(folder))
         library.refresh()
         assert gate.started.acquire(timeout=30)
@@ -249,7 +249,7 @@ class TestRefresh:
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     def test_after_a_failure(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A scan that ends in an error of ours does not leave the library running for ever."""
+        """A scan that fails does not leave the library in the running state."""
 
         def fail(*_: Any) -> None:
             raise ZeroDivisionError
@@ -267,7 +267,7 @@ class TestRefresh:
         assert set(names(library)) == {"a.gen5", "b.gen5"}
 
     def test_pages_during_scans(self, folder: Path) -> None:
-        """Pages from several threads while scans add, change and remove files are whole pages, without an error."""
+        """Pages read by several threads while scans add, change and remove files are consistent, without an error."""
         data = write(folder / "one.gen5", prompt="a cat").read_bytes()
         library, ended, errors = Library(index_of(folder)), threading.Event(), list[BaseException]()
 
@@ -299,7 +299,7 @@ class TestRefresh:
 
 class TestModule:
     def test_place(self, folder: Path) -> None:
-        """The index lies beside ComfyUI's user data; the module's page is that library's."""
+        """The index is in ComfyUI's user folder; the module's page is that library's."""
         write(folder / "input" / "a.gen5", prompt="a cat")
         library_module.page(refresh=True)
         library_module.library().wait()

@@ -1,4 +1,4 @@
-"""What the library tells of one file: the contract's fields, any file's values, errors in place of facts."""
+"""The library's entry of one file: the fields of the contract, values of any file, errors of unreadable files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library_files import write
 
-import gen5core as core  # what the strategies' values are of
+import gen5core as core  # the strategies make values of this copy's classes
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 STAMP = Stamp(1234, 1_700_000_000_250_000_000)
@@ -57,7 +57,7 @@ def read(path: Path, name: str = "a.gen5") -> Entry:
 
 class TestItem:
     def test_every_field(self, folder: Path) -> None:
-        """A file that tells everything gives every field of the contract; the seed is a string."""
+        """A file with every fact gives every field of the contract; the seed is a string."""
         path = write(
             folder / "a.gen5",
             latents={"initial_noise": np.zeros(4, np.float32), "final_latent": np.zeros(4, np.float32)},
@@ -92,7 +92,7 @@ class TestItem:
         assert read(path).item.as_json() == BLANK | expected
 
     def test_no_facts(self, folder: Path) -> None:
-        """A file without any gives the same fields, without values."""
+        """A file without facts gives the same fields, without values."""
         item = read(write(folder / "a.gen5")).item.as_json()
         assert BLANK | {"sealed": True, "signatures": (), "date": item["date"]} == item
 
@@ -110,11 +110,11 @@ class TestItem:
         assert item.tags == ("t" * 500,) * 100
 
     def test_nan_of_an_old_file(self, folder: Path) -> None:
-        """A cfg that is NaN, as 0.1.0 writes it, is none; the file is no damaged one."""
+        """A cfg that is NaN, as 0.1.0 writes it, is left out; the file does not count as damaged."""
 
         def edit(document: dict[str, Any]) -> None:
-            told = {"seed": 7, "steps": 20, "sampler": "ddim", "cfg_scale": float("nan")}
-            document["gen5_metadata"]["model_info"]["generation_settings"] = told
+            generation = {"seed": 7, "steps": 20, "sampler": "ddim", "cfg_scale": float("nan")}
+            document["gen5_metadata"]["model_info"]["generation_settings"] = generation
             document["gen5_metadata"]["model_info"]["hardware_info"] = {"ram_gb": float("nan")}
 
         path = folder / "a.gen5"
@@ -125,7 +125,7 @@ class TestItem:
 
     @pytest.mark.parametrize("path", sorted((CORPUS / "valid").glob("*.gen5")), ids=lambda path: path.stem)
     def test_corpus(self, path: Path) -> None:
-        """Every golden file, of 0.1.0 too, is told without an error, as the file itself tells it."""
+        """Every golden file, of 0.1.0 too, has an entry without an error and with the file's own facts."""
         item = read(path).item
         with gen5core.open(path) as file:
             assert (None, len(file.latents), len(file.images)) == (item.error, item.latents, item.images)
@@ -135,31 +135,31 @@ class TestItem:
 class TestErrors:
     @pytest.mark.parametrize("path", sorted((CORPUS / "invalid").glob("*.gen5")), ids=lambda path: path.stem)
     def test_damaged(self, path: Path) -> None:
-        """A damaged file is an entry, in most cases with the reason; no message tells where it lies."""
+        """A damaged file has an entry, in most cases with the reason; no message contains its path."""
         entry = read(path)
         assert entry.is_settled
         assert str(path.parent) not in json.dumps(entry.item.as_json())
 
     def test_message(self, folder: Path) -> None:
-        """The message is the core's, without the path; the file is found by its name."""
+        """The message is the core's, without the path; a search finds the file by name."""
         (folder / "a.gen5").write_bytes(b"no file of ours, but long enough for a header")
         entry = read(folder / "a.gen5", "Sub/A.gen5")
-        told = entry.item.error or ""
-        assert told.startswith("at offset 0: starts with b'no f'")
-        assert BLANK | {"name": "Sub/A.gen5", "error": told, "kind": "not_gen5"} == entry.item.as_json()
+        error = entry.item.error or ""
+        assert error.startswith("at offset 0: starts with b'no f'")
+        assert entry.item.as_json() == BLANK | {"name": "Sub/A.gen5", "error": error, "kind": "not_gen5"}
         assert entry.text == "sub/a.gen5"
 
     def test_folder_in_place_of_a_file(self, folder: Path) -> None:
-        """Whatever took the file's place is named as the person knows it."""
+        """If a folder took the file's place, the message says so."""
         (folder / "x").mkdir()
         assert "is a folder" in (read(folder / "x").item.error or "")
 
     def test_gone(self, folder: Path) -> None:
-        """A file that vanished since it was listed has no entry."""
+        """A file that was deleted after it was listed has no entry."""
         assert read_entry(str(folder / "a.gen5"), "a.gen5", STAMP) is None
 
     def test_not_readable(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that may not be read says so, and is tried again the next time."""
+        """A file that may not be read has the reason, and is read again by the next scan."""
 
         def refuse(*_: Any, **__: Any) -> int:
             raise PermissionError(13, "Permission denied", str(folder / "a.gen5"))
@@ -171,7 +171,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("error", [MemoryError, RecursionError])
     def test_too_much(self, folder: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
-        """A file that takes more than there is does not end the scan of the others; it is tried again."""
+        """A file that needs more memory than there is does not end the scan; the next scan reads it again."""
 
         def fail(*_: Any) -> None:
             raise error
@@ -201,21 +201,21 @@ class TestText:
         assert {*words, "11", "heun", "detail.safetensors", "b"} == set(lines)
 
     def test_spelling(self) -> None:
-        """Case does not count, nor how a letter with an accent is composed."""
+        """Case does not matter, nor how an accented letter is composed."""
         assert searchable("CAFE\u0301 Straße") == searchable("caf\xe9 STRASSE")
 
     def test_half_a_surrogate_pair(self) -> None:
-        """What JSON can spell and SQLite cannot hold becomes a question mark."""
+        """A lone surrogate, which JSON can hold and SQLite cannot, becomes a question mark."""
         assert searchable("a\ud800b") == "a?b"
 
 
 class TestMadeIn:
     def test_none(self, folder: Path) -> None:
-        """A file that tells neither environment nor models has nothing to compare."""
+        """A file with neither environment nor models has nothing to compare."""
         assert read(write(folder / "a.gen5")).made_in is None
 
     def test_round_trip(self, folder: Path) -> None:
-        """Environment, hardware and models come back as the file tells them; equal ones are equal text."""
+        """Environment, hardware and models are decoded as the file has them; equal values give equal text."""
         environment = gen5core.Environment((Component("numpy", "name=numpy;version=1"),), {"attention": "x"})
         models = [{"kind": "model", "name": "m", "size_bytes": 5}]
         facts = {"environment": environment, "hardware": {"os": "any"}, "resources": models}
@@ -228,13 +228,13 @@ class TestMadeIn:
         assert models == found.resources
 
     def test_too_many_models(self, folder: Path) -> None:
-        """Of more models than anyone uses none is kept: each page would look for all of them."""
+        """An excessive number of models is not stored, since each page would look for all of them."""
         models = [{"name": str(number), "digest": "0" * 64} for number in range(5000)]
         entry = read(write(folder / "a.gen5", resources=models))
         assert (entry.made_in, entry.item.error) == (None, None)
 
     def test_models_alone(self, folder: Path) -> None:
-        """Models without an environment are kept too."""
+        """Models without an environment are stored too."""
         text = read(write(folder / "a.gen5", resources=[{"name": "m"}])).made_in
         assert text is not None
         assert MadeIn(None, [{"name": "m"}]) == MadeIn.decode(text)
@@ -243,7 +243,7 @@ class TestMadeIn:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(strategies.files())
 def test_any_file(folder: Path, facts: dict[str, Any]) -> None:
-    """Whatever a file may hold, its entry is JSON that every reader takes and text that SQLite takes."""
+    """Whatever a file contains, its entry is strict JSON, and text that SQLite can store."""
     core.save(folder / "a.gen5", **facts)
     entry = read(folder / "a.gen5")
     assert entry.item.error is None
@@ -264,7 +264,7 @@ def test_any_file(folder: Path, facts: dict[str, Any]) -> None:
     ),
 )
 def test_any_meta(folder: Path, further: dict[str, Any], info: dict[str, Any]) -> None:
-    """META of any values gives an entry, with the error where a value is of the wrong kind."""
+    """META with arbitrary values gives an entry, with an error if a value has the wrong type."""
 
     def edit(document: dict[str, Any]) -> None:
         document |= further

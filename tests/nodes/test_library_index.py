@@ -1,4 +1,4 @@
-"""The index: what a query finds, and an index that is damaged, of another schema, shared, or not writable."""
+"""The index: what a query finds, and an index that is damaged, has another schema, is shared or not writable."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def index(folder: Path) -> Index:
 
 @pytest.fixture
 def path(folder: Path) -> Path:
-    """Where the index lies, its folder made."""
+    """The path of the index, whose folder exists."""
     path = folder / "user" / "gen5" / "library.sqlite3"
     path.parent.mkdir(parents=True)
     return path
@@ -50,12 +50,12 @@ def path(folder: Path) -> Path:
 
 class TestOrder:
     def test_newest_first(self, index: Index) -> None:
-        """The newest come first, those of one time by name."""
+        """The newest files come first, those of the same time by name."""
         index.put([row("b", mtime_ns=5), row("c", mtime_ns=9), row("a", mtime_ns=5), row("d", mtime_ns=-1)])
         assert found(index) == ["c", "a", "b", "d"]
 
     def test_pages(self, index: Index) -> None:
-        """Pages laid end to end are the whole, each file once; beyond the end there is nothing."""
+        """All pages together have each file once; a page beyond the end is empty."""
         index.put([row(f"{number:02}", mtime_ns=number // 3) for number in range(20)])
         pages = [found(index, offset=offset, limit=7) for offset in range(0, 28, 7)]
         assert found(index) == [name for page in pages for name in page]
@@ -63,13 +63,13 @@ class TestOrder:
         assert 20 == index.page(ROOTS, "", 14, 7)[0] == index.count(ROOTS)
 
     def test_other_folders(self, index: Index) -> None:
-        """A ComfyUI with other folders has its files in the same index, and neither sees the other's."""
+        """ComfyUIs with different folders can share an index, and neither sees the other's files."""
         index.put([row("a"), row("a", root="/elsewhere"), row("b", root="/elsewhere")])
         assert (found(index), index.count(ROOTS)) == (["a"], 1)
         assert index.stamps(["/elsewhere"]).keys() == {("/elsewhere", "a"), ("/elsewhere", "b")}
 
-    def test_folder_that_is_no_text(self, index: Index) -> None:
-        """A folder whose name is not UTF-8 serves as well."""
+    def test_folder_that_is_not_utf8(self, index: Index) -> None:
+        """A folder's name need not be UTF-8."""
         root = os.fsdecode(b"/\xff")
         index.put([row("a", root=root)])
         assert {(root, "a"): Stamp(1, 1)} == index.stamps([root])
@@ -77,14 +77,14 @@ class TestOrder:
 
 class TestChanges:
     def test_put_again(self, index: Index) -> None:
-        """A file put in again is there once, as it is now."""
+        """A file that is put twice is stored once, as it was last."""
         index.put([row("a", "old", mtime_ns=1)])
         index.put([row("a", "new", mtime_ns=2)])
         assert (found(index, "old"), found(index, "new")) == ([], ["a"])
         assert {(ROOT, "a"): Stamp(1, 2)} == index.stamps(ROOTS)
 
     def test_drop(self, index: Index) -> None:
-        """A dropped file is not found, and what only it was made in is forgotten."""
+        """A dropped file is not found, and a MadeIn that no other file has is removed."""
         index.put([row("a", made_in="x"), row("b", made_in="y"), row("c", made_in="y"), row("d")])
         index.drop([(ROOT, "a"), (ROOT, "b"), (ROOT, "never there")])
         assert found(index) == ["c", "d"]
@@ -93,17 +93,17 @@ class TestChanges:
             assert database.execute("SELECT document FROM made_in").fetchall() == [("y",)]
 
     def test_drop_nothing(self, index: Index) -> None:
-        """Dropping nothing makes no index."""
+        """Dropping nothing does not create the index."""
         index.drop([])
         assert not index._path.exists()
 
     def test_unsettled(self, index: Index) -> None:
-        """A file that could not be read is known, and is to be read again."""
+        """A file that could not be read is stored without a stamp, so that it is read again."""
         index.put([Row(ROOT, "a", Stamp(1, 1), Entry(Item("a", 1, 1.0), "a", is_settled=False))])
         assert index.stamps(ROOTS) == {(ROOT, "a"): None}
 
     def test_ordinary_pngs(self, index: Index) -> None:
-        """An ordinary PNG has a stamp and is on no page; the last thing put in is what a file is."""
+        """An ordinary PNG has a stamp and is on no page; what was put last counts."""
         ordinary = Row(ROOT, "a", Stamp(7, 8), None)
         index.put([row("b"), ordinary])
         assert (["b"], 1, Stamp(7, 8)) == (found(index), index.count(ROOTS), index.stamps(ROOTS)[ROOT, "a"])
@@ -155,13 +155,13 @@ class TestQueries:
         ids=ascii,
     )
     def test_query(self, index: Index, query: str, expected: str) -> None:
-        """Every word must be part of the text, in any case; no character means anything but itself."""
+        """Every word must occur in the text, ignoring case; no character has a special meaning."""
         assert list(expected) == found(index, query)
         assert len(expected) == index.page(ROOTS, query, 0, 1)[0]
 
 
 def plainly_matches(text: str, query: str) -> bool:
-    """Say what a query means in plain Python, written without the code under test."""
+    """Return whether a text matches a query; written independently of the code under test."""
 
     def folded(value: str) -> str:
         return unicodedata.normalize("NFC", value.casefold()).encode("utf-8", "replace").decode()
@@ -182,7 +182,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Index:
 @settings(deadline=None)
 @given(st.lists(WORDS, max_size=6), WORDS | st.lists(WORDS, max_size=3).map(" ".join), st.data())
 def test_any_query(shared: Index, texts: list[str], query: str, data: st.DataObject) -> None:
-    """Any query over any texts finds what a filter in plain Python does, and never raises."""
+    """Any query over any texts finds what a filter in plain Python finds, and never raises."""
     root = f"/{data.draw(st.integers(0, 2**62))}"
     rows = [row(str(number), text or " ", root=root) for number, text in enumerate(texts)]
     shared.put(rows)
@@ -200,13 +200,13 @@ class TestDamage:
 
     @pytest.mark.parametrize("content", [b"", b"not a database" * 1000, b"SQLite format 3\0" + bytes(5000)])
     def test_no_database(self, index: Index, path: Path, content: bytes) -> None:
-        """A file that is no database is one soon."""
+        """A file that is not a database is replaced by one."""
         path.write_bytes(content)
         self.check_is_new(index)
         assert found(Index(path)) == ["a"]
 
     def test_damaged_pages(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """A database whose pages are damaged is started again, which the log says."""
+        """A database with damaged pages is created again, which the log says."""
         index.put([row(str(number), "word " * 500) for number in range(100)])
         generation = index.generation
         data = bytearray(path.read_bytes())
@@ -234,7 +234,7 @@ class TestDamage:
     def test_damage_that_sqlite_does_not_see(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, change: str
     ) -> None:
-        """Values and tables that are not what was put in are damage too, not an error of every page to come."""
+        """Changed values and tables count as damage too, and do not make every later page fail."""
         index.put([row("a", made_in='{"resources": []}')])
         with closing(sqlite3.connect(path)) as database, database:
             database.execute(change)
@@ -257,7 +257,7 @@ class TestDamage:
         ],
     )
     def test_damage_that_no_page_shows(self, index: Index, path: Path, change: str) -> None:
-        """The first scan of a process looks through everything; whatever is not as it was put in is read again."""
+        """The first scan of a process checks the whole index; files whose rows were changed are read again."""
         index.put([row("a", made_in="x"), row("c", mtime_ns=2)])
         assert Index(path).stamps(ROOTS).keys() == {(ROOT, "a"), (ROOT, "c")}
         with closing(sqlite3.connect(path)) as database, database:
@@ -273,7 +273,7 @@ class TestDamage:
     def test_closed_before_it_is_removed(
         self, index: Index, path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Index], object]
     ) -> None:
-        """A damaged one is closed when it is removed: Windows removes no open file."""
+        """A damaged index is closed before it is deleted, since Windows cannot delete an open file."""
         index.put([row(str(number), "a") for number in range(100)])
         with closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE files SET text = CAST(x'c3' AS TEXT) WHERE name = '50'")
@@ -291,13 +291,13 @@ class TestDamage:
         self.check_is_new(index)
 
     def test_cut(self, index: Index, path: Path) -> None:
-        """So is one that was cut."""
+        """So is one that was truncated."""
         index.put([row(str(number), "word " * 500) for number in range(100)])
         os.truncate(path, path.stat().st_size // 2)
         self.check_is_new(index)
 
     def test_journal_of_a_damaged_one(self, index: Index, path: Path) -> None:
-        """A journal left beside a damaged database is not played back into the new one."""
+        """The journal of a damaged database is not applied to the new one."""
         path.write_bytes(b"x" * 10_000)
         journal = path.with_name("library.sqlite3-journal")
         journal.write_bytes(b"y" * 10_000)
@@ -305,7 +305,7 @@ class TestDamage:
         assert not journal.exists()
 
     def test_removed_while_in_use(self, index: Index, path: Path) -> None:
-        """One that is removed is made again."""
+        """An index that was deleted is created again."""
         index.put([row("a")])
         generation = index.generation
         path.unlink()
@@ -316,7 +316,7 @@ class TestDamage:
 class TestSchema:
     @pytest.mark.parametrize("version", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, 2**31 - 1])
     def test_another_version(self, index: Index, path: Path, version: int) -> None:
-        """An index of an older or newer schema is started again, with this one's columns."""
+        """An index of an older or newer schema is created again, with the current columns."""
         with closing(sqlite3.connect(path)) as database:
             database.execute("CREATE TABLE files (name TEXT)")
             database.execute("CREATE TABLE foreign_one (x)")
@@ -330,7 +330,7 @@ class TestSchema:
             assert database.execute("SELECT name FROM files").fetchall() == [("a",)]
 
     def test_same_version(self, path: Path) -> None:
-        """An index of this schema is kept."""
+        """An index of the current schema is kept."""
         Index(path).put([row("a")])
         again = Index(path)
         assert (found(again), again.generation) == (["a"], 0)
@@ -348,22 +348,22 @@ class TestMemory:
         assert found(index) == ["a"]
         [message] = caplog.messages
         assert message.startswith(f"the library's index {index._path} cannot be used (")
-        assert message.endswith("until ComfyUI is started again it is kept in memory")
+        assert message.endswith("it is kept in memory until ComfyUI restarts")
 
     def test_no_folder(self, index: Index, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """Where no folder can be made, the index works in memory; the log says so once."""
+        """If its folder cannot be created, the index works in memory; the log says so once."""
         (folder / "user").write_text("a file where the folder should be")
         self.check_is_in_memory(index, caplog)
 
     def test_no_file(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """Nor does it need the file."""
+        """From then on the file is not used."""
         path.mkdir()
         self.check_is_in_memory(index, caplog)
 
     def test_read_only(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An index in a folder that can be read but not written is left as it is."""
+        """An index in a read-only folder is left as it is."""
         index.put([row("old")])
         before = path.read_bytes()
         generation, connect = index.generation, sqlite3.connect
@@ -384,7 +384,7 @@ class TestMemory:
         assert before == path.read_bytes()
 
     def test_locked_for_a_moment(self, index: Index, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """One that another program writes to is waited for."""
+        """If another program writes to the index, it is waited for."""
         index.put([row("old")])
         with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
             other.execute("BEGIN EXCLUSIVE")
@@ -397,7 +397,7 @@ class TestMemory:
     def test_locked_for_long(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """One that another program holds for longer than anyone waits is left to it."""
+        """If another program locks the index for too long, its file is not touched."""
         index.put([row("old")])
         monkeypatch.setattr(library_index, "_LOCK_SECONDS", 0.05)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -405,7 +405,7 @@ class TestMemory:
             self.check_is_in_memory(index, caplog)
 
     def test_our_own_mistakes_are_not_hidden(self, index: Index) -> None:
-        """An error of ours is raised, not taken for a damaged index again and again."""
+        """A programming error is raised, and does not count as a damaged index again and again."""
         for _ in range(2):
             with pytest.raises(sqlite3.ProgrammingError, match="binding"):
                 index._run(lambda database: database.execute("SELECT ?", ()))
@@ -427,7 +427,7 @@ index.close()
 
 
 def test_processes_share_an_index(path: Path) -> None:
-    """Processes that begin without an index, write and read at once, lose nothing of each other's."""
+    """Processes that start without an index and write and read at once lose none of each other's files."""
     here = str(Path(__file__).parent)
     variables = os.environ | {"PYTHONPATH": os.pathsep.join([here, str(Path(here).parent)])}
     commands = [[sys.executable, "-W", "ignore", "-c", WRITER, here, str(path), str(n)] for n in (0, 20)]

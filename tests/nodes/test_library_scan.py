@@ -1,4 +1,4 @@
-"""Which files the library has, and that a scan reads what changed and nothing else."""
+"""Which files the library has, and that a scan reads only what changed."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     """The names of the files that scans read."""
     names: Reads = []
 
-    def noted(path: str, name: str, stamp: Stamp) -> Entry | None:
+    def record(path: str, name: str, stamp: Stamp) -> Entry | None:
         names.append(name)
         return read_entry(path, name, stamp)
 
-    monkeypatch.setattr(library_scan, "read_entry", noted)
+    monkeypatch.setattr(library_scan, "read_entry", record)
     return names
 
 
 def listed() -> list[str]:
-    """Return the names of all files but for ordinary PNGs, sorted."""
+    """Return the names of all files except ordinary PNGs, sorted."""
     found = [file for root, suffix in library_roots().items() for file in walk(root, suffix)]
     return sorted(file.name for file in found if not is_png(file.path) or gen5core.is_carrier(file.path))
 
@@ -86,34 +86,34 @@ class TestWalk:
 
     @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX")
     def test_other_things(self, folder: Path) -> None:
-        """A folder and a FIFO that are named like files are none, and a FIFO does not stop the scan."""
+        """Folders and FIFOs named like files are skipped, and a FIFO does not block the scan."""
         write(folder / "input" / "folder.gen5" / "a.gen5")
         os.mkfifo(folder / "input" / "fifo.gen5")
         (folder / "input" / "link.gen5").symlink_to(folder / "input" / "fifo.gen5")
         assert listed() == ["folder.gen5/a.gen5"]
 
     def test_no_folders(self, folder: Path) -> None:
-        """Folders that are not there hold nothing."""
+        """Missing folders have no files."""
         for kind in ("input", "output"):
             (folder / kind).rmdir()
         assert listed() == []
 
     def test_folder_that_may_not_be_read(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What may not be listed is left out, the others are not."""
+        """Folders that may not be listed are skipped, the others are not."""
         for name in ("a.gen5", "secret/b.gen5", "z/c.gen5"):
             write(folder / "input" / name)
         refuse_to_list(monkeypatch, "secret")
         assert listed() == ["a.gen5", "z/c.gen5"]
 
     def test_one_folder_for_both(self, folder: Path) -> None:
-        """Where output/ is input/, each file is listed once."""
+        """If output/ and input/ are the same folder, each file is listed once."""
         (folder / "output").rmdir()
         (folder / "output").symlink_to(folder / "input")
         write(folder / "input" / "a.gen5")
         assert listed() == ["a.gen5"]
 
     def test_roots_are_read_each_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The folders are those of ComfyUI now."""
+        """The folders are ComfyUI's current ones."""
         write(folder / "elsewhere" / "output" / "a.gen5")
         assert listed() == []
         monkeypatch.setenv("GEN5_FOLDER", str(folder / "elsewhere"))
@@ -121,7 +121,7 @@ class TestWalk:
 
 
 def refuse_to_list(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let folders of a name be unreadable, also for root."""
+    """Make folders with a name unreadable, also for root."""
     scandir: Callable[..., object] = os.scandir
 
     def refusing(path: str) -> object:
@@ -143,7 +143,7 @@ class TestChanges:
         assert sorted(reads) == indexed(index)
 
     def test_new_file(self, folder: Path, index: Index, reads: Reads) -> None:
-        """A new file alone is read."""
+        """Only a new file is read."""
         write(folder / "input" / "a.gen5")
         scan(index, library_roots())
         write(folder / "output" / "sub" / "b.gen5")
@@ -151,7 +151,7 @@ class TestChanges:
         assert ["a.gen5", "sub/b.gen5 [output]"] == reads == indexed(index)
 
     def test_replaced_by_one_of_the_same_size(self, folder: Path, index: Index) -> None:
-        """Another time of change, down to the nanosecond, is another file; so is another size."""
+        """A file whose modification time (in nanoseconds) or size changed is read again."""
         path = write(folder / "input" / "a.gen5", prompt="first")
         os.utime(path, ns=(10**18, 10**18))
         scan(index, library_roots())
@@ -167,7 +167,7 @@ class TestChanges:
         assert (indexed(index, "first"), indexed(index, "another")) == ([], ["a.gen5"])
 
     def test_removed_and_renamed(self, folder: Path, index: Index, reads: Reads) -> None:
-        """What is gone is dropped; a renamed file is under its new name alone."""
+        """Files that are gone are dropped; a renamed file is listed only under its new name."""
         for name in ("a.gen5", "b.gen5", "c.gen5"):
             write(folder / "input" / name)
         scan(index, library_roots())
@@ -181,7 +181,7 @@ class TestChanges:
         assert indexed(index) == []
 
     def test_half_written_file(self, folder: Path, index: Index) -> None:
-        """A file read while it is being copied is listed as cut, and as it is once it is whole."""
+        """A file read while it is being copied is listed as truncated, and correctly once it is complete."""
         data = write(folder / "whole.gen5", prompt="a cat").read_bytes()
         path = folder / "input" / "a.gen5"
         path.write_bytes(data[:-10])
@@ -194,7 +194,7 @@ class TestChanges:
         assert one.item["error"] is None
 
     def test_vanishing_file(self, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that goes between listing and reading is left out."""
+        """A file that is deleted between listing and reading is skipped."""
         paths = [write(folder / "input" / name) for name in ("a.gen5", "b.gen5")]
 
         def read(path: str, name: str, stamp: Stamp) -> Entry | None:
@@ -206,7 +206,7 @@ class TestChanges:
         assert indexed(index) == ["a.gen5"]
 
     def test_file_that_may_not_be_read(self, folder: Path, index: Index, reads: Reads) -> None:
-        """One that may not be read is listed with the reason, and is read as soon as it may be."""
+        """A file that may not be read is listed with the reason, and is read once that is allowed."""
         path = write(folder / "input" / "a.gen5", prompt="a cat")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
@@ -221,18 +221,18 @@ class TestChanges:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
     def test_name_that_is_no_text(self, folder: Path, index: Index) -> None:
-        """A name that is not UTF-8 is spelled out and says what to do; the other files are listed too."""
+        """A name that is not UTF-8 is escaped, with a remedy; the other files are listed too."""
         write(folder / "input" / "a.gen5")
         os.rename(folder / "input" / "a.gen5", os.fsencode(folder / "input") + b"/\xff.gen5")
         write(folder / "input" / "b.gen5")
         for _ in range(2):
             scan(index, library_roots())
-        told = {one.item["name"]: one.item["error"] for one in index.page(library_roots(), "", 0, 9)[1]}
-        assert told == {"b.gen5": None, "\\udcff.gen5": "its name is not UTF-8: rename it"}
+        errors = {one.item["name"]: one.item["error"] for one in index.page(library_roots(), "", 0, 9)[1]}
+        assert errors == {"b.gen5": None, "\\udcff.gen5": "its name is not UTF-8: rename it"}
 
     @pytest.mark.parametrize("seconds", [-(10**9), 0, 2**33, 2**34])
     def test_any_time_of_change(self, folder: Path, index: Index, reads: Reads, seconds: int) -> None:
-        """A time before 1970, or beyond what SQLite counts in nanoseconds, is one as well."""
+        """Times before 1970, or too late for SQLite's nanoseconds, work as well."""
         path = write(folder / "input" / "a.gen5")
         try:
             os.utime(path, (seconds, seconds))
@@ -249,11 +249,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Reads:
     names: Reads = []
     is_carrier = gen5core.is_carrier
 
-    def noted(path: str) -> bool:
+    def record(path: str) -> bool:
         names.append(Path(path).name)
         return bool(is_carrier(path))
 
-    monkeypatch.setattr(gen5core, "is_carrier", noted)
+    monkeypatch.setattr(gen5core, "is_carrier", record)
     return names
 
 
@@ -261,7 +261,7 @@ class TestPngs:
     def test_ordinary_ones_are_opened_once(
         self, folder: Path, index: Index, opened: Reads, reads: Reads
     ) -> None:
-        """An ordinary PNG is in no page and no count, and its stamp spares the second scan, in a new process too."""
+        """An ordinary PNG is on no page and not counted; thanks to its stamp later scans do not open it again."""
         for name in ("a.png", "b.png"):
             (folder / "output" / name).write_bytes(PLAIN)
         write(folder / "output" / "c.png", images=PIXELS, prompt="a cat")
@@ -274,7 +274,7 @@ class TestPngs:
         assert (one.item["carrier"], one.item["error"], one.item["images"]) == (True, None, 1)
 
     def test_one_becomes_the_other(self, folder: Path, index: Index) -> None:
-        """A PNG whose record is taken out leaves the library; one that gets a record comes into it."""
+        """A PNG whose record is removed leaves the library; one that gets a record is added."""
         path = write(folder / "output" / "a.png", images=PIXELS)
         whole = path.read_bytes()
         for data, expected in ((whole, ["a.png [output]"]), (PLAIN, []), (whole, ["a.png [output]"])):
@@ -286,7 +286,7 @@ class TestPngs:
         assert index.stamps(library_roots()) == {}
 
     def test_removed(self, folder: Path, index: Index) -> None:
-        """Nothing is kept of an ordinary PNG that is gone."""
+        """The row of an ordinary PNG that is gone is removed."""
         (folder / "output" / "a.png").write_bytes(PLAIN)
         scan(index, library_roots())
         assert len(index.stamps(library_roots())) == 1
@@ -304,14 +304,14 @@ class TestPngs:
         assert "it was cut or is still being copied" in one.item["error"]
 
     def test_cut_before_it(self, folder: Path, index: Index) -> None:
-        """A PNG that ends before shows nothing of a record, and is passed over."""
+        """A PNG that ends before its record is an ordinary one, and is skipped."""
         path = write(folder / "output" / "a.png", images=PIXELS)
         path.write_bytes(path.read_bytes()[:40])
         scan(index, library_roots())
         assert indexed(index) == []
 
     def test_not_a_png_at_all(self, folder: Path, index: Index) -> None:
-        """What is only named like a PNG, and what may not be opened, is passed over."""
+        """Files that are only named like PNGs, or may not be opened, are skipped."""
         (folder / "output" / "a.png").write_bytes(b"GEN5" + bytes(100))
         (folder / "output" / "b.png").write_bytes(b"")
         write(folder / "output" / "c.png", images=PIXELS)
@@ -323,7 +323,7 @@ class TestPngs:
         assert indexed(index) == ["c.png [output]"]
 
     def test_one_that_can_no_longer_be_opened(self, folder: Path, index: Index) -> None:
-        """What was known of a PNG that changed and cannot be opened is no longer shown, nor counted."""
+        """A PNG that changed and cannot be opened is no longer listed or counted."""
         path = write(folder / "output" / "a.png", images=PIXELS, prompt="first")
         scan(index, library_roots())
         write(path, images=PIXELS, prompt="another, of another size")
@@ -337,7 +337,7 @@ class TestPngs:
 
 class TestProgress:
     def test_counts(self, folder: Path, index: Index) -> None:
-        """Progress counts what is read, out of what is to be read; pages grow with it, the newest first."""
+        """Progress has the number of files read and to be read; pages grow with it, the newest first."""
         data = write(folder / "one.gen5").read_bytes()
         count = 2 * BATCH_FILES + 1
         for number in range(count):
@@ -356,7 +356,7 @@ class TestProgress:
         assert again == [(0, 0)]
 
     def test_index_that_is_lost_meanwhile(self, folder: Path, index: Index) -> None:
-        """An index that is removed while a scan fills it has every file at the end all the same."""
+        """An index that is deleted during a scan still has every file at the end."""
         data = write(folder / "one.gen5").read_bytes()
         for number in range(BATCH_FILES + 1):
             (folder / "input" / f"{number:04}.gen5").write_bytes(data)
@@ -373,7 +373,7 @@ class TestProgress:
     def test_file_that_another_process_adds(
         self, folder: Path, index: Index, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A file that another process makes and indexes while this one looks around is not dropped."""
+        """A file that another process writes and indexes during the scan is not dropped."""
         scan(index, library_roots())
 
         def walk_and_be_late(root: str, annotation: str) -> list[Found]:

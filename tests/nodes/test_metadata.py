@@ -1,4 +1,4 @@
-"""Scrubbing as a file is saved: the setting, what is left out of files and PNGs, and what the node says of it."""
+"""Scrubbing when a file is saved: the setting, what is left out of files and PNGs, and what the node reports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _named_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def choose(folder: Path, **values: bool) -> None:
-    """Set settings of Gen5.Privacy as ComfyUI keeps them."""
+    """Write settings of Gen5.Privacy into ComfyUI's settings file."""
     path = folder / "user" / "default" / "comfy.settings.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({f"Gen5.Privacy.{name}": value for name, value in values.items()}))
@@ -56,14 +56,14 @@ def save(folder: Path, format: str) -> tuple[list[bytes], list[Path], list[str]]
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_private_is_left(folder: Path, format: str) -> None:
-    """No file names machine, user or folder, in the texts of PNGs and in META; the workflow is there, cleaned."""
+    """Neither META nor the texts of PNGs name machine, user or folder; the scrubbed workflow is stored."""
     choose(folder, Scrub=True, MachineName=True)
     contents, records, scrubbed = save(folder, format)
     assert [word for data in contents for word in PRIVATE if word.encode() in data] == []
     for path in records:
         with gen5core.open(path) as file:
-            told = json.dumps([file.metadata, file.images[0].bytes.decode("latin-1")])
-            assert [word for word in PRIVATE if word in told] == []
+            stored = json.dumps([file.metadata, file.images[0].bytes.decode("latin-1")])
+            assert [word for word in PRIVATE if word in stored] == []
             assert (file.comfyui or {})["workflow"] == {
                 "nodes": [{"id": 1, "widgets_values": ["cat.png", "x.png", 3]}]
             }
@@ -80,7 +80,7 @@ def test_nothing_private_is_left(folder: Path, format: str) -> None:
 
 @pytest.mark.parametrize("format", ["gen5+png", "png"])
 def test_pngs(folder: Path, format: str) -> None:
-    """The texts of the PNGs are the cleaned graph, which ComfyUI opens."""
+    """The texts of the PNGs are the scrubbed graph, which ComfyUI opens."""
     choose(folder, Scrub=True)
     save(folder, format)
     for path in (folder / "output").glob("*.png"):
@@ -94,8 +94,8 @@ def test_pngs(folder: Path, format: str) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, {"Scrub": False}])
-def test_not_by_itself(folder: Path, values: dict[str, Any]) -> None:
-    """Without the setting everything is as it was, and nothing is said to be left out."""
+def test_off_by_default(folder: Path, values: dict[str, Any]) -> None:
+    """Without the setting everything is stored, and nothing is reported as left out."""
     choose(folder, **values)
     _, [record], scrubbed = save(folder, "gen5+png")
     assert scrubbed == []
@@ -105,7 +105,7 @@ def test_not_by_itself(folder: Path, values: dict[str, Any]) -> None:
 
 
 def test_nothing_to_leave_out(folder: Path) -> None:
-    """Where only the machine's name is private only that is left out."""
+    """If only the machine's name is private, only that is left out."""
     choose(folder, Scrub=True)
     answer = Gen5Save().save("x", images=images(), prompt=txt2img(), unique_id="9")
     captured = gen5core.Environment.capture().hardware
@@ -114,7 +114,7 @@ def test_nothing_to_leave_out(folder: Path) -> None:
 
 
 def test_what_is_left_out_is_listed_in_order(folder: Path) -> None:
-    """What the node lists follows the request's fields: graph, passes, models, tags, machine, prompt, model."""
+    """The node lists in the order of the request's fields: graph, passes, models, tags, machine, prompt, model."""
     choose(folder, Scrub=True, MachineName=True)
     _, _, scrubbed = save(folder, "gen5")
     assert [line.split(":")[0] for line in scrubbed] == [
@@ -134,7 +134,7 @@ def test_what_is_left_out_is_listed_in_order(folder: Path) -> None:
 
 
 def test_scrubbing_leaves_the_request_as_it_was() -> None:
-    """A scrubbed request is another one; what is not private is in it as it was given."""
+    """Scrubbing returns a new request, in which whatever is not private is unchanged."""
     environment = gen5core.Environment.capture()
     noise = randn(1, 4, 4, 8)
     request = SaveRequest(

@@ -1,4 +1,4 @@
-"""Images as pixels and PNGs: dtypes that numpy lacks, texts that no reader takes."""
+"""Images as pixels and PNGs: dtypes that numpy lacks, texts that readers refuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gen5pack.nodes.tensors.images import to_pixels
 from runs import images, txt2img
 
 LIMIT = 64 * 2**20
-"""Bytes of text that Pillow takes of a PNG, and readers of META."""
+"""Bytes of text that Pillow accepts in a PNG, and readers in META."""
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
@@ -36,7 +36,7 @@ def test_half_precision_is_saved_and_compares_equal(format: str) -> None:
 
 @pytest.mark.parametrize("format", ["gen5+png", "gen5", "png"])
 def test_workflow_that_no_reader_takes(folder: Path, format: str) -> None:
-    """A workflow larger than readers accept is refused with the remedy, which helps; nothing is left."""
+    """A workflow larger than readers accept is refused with a remedy that works; no file is left."""
     workflow = {"workflow": {"note": "x" * LIMIT}}
     message = (
         rf"^workflow and prompt take \d+ bytes as JSON, readers accept {LIMIT}: turn embed_workflow off$"

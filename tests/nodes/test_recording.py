@@ -455,7 +455,7 @@ class TestPairing:
         result = run([SamplingRecorder(recording)], randn(1, 4, 8, 16), start, seed=6)[0]
         capture = self.save(recording, graph, latent={"samples": result})
         assert [entry["node_id"] for entry in capture["passes"]] == ["13"]
-        assert "whether node 3 sampled too is known only to a run" in capture["reason"]
+        assert "whether node 3 also sampled is only known at run time" in capture["reason"]
         assert recording.find_by_result([kept]) is recording.runs[0]
 
     def test_images_alone(self, now: SimpleNamespace) -> None:

@@ -1,4 +1,4 @@
-"""Save Gen5 without ComfyUI: what is in the file, what lies beside it, and what is left when it fails."""
+"""Save Gen5 without ComfyUI: the file, the PNGs beside it, and what remains if it fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 
 
 def save(**inputs: Any) -> tuple[Path, dict[str, Any]]:
-    """Save through the node; return the file's path and what the node shows."""
+    """Save with the node; return the file's path and what the node shows."""
     answer = Gen5Save().save(**{"filename_prefix": "x", **inputs})
     return answer["result"][1].path, answer["ui"]
 
@@ -54,7 +54,7 @@ class TestWhatIsSaved:
         assert list((folder / "output").iterdir()) == []
 
     def test_images_only(self, folder: Path) -> None:
-        """Images alone are stored and lie beside as PNGs; without a prompt the noise is none, and why."""
+        """Images alone are stored, and written as PNGs; without a prompt there is no noise, and the reason says why."""
         path, ui = save(images=images())
         assert files_in(folder) == ["x_00001_.gen5", "x_00001_.png"]
         with gen5core.open(path) as file:
@@ -81,24 +81,24 @@ class TestWhatIsSaved:
             assert file.images == ()
 
     def test_images_pass_through(self) -> None:
-        """The images output is the very tensor that came in."""
+        """The images output is the input tensor itself."""
         given = images()
         assert given is Gen5Save().save("x", images=given)["result"][0]
 
     def test_latent_alone_blocks_the_images_output(self) -> None:
-        """Without images the images output says so, and stops only what needs it."""
+        """Without images, the images output says so and stops only the nodes that need it."""
         answer = Gen5Save().save("x", latent={"samples": randn(1, 4, 4, 4)})
         assert "images" in answer["result"][0].message
 
     def test_something_else_on_the_latent_socket(self, folder: Path) -> None:
-        """What is no LATENT is named with the remedy, and nothing is written."""
+        """If an input is not a LATENT, the error names it with a remedy, and nothing is written."""
         with pytest.raises(EncodeError, match=r"^latent .*`samples`.*connect"):
             Gen5Save().save("x", latent={"image": 1})
         assert files_in(folder) == []
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
     def test_latent_keeps_its_dtype(self, dtype: torch.dtype) -> None:
-        """A latent, and the noise derived for it, come back in the dtype of the latent, bit for bit."""
+        """A latent, and the noise derived for it, are stored bit for bit in the dtype of the latent."""
         result = randn(2, 4, 4, 8, dtype=dtype)
         path, _ = save(latent={"samples": result}, prompt=txt2img(3, 2), unique_id="9")
         expected = torch.randn((2, 4, 4, 8), generator=torch.Generator().manual_seed(3)).to(dtype)
@@ -124,7 +124,7 @@ class TestWhatIsSaved:
             assert torch.cat([drawn[3], drawn[1]]).equal(file.latents["initial_noise"].torch())
 
     def test_tags_are_split_at_commas(self) -> None:
-        """Tags lose the space around them, empty ones go."""
+        """Spaces around tags, and empty tags, are dropped."""
         with gen5core.open(save(images=images(), tags=" a cat,,猫 , ")[0]) as file:
             assert file.tags == ("a cat", "猫")
 
@@ -137,7 +137,7 @@ class TestWhatIsSaved:
 
 
 class TestSettings:
-    """What the file says of settings, prompt and model is the last pass's."""
+    """The file's settings, prompt and model are those of the last pass."""
 
     def test_graph_is_described(self) -> None:
         """Settings, prompt, model and resources are those of the graph."""
@@ -159,7 +159,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("odd", [{"steps": 0}, {"cfg": -1.0}, {"cfg": float("inf")}])
     def test_odd_settings_do_not_stop_a_save(self, odd: dict[str, Any]) -> None:
-        """A setting that the format's rules refuse stays out of them, the image is saved all the same."""
+        """A setting that the format does not allow is left out, and the image is still saved."""
         path, _ = save(
             images=images(),
             latent={"samples": randn(1, 4, 4, 8)},
@@ -174,7 +174,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("seed", [-1, 2**64])
     def test_seed_out_of_range_is_unknown(self, seed: int) -> None:
-        """A seed that no generator of ComfyUI's takes is not stored as one, and nothing is drawn from it."""
+        """A seed that ComfyUI's generators do not accept is not stored, and no noise is drawn from it."""
         path, ui = save(latent={"samples": randn(1, 4, 4, 8)}, prompt=txt2img(seed), unique_id="9")
         assert ui["gen5"][0]["noise_source"] == "none"
         assert "seed" in ui["gen5"][0]["reason"]
@@ -183,11 +183,11 @@ class TestSettings:
 
 
 class TestResources:
-    """The models behind an image, each once, with a digest where their file is found."""
+    """The models that made an image, each once, with a digest if their file is found."""
 
     @pytest.mark.parametrize("choice", ["sampled", "full", "off"])
     def test_digests(self, folder: Path, choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Checkpoint and LoRA have size and digest as chosen; a file that is not found has its name alone."""
+        """Checkpoint and LoRA have size and digest as chosen; a file that is not found has only its name."""
         model = folder / "sd.safetensors"
         model.write_bytes(b"weights" * 1000)
         found = {"sd.safetensors": model, "gone.safetensors": None}
@@ -210,7 +210,7 @@ class TestNoise:
     """Recorded, provided, derived, none: in this order, and the file says which."""
 
     def test_derived_equals_comfyuis_draw(self) -> None:
-        """Derived noise is what torch.manual_seed and randn give for the latent's shape."""
+        """Derived noise equals torch.manual_seed and randn for the latent's shape."""
         path, ui = save(latent={"samples": randn(2, 4, 4, 8)}, prompt=txt2img(7, 2), unique_id="9")
         expected = torch.randn((2, 4, 4, 8), generator=torch.manual_seed(7))
         with gen5core.open(path) as file:
@@ -227,7 +227,7 @@ class TestNoise:
         assert before.equal(torch.get_rng_state())
 
     def test_provided_comes_before_derived(self) -> None:
-        """The noise socket's tensors are stored as they are, also where they could be derived."""
+        """The noise socket's tensors are stored as they are, even if noise could be derived."""
         noise = randn(1, 4, 4, 8, seed=99)
         path, ui = save(
             latent={"samples": randn(1, 4, 4, 8)}, noise={"samples": noise}, prompt=txt2img(), unique_id="9"
@@ -237,7 +237,7 @@ class TestNoise:
         assert ui["gen5"][0]["noise_source"] == "provided"
 
     def test_recorded_comes_first(self) -> None:
-        """A recorded run of the very latent is stored, whatever else there is."""
+        """A recorded run of this very latent is stored, whatever else is connected."""
         recording, noise = Recording(), randn(1, 4, 4, 8, seed=42)
         result, _ = run([SamplingRecorder(recording)], noise, seed=5)
         path, ui = save(
@@ -255,7 +255,7 @@ class TestNoise:
         assert (stored["sigmas"], stored["seed"], stored["cfg"]) == ([14.5, 3.0, 0.0], 5, 8.0)
 
     def test_recording_of_another_latent_is_not_attached(self) -> None:
-        """A recording without a run of this latent gives nothing; the derived noise and the reason stand."""
+        """If the recording has no run of this latent, derived noise is stored, with the reason."""
         recording = Recording()
         run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=42), seed=5)
         path, ui = save(
@@ -269,7 +269,7 @@ class TestNoise:
             assert word in ui["gen5"][0]["reason"]
 
     def test_split_sampler_derives_the_first_halfs_noise(self) -> None:
-        """Where the last pass adds no noise, the noise of the pass that does is derived."""
+        """If the last pass adds no noise, the noise of the pass that does is derived."""
         graph = hires()
         advanced = {
             "class_type": "KSamplerAdvanced",
@@ -304,19 +304,19 @@ class TestNoise:
             expected = torch.randn((1, 4, 4, 8), generator=torch.Generator().manual_seed(11))
             assert expected.equal(file.latents["initial_noise"].torch())
 
-    def test_second_pass_alone_is_derived_and_said(self) -> None:
-        """Of two noisy passes only the last one's noise is derived, under its own name; the file says so."""
+    def test_only_the_last_pass_is_derived(self) -> None:
+        """If two passes add noise, only that of the last is derived, under its own name; the file says so."""
         path, _ = save(latent={"samples": randn(1, 4, 8, 16)}, prompt=hires(), unique_id="9")
         with gen5core.open(path) as file:
             assert set(file.latents) == {"initial_noise.1", "final_latent"}
             assert file.capture is not None
             assert (
                 file.capture["reason"]
-                == "the noise of the 1 passes before the last cannot be derived: connect Record Sampling"
+                == "only the noise of pass 1 can be derived, not that of earlier passes: connect Record Sampling"
             )
 
     def test_changed_latent_has_no_noise(self) -> None:
-        """A latent that was changed after sampling tells nothing of the noise's shape; the save succeeds."""
+        """If the latent was changed after sampling, the noise's shape is unknown; the save succeeds without noise."""
         graph = txt2img()
         graph["12"] = {
             "class_type": "LatentUpscale",
@@ -336,7 +336,7 @@ class TestNoise:
         with gen5core.open(path) as file:
             assert set(file.latents) == {"final_latent"}
 
-    def test_images_alone_do_not_tell_the_shape(self) -> None:
+    def test_images_alone_do_not_give_the_shape(self) -> None:
         """Without the latent nothing is derived, and the reason says what is missing."""
         _, ui = save(images=images(), prompt=txt2img(), unique_id="9")
         told = (ui["gen5"][0]["reason"], ui["gen5"][0]["reason_kind"])
@@ -349,12 +349,12 @@ class TestImagesStored:
     @pytest.mark.parametrize(("choice", "count"), [("all", 3), ("first", 1), ("none", 0)])
     @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
     def test_choice(self, folder: Path, choice: str, count: int, format: str) -> None:
-        """As many images as chosen are in the file; the PNGs beside it are all there either way."""
+        """The file has the chosen number of images; all PNGs are written in any case."""
         given = images(3)
         path, ui = save(images=given, images_stored=choice, format=format)
         expected = (given * 255).to(torch.uint8).numpy()
         with gen5core.open(path) as file:
-            assert count == len(file.images)
+            assert len(file.images) == count
             for number, image in enumerate(file.images):
                 assert expected[number].tobytes() == image.array().tobytes()
         pngs = [name for name in files_in(folder) if name.endswith(".png")]
@@ -365,7 +365,7 @@ class TestImagesStored:
     def test_too_many_are_refused_before_encoding(
         self, folder: Path, format: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """1200 frames with all: the remedy is said before one of them is encoded, and nothing is left."""
+        """1200 frames with all: the error comes before any of them is encoded, and no file is left."""
 
         def refuse(*_: Any, **__: Any) -> bytes:
             raise AssertionError("an image was encoded")
@@ -385,20 +385,20 @@ class TestImagesStored:
 
 
 class TestToldToTheBrowser:
-    """What the page learns of a save."""
+    """What the page gets to know about a save."""
 
-    def test_root_and_place(self, folder: Path) -> None:
+    def test_root_and_path(self, folder: Path) -> None:
         """Name, folder, size and root are those of the file."""
         path, ui = save(filename_prefix="sub/x", images=images())
-        [told] = ui["gen5"]
+        [summary] = ui["gen5"]
         with gen5core.open(path) as file:
-            assert file.root == told["root"]
+            assert summary["root"] == file.root
         assert ("x_00001_.gen5", "sub", "output", path.stat().st_size) == tuple(
-            told[name] for name in ("filename", "subfolder", "type", "size_bytes")
+            summary[name] for name in ("filename", "subfolder", "type", "size_bytes")
         )
 
     def test_step_noise_by_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """For each pass: whether its step noise is stored, and why not where there was some."""
+        """Each pass says whether its step noise is stored, and if not although there was some, why."""
         passes = [{"step_noise": "step_noise"}, {"step_noise_reason": "it takes more than 64 MiB"}, {}]
         captured = Captured("recorded", {"step_noise": randn(2, 1, 4, 2, 2)}, passes)
         monkeypatch.setattr(save_module, "capture_noise", lambda *_: captured)
@@ -411,11 +411,11 @@ class TestToldToTheBrowser:
 
 
 class TestMachineName:
-    """The host's own name, which a file bears only if the person has chosen that."""
+    """The machine's name, which is stored only if the user has chosen that."""
 
     @pytest.mark.parametrize("setting", [None, "false", '"true"', "1"])
-    def test_not_by_itself(self, folder: Path, setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without the setting, or with something else in its place, the name is nowhere in the file."""
+    def test_off_by_default(self, folder: Path, setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without the setting, or with an invalid value, the name is nowhere in the file."""
         monkeypatch.setattr(metadata.platform, "node", lambda: "anns-laptop")
         if setting is not None:
             choose(folder, setting)
@@ -426,7 +426,7 @@ class TestMachineName:
 
     @pytest.mark.parametrize(("name", "expected"), [("anns-laptop", "anns-laptop"), ("a\udcffb", "a?b")])
     def test_chosen(self, folder: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With the setting the name is in hardware_info, beside what else is known of the machine."""
+        """With the setting the name is in hardware_info, beside the other facts of the machine."""
         monkeypatch.setattr(metadata.platform, "node", lambda: name)
         choose(folder, "true")
         path, _ = save(images=images())
@@ -434,7 +434,7 @@ class TestMachineName:
             assert {**gen5core.Environment.capture().hardware, "machine_name": expected} == file.hardware
 
     def test_a_machine_without_a_name(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where the system tells no name the file is as without the setting."""
+        """If the system has no name, the file is as without the setting."""
         monkeypatch.setattr(metadata.platform, "node", lambda: "")
         choose(folder, "true")
         path, _ = save(images=images())
@@ -443,14 +443,14 @@ class TestMachineName:
 
 
 def choose(folder: Path, value: str) -> None:
-    """Set Gen5.Privacy.MachineName as ComfyUI's settings keep it."""
+    """Write Gen5.Privacy.MachineName into ComfyUI's settings file."""
     path = folder / "user" / "default" / "comfy.settings.json"
     path.parent.mkdir(parents=True)
     path.write_text(f'{{"Gen5.Privacy.MachineName": {value}}}')
 
 
 class TestPngs:
-    """The PNGs beside the file are what Save Image writes."""
+    """The PNGs beside the file equal those of Save Image."""
 
     def test_single_image_is_named_like_the_file(self, folder: Path) -> None:
         """One image has the file's own name, in the subfolder of the prefix."""
@@ -459,7 +459,7 @@ class TestPngs:
         assert ui["images"] == [{"filename": "x_00001_.png", "subfolder": "sub/deep", "type": "output"}]
 
     def test_batch_is_numbered(self, folder: Path) -> None:
-        """The images of a batch are numbered behind the counter."""
+        """The images of a batch are numbered after the counter."""
         save(images=images(3))
         assert files_in(folder) == [
             "x_00001_.gen5",
@@ -469,7 +469,7 @@ class TestPngs:
         ]
 
     def test_a_prefix_that_is_too_long(self, folder: Path) -> None:
-        """What the file system takes no name of is said of the prefix, before anything is written."""
+        """If the file system does not allow the name, the error names the prefix, and nothing is written."""
         with pytest.raises(EncodeError, match=r"gives no file name .*choose a shorter or plainer one"):
             save(filename_prefix="x" * 300, images=images())
         assert files_in(folder) == []
@@ -488,7 +488,7 @@ class TestPngs:
         ]
 
     def test_pixels_and_text(self, folder: Path) -> None:
-        """Pixels are rounded as Save Image rounds, prompt and workflow are in the PNG and in the file."""
+        """Pixels are rounded as in Save Image; prompt and workflow are in the PNG and in the file."""
         workflow = {"nodes": [], "version": 0.4, "name": "猫"}
         path, _ = save(images=images(), prompt=txt2img(), unique_id="9", extra_pnginfo={"workflow": workflow})
         with Image.open(folder / "output" / "x_00001_.png") as picture:
@@ -525,14 +525,14 @@ class TestPngs:
         assert not any(b"secret" in entry.read_bytes() for entry in folder.rglob("*.*") if entry.is_file())
 
     @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
-    def test_stored_picture_bears_the_workflow(self, format: str) -> None:
-        """The picture inside the file carries the workflow in either format, so that it drops on a canvas."""
+    def test_stored_picture_has_the_workflow(self, format: str) -> None:
+        """The picture inside the file has the workflow in either format, so that it opens when dropped on a canvas."""
         path, _ = save(images=images(), extra_pnginfo={"workflow": {"nodes": []}}, format=format)
         with gen5core.open(path) as file, Image.open(io.BytesIO(file.images[0].bytes)) as picture:
             assert json.loads(picture.text["workflow"]) == {"nodes": []}
 
     def test_gen5_alone_shows_a_preview(self, folder: Path) -> None:
-        """Without PNGs the preview lies in temp/, with the picture's pixels and no workflow."""
+        """Without PNGs a preview is written to temp/, with the picture's pixels and no workflow."""
         _, ui = save(images=images(2), format="gen5", extra_pnginfo={"workflow": {}})
         assert files_in(folder) == ["x_00001_.gen5"]
         assert [shown["type"] for shown in ui["images"]] == ["temp", "temp"]
@@ -542,10 +542,10 @@ class TestPngs:
 
 
 class TestCounter:
-    """A number that is taken is never taken again."""
+    """A number in use is never used again."""
 
     def test_it_counts_up(self, folder: Path) -> None:
-        """Each save takes the number after the highest that is there."""
+        """Each save takes the number after the highest existing one."""
         (folder / "output" / "x_00041_.gen5").write_bytes(b"kept")
         (folder / "output" / "x_draft_.gen5").write_bytes(b"kept")
         save(images=images())
@@ -563,7 +563,7 @@ class TestCounter:
     def test_a_file_that_appears_meanwhile_is_kept(
         self, folder: Path, taken: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A file or PNG that another program wrote after the number was chosen is left; the next is taken."""
+        """A file or PNG that another program wrote after the number was chosen is kept; the next number is taken."""
         output_path = save_module.OutputPath(folder / "output", "x", 1, "")
         monkeypatch.setattr(save_module, "find_output_path", lambda *_: output_path)
         (folder / "output" / taken).write_bytes(b"kept")
@@ -588,7 +588,7 @@ class TestCounter:
         assert files_in(folder) == ["x_00001_.png", "x_00002_.gen5", "x_00002_.png"]
 
     def test_four_processes_never_overwrite(self, folder: Path) -> None:
-        """Four processes saving at once leave every file whole, each under a number of its own."""
+        """Four processes that save at once write every file intact, each under its own number."""
         code = (
             "import sys; sys.path.insert(0, sys.argv[1]); import conftest, torch\n"
             "from gen5pack.nodes.save import Gen5Save\n"
@@ -616,7 +616,7 @@ class TestFailure:
     """A save that fails leaves neither the file nor a PNG nor a temporary file."""
 
     def test_latent_that_cannot_be_stored(self, folder: Path) -> None:
-        """A latent of a dtype that the format does not hold is named, and nothing is left."""
+        """The error names a latent whose dtype the format does not have, and no file is left."""
         with pytest.raises(UnsupportedDtypeError, match="latent 'final_latent' is int64; the format holds"):
             Gen5Save().save("x", images=images(), latent={"samples": torch.zeros(1, 4, 4, 4).long()})
         assert files_in(folder) == []
@@ -625,7 +625,7 @@ class TestFailure:
     def test_png_that_cannot_be_written_takes_the_file_along(
         self, folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where a PNG fails after the .gen5 was written, file and PNGs are taken away again."""
+        """If a PNG fails after the .gen5 was written, file and PNGs are removed again."""
         real, seen = output_paths.write_all, []
 
         def write(fd: int, buffers: Any) -> None:
@@ -641,13 +641,13 @@ class TestFailure:
         assert files_in(folder) == []
 
     def test_odd_metadata_fails_before_anything_is_written(self, folder: Path) -> None:
-        """What JSON does not hold is refused by name, with nothing left."""
+        """The error names a value that JSON cannot hold, and no file is left."""
         with pytest.raises(EncodeError, match=r"^workflow cannot be written as JSON: "):
             Gen5Save().save("x", images=images(), extra_pnginfo={"workflow": {"a": {1, 2}}})
         assert files_in(folder) == []
 
     def test_not_a_number_in_a_prompt_is_saved(self) -> None:
-        """A prompt with NaN, which Python's JSON lets in, is saved, as null."""
+        """A prompt with NaN, which Python's JSON accepts, is saved with null."""
         graph = txt2img()
         graph["3"]["is_changed"] = [float("nan")]
         graph["5"]["inputs"]["odd"] = float("nan")
@@ -658,8 +658,8 @@ class TestFailure:
             assert txt2img()["3"] == (file.comfyui or {})["prompt"]["3"]
 
 
-def test_saving_does_not_change_what_it_is_given() -> None:
-    """Prompt, latent and images are as they were after a save."""
+def test_saving_does_not_change_its_inputs() -> None:
+    """A save does not change prompt, latent and images."""
     graph, extra = txt2img(), {"workflow": {"nodes": []}}
     samples, pixels, mask = randn(1, 4, 4, 8), images(), torch.ones(1, 1, 4, 8)
     latent = {"samples": samples.clone(), "noise_mask": mask.clone(), "batch_index": [2]}

@@ -1,6 +1,6 @@
-"""Names that Windows takes for something else, where Load Gen5, the routes and Save Gen5 meet them.
+"""Names that Windows understands differently, in Load Gen5, the routes and Save Gen5.
 
-Run elsewhere too, with the pack told that it is on Windows: what is refused is refused by its text.
+The tests run on other systems too, with IS_WINDOWS patched: names are refused by their text alone.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ def _on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths whose meaning was asked of the system."""
+    """The paths that the operating system was asked about."""
     realpath = os.path.realpath
     paths: list[str] = []
 
-    def noting(path: Any, **further: Any) -> str:
+    def record(path: Any, **further: Any) -> str:
         paths.append(str(path))
         return realpath(path, **further)
 
-    monkeypatch.setattr(os.path, "realpath", noting)
+    monkeypatch.setattr(os.path, "realpath", record)
     return paths
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_refused_before_the_system_is_asked(folder: Path, looked_at: list[str], name: str) -> None:
-    """No name makes the system ask a host, a drive or a device; the person is told why."""
+    """No name makes the system access a host, a drive or a device; the error says why."""
     with pytest.raises(EncodeError, match="is not a file name: "):
         resolve_file(name)
     assert "is not a file name: " in str(Gen5Load.VALIDATE_INPUTS(name))
@@ -69,18 +69,18 @@ def test_refused_before_the_system_is_asked(folder: Path, looked_at: list[str], 
 
 @pytest.mark.parametrize("name", ["a.gen5", "sub/a.gen5", "sub/../a.gen5 [output]", "猫.gen5"])
 def test_ordinary_names(folder: Path, name: str) -> None:
-    """A name inside its folder is what it always was."""
+    """An ordinary name inside its folder works."""
     assert resolve_file(name).is_relative_to(folder)
 
 
 @pytest.mark.parametrize("prefix", ["gen5/ComfyUI", "con", "a.", "a ", r"sub\a", "%date:yyyy-MM-dd%/x"])
 def test_prefixes_that_a_number_follows(prefix: str) -> None:
-    """What is no name by itself may begin one."""
+    """A prefix need not be a valid name itself, since a number follows."""
     expand_prefix(prefix, {}, NOW)
 
 
 @pytest.mark.parametrize(
-    ("prefix", "told"),
+    ("prefix", "message"),
     [
         ("con/a", "reserves 'con' for a device"),
         ("sub/a:b", "does not allow ':'"),
@@ -89,8 +89,8 @@ def test_prefixes_that_a_number_follows(prefix: str) -> None:
         ("a?", r"does not allow '?'"),
     ],
 )
-def test_prefixes_that_are_no_names(prefix: str, told: str) -> None:
+def test_prefixes_that_are_no_names(prefix: str, message: str) -> None:
     """A colon would hide a save in a stream of another file: the prefix is refused before anything is encoded."""
     with pytest.raises(EncodeError, match="choose a shorter or plainer one") as caught:
         find_output_path(prefix, 8, 8, {})
-    assert told in str(caught.value)
+    assert message in str(caught.value)

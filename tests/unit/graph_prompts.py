@@ -1,7 +1,7 @@
-"""Prompt graphs in API form, each with the passes that a person reads off it.
+"""Prompt graphs in API form, each with the passes that were read from it by hand.
 
-An expected pass names the fields that matter in its case; ``node_id`` and ``unresolved`` are always compared,
-the latter empty unless given. Class and input names are those of ComfyUI and of the packs in the headings.
+An expected pass names the fields that matter in its case; ``node_id`` and ``unresolved`` are always compared, and
+``unresolved`` is empty unless given. Class and input names are those of ComfyUI and of the packs in the headings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Prompt = dict[str, Any]
 
 
 class Case(NamedTuple):
-    """A graph, the node to look up from (None: the whole prompt), and what is to be found there."""
+    """A graph, the node to search upstream from (None: the whole prompt), and the expected passes."""
 
     prompt: Prompt
     expected: list[dict[str, Any]]
@@ -20,12 +20,12 @@ class Case(NamedTuple):
 
 
 def node(class_type: str, /, **inputs: Any) -> dict[str, Any]:
-    """One entry of a prompt."""
+    """Return one entry of a prompt."""
     return {"class_type": class_type, "inputs": inputs}
 
 
 def at(node_id: str, slot: int = 0) -> list[Any]:
-    """A link."""
+    """Return a link."""
     return [node_id, slot]
 
 
@@ -34,7 +34,7 @@ WIRED = {"model": at("ckpt"), "positive": at("pos"), "negative": at("neg"), "lat
 
 
 def base(**more: Any) -> Prompt:
-    """Checkpoint, two prompts, an empty latent, a decoder of node ``s`` and a save node."""
+    """Return a checkpoint, two prompts, an empty latent, a decoder of node ``s`` and a save node."""
     return {
         "ckpt": node("CheckpointLoaderSimple", ckpt_name="sd15.safetensors"),
         "pos": node("CLIPTextEncode", text="a cat", clip=at("ckpt", 1)),
@@ -46,12 +46,12 @@ def base(**more: Any) -> Prompt:
 
 
 def ksampler(**changed: Any) -> dict[str, Any]:
-    """A KSampler of seed 42 wired to ``base``."""
+    """Return a KSampler with seed 42, connected to ``base``."""
     return node("KSampler", **{**WIRED, "seed": 42, **SETTINGS, "denoise": 1.0, **changed})
 
 
 def advanced(**changed: Any) -> dict[str, Any]:
-    """A KSamplerAdvanced of seed 42 wired to ``base``, all of 20 steps."""
+    """Return a KSamplerAdvanced with seed 42 and all of 20 steps, connected to ``base``."""
     inputs = {
         **WIRED,
         "noise_seed": 42,
@@ -66,13 +66,13 @@ def advanced(**changed: Any) -> dict[str, Any]:
 
 
 def custom_advanced(**changed: Any) -> dict[str, Any]:
-    """A SamplerCustomAdvanced wired to nodes noise, guider, sampler, sigmas."""
+    """Return a SamplerCustomAdvanced connected to nodes noise, guider, sampler, sigmas."""
     links = {name: at(name) for name in ("noise", "guider", "sampler", "sigmas")}
     return node("SamplerCustomAdvanced", **{**links, "latent_image": at("empty"), **changed})
 
 
 def custom_parts() -> Prompt:
-    """What ``custom_advanced`` is wired to: a CFG guider, euler, 20 karras steps."""
+    """Return the nodes of ``custom_advanced``: a CFG guider, euler, 20 karras steps."""
     return {
         "noise": node("RandomNoise", noise_seed=42),
         "guider": node("CFGGuider", model=at("ckpt"), positive=at("pos"), negative=at("neg"), cfg=7.5),
@@ -97,7 +97,7 @@ PLAIN: dict[str, Any] = {
     "noise_from": "s",
     "add_noise": True,
 }
-"""What every sampler wired to ``base`` with these settings comes to."""
+"""The pass of every sampler connected to ``base`` with these settings."""
 
 CORE: dict[str, Case] = {
     "txt2img": Case(
@@ -222,7 +222,7 @@ CORE: dict[str, Case] = {
             PLAIN | {"seed": 43, "denoise": 0.5, "width": 768, "height": 1152},
         ],
     ),
-    "LatentUpscale to a side, the other kept in proportion": Case(
+    "LatentUpscale to one side, the other in proportion": Case(
         base(
             up=node(
                 "LatentUpscale",
@@ -644,7 +644,7 @@ CORE: dict[str, Case] = {
         ),
         [PLAIN],
     ),
-    "text put together": Case(
+    "joined text": Case(
         base(
             a=node("PrimitiveStringMultiline", value="a cat"),
             join=node("StringConcatenate", string_a=at("a"), string_b="on a mat", delimiter=", "),
@@ -663,7 +663,7 @@ CORE: dict[str, Case] = {
         ),
         [PLAIN | {"node_id": "yes", "seed": 1, "noise_from": "yes"}],
     ),
-    "a switch that only a run decides": Case(
+    "a switch only decided at run time": Case(
         base(
             other=node("UNETLoader", unet_name="b.safetensors"),
             choose=node("SomeTest", value=3),
@@ -805,7 +805,7 @@ PACKS: dict[str, Case] = {
         },
         [PLAIN | {"denoise": 0.9}],
     ),
-    "Easy-Use: preSamplingAdvanced, and the pipe taken apart": Case(
+    "Easy-Use: preSamplingAdvanced, and the pipe unpacked": Case(
         {
             "load": node(
                 "easy a1111Loader",
@@ -922,7 +922,7 @@ PACKS: dict[str, Case] = {
             },
         ],
     ),
-    "Impact: FromBasicPipe, negative taken for positive": Case(
+    "Impact: FromBasicPipe, negative used as positive": Case(
         base(
             pipe=node(
                 "ToBasicPipe",
@@ -1516,7 +1516,7 @@ PACKS: dict[str, Case] = {
 }
 
 UNKNOWN: dict[str, Case] = {
-    "a sampler that nobody has heard of": Case(
+    "an unknown sampler": Case(
         base(s=node("MySampler", **WIRED, seed=42, **SETTINGS, denoise=0.7, eta=0.1)),
         [PLAIN | {"class_type": "MySampler", "denoise": 0.7, "options": {"eta": 0.1}}],
     ),
@@ -1534,7 +1534,7 @@ UNKNOWN: dict[str, Case] = {
         ),
         [PLAIN | {"noise_from": "noise"}],
     ),
-    "look-alikes that are no samplers": Case(
+    "nodes that look like samplers": Case(
         base(
             s=ksampler(latent_image=at("noise"), model=at("train")),
             train=node("MyTrainer", model=at("ckpt"), learning_rate=1.0),
@@ -1594,7 +1594,7 @@ UNKNOWN: dict[str, Case] = {
         ),
         [PLAIN],
     ),
-    "an unknown node that gives positive, negative and a latent": Case(
+    "an unknown node with positive, negative and a latent as outputs": Case(
         base(
             i2v=node(
                 "WanImageToVideo",
@@ -1641,7 +1641,7 @@ ODD: dict[str, Case] = {
             }
         ],
     ),
-    "entries that are no nodes": Case(
+    "entries that are not nodes": Case(
         {
             "a": None,
             "b": [],
@@ -1655,7 +1655,7 @@ ODD: dict[str, Case] = {
         },
         [{"node_id": "d", "seed": None, "add_noise": True, "noise_from": "d"}],
     ),
-    "a sampler wired to what is no node": Case(
+    "a sampler connected to an entry that is not a node": Case(
         base(bad=None, s=ksampler(model=at("bad"), seed=at("bad"), positive=at("bad"))),
         [
             PLAIN

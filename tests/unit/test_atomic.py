@@ -1,4 +1,4 @@
-"""Saving whole or not at all: kills, full disks, many writers; and opening what is no ordinary file."""
+"""Saving completely or not at all: kills, full disks, many writers; and opening what is not an ordinary file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL = {"a": np.arange(16, dtype=np.float32)}
 
 
 def run(script: str, *arguments: str) -> Any:
-    """Run a script in a process of its own and return the JSON that it prints."""
+    """Run a script in its own process and return the JSON that it prints."""
     command = [sys.executable, "-c", script, *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
@@ -106,7 +106,7 @@ print(json.dumps(told))
 
 @POSIX
 def test_killed_at_100_moments(tmp_path: Path) -> None:
-    """SIGKILL while saving over a file leaves the old file or the new one; a save a day later sweeps the rest."""
+    """SIGKILL while saving over a file leaves the old file or the new one; a save a day later removes the rest."""
     told = run(_KILLED, str(tmp_path))
     assert told["torn"] == []
     assert told["old"] + told["new"] == 100
@@ -154,7 +154,7 @@ print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child i
 
 @POSIX
 def test_eight_writers_and_a_counter(tmp_path: Path) -> None:
-    """Eight processes that count up with overwrite=False lose no file, skip no number, leave no debris."""
+    """Eight processes that count up with overwrite=False lose no file, skip no number and leave no debris."""
     assert run(_COUNTED, str(tmp_path)) == [0] * 8
     found = []
     for path in sorted(tmp_path.iterdir()):
@@ -179,7 +179,7 @@ def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
 
 @POSIX
 def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without hard links (exFAT, some shares) a file is made once, and never replaced."""
+    """On a file system without hard links (exFAT, some shares) a file is created once, and never replaced."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
@@ -194,7 +194,7 @@ def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_threads_in_one_folder(tmp_path: Path) -> None:
-    """Threads that save into one folder do not sweep each other's temporary files."""
+    """Threads that save into one folder do not remove each other's temporary files."""
 
     def work(number: int) -> None:
         for index in range(10):
@@ -213,7 +213,7 @@ def _set_back(folder: Path, hours: float) -> None:
 
 
 def test_a_running_save_is_not_swept(tmp_path: Path) -> None:
-    """Other saves leave the file of one that runs alone, however long ago it began, before and after it wrote."""
+    """Other saves do not remove the file of a running save, however long ago it began, before and after it wrote."""
     path = tmp_path / "a"
     with atomic_module.atomic_file(path) as fd:
         _set_back(tmp_path, 23)
@@ -228,7 +228,7 @@ def test_a_running_save_is_not_swept(tmp_path: Path) -> None:
 @POSIX
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_a_save_that_was_stopped_for_days(tmp_path: Path, overwrite: bool) -> None:
-    """One whose file was taken for a dead one's fails as it goes on; what stood there stays, and nothing is left."""
+    """A save whose temporary file was removed meanwhile fails; the previous file stays, and nothing else is left."""
     path = tmp_path / "a"
     if overwrite:
         path.write_bytes(b"old")
@@ -247,7 +247,7 @@ def test_a_save_that_was_stopped_for_days(tmp_path: Path, overwrite: bool) -> No
 
 
 def test_stale_files_of_others_stay(tmp_path: Path) -> None:
-    """The sweep takes this package's own temporary files and no one else's."""
+    """Only this package's own temporary files are removed."""
     stale = tmp_path / ".gen5-0123456789abcdef.tmp"
     others = ["mine.tmp", ".gen5-notes.txt", "gen5-a.tmp"]
     for name in (stale.name, *others):
@@ -274,19 +274,19 @@ except OSError as error:
 
 @POSIX
 def test_file_size_limit(tmp_path: Path) -> None:
-    """A file that outgrows what the process may write is an OSError in words; the old file stays, alone."""
+    """A file larger than the process may write is an OSError with a remedy; only the old file is left."""
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
     before = path.read_bytes()
     number, message, name = run(_LIMITED, str(path))
     assert (errno.EFBIG, str(path)) == (number, name)
-    assert "nothing was written, free some space and save again" in message
+    assert "nothing was written; free some space and save again" in message
     assert before == path.read_bytes()
     assert [path.name] == os.listdir(tmp_path)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 1 MiB, where that is allowed."""
+    """Mount a disk of 1 MiB, if that is allowed."""
     mount = shutil.which("mount")
     if sys.platform != "linux" or mount is None or os.geteuid() != 0:
         pytest.skip("mounting a tmpfs takes root on Linux")
@@ -307,13 +307,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_full_disk(small_disk: Path) -> None:
-    """On a full disk a save says so, keeps the old file and leaves nothing; with room it works again."""
+    """On a full disk a save says so, keeps the old file and leaves nothing else; with free space it works again."""
     path = gen5core.save(
         small_disk / "a.gen5", latents={"a": np.ones(2**16, np.float32)}, compression="none", **NOTHING
     )
     before = path.read_bytes()
     large = {"a": np.zeros(2**18, np.float32)}
-    with pytest.raises(OSError, match="nothing was written, free some space and save again") as caught:
+    with pytest.raises(OSError, match="nothing was written; free some space and save again") as caught:
         gen5core.save(path, latents=large, compression="none", **NOTHING)
     assert (errno.ENOSPC, str(path)) == (caught.value.errno, caught.value.filename)
     assert before == path.read_bytes()
@@ -325,7 +325,7 @@ def test_full_disk(small_disk: Path) -> None:
 
 @POSIX
 def test_disk_fills_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever system call the disk fails at, the old file stays whole and nothing lies beside it."""
+    """At whichever system call the disk fails, the old file stays intact and nothing is left beside it."""
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, **NOTHING)
     before = path.read_bytes()
     calls = {"writev": 0, "fsync": 0, "replace": 0}
@@ -369,7 +369,7 @@ def _failing(function: Any, fails_at: int, *, folder_ok: bool) -> Any:
 
 @POSIX
 def test_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that syncs files but no folders (some shares) is no reason to call a save failed."""
+    """A save succeeds on a file system that syncs files but not folders (some shares)."""
     fsync = os.fsync
 
     def files_only(fd: int) -> None:
@@ -385,7 +385,7 @@ def test_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @POSIX
 def test_short_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system that takes few bytes at a time, as a slow share may, still gets all of them."""
+    """All bytes are written to a system that accepts few at a time, as a slow share may."""
     writev = os.writev
     monkeypatch.setattr(os, "writev", lambda fd, views: writev(fd, [views[0][:7]]))
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, prompt="a cat", **NOTHING)
@@ -395,7 +395,7 @@ def test_short_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Odd:
-    """Stands for a value that JSON does not have."""
+    """A value that JSON cannot hold."""
 
 
 _CYCLE: list[Any] = [float("nan")]
@@ -428,7 +428,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", BAD_VALUES)
 @pytest.mark.parametrize("existing", [True, False], ids=["over_a_file", "new"])
 def test_bad_value_leaves_no_file(tmp_path: Path, name: str, existing: bool) -> None:
-    """A value that cannot be stored is our EncodeError; what stood there stays, and nothing is left."""
+    """A value that cannot be stored is an EncodeError; the previous file stays, and nothing else is left."""
     values, message = BAD_VALUES[name]
     path = tmp_path / ("a.jpg" if name == "suffix" else "a.gen5")
     if existing:
@@ -440,14 +440,14 @@ def test_bad_value_leaves_no_file(tmp_path: Path, name: str, existing: bool) -> 
 
 
 def test_folder_missing(tmp_path: Path) -> None:
-    """A folder that does not exist is the file system's own error, and is not made."""
+    """A missing folder is the file system's own error, and is not created."""
     with pytest.raises(FileNotFoundError, match="missing"):
         gen5core.save(tmp_path / "missing" / "a.gen5", **NOTHING)
     assert os.listdir(tmp_path) == []
 
 
 def test_saving_over_a_folder(tmp_path: Path) -> None:
-    """A folder of the file's name is the file system's own error; it stays, and nothing is left beside it."""
+    """A folder with the file's name is the file system's own error; it stays, and nothing is left beside it."""
     (tmp_path / "a.gen5").mkdir()
     with pytest.raises(OSError, match=r"a\.gen5"):
         gen5core.save(tmp_path / "a.gen5", **NOTHING)
@@ -467,7 +467,7 @@ def test_saving_through_a_link(tmp_path: Path) -> None:
 
 
 def test_empty_file(tmp_path: Path) -> None:
-    """An empty file is no GEN5 file."""
+    """An empty file is not a GEN5 file."""
     path = tmp_path / "a.gen5"
     path.touch()
     with pytest.raises(NotGen5Error, match="starts with b'', a GEN5 file starts with b'GEN5'"):
@@ -475,7 +475,7 @@ def test_empty_file(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    """A folder is no GEN5 file, and the message says that it is a folder."""
+    """A folder is not a GEN5 file, and the message says that it is a folder."""
     with pytest.raises(NotGen5Error, match="is a folder, not a regular file"):
         gen5core.open(tmp_path)
 
@@ -506,7 +506,7 @@ def test_device(device: str) -> None:
 
 @POSIX
 def test_unreadable_file() -> None:
-    """A file that may not be read is PermissionError, as the file system gives it."""
+    """A file that may not be read is the file system's own PermissionError."""
     with tempfile.TemporaryDirectory() as name:
         path = gen5core.save(Path(name) / "a.gen5", **NOTHING)
         path.chmod(0)
@@ -522,7 +522,7 @@ def test_unreadable_file() -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A file that is not there is FileNotFoundError, which is no Gen5Error."""
+    """A missing file is FileNotFoundError, which is not a Gen5Error."""
     with pytest.raises(FileNotFoundError, match=r"a\.gen5") as caught:
         gen5core.open(tmp_path / "a.gen5")
     assert not isinstance(caught.value, Gen5Error)
@@ -532,7 +532,7 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_file_shrinks_in_the_middle_of_a_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """A file cut while a tensor is being read is TruncatedError, not a signal and not old memory."""
+    """A file truncated while a tensor is being read is TruncatedError, not a signal and not old memory."""
     path = tmp_path / "a.gen5"
     gen5core.save(path, latents={"a": np.ones(size // 4, np.float32)}, compression="none", **NOTHING)
     read_some = FileSource._read_some
@@ -551,7 +551,7 @@ def test_file_shrinks_in_the_middle_of_a_read(
 
 
 def test_reads_that_come_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read that gives less than asked for, as a network share may, is asked again for the rest."""
+    """If a read returns less than requested, as a network share may, the rest is read again."""
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, prompt="a cat", **NOTHING)
     read_some = FileSource._read_some
     monkeypatch.setattr(FileSource, "_read_some", lambda source, view, at: read_some(source, view[:3], at))
@@ -576,13 +576,13 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     assert before == len(os.listdir("/proc/self/fd"))
 
 
-def test_temporary_name_is_the_sweeps() -> None:
-    """The names that the tests above call debris are those that the module makes."""
+def test_names_of_temporary_files() -> None:
+    """The names that the tests above call debris are those that the module uses."""
     assert (atomic_module.PREFIX, atomic_module.SUFFIX) == (".gen5-", ".tmp")
 
 
 def test_only_our_own_temporary_files_are_removed(tmp_path: Path) -> None:
-    """A file of a similar name is left alone by the next save."""
+    """The next save does not remove a file with a similar name."""
     other = tmp_path / ".gen5-notes.tmp"
     other.write_text("mine")
     gen5core.save(tmp_path / "a.gen5")
@@ -591,7 +591,7 @@ def test_only_our_own_temporary_files_are_removed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_permissions_are_kept(tmp_path: Path) -> None:
-    """A file that only its owner may read stays so when it is replaced."""
+    """A file that only its owner may read keeps its permissions when it is replaced."""
     path = gen5core.save(tmp_path / "a.gen5")
     path.chmod(0o600)
     gen5core.save(path, prompt="again")

@@ -1,4 +1,4 @@
-"""The graph walk: passes read off known prompts, and its bearing on any prompt at all."""
+"""The graph walk: the passes of known prompts, and how it copes with arbitrary ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from gen5core.graph.tables.lookup import TABLE
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_passes(case: Case) -> None:
-    """Every known prompt gives the passes that a person reads off it, in order."""
+    """Every known prompt gives the passes that were read from it by hand, in order."""
     passes = sampler_passes(case.prompt, case.target)
     expected = [{"unresolved": ()} | wanted for wanted in case.expected]
     assert [
@@ -51,13 +51,13 @@ def test_there_are_enough_prompts() -> None:
 
 
 def test_whole_prompt() -> None:
-    """Without a target, samplers that lead nowhere are told as well."""
+    """Without a target, samplers that lead nowhere are returned as well."""
     prompt = base(s=ksampler(), loose=ksampler(seed=5))
     assert {each.node_id for each in sampler_passes(prompt)} == {"s", "loose"}
 
 
 def test_a_sampler_as_target_counts_itself() -> None:
-    """Asked about a sampler, the walk ends with that sampler."""
+    """If the target is a sampler, it is the last pass."""
     prompt = base(a=ksampler(), s=ksampler(latent_image=at("a")))
     assert [each.node_id for each in sampler_passes(prompt, "s")] == ["a", "s"]
 
@@ -76,7 +76,7 @@ OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
             **custom_parts() | {"noise": node("Gen5Load", file="a.gen5")},
             s=custom_advanced(noise=at("noise", 3)),
         ),
-        "Gen5Load hands out a noise that was stored, not one drawn from the seed",
+        "Gen5Load returns stored noise, which is not drawn from the seed",
     ),
     "a replay above the sampler": (
         base(
@@ -84,29 +84,32 @@ OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
             r=node("Reroute", **{"": at("replay")}),
             s=ksampler(model=at("r")),
         ),
-        "a stored noise is put in its place",
+        "Replay Sampling replaces it with stored noise",
     ),
     "no noise": (base(s=advanced(add_noise="disable")), "KSamplerAdvanced adds no noise"),
     "noise disabled by its node": (
         base(**custom_parts() | {"noise": node("DisableNoise")}, s=custom_advanced()),
         "SamplerCustomAdvanced adds no noise",
     ),
-    "noise or not, a run decides": (
+    "added noise only known at run time": (
         base(x=node("Coin"), s=advanced(add_noise=at("x"))),
-        "whether KSamplerAdvanced adds noise is known only to a run",
+        "whether KSamplerAdvanced adds noise is only known at run time",
     ),
-    "seed from a run": (base(x=node("Dice"), s=ksampler(seed=at("x"))), "its seed is known only to a run"),
+    "seed only known at run time": (
+        base(x=node("Dice"), s=ksampler(seed=at("x"))),
+        "its seed is only known at run time",
+    ),
     "no seed": (base(s=node("KSampler", model=at("ckpt"))), "KSampler has no seed"),
     "a script": (
         base(
             x=node("Noise Control Script", rng_source="nv", add_seed_noise=True, seed=1, weight=0.1),
             s=node("KSampler (Efficient)", seed=1, model=at("ckpt"), script=at("x")),
         ),
-        "what is connected to script of KSampler (Efficient) may change how it samples",
+        "the connected input script of KSampler (Efficient) may change how it samples",
     ),
     "tiles": (
         base(s=node("UltimateSDUpscale", image=at("empty"), model=at("ckpt"), seed=1, steps=5)),
-        "UltimateSDUpscale draws one noise for each tile",
+        "UltimateSDUpscale draws separate noise for each tile",
     ),
     "an unknown sampler": (
         base(s=node("MySampler", model=at("ckpt"), seed=1, steps=5)),
@@ -117,9 +120,9 @@ OBSTACLES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("prompt", "reason"), OBSTACLES.values(), ids=OBSTACLES.keys())
 def test_noise_obstacle(prompt: dict[str, Any], reason: str) -> None:
-    """Where the noise does not follow from the seed, the reason is told in words."""
+    """If the noise cannot be drawn from the seed, the reason is returned."""
     found = sampler_passes(prompt, "s")[-1]
-    assert reason == noise_obstacle(prompt, found)
+    assert noise_obstacle(prompt, found) == reason
 
 
 @pytest.mark.parametrize(
@@ -138,15 +141,15 @@ def test_noise_obstacle(prompt: dict[str, Any], reason: str) -> None:
     ],
 )
 def test_a_pass_that_samples_nothing(settings: dict[str, Any], is_idle: bool) -> None:
-    """ComfyUI's samplers hand the latent on where no step is left to them."""
-    assert is_idle == SamplerPass("1", "KSampler", **settings).is_idle
+    """ComfyUI's samplers return the latent unchanged if no step is left."""
+    assert SamplerPass("1", "KSampler", **settings).is_idle == is_idle
 
 
-def test_nothing_is_derived_of_a_sampler_that_samples_nothing() -> None:
-    """Its seed draws no noise that went into anything."""
+def test_no_noise_is_derived_for_an_idle_sampler() -> None:
+    """A sampler that samples nothing did not use the noise of its seed."""
     prompt = base(s=ksampler(denoise=0.0))
     reason = "KSampler samples nothing: its denoise is 0, or it starts at its last step"
-    assert reason == noise_obstacle(prompt, sampler_passes(prompt, "s")[0])
+    assert noise_obstacle(prompt, sampler_passes(prompt, "s")[0]) == reason
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_nothing_is_derived_of_a_sampler_that_samples_nothing() -> None:
     [(node("SomeTest", value=3), {"yes", "no"}), (node("PrimitiveBoolean", value=True), set())],
 )
 def test_undecided_samplers(choice: dict[str, Any], undecided: set[str]) -> None:
-    """Those behind a switch that only a run decides, but for one that leads to the target another way too."""
+    """A sampler is undecided if it leads to the target only through a switch whose choice is not known."""
     prompt = base(
         before=ksampler(seed=3),
         yes=ksampler(seed=1, latent_image=at("before")),
@@ -163,12 +166,12 @@ def test_undecided_samplers(choice: dict[str, Any], undecided: set[str]) -> None
         switch=node("ComfySwitchNode", switch=at("choose"), on_false=at("no"), on_true=at("yes")),
         both=node("LatentAdd", samples1=at("switch"), samples2=at("before")),
     )
-    assert undecided == undecided_samplers(prompt, "both")
-    assert undecided | ({"before"} if undecided else set()) == undecided_samplers(prompt, "switch")
+    assert undecided_samplers(prompt, "both") == undecided
+    assert undecided_samplers(prompt, "switch") == undecided | ({"before"} if undecided else set())
 
 
-def test_a_sampler_behind_every_branch_is_certain() -> None:
-    """Whatever a run decides, what all branches come from has sampled; of nested switches too."""
+def test_a_sampler_upstream_of_every_branch_is_certain() -> None:
+    """A sampler that all branches depend on has sampled, whatever is chosen; nested switches included."""
     prompt = base(
         first=ksampler(seed=1),
         second=ksampler(seed=2, latent_image=at("first")),
@@ -191,13 +194,13 @@ def test_a_sampler_behind_every_branch_is_certain() -> None:
     ],
 )
 def test_noise_of_comfyui_is_derivable(class_type: str) -> None:
-    """Samplers that draw as ComfyUI does are told so."""
+    """Nothing prevents the noise of a sampler that draws as ComfyUI does from being derived."""
     prompt = base(s=node(class_type, model=at("ckpt"), seed=1, steps=5, latent_image=at("empty")))
     assert noise_obstacle(prompt, sampler_passes(prompt, "s")[0]) is None
 
 
 def test_random_noise_is_derivable() -> None:
-    """A noise node of ComfyUI's own, also through a switch, is followed to itself."""
+    """ComfyUI's own noise node is found, also through a switch."""
     switch = node("ImpactSwitch", select=1, input1=at("noise"))
     prompt = base(**custom_parts(), pick=switch, s=custom_advanced(noise=at("pick")))
     found = sampler_passes(prompt, "s")[0]
@@ -206,10 +209,10 @@ def test_random_noise_is_derivable() -> None:
 
 
 def test_obstacle_in_another_prompt() -> None:
-    """A pass that the prompt does not have is told as such."""
+    """A pass of another prompt is named in the reason."""
     prompt = base(s=ksampler())
     found = sampler_passes(prompt)[0]
-    assert noise_obstacle({}, found) == "node s is no sampler of this prompt"
+    assert noise_obstacle({}, found) == "node s is not a sampler in this prompt"
 
 
 @pytest.mark.parametrize(
@@ -223,21 +226,21 @@ def test_obstacle_in_another_prompt() -> None:
     ],
 )
 def test_sampler_of_latent(between: dict[str, Any], sampler: str | None) -> None:
-    """Only what passes a latent on as it is stands between it and its sampler."""
+    """The sampler is found through nodes that pass its latent on unchanged, and through no others."""
     source = at("x") if between else at("s")
     prompt = base(s=ksampler(), out=node("Gen5Save", latent=source), **between)
-    assert sampler == sampler_of_latent(prompt, "out", "latent")
+    assert sampler_of_latent(prompt, "out", "latent") == sampler
 
 
 @pytest.mark.parametrize(("node_id", "input_name"), [("out", "noise"), ("out", "format"), ("gone", "latent")])
 def test_sampler_of_no_latent(node_id: str, input_name: str) -> None:
-    """An input that is absent or no link, or of no node, has no sampler."""
+    """An input that is missing, is not a link, or belongs to a missing node has no sampler."""
     prompt = base(s=ksampler(), out=node("Gen5Save", latent=at("s"), format="gen5"))
     assert sampler_of_latent(prompt, node_id, input_name) is None
 
 
 def test_sampler_of_a_pipes_latent() -> None:
-    """A latent out of a pipe belongs to the sampler that put it there."""
+    """A latent from a pipe belongs to the sampler that put it into the pipe."""
     prompt = {
         "pre": node("easy preSampling", pipe=at("pre"), seed=1, steps=5),
         "k": node("easy kSampler", pipe=at("pre")),
@@ -248,14 +251,14 @@ def test_sampler_of_a_pipes_latent() -> None:
 
 
 def chain(length: int, first: list[Any]) -> dict[str, Any]:
-    """Reroutes ``r0`` (the last) up to the given link."""
+    """Return reroutes from the given link down to ``r0``, the last."""
     ids = [f"r{number}" for number in range(length)]
     sources = [at(each) for each in ids[1:]] + [first]
     return {each: node("Reroute", **{"": source}) for each, source in zip(ids, sources, strict=True)}
 
 
 def test_a_chain_of_20000_reroutes() -> None:
-    """Length is no limit: nothing here recurses."""
+    """The length of a chain is not limited, since nothing recurses."""
     prompt = base(p=node("PrimitiveInt", value=42), s=ksampler(seed=at("r0"))) | chain(20_000, at("p"))
     assert sampler_passes(prompt, "save")[0].seed == 42
 
@@ -269,7 +272,7 @@ def test_a_chain_of_20000_reroutes() -> None:
     ],
 )
 def test_a_chain_of_20000_models(class_type: str, inputs: dict[str, Any]) -> None:
-    """Nor does it matter what the chain is made of, or that each link of it notes something."""
+    """Nor is a chain of nodes that patch the model, even if each adds a note."""
     links = [at("ckpt"), *(at(f"m{number}") for number in range(20_000))]
     models = {f"m{number}": node(class_type, model=link, **inputs) for number, link in enumerate(links[:-1])}
     found = sampler_passes(base(s=ksampler(model=links[-1])) | models, "save")[0]
@@ -278,45 +281,45 @@ def test_a_chain_of_20000_models(class_type: str, inputs: dict[str, Any]) -> Non
 
 
 class Counting(dict[str, Any]):
-    """A mapping that counts how often it is looked at, and its nodes' inputs with it."""
+    """A mapping that counts how often it is read."""
 
-    looks = 0
+    reads = 0
 
     def __getitem__(self, key: str) -> Any:
-        Counting.looks += 1
+        Counting.reads += 1
         return super().__getitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        Counting.looks += 1
+        Counting.reads += 1
         return super().__contains__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        Counting.looks += 1
+        Counting.reads += 1
         return super().get(key, default)
 
     def items(self) -> Any:
         for item in super().items():
-            Counting.looks += 1
+            Counting.reads += 1
             yield item
 
 
 def counted(value: Any) -> Any:
-    """The same graph, counting."""
+    """Return the same graph as Counting mappings."""
     if isinstance(value, Mapping):
         return Counting({key: counted(each) for key, each in value.items()})
     return value
 
 
-def looks(prompt: dict[str, Any]) -> int:
-    """How many looks at the graph its passes take."""
+def count_reads(prompt: dict[str, Any]) -> int:
+    """Return how often the graph is read to find its passes."""
     graph = counted(prompt)
-    Counting.looks = 0
+    Counting.reads = 0
     sampler_passes(graph)
-    return Counting.looks
+    return Counting.reads
 
 
 def diamonds(count: int) -> dict[str, Any]:
-    """A ladder of diamonds: each combines the one before with itself, 2**count ways through."""
+    """A ladder of diamonds: each combines the one before with itself, which makes 2**count paths."""
     links = [at("pos"), *(at(f"d{number}") for number in range(count))]
     rungs = {
         f"d{number}": node("ConditioningCombine", conditioning_1=link, conditioning_2=link)
@@ -336,14 +339,14 @@ def batches(count: int) -> dict[str, Any]:
 
 
 def samplers(count: int) -> dict[str, Any]:
-    """Samplers in a row, each on the latent of the one before."""
+    """Samplers in a row, each starting from the latent of the one before."""
     links = [at("empty"), *(at(f"k{number}") for number in range(count))]
     row = {f"k{number}": ksampler(latent_image=link) for number, link in enumerate(links[:-1])}
     return base(s=ksampler(latent_image=links[-1])) | row
 
 
 def switches(count: int) -> dict[str, Any]:
-    """Undecided switches, each between twice the one before."""
+    """Undecided switches, each with the one before in every branch."""
     links = [at("ckpt"), *(at(f"w{number}") for number in range(count))]
     rungs = {
         f"w{number}": node("Mystery", model=link, on_false=link, on_true=link, guider=link)
@@ -354,13 +357,13 @@ def switches(count: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("ladder", [diamonds, batches, samplers, switches])
 def test_work_is_linear(ladder: Any) -> None:
-    """Twice the graph takes twice the looks at it, counted, not timed."""
-    small, large, larger = (looks(ladder(count)) for count in (100, 200, 400))
+    """A graph of twice the size is read twice as often (counted, not timed)."""
+    small, large, larger = (count_reads(ladder(count)) for count in (100, 200, 400))
     assert larger - large == 2 * (large - small)
 
 
-def test_a_ladder_of_joined_texts_is_cut() -> None:
-    """Joined to itself at each of 200 nodes, a text of four characters would fill any memory."""
+def test_a_text_that_would_fill_memory_is_unresolved() -> None:
+    """Four characters joined to themselves at each of 200 nodes would fill any memory."""
     chain = {"t0": node("PrimitiveStringMultiline", value="aaaa")}
     for index in range(200):
         chain[f"t{index + 1}"] = node(
@@ -371,8 +374,8 @@ def test_a_ladder_of_joined_texts_is_cut() -> None:
     assert (found.positive, "positive" in found.unresolved) == (None, True)
 
 
-def test_a_diamond_ladders_text_is_told_once() -> None:
-    """2**300 ways lead to one text."""
+def test_a_text_reached_by_many_paths_is_returned_once() -> None:
+    """2**300 paths lead to one text."""
     assert sampler_passes(diamonds(300), "save")[0].positive == "a cat"
 
 
@@ -408,7 +411,7 @@ def prompts(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def fields_are_sound(passes: list[SamplerPass]) -> bool:
-    """Types as the record states them, and a value that is told is not called unresolved."""
+    """Assert that the fields have the types that SamplerPass states."""
     for each in passes:
         numbers = (each.seed, each.steps, each.start_step, each.end_step, each.width, each.height)
         assert all(number is None or type(number) is int for number in numbers)
@@ -424,7 +427,7 @@ def fields_are_sound(passes: list[SamplerPass]) -> bool:
 )
 @pytest.mark.parametrize("where", ["size", "factor", "seed", "denoise"])
 def test_figures_beyond_reason(figure: Any, where: str) -> None:
-    """Figures that overflow a float, or are none, raise nothing and are not taken for settings."""
+    """Figures that overflow a float, or are not numbers, are unresolved and raise nothing."""
     chosen = {"size": 512, "factor": 1.5, "seed": 1, "denoise": 0.5} | {where: figure}
     prompt = base(
         **custom_parts() | {"noise": node("RandomNoise", noise_seed=chosen["seed"])},
@@ -459,7 +462,7 @@ def test_manual_sigmas_as_comfyui_finds_them(text: str) -> None:
 @settings(max_examples=400, deadline=None)
 @given(prompts())
 def test_any_well_formed_graph(prompt: dict[str, Any]) -> None:
-    """Nothing raises, cycles end, every pass is a node of the prompt and told once; no noise follows from no seed."""
+    """Nothing raises, cycles end, every pass is one node of the prompt; without a seed no noise is derived."""
     passes = sampler_passes(prompt)
     ids = [each.node_id for each in passes]
     assert fields_are_sound(passes)
@@ -472,7 +475,7 @@ def test_any_well_formed_graph(prompt: dict[str, Any]) -> None:
 @settings(max_examples=200, deadline=None)
 @given(prompts(), st.sampled_from(IDS))
 def test_any_target(prompt: dict[str, Any], target: str) -> None:
-    """What is above one node is part of the whole, with the same settings."""
+    """The passes upstream of one node are among those of the whole prompt."""
     whole = {each.node_id: each for each in sampler_passes(prompt)}
     above = sampler_passes(prompt, target)
     assert {each.node_id for each in above} <= whole.keys()
@@ -482,21 +485,21 @@ def test_any_target(prompt: dict[str, Any], target: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(IDS), JSON_VALUES | NODES, max_size=8))
 def test_entries_of_any_kind(prompt: dict[str, Any]) -> None:
-    """Entries that are no nodes are left aside."""
+    """Entries that are not nodes are ignored."""
     assert fields_are_sound(sampler_passes(prompt))
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.permutations(IDS), st.integers(0, 2**64 - 1))
 def test_execution_order(ids: list[str], seed: int) -> None:
-    """Samplers in a row are told from the first to the last, whatever order the prompt has them in."""
+    """Samplers in a row are returned from first to last, whatever their order in the prompt."""
     row = {
         each: ksampler(seed=seed, latent_image=at(before))
         for each, before in zip(ids, ["empty", *ids], strict=False)
     }
     shuffled = {node_id: row[node_id] for node_id in sorted(row)}
     passes = sampler_passes(base(s=ksampler(latent_image=at(ids[-1]))) | shuffled, "save")
-    assert [*ids, "s"] == [each.node_id for each in passes]
+    assert [each.node_id for each in passes] == [*ids, "s"]
     assert all(each.width == 512 for each in passes)
 
 

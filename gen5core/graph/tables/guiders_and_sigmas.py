@@ -1,7 +1,7 @@
-"""Guiders, sigmas and sampler objects, as a table: class -> role -> input name. The vocabulary is in ``schema``.
+"""Guiders, sigmas and sampler objects, as a table: class -> role -> input name. ``schema`` has the vocabulary.
 
 A schedule or sampler that has no name in ComfyUI's lists is named after its class, in lower case.
-Source: comfy_extras/nodes_custom_sampler.py and its neighbours, ComfyUI 0.3.29 to 0.33.0.
+Source: comfy_extras/nodes_custom_sampler.py and its sibling modules, ComfyUI 0.3.29 to 0.33.0.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ GUIDERS: Final[Mapping[str, NodeClass]] = {
 }
 
 
-def _sampler_object(says: str, *noted: str, gpu: bool = False) -> NodeClass:
-    name = Reads(("noise_device",), "on_device", says) if gpu else Reads(says=says)
-    return row({"sampler_name": name}, notes=options("sampler_name", *noted))
+def _sampler_object(sampler_name: str, *option_inputs: str, gpu: bool = False) -> NodeClass:
+    name = Reads(("noise_device",), "on_device", sampler_name) if gpu else Reads(constant=sampler_name)
+    return row({"sampler_name": name}, notes=options("sampler_name", *option_inputs))
 
 
 DPM_ADAPTIVE: Final = words("order rtol atol h_init pcoeff icoeff dcoeff accept_safety eta s_noise")
@@ -78,13 +78,13 @@ SAMPLER_OBJECTS: Final[Mapping[str, NodeClass]] = {
 }
 
 
-def _scheduler(says: str, *noted: str, **renamed: str) -> NodeClass:
-    roles: Roles = {"steps": "steps", "denoise": "denoise", "scheduler": Reads(says=says)}
-    return row(roles, notes=options("scheduler", *noted, **renamed))
+def _scheduler(scheduler: str, *option_inputs: str, **renamed: str) -> NodeClass:
+    roles: Roles = {"steps": "steps", "denoise": "denoise", "scheduler": Reads(constant=scheduler)}
+    return row(roles, notes=options("scheduler", *option_inputs, **renamed))
 
 
 CUT: Final = ("denoise", "@sigmas:steps", "@sigmas:start_step", "@sigmas:end_step")
-"""What SplitSigmasDenoise's cut is worked out from."""
+"""The step at which SplitSigmasDenoise cuts is worked out from these."""
 SIGMAS: Final[Mapping[str, NodeClass]] = {
     "BasicScheduler": row({"steps": "steps", "scheduler": "scheduler", "denoise": "denoise"}),
     "KarrasScheduler": _scheduler("karras", "sigma_max", "sigma_min", "rho"),
@@ -101,7 +101,7 @@ SIGMAS: Final[Mapping[str, NodeClass]] = {
     "Flux2Scheduler": _scheduler("flux2", schedule_width="width", schedule_height="height"),
     "Ideogram4Scheduler": _scheduler("ideogram4", "mu", "std"),
     "ManualSigmas": row(
-        {"steps": Reads(("sigmas",), "sigma_count"), "scheduler": Reads(says="manual")},
+        {"steps": Reads(("sigmas",), "sigma_count"), "scheduler": Reads(constant="manual")},
         notes=options("scheduler", "sigmas"),
     ),
     "SplitSigmas": row(

@@ -1,6 +1,6 @@
 """Loaders, model patches, texts, conditionings and latents, as a table: class -> role -> input name.
 
-The vocabulary is in ``schema``. A VAE or text encoder that is baked into a checkpoint has no name of its own.
+``schema`` has the vocabulary. A VAE or text encoder inside a checkpoint has no name of its own.
 Source: nodes.py and comfy_extras of ComfyUI 0.3.29 to 0.33.0, and the packs named by the headings.
 """
 
@@ -22,7 +22,7 @@ LOADERS: Final[Mapping[str, NodeClass]] = {
     "DiffusersLoader": row({"model": "model_path"}, outputs="model clip vae"),
     **dict.fromkeys(("UNETLoader", "UnetLoaderGGUF", "UnetLoaderGGUFAdvanced"), row({"model": "unet_name"})),
     "DiffusionModelLoaderKJ": row({"model": "model_name"}),
-    "WanVideoModelLoader": row({"model": Reads(("model",), also=("@lora",))}),
+    "WanVideoModelLoader": row({"model": Reads(("model",), lora_inputs=("@lora",))}),
     **dict.fromkeys(("CLIPLoader", "CLIPLoaderGGUF"), row({"clip": "clip_name"})),
     **dict.fromkeys(
         (
@@ -43,8 +43,12 @@ LOADERS: Final[Mapping[str, NodeClass]] = {
 }
 
 
-def _lora(*notes: Note, model: str = "@model", also: tuple[str, ...] = ()) -> NodeClass:
-    return row({"model": Reads((model,), also=also), "clip": "@clip"}, outputs="model clip", notes=notes)
+def _lora(*notes: Note, model: str = "@model", lora_inputs: tuple[str, ...] = ()) -> NodeClass:
+    return row(
+        {"model": Reads((model,), lora_inputs=lora_inputs), "clip": "@clip"},
+        outputs="model clip",
+        notes=notes,
+    )
 
 
 NAMED_LORA: Final = Note("model", "lora", ("lora_name", "strength_model"))
@@ -84,7 +88,7 @@ LORAS: Final[Mapping[str, NodeClass]] = {
         Note("model", "lora", ("lora_name_{}", "model_weight_{}"), when=(("switch_{}", "On"),)),
         model="@lora_stack",
     ),
-    "CR Apply LoRA Stack": _lora(also=("@lora_stack",)),
+    "CR Apply LoRA Stack": _lora(lora_inputs=("@lora_stack",)),
     "easy loraStack": _lora(
         Note(
             "model",
@@ -135,7 +139,7 @@ PATCHES: Final[Mapping[str, NodeClass]] = {
 
 
 def _texts(*names: str, notes: tuple[Note, ...] = ()) -> NodeClass:
-    """An encoder: its texts, as they stand in these inputs, are the conditioning."""
+    """Return an encoder: the texts in these inputs are the conditioning."""
     return row({"conditioning": Reads(names, "all"), "clip": "@clip"}, notes=notes)
 
 
@@ -195,7 +199,7 @@ CONDITIONINGS: Final[Mapping[str, NodeClass]] = {
         ("ImpactCombineConditionings", "ImpactConcatConditionings"),
         row({"conditioning": Reads(("@conditioning*",), "all"), "clip": "@conditioning1"}),
     ),
-    "ConditioningZeroOut": row({"conditioning": Reads(says=""), "clip": "@conditioning"}),
+    "ConditioningZeroOut": row({"conditioning": Reads(constant=""), "clip": "@conditioning"}),
     "FluxGuidance": row(COND, notes=GUIDANCE),
     "ControlNetApply": row(COND, notes=CONTROL),
     **dict.fromkeys(

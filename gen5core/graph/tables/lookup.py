@@ -1,7 +1,6 @@
-"""The row of a node class: from the tables, else from the names of its inputs.
+"""The row of a node class: from the tables, or guessed from the names of its inputs.
 
-What is guessed for a class without a row is marked so (``NodeClass.guessed``): a role that it does not tell
-is then unresolved, not absent.
+A guessed row is marked (``NodeClass.guessed``): a role that it lacks is then unresolved, not absent.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ TABLE: Final[Mapping[str, NodeClass]] = {
     **NOISES,
     **SAMPLERS,
 }
-SEED_LIKE: Final = frozenset(words("seed noise_seed rng_seed base_seed"))
-STEPS_LIKE: Final = frozenset(
+SEED_INPUTS: Final = frozenset(words("seed noise_seed rng_seed base_seed"))
+STEPS_INPUTS: Final = frozenset(
     words("steps num_steps total_steps base_steps num_inference_steps sigmas custom_sigmas")
 )
-TAKEN: Final = frozenset(
+SAMPLED_INPUTS: Final = frozenset(
     words("latent latents latent_image init_latent optional_latent samples model optional_model unet guider")
 )
-SIZED: Final = frozenset(words("latent latents latent_image samples image images pixels"))
-"""What a class without a row may resize: its own width and height then say too little."""
+RESIZED_INPUTS: Final = frozenset(words("latent latents latent_image samples image images pixels"))
+"""Inputs that a class without a row may resize: its own width and height then are not the result's."""
 GUESSED_SAMPLER: Final = row(
     {
         "seed": ("seed", "noise_seed", "rng_seed", "base_seed", "@noise"),
@@ -103,29 +102,29 @@ GUESSED_LATENT: Final = row(
     noise=NOT_KNOWN,
 )
 GUESSED_PAIR: Final = ("positive", "negative", "latent")
-"""Output slots, by custom, of a class without a row that takes a positive and a negative, but no model."""
+"""The usual output slots of a class without a row that takes a positive and a negative, but no model."""
 
 
 def class_of(class_type: str, linked: Set[str], inputs: Mapping[str, Any]) -> NodeClass:
-    """The row of a node class; for one without a row, what the names of its inputs make likely.
+    """Return the row of a node class; for a class without one, a guess by the names of its inputs.
 
     Parameters
     ----------
     linked : names of the inputs that are connected
     inputs : all inputs of the node
     """
-    begun = (PREFIXES[name] for name in PREFIXES if class_type.startswith(name))
-    known = TABLE.get(class_type) or next(begun, None)
+    by_prefix = (PREFIXES[name] for name in PREFIXES if class_type.startswith(name))
+    known = TABLE.get(class_type) or next(by_prefix, None)
     if known is not None:
         return known
     if looks_like_sampler(linked, inputs):
         return GUESSED_SAMPLER
-    guess = GUESSED if linked & SIZED else GUESSED_LATENT
+    guess = GUESSED if linked & RESIZED_INPUTS else GUESSED_LATENT
     paired = {"positive", "negative"} <= linked and "model" not in linked
     return replace(guess, outputs=GUESSED_PAIR) if paired else guess
 
 
 def looks_like_sampler(linked: Set[str], inputs: Mapping[str, Any]) -> bool:
-    """Whether a class without a row samples: it has a seed, steps or sigmas, and takes what is sampled."""
-    seeded = bool(SEED_LIKE & inputs.keys()) or {"noise", "sampler"} <= linked
-    return seeded and bool(STEPS_LIKE & inputs.keys()) and bool(TAKEN & linked)
+    """Whether a class without a row samples: it has a seed, steps or sigmas, and a latent or model connected."""
+    seeded = bool(SEED_INPUTS & inputs.keys()) or {"noise", "sampler"} <= linked
+    return seeded and bool(STEPS_INPUTS & inputs.keys()) and bool(SAMPLED_INPUTS & linked)

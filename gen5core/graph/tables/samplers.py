@@ -1,9 +1,8 @@
-"""Samplers and what they are wired to, as a table: class -> role -> input name. The vocabulary is in ``schema``.
+"""Samplers and noise nodes, as a table: class -> role -> input name. ``schema`` has the vocabulary.
 
-What a sampler is wired to is in ``guiders_and_sigmas``, ``loaders_and_latents``
-(loaders, texts, latents) and ``values_and_switches``; a class without a row is read by the
-names of its inputs (``lookup``). ``noise`` says why a class's starting noise is not
-``comfy.sample.prepare_noise`` of its seed; where it says nothing, it is.
+The nodes connected to samplers are in ``guiders_and_sigmas``, ``loaders_and_latents`` and
+``values_and_switches``; a class without a row is read by the names of its inputs (``lookup``). ``noise`` says why
+a class's starting noise is not ``comfy.sample.prepare_noise`` of its seed; without it, the noise is just that.
 
 Source: the classes' inputs in ComfyUI 0.3.29 to 0.33.0 and in the packs named by the headings.
 """
@@ -16,10 +15,10 @@ from typing import Any, Final
 from .schema import NodeClass, Note, Reads, Roles, options, row, words
 
 OWN: Final = "draws its starting noise in its own way"
-PER_TILE: Final = "draws one noise for each tile"
-PER_REGION: Final = "draws one noise for each region that it repaints"
-BY_ITSELF: Final = "draws its noise by itself: connect Record Sampling"
-STORED: Final = "hands out a noise that was stored, not one drawn from the seed"
+PER_TILE: Final = "draws separate noise for each tile"
+PER_REGION: Final = "draws separate noise for each region that it repaints"
+OWN_RULE: Final = "draws noise by its own rule: connect Record Sampling"
+STORED: Final = "returns stored noise, which is not drawn from the seed"
 MODEL_AND_TEXT: Final[Roles] = {
     "model": "@model",
     "positive": "@positive",
@@ -264,8 +263,8 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
 }
 NOISES: Final[Mapping[str, NodeClass]] = {
     "RandomNoise": row({"seed": "noise_seed"}, "noise"),
-    "DisableNoise": row({"add_noise": Reads(says=False)}, "noise"),
+    "DisableNoise": row({"add_noise": Reads(constant=False)}, "noise"),
     "RandomNoise //Inspire": row({"seed": "noise_seed"}, "noise", noise=OWN),
     "Gen5Load": row({"size": Reads(rule="unknown")}, "noise", noise=STORED),
-    "Gen5Noise": row({"size": "@latent"}, "noise", noise=BY_ITSELF),
+    "Gen5Noise": row({"size": "@latent"}, "noise", noise=OWN_RULE),
 }

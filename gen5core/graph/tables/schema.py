@@ -1,16 +1,16 @@
-"""What the graph walk knows of a node class, as records: the vocabulary of the tables.
+"""What the graph walk knows about a node class, as records: the vocabulary of the tables.
 
-A *role* is what a value means to a sampler (``seed``, ``positive``, ``width`` …). A class says for each
-role in which of its inputs the answer stands. An input name with ``@`` before it is a carrier: the same
-role is asked of the node behind it, so a guider, a pipe or a latent answers for whatever it carries.
+A *role* is what a value means to a sampler (``seed``, ``positive``, ``width`` …). The row of a class says which
+input has each role. An input name that starts with ``@`` is a carrier: the role is looked up at the node
+connected to it, so a guider, a pipe or a latent has the roles of whatever it carries.
 
-    "KSampler"             seed: "seed"           the widget holds it
-    "SamplerCustom…"       cfg: "@guider"         the guider knows it
-    "SplitSigmas"          end_step: "@sigmas:start_step"    another role is asked there
+    "KSampler"             seed: "seed"           a widget of the node
+    "SamplerCustom…"       cfg: "@guider"         the cfg of the connected guider
+    "SplitSigmas"          end_step: "@sigmas:start_step"    another role of the connected node
 
-Of several inputs the first one present counts, unless the rule says otherwise (``findings.RULES``).
-An input name that ends in ``*`` stands for every input that begins so, in the prompt's order (with ``@``, for
-every connected one).
+If there are several inputs the first one present counts, unless the rule says otherwise (``findings.RULES``).
+An input name that ends in ``*`` means every input with that prefix, in the prompt's order (with ``@``, every
+connected one).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 
 def words(text: str) -> tuple[str, ...]:
-    """``words("a b")`` is ``("a", "b")``: lists of names, short enough to read."""
+    """Return the words of text: ``words("a b")`` is ``("a", "b")``."""
     return tuple(text.split())
 
 
@@ -31,46 +31,46 @@ GROUP: Final[Mapping[str, str]] = {
     **dict.fromkeys(("steps", "scheduler", "denoise", "start_step", "end_step"), "sigmas"),
     "sampler_name": "sampler",
 }
-"""A role that a class does not list is looked up under its group, then under ``*``."""
+"""Role -> its group. A role that a row does not list is looked up under its group, then under ``*``."""
 CARRIERS: Final = frozenset(
     words("model clip vae latent image pipe guider noise sigmas sampler conditioning high_sigmas low_sigmas")
 )
-"""Output slots that carry whatever role was asked; any other named slot holds one plain value."""
+"""Output slots that carry any role; other named slots hold one plain value."""
 FILE_ROLES: Final = frozenset(("model", "vae", "clip"))
 NO_FILE: Final = frozenset(("", "None", "none", "Baked VAE", "(use same)"))
-"""What packs write into a file widget that names no file."""
+"""Values that packs use for "no file" in a file widget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Where a class holds one role.
+    """Where a node class holds one role.
 
     Attributes
     ----------
-    inputs : input names, ``@`` before a carrier; a missing one stays as an empty place
-    rule : name of a function in ``findings.RULES``
-    says : the class itself is the answer, e.g. ``"karras"``
-    also : carriers whose LoRAs count as well, e.g. a LoRA stack
+    inputs : input names, carriers with ``@``; rules with fixed positions see a missing one as an empty finding
+    rule : name of a function in ``findings.RULES`` or of a rule in ``findings.SWITCH_RULES``
+    constant : the value, if the class itself gives it, e.g. ``"karras"``
+    lora_inputs : carriers whose LoRAs are applied as well, e.g. a LoRA stack
     """
 
     inputs: tuple[str, ...] = ()
     rule: str = "first"
-    says: Any = None
-    also: tuple[str, ...] = ()
+    constant: Any = None
+    lora_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something worth keeping that a class adds while a role is followed through it.
+    """Something worth keeping that a node adds to the role that is followed through it.
 
     Attributes
     ----------
-    on : the role (or its group) on whose way it counts; ``self`` for the sampler's own
-    kind : ``option``, ``guidance``, ``lora``, ``lora_switches`` (one dict a LoRA), ``controlnet`` or
+    on : the role, or the group, that it is added to; ``self`` for the sampler's own
+    kind : ``option``, ``guidance``, ``lora``, ``lora_switches`` (one dict per LoRA), ``controlnet`` or
         ``replaces_noise``
-    inputs : one input for an option; name and strength for a LoRA; ``{}`` stands for a row's number
+    inputs : one input for an option; name and strength for a LoRA; ``{}`` is replaced with a row's number
     key : name of the option
-    when : inputs that must have these values, where they are present
+    when : inputs that must have these values if they are present
     count : input that says how many rows are used
     """
 
@@ -93,12 +93,12 @@ class NodeClass:
 
     Attributes
     ----------
-    kind : ``sampler``, ``noise``, ``pass`` (a reroute, switch or pipe: nothing of its own) or ``node``
+    kind : ``sampler``, ``noise``, ``decoder``, ``pass`` (a reroute, switch or pipe, which makes nothing) or ``node``
     outputs : what each output slot holds, in order
     noise : for a sampler or noise class, why its starting noise is not ``comfy.sample.prepare_noise`` of
-        its seed; empty when it is
-    noise_changing_inputs : inputs that, once connected, make it so
-    guessed : no row of its own: read by the names of its inputs
+        its seed; empty if it is
+    noise_changing_inputs : inputs that change the noise if they are connected
+    guessed : whether the class has no row and its inputs were read by their names
     """
 
     roles: Mapping[str, Reads]
@@ -110,7 +110,7 @@ class NodeClass:
     guessed: bool = False
 
     def reads(self, role: str) -> Reads | None:
-        """Where the role stands, by its own name, its group's, or as one of all."""
+        """Return where the class holds a role: listed by name, by group, or under ``*``; None if nowhere."""
         for name in (role, GROUP.get(role, role), "*"):
             if name in self.roles:
                 return self.roles[name]
@@ -118,7 +118,7 @@ class NodeClass:
 
 
 def row(roles: Roles | None = None, kind: str = "node", outputs: str = "", **extra: Any) -> NodeClass:
-    """Build a NodeClass from the tables' shorthand: a bare name or a tuple of names for Reads."""
+    """Return a NodeClass, given the tables' shorthand: a name or a tuple of names instead of Reads."""
     reads = {role: _reads(source) for role, source in (roles or {}).items()}
     return NodeClass(reads, kind, words(outputs), **extra)
 
@@ -130,11 +130,11 @@ def _reads(source: Source) -> Reads:
 
 
 def options(on: str, *inputs: str, **renamed: str) -> tuple[Note, ...]:
-    """Notes that keep inputs as options, under their own names or (``name="input"``) under another."""
+    """Return notes that keep inputs as options, under their own names or (``name="input"``) another."""
     named = {name: name for name in inputs} | renamed
     return tuple(Note(on, "option", (source,), key) for key, source in named.items())
 
 
 def numbered(pattern: str, numbers: Sequence[int]) -> tuple[str, ...]:
-    """``numbered("@input{}", range(1, 3))`` is ``("@input1", "@input2")``."""
+    """Return numbered names: ``numbered("@input{}", range(1, 3))`` is ``("@input1", "@input2")``."""
     return tuple(pattern.format(number) for number in numbers)

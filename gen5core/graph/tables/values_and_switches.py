@@ -1,7 +1,7 @@
-"""Values and ways through: primitives, reroutes, switches, pipes and contexts, as a table.
+"""Values and switches: primitives, reroutes, switches, pipes and contexts, as a table.
 
-The vocabulary is in ``schema``. Kind ``pass`` is a way through: it makes nothing of its own.
-Source: nodes.py and comfy_extras of ComfyUI 0.3.29 to 0.33.0, and the packs that the names tell.
+``schema`` has the vocabulary. A node of kind ``pass`` only passes on what is connected to it.
+Source: nodes.py and comfy_extras of ComfyUI 0.3.29 to 0.33.0, and the packs whose names the classes have.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def _switch(rule: str, selector: str, *inputs: str, outputs: str = "") -> NodeCl
 
 
 def _bundle(carrier: str, outputs: str = "", **own: str) -> NodeClass:
-    """A pipe or context: a role that it has no input for is asked of the pipe before it."""
-    held: Roles = {role: (given, carrier) for role, given in own.items()}
-    return row({"*": carrier, **held}, "pass", outputs)
+    """Return a pipe or context: a role that it has no input for is looked up in the pipe connected to it."""
+    roles: Roles = {role: (spec, carrier) for role, spec in own.items()}
+    return row({"*": carrier, **roles}, "pass", outputs)
 
 
-THROUGH: Final = row({"*": "@*"}, "pass")
+PASS_THROUGH: Final = row({"*": "@*"}, "pass")
 PARTS_IN: Final = {
     "model": "@model",
     "clip": "@clip",
@@ -104,7 +104,7 @@ PRE: Final[Roles] = {
     "end_step": "end_at_step",
 }
 LOADED: Final[Roles] = {
-    "model": Reads(("@model_override", "ckpt_name"), also=("@optional_lora_stack", "@lora_stack")),
+    "model": Reads(("@model_override", "ckpt_name"), lora_inputs=("@optional_lora_stack", "@lora_stack")),
     "positive": "positive",
     "negative": "negative",
     "vae": ("@vae_override", "vae_name"),
@@ -115,9 +115,9 @@ LOADED: Final[Roles] = {
 }
 LOADER_LORA: Final = (Note("model", "lora", ("lora_name", "lora_model_strength")),)
 SWITCHES: Final[Mapping[str, NodeClass]] = {
-    "SetNode": THROUGH,
+    "SetNode": PASS_THROUGH,
     "GetNode": row({"*": "@"}, "pass"),
-    "easy showAnything": THROUGH,
+    "easy showAnything": PASS_THROUGH,
     "Any Switch (rgthree)": row({"*": "@any_*"}, "pass"),
     "ComfySwitchNode": _switch("picked_by_bool", "switch", "@on_false", "@on_true"),
     "LazySwitchKJ": _switch("picked_by_bool", "switch", "@on_false", "@on_true"),
@@ -149,7 +149,7 @@ SWITCHES: Final[Mapping[str, NodeClass]] = {
     # Efficiency nodes
     "Efficient Loader": row(LOADED, outputs="model positive negative latent vae clip", notes=LOADER_LORA),
     "Eff. Loader SDXL": row(
-        {**LOADED, "model": Reads(("base_ckpt_name",), also=("@lora_stack",))},
+        {**LOADED, "model": Reads(("base_ckpt_name",), lora_inputs=("@lora_stack",))},
         outputs="pipe latent vae",
         notes=options("model", refiner_model="refiner_ckpt_name"),
     ),
@@ -180,11 +180,11 @@ SWITCHES: Final[Mapping[str, NodeClass]] = {
     ),
 }
 PREFIXES: Final[Mapping[str, NodeClass]] = {
-    "Reroute": THROUGH,
+    "Reroute": PASS_THROUGH,
     "easy preSampling": row(PRE, "pass"),
     **{
         f"easy {name}Loader": row(LOADED, outputs="pipe model vae", notes=LOADER_LORA)
         for name in ("a1111", "comfy", "flux", "hunyuanDiT", "kolors", "pixArt", "mochi")
     },
 }
-"""Classes known by how their names begin."""
+"""Classes that are known by the start of their names."""

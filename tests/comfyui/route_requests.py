@@ -1,4 +1,4 @@
-"""Requests to the routes of a running server, and a person's settings."""
+"""Requests to the routes of a running server, and the user's settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ META_OFFSET_AT = 8
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the server."""
+    """A response of the server."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -31,10 +31,10 @@ class Reply:
     def json(self) -> Any:
         """Return the body, which must be JSON without NaN and infinity."""
         assert self.headers.get_content_type() == "application/json", self.body[:200]
-        return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
+        return json.loads(self.body, parse_constant=lambda name: pytest.fail(f"{name} in the response"))
 
     def error(self) -> tuple[int, str]:
-        """Return status and message of a refusal."""
+        """Return status and message of an error."""
         return self.status, self.json()["error"]
 
 
@@ -46,7 +46,7 @@ def ask(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Return the answer to a request whose target is sent as it is."""
+    """Send a request with an unescaped target, and return the response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(method, target, body, dict(headers or {}))
@@ -57,17 +57,17 @@ def ask(
 
 
 def get(server: Server, route: str, headers: Mapping[str, str] | None = None, **query: Any) -> Reply:
-    """Return the answer of a GET route."""
+    """Return the response of a GET route."""
     return ask(server, f"/gen5/{route}?{urllib.parse.urlencode(query)}", headers=headers)
 
 
 def post(server: Server, body: Any, headers: Mapping[str, str] = OCTETS, prefix: str = "/gen5") -> Reply:
-    """Return the answer to a body posted to /gen5/read."""
+    """Post a body to /gen5/read, and return the response."""
     return ask(server, f"{prefix}/read", method="POST", body=body, headers=headers)
 
 
 def head_and_tail(data: bytes) -> bytes:
-    """Return what the browser sends of a file."""
+    """Return the parts of a file that the browser sends."""
     if len(data) < 32:
         return data
     (offset,) = struct.unpack_from("<I", data, META_OFFSET_AT)
@@ -76,7 +76,7 @@ def head_and_tail(data: bytes) -> bytes:
 
 @contextmanager
 def chosen(server: Server, name: str, value: bool) -> Iterator[None]:
-    """A switch as a person sets it in the page, for a block; the other way after it."""
+    """Set a switch as a user does in the page, and set it back after the block."""
     assert server.post("/settings", {name: value}) == (200, None)
     try:
         yield
@@ -85,7 +85,7 @@ def chosen(server: Server, name: str, value: bool) -> Iterator[None]:
 
 
 def refreshed(server: Server, query: str = "") -> list[dict[str, Any]]:
-    """Return the library's items that a query finds, once a scan has ended."""
+    """Rescan the library, and return the items that a query finds."""
     page = get(server, "library", refresh=1).json()
     end = time.monotonic() + 60
     while page["scan"]["running"] and time.monotonic() < end:

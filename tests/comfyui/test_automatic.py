@@ -1,4 +1,4 @@
-"""Recorded by itself in a real server: nothing but Save Gen5 in the graph, whatever the graph is like."""
+"""Automatic recording in a real server: the graph has only a Save Gen5, whatever else is in it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def add_save(graph: Graph, latent: Link, **inputs: Any) -> str:
 
 def path_of(server: Server, outputs: dict[str, Any], node: str) -> Path:
     """Return the file that a save wrote."""
-    [told] = outputs[node]["gen5"]
-    return server.output / told["subfolder"] / told["filename"]
+    [summary] = outputs[node]["gen5"]
+    return server.output / summary["subfolder"] / summary["filename"]
 
 
 def captured(path: Path) -> dict[str, Any]:
-    """Return what a file says of its passes."""
+    """Return a file's capture."""
     with gen5core.open(path) as file:
         file.verify()
         return dict(file.capture or {})
@@ -145,25 +145,25 @@ def test_packs_sampler(server: Server) -> None:
 
 
 @pytest.mark.parametrize("step_noise", ["never", "always"])
-def test_recording_wired_by_hand_is_left_alone(server: Server, step_noise: str) -> None:
-    """A Record Sampling that is wired to its save is the only one, with its own settings; the other save gets one."""
+def test_recording_connected_by_hand_is_left_alone(server: Server, step_noise: str) -> None:
+    """A save with a connected Record Sampling keeps that one and its settings; the other save gets one inserted."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
     record = graph.add("Gen5Record", model=graph.model, step_noise=step_noise)
     graph.set(graph.samplers[0], model=[record, 0])
     wired, bare = add_save(graph, graph.result, recording=[record, 1]), add_save(graph, graph.result)
     entry = server.wait(server.queue(graph.nodes))
-    by_hand, by_itself = (path_of(server, entry["outputs"], node) for node in (wired, bare))
+    by_hand, automatic = (path_of(server, entry["outputs"], node) for node in (wired, bare))
     expected = None if step_noise == "always" else "step_noise of Record Sampling is never"
     assert captured(by_hand)["passes"][0].get("step_noise_reason") == expected
-    assert "step_noise" in captured(by_itself)["passes"][0]
-    assert noise_of(by_hand) == noise_of(by_itself)
+    assert "step_noise" in captured(automatic)["passes"][0]
+    assert noise_of(by_hand) == noise_of(automatic)
     ran = entry["prompt"][2]
     assert sum(node["class_type"] == "Gen5Record" for node in ran.values()) == 2
     assert [record, 1] == ran[wired]["inputs"]["recording"]
 
 
 def test_graph_that_needs_nothing_is_left_as_it_is(server: Server) -> None:
-    """Where every save has its recording, the prompt that runs is the one that was sent."""
+    """If every save has its recording, the prompt that runs is the one that was sent."""
     graph = txt2img(Settings())
     record = graph.add("Gen5Record", model=graph.model)
     graph.set(graph.samplers[0], model=[record, 0])
@@ -173,7 +173,7 @@ def test_graph_that_needs_nothing_is_left_as_it_is(server: Server) -> None:
 
 
 def test_second_run_is_cached_and_still_recorded(server: Server) -> None:
-    """Queued again with other tags, the sampler and what was put in are taken from the cache, and the run is found."""
+    """Queued again with other tags, sampler and inserted nodes come from the cache, and the run is found."""
     graph = txt2img(Settings(sampler_name="dpmpp_sde", seed=5))
     node = add_save(graph, graph.result)
     first = path_of(server, server.run(graph.nodes), node)
