@@ -1,4 +1,4 @@
-# Every target makes the environment that it needs; nothing has to be installed beforehand but Python.
+# Every target creates the environment that it needs; only Python has to be installed.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 
 .PHONY: demo test test-alone check bench fuzz corpus comfyui test-comfyui test-browser web-lint web-test clean
 
-demo: $(VENV)/.demo ## the main job, through the node classes and through a ComfyUI where one is found
+demo: $(VENV)/.demo ## save and reproduce an image, through the node classes and through a ComfyUI if one is found
 	$(BIN)/python scripts/demo.py $(ARGS)
 
-test: $(VENV)/.dev web-test ## everything that needs no ComfyUI
+test: $(VENV)/.dev web-test ## all tests that need no ComfyUI
 	$(BIN)/python -m pytest
 
 test-alone: $(VENV)/.dev ## each test file in a process of its own, so that none relies on another
@@ -24,7 +24,7 @@ check: $(VENV)/.dev web-lint ## ruff, mypy, eslint and tsc
 
 web-lint: SCRIPTS = lint types
 web-test: SCRIPTS = test
-web-lint web-test: ## eslint and tsc, or vitest, on web/, where Node is found
+web-lint web-test: ## eslint and tsc, or vitest, on web/, if Node is found
 	@if node -e '[a, b] = process.versions.node.split("."); process.exit(100 * a + +b < 2019 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
 		$(MAKE) --no-print-directory node_modules/.installed && \
 		for script in $(SCRIPTS); do npm run --silent $$script || exit 1; done; \
@@ -35,28 +35,28 @@ web-lint web-test: ## eslint and tsc, or vitest, on web/, where Node is found
 comfyui: ## an installed ComfyUI with this pack linked in; ARGS="--port 8189 --cpu"
 	$(PYTHON) scripts/comfyui.py $(ARGS)
 
-test-comfyui: $(VENV)/.dev ## a real server for each ComfyUI in COMFYUI_PATH, or ~/ComfyUI*
+test-comfyui: $(VENV)/.dev ## the tests in a real server of each ComfyUI in COMFYUI_PATH, or ~/ComfyUI*
 	$(BIN)/python -m pytest tests/comfyui
 
-test-browser: $(VENV)/.browser ## Chromium before the newest ComfyUI, on two frontends; ARGS="--frontend 1.58.1 -k open"
+test-browser: $(VENV)/.browser ## the tests in Chromium with the newest ComfyUI, on two frontends; ARGS="--frontend 1.58.1 -k open"
 	-$(BIN)/python scripts/comfyui_frontends.py
 	$(BIN)/python -m pytest tests/browser $(ARGS)
 
-bench: $(VENV)/.dev ## ratios against peers, in one run
+bench: $(VENV)/.dev ## the tables of docs/measured.md
 	$(BIN)/python benchmarks/run.py
 
-fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader and on PNGs that carry a file; RUNS=1000000 TARGET=carrier
+fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader and on PNGs that carry a record; RUNS=1000000 TARGET=carrier
 	set -e; for target in $(or $(TARGET),reader carrier); do \
 		$(BIN)/python scripts/fuzz.py $$target -runs=$(or $(RUNS),100000); \
 	done
 
-corpus: $(VENV)/.dev ## make tests/corpus/invalid again
+corpus: $(VENV)/.dev ## write tests/corpus/invalid again
 	$(BIN)/python scripts/make_corpus.py
 
 clean:
 	rm -rf $(VENV) demo build node_modules *.egg-info
 
-# package.json puts WebAssembly in the place of esbuild and rollup, so that one lock file serves every platform.
+# package.json replaces esbuild and rollup by their WebAssembly builds, so that one lock file serves every platform.
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@

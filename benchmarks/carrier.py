@@ -1,4 +1,4 @@
-"""What a PNG that carries its record costs beside the files that it stands in for, within one run."""
+"""The cost of a PNG that carries its record, compared with the files that it replaces, in one run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ BESIDE = "the .gen5 and a PNG beside it"
 CARRIED = "one PNG that carries it"
 ROUNDS = 25
 NODE_PNG_LEVEL = 1
-"""What Save Gen5 deflates the PNG with that it writes beside the file."""
+"""The deflate level of the PNG that Save Gen5 writes beside the file."""
 SETTINGS = {"seed": 1, "steps": 20, "sampler": "euler", "cfg_scale": 7.0, "scheduler": "normal"}
 
 
 def bench_carrier(folder: Path) -> None:
-    """Two 1 MiB latents, a 1024 x 1024 image given as pixels, a 60 kB workflow, fsync included everywhere.
+    """Save two 1 MiB latents, a 1024 x 1024 image given as pixels, and a 60 kB workflow; all times include fsync.
 
-    Both kinds hold the same record and the same pixels. The .gen5 has them as a PNG of stored blocks in one zstd
-    frame, level 1, which no viewer opens; the PNG has to have them deflated, and a digest of them beside.
+    Both kinds have the same record and pixels. The .gen5 stores the pixels as a PNG of stored blocks in one zstd
+    frame of level 1, which viewers cannot open; the carrier has to deflate them, and to store their digest.
     """
     save, image = _saving(), make_image()
 
@@ -63,8 +63,8 @@ def bench_carrier(folder: Path) -> None:
             (
                 name,
                 milliseconds(alone[name][0]),
-                _shown(alone[name][1]),
-                _shown(both[name][1]),
+                _format_ratio(alone[name][1]),
+                _format_ratio(both[name][1]),
                 milliseconds(processor[name]),
                 f"{processor[name] / processor[ALONE]:.2f}",
                 f"{size / 1e6:.2f} MB",
@@ -78,7 +78,7 @@ def bench_carrier(folder: Path) -> None:
 
 
 def _bench_deflating(image: np.ndarray) -> None:
-    """Where the processor time of the picture goes, each step by itself."""
+    """Measure the processor time of each step of encoding the picture."""
     lines = filtered_up(image)
     deflated = deflate(lines)
     steps: dict[str, Callable[[], object]] = {
@@ -104,7 +104,7 @@ def _by_zlib(lines: memoryview) -> bytes:
 
 
 def _processor_seconds(call: Callable[[], object]) -> float:
-    """Return the least processor time that a call took in all threads; another process does not count."""
+    """Return the minimum processor time of a call over all its threads, without that of other processes."""
     times = []
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -113,12 +113,12 @@ def _processor_seconds(call: Callable[[], object]) -> float:
     return min(times)
 
 
-def _shown(ratio: Ratio) -> str:
+def _format_ratio(ratio: Ratio) -> str:
     return f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
 
 
 def _bench_reading(folder: Path) -> None:
-    """The same files opened for their metadata, for their noise, and checked whole."""
+    """Read the metadata and the noise of the same files, and verify them."""
     reads: dict[str, Callable[[gen5core.Gen5File], object]] = {
         "opened for the prompt": lambda file: file.prompt,
         "1 MiB of noise out of it": lambda file: file.latents["initial_noise"].array(),

@@ -1,8 +1,8 @@
-"""Save Gen5 against the stock Save Image and Save Latent that it replaces, within one ComfyUI process.
+"""Save Gen5 compared with the stock Save Image and Save Latent that it replaces, in one ComfyUI process.
 
-Usage: ``python benchmarks/run.py comfyui``, or ``python benchmarks/in_comfyui.py`` alone. The measuring
-itself runs in the Python of each ComfyUI found (see ``scripts/comfyui.py``), which calls this file with the
-folder to save to.
+Usage: ``python benchmarks/run.py comfyui``, or ``python benchmarks/in_comfyui.py`` alone. The
+measurement runs in the Python of each ComfyUI found (see ``scripts/comfyui.py``), which runs this file with the
+output folder as its argument.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PROMPT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one way of saving took: median seconds, and bytes written a save."""
+    """The cost of one way of saving: median seconds, and bytes written per save."""
 
     batch: int
     name: str
@@ -67,18 +67,18 @@ class Result:
 
 
 def bench_comfyui(folder: Path) -> None:
-    """Print a table for each ComfyUI found; say so where there is none."""
-    for version, told in run_in_each(Path(__file__), folder):
-        _print(version, [Result(**entry) for entry in told])
+    """Print a table for each ComfyUI found."""
+    for version, entries in run_in_each(Path(__file__), folder):
+        _print(version, [Result(**entry) for entry in entries])
 
 
 def run_in_each(
     script: Path, folder: Path, variables: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Run script with the Python of each ComfyUI found; yield the version and the JSON of its last line.
+    """Run script with the Python of each ComfyUI found; yield the version and the JSON in its last line of output.
 
-    The script gets a new folder to save to, and further environment variables. Where nothing can be measured,
-    that is printed.
+    The script gets a new output folder as its argument, and variables in addition to the environment. A ComfyUI
+    that cannot be measured is reported and skipped.
     """
     sys.path.append(str(SCRIPTS))
     from comfyui_install import InstallError, environment, find_installs, missing_packages
@@ -89,16 +89,18 @@ def run_in_each(
         print(f"\nno ComfyUI measured: {error}")
         return
     if not installs:
-        print("\nno ComfyUI found: nothing is measured in one")
+        print("\nno ComfyUI found: the benchmarks in ComfyUI are skipped")
     for install in installs:
         if missing := missing_packages(install):
             print(f"\nComfyUI {install.version} is not measured: its Python lacks {', '.join(missing)}")
             continue
-        place = folder / f"{script.stem}-{install.version}"
-        place.mkdir()
-        line = [str(install.python), str(script.resolve()), str(place)]
-        own = {**environment(install, place, os.environ), **(variables or {})}
-        done = subprocess.run(line, cwd=install.root, env=own, stdout=subprocess.PIPE, text=True, check=True)
+        target = folder / f"{script.stem}-{install.version}"
+        target.mkdir()
+        line = [str(install.python), str(script.resolve()), str(target)]
+        environ = {**environment(install, target, os.environ), **(variables or {})}
+        done = subprocess.run(
+            line, cwd=install.root, env=environ, stdout=subprocess.PIPE, text=True, check=True
+        )
         yield install.version, json.loads(done.stdout.strip().rpartition("\n")[2])
 
 
@@ -121,7 +123,7 @@ def _print(version: str, results: list[Result]) -> None:
 
 
 def measure(folder: Path) -> list[Result]:
-    """Return what each way takes, all in this process, which is a ComfyUI without its server."""
+    """Measure every way of saving in this process, which is a ComfyUI without its server."""
     stock_nodes, pack = load_comfyui(folder)
     results = []
     for batch in BATCHES:
@@ -164,8 +166,8 @@ def _calls(stock: Any, gen5_save: Any, batch: int) -> dict[str, Callable[[], obj
 
     def ours() -> None:
         inputs = {"images": images, "latent": latent, "filename_prefix": "ours/x"}
-        [told] = save_gen5.save(**inputs, **hidden, unique_id=SAVE_NODE)["ui"]["gen5"]
-        assert told["noise_source"] == "derived", told  # it has found and stored the starting noise
+        [saved] = save_gen5.save(**inputs, **hidden, unique_id=SAVE_NODE)["ui"]["gen5"]
+        assert saved["noise_source"] == "derived", saved  # the starting noise was found and stored
 
     return {STOCK: pair, OURS: ours}
 
@@ -181,7 +183,7 @@ def _size(folder: Path) -> int:
 
 
 def main() -> None:
-    """Measure within a ComfyUI if a folder is named; else find each ComfyUI and print its table."""
+    """Measure in this process if a folder is given; otherwise run in each ComfyUI found and print its table."""
     if len(sys.argv) > 1:
         results = measure(Path(sys.argv[1]))
         fields = ("batch", "name", "seconds", "size_bytes")

@@ -58,13 +58,13 @@ def bench_library(folder: Path) -> None:
 
 
 def _later(library: Any) -> dict[str, Callable[[], object]]:
-    def again() -> object:
+    def reopen() -> object:
         _scan(library)
         return library.page()
 
     return {
         "a scan that finds nothing new": lambda: _scan(library),
-        "opening it later: a scan, then the first page": again,
+        "opening it later: a scan, then the first page": reopen,
         "the first page": library.page,
         "the page at 9900": lambda: library.page(offset=9900),
         "a search of two words": lambda: library.page("lighthouse euler"),
@@ -79,9 +79,9 @@ def _time(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, R
         for name, call in calls.items():
             start, start_cpu = time.perf_counter(), time.process_time()
             call()
-            took, took_cpu = time.perf_counter() - start, time.process_time() - start_cpu
-            least = results[name]
-            results[name] = Result(min(least.seconds, took), min(least.cpu_seconds, took_cpu))
+            seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - start_cpu
+            best = results[name]
+            results[name] = Result(min(best.seconds, seconds), min(best.cpu_seconds, cpu_seconds))
     return results
 
 

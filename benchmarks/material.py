@@ -1,4 +1,4 @@
-"""What the benchmarks save: noise, a picture-like image, a workflow of a usual size; all seeded."""
+"""The data that the benchmarks save: noise, a photo-like image, a workflow of typical size; all seeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing of several calls within one run: taken in turns, so that a noisy machine is noisy for all."""
+"""Time several calls in one run, interleaved, so that noise on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Ratio(NamedTuple):
-    """Median of the ratios of many rounds, and the interval that holds it with 95 % certainty."""
+    """The median ratio of many rounds, and its 95 % confidence interval."""
 
     median: float
     low: float
@@ -18,7 +18,7 @@ class Ratio(NamedTuple):
 
 
 def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median time of each call in seconds, one call of each a round, a first round unmeasured."""
+    """Return the median time of each call in seconds. Each round runs every call once; the first round is a warm-up."""
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -33,10 +33,10 @@ def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dic
 def time_against(
     base: str, calls: Mapping[str, Callable[[], object]], rounds: int
 ) -> dict[str, tuple[float, Ratio]]:
-    """Return of each call its median time in seconds, and the ratio to the base call of the same round.
+    """Return the median time of each call in seconds, and its ratio to the base call in the same round.
 
-    Each round begins with another call; a first round is unmeasured. What slows the machine for longer than a
-    round slows both sides of a ratio, and what is shorter falls out of the median.
+    Each round starts with another call; the first round is a warm-up. A disturbance longer than a round affects
+    both sides of a ratio, and a shorter one does not affect the median.
     """
     names = list(calls)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -57,13 +57,13 @@ def time_against(
 
 
 def median_ratio(ratios: Sequence[float]) -> Ratio:
-    """Return the median with its interval, which order alone gives, whatever the distribution.
+    """Return the median and its confidence interval from order statistics, valid for any distribution.
 
     Source: Conover, "Practical Nonparametric Statistics", 3.2: ranks n/2 ± 1.96·√n/2.
     """
     ordered = sorted(ratios)
-    middle, away = len(ordered) / 2, 1.96 * math.sqrt(len(ordered)) / 2
-    low, high = max(0, math.floor(middle - away)), min(len(ordered) - 1, math.ceil(middle + away))
+    middle, half_width = len(ordered) / 2, 1.96 * math.sqrt(len(ordered)) / 2
+    low, high = max(0, math.floor(middle - half_width)), min(len(ordered) - 1, math.ceil(middle + half_width))
     return Ratio(statistics.median(ordered), ordered[low], ordered[high])
 
 

@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import gen5core, gen5core.writer, gen5core.environment
 
-def peak_bytes():  # of this program; ru_maxrss would begin with what the parent process had
+def peak_bytes():  # of this program; ru_maxrss would include the parent's memory
     with open("/proc/self/status") as status:
         return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) * 1024
 
@@ -32,7 +32,7 @@ print((peak_bytes() - before) / payload)
 
 
 def bench_memory(folder: Path) -> None:
-    """Peak memory of a save of 280 MiB, the payloads themselves included."""
+    """Peak memory of a save of 280 MiB, including the payloads."""
     if not Path("/proc/self/status").exists():
         print("\nPeak memory is measured on Linux only")
         return
@@ -49,7 +49,7 @@ def bench_memory(folder: Path) -> None:
 
 
 def bench_import(folder: Path) -> None:
-    """Importing in a fresh process, an empty interpreter taken off."""
+    """Import time in a new process, minus that of an empty interpreter."""
 
     def run(program: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, "-c", program], check=True)
@@ -74,10 +74,10 @@ def bench_import(folder: Path) -> None:
 
 
 def _loads_torch(program: str) -> str:
-    asked = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", f"{program}\nimport sys; print('torch' in sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     )
-    return "yes" if asked.stdout.strip() == "True" else "no"
+    return "yes" if done.stdout.strip() == "True" else "no"

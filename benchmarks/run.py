@@ -1,6 +1,6 @@
-"""Print the tables of docs/measured.md: ratios against peers, every figure of one table from one run.
+"""Print the tables of docs/measured.md: ratios to comparable tools, all figures of a table from the same run.
 
-Usage: ``make bench``, or ``python benchmarks/run.py NAME …`` with names out of ``BENCHES`` at the end.
+Usage: ``make bench``, or ``python benchmarks/run.py NAME …`` with names from ``BENCHES`` below.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ HARDWARE = {"os": "any"}
 
 
 def sync(path: Path) -> None:
-    """Do for a peer what gen5core.save does: the file is on the disk when it returns."""
+    """Flush a file to disk, as gen5core.save does."""
     fd = os.open(path, os.O_RDONLY)
     os.fsync(fd)
     os.close(fd)
 
 
 def save_with_peer(path: Path, latents: dict[str, np.ndarray], png: bytes) -> None:
-    """Save with gen5 0.1.0, which prints as it goes."""
+    """Save with gen5 0.1.0, hiding what it prints."""
     from gen5 import Gen5FileHandler
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -62,7 +62,7 @@ def save_with_peer(path: Path, latents: dict[str, np.ndarray], png: bytes) -> No
 
 
 def bench_save(folder: Path) -> None:
-    """Two 1 MiB latents, a 1024 x 1024 image, a 60 kB workflow; fsync included everywhere."""
+    """Save two 1 MiB latents, a 1024 x 1024 image and a 60 kB workflow; all times include fsync."""
     latents, image, workflow = make_latents(), make_image(), make_workflow()
     paths = {name: folder / f"save.{name}" for name in ("gen5", "peer.gen5", "safetensors", "npz")}
 
@@ -110,7 +110,7 @@ def bench_save(folder: Path) -> None:
 
 
 def bench_noise(folder: Path) -> None:
-    """The starting noise alone out of the whole file, checked."""
+    """Read only the starting noise from a file, checked."""
     path = folder / "noise.gen5"
     latents = make_latents()
     gen5core.save(
@@ -154,7 +154,7 @@ def bench_noise(folder: Path) -> None:
 
 
 def bench_read(folder: Path) -> None:
-    """64 MiB in two tensors against the plain rate of SHA-256."""
+    """Read 64 MiB in two tensors, compared with the rate of SHA-256 alone."""
     path = folder / "read.gen5"
     rng = np.random.default_rng(3)
     latents = {name: rng.standard_normal(2**23, np.float32) for name in ("initial_noise", "final_latent")}
@@ -180,7 +180,7 @@ def bench_read(folder: Path) -> None:
 
 
 def bench_open(folder: Path) -> None:
-    """Metadata only, from files of 1 MiB to just under 4 GiB."""
+    """Read only the metadata of files from 1 MiB to just under 4 GiB."""
     calls: dict[str, Callable[[], object]] = {}
     paths = []
     for name, count in (
@@ -216,7 +216,7 @@ def _prompt_of(path: Path) -> str:
 
 
 def bench_damage(folder: Path) -> None:
-    """One random bit flipped at a time: how often a reader takes the damaged file for whole."""
+    """Flip one random bit at a time and count how often a reader accepts the damaged file as intact."""
     from gen5 import Gen5FileHandler
 
     latents = {"initial_noise": np.random.default_rng(4).standard_normal((1, 4, 32, 32), np.float32)}
@@ -246,11 +246,11 @@ def bench_damage(folder: Path) -> None:
 
 def _count_accepted(path: Path, read: Callable[[Path], None], flips: int) -> int:
     rng = np.random.default_rng(5)
-    whole = path.read_bytes()
+    intact = path.read_bytes()
     damaged = path.with_name(f"flipped-{path.name}")
     accepted = 0
-    for bit in rng.integers(0, len(whole) * 8, flips):
-        data = bytearray(whole)
+    for bit in rng.integers(0, len(intact) * 8, flips):
+        data = bytearray(intact)
         data[bit // 8] ^= 1 << (bit % 8)
         damaged.write_bytes(data)
         with contextlib.suppress(Exception):
@@ -276,7 +276,7 @@ BENCHES: dict[str, Callable[[Path], None]] = {
 
 
 def main() -> None:
-    """Run the benchmarks that are named, or all of them."""
+    """Run the benchmarks named on the command line, or all of them."""
     warnings.filterwarnings("ignore", message="The pynvml package", category=FutureWarning)
     for name in sys.argv[1:] or BENCHES:
         with tempfile.TemporaryDirectory() as folder:

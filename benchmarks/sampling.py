@@ -1,7 +1,7 @@
-"""What Record Sampling and Replay Sampling add to a KSampler's run, within one ComfyUI process.
+"""The time that Record Sampling and Replay Sampling add to a KSampler, in one ComfyUI process.
 
-Usage: ``python benchmarks/sampling.py``. The measuring itself runs in the Python of each ComfyUI found (see
-``scripts/comfyui.py``), which calls this file with the folder to save to.
+Usage: ``python benchmarks/sampling.py``. The measurement runs in the Python of each ComfyUI found (see
+``scripts/comfyui.py``), which runs this file with the output folder as its argument.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ SAMPLERS = ("euler", "euler_ancestral")
 STEPS, ROUNDS = 20, 100
 LATENT_SHAPE = (1, 4, 128, 128)
 HIDDEN = 64
-"""Channels of the model; a step then takes some 10 ms on a CPU, no more than one of a real model on any hardware.
-Many short runs tell small differences apart, a few long ones do not."""
+"""Channels of the model: a step takes about 10 ms on a CPU, no more than a step of a real model on any hardware.
+Many short runs resolve small differences better than a few long ones."""
 SEED = 156680208700286
 PLAIN, AGAIN = "KSampler alone", "KSampler alone, once more"
 RECORD, REPLAY = "behind Record Sampling", "behind Replay Sampling"
 TARGETS = {"euler": 1.01, "euler_ancestral": 1.05}
 KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(10**8), "MALLOC_TRIM_THRESHOLD_": str(10**9)}
-"""The C library keeps freed memory. Else it hands it back and takes it anew as chance has it, and the page faults of
-the model's own activations cost now nothing and now half of a run."""
+"""Makes the C library keep freed memory. Otherwise it returns memory to the system at random times, and page faults
+in the model's activations take anything between none and half of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one way of sampling took."""
+    """The cost of one way of sampling."""
 
     sampler: str
     name: str
     seconds: float
     """Median."""
     ratio: Ratio
-    """To the KSampler alone in the same round. That of its second turn tells how exact the others are."""
+    """To the KSampler alone in the same round. The ratio of AGAIN shows how precise the others are."""
     held_bytes: int | None = None
-    """Memory of the tensors that a recording of one run holds."""
+    """Memory of the tensors in a recording of one run."""
     needed_bytes: int | None = None
-    """The same by their shapes: the noise, and as much for each draw of step noise."""
+    """The memory expected from their shapes: the noise, and the same for each draw of step noise."""
 
 
 def bench_sampling(folder: Path) -> None:
-    """Print a table for each ComfyUI found; say so where there is none."""
-    for version, told in run_in_each(Path(__file__), folder, KEEPING_MEMORY):
-        _print(version, [Result(**{**entry, "ratio": Ratio(*entry["ratio"])}) for entry in told])
+    """Print a table for each ComfyUI found."""
+    for version, entries in run_in_each(Path(__file__), folder, KEEPING_MEMORY):
+        _print(version, [Result(**{**entry, "ratio": Ratio(*entry["ratio"])}) for entry in entries])
 
 
 def _print(version: str, results: list[Result]) -> None:
@@ -85,12 +85,12 @@ def _megabytes(size_bytes: int | None) -> str:
 
 
 def measure(folder: Path) -> list[Result]:
-    """Return what each way takes, all in this process, which is a ComfyUI without its server."""
+    """Measure every way of sampling in this process, which is a ComfyUI without its server."""
     stock_nodes, pack = load_comfyui(folder)
     import comfy.utils
     import torch
 
-    torch.set_num_threads(1)  # several wait for each other wherever the cores are shared
+    torch.set_num_threads(1)  # with shared cores, several threads would wait for each other
     comfy.utils.PROGRESS_BAR_ENABLED = False
     results = []
     for sampler in SAMPLERS:
@@ -102,20 +102,20 @@ def measure(folder: Path) -> list[Result]:
 
 
 def _held_bytes(run: Any) -> int:
-    """Return the memory of every tensor of a recorded run, each block once."""
+    """Return the memory of all tensors of a recorded run, counting shared storage once."""
     tensors = [*run.noise, *run.start_latent, *(run.noise_mask or ()), run.step_noise]
     blocks = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
     return sum({block.data_ptr(): block.nbytes() for block in blocks}.values())
 
 
 def _needed_bytes(sampler: str) -> int:
-    """Return what float32 noise takes, and as much for every step but the last, which adds none."""
+    """Return the size of float32 noise, plus the same for every step except the last, which adds none."""
     draws = STEPS - 1 if sampler == "euler_ancestral" else 0
     return 4 * math.prod(LATENT_SHAPE) * (1 + draws)
 
 
 def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> tuple[dict[str, Callable[[], object]], Any]:
-    """Return the ways of sampling, tried once to be what they are called, and the run that was recorded."""
+    """Return the calls to measure, after checking that they record and replay, and the recorded run."""
     import torch
 
     model = _make_model()
@@ -143,7 +143,7 @@ def _calls(stock: Any, nodes: Mapping[str, Any], sampler: str) -> tuple[dict[str
 
 
 def _make_model() -> Any:
-    """Return the tests' model, made larger."""
+    """Return the model of the tests, enlarged."""
     spec = importlib.util.spec_from_file_location("gen5_test_model", TEST_MODEL)
     assert spec is not None
     assert spec.loader is not None
@@ -154,7 +154,7 @@ def _make_model() -> Any:
 
 
 def main() -> None:
-    """Measure within a ComfyUI if a folder is named; else find each ComfyUI and print its table."""
+    """Measure in this process if a folder is given; otherwise run in each ComfyUI found and print its table."""
     if len(sys.argv) > 1:
         print(json.dumps([asdict(result) for result in measure(Path(sys.argv[1]))]))
         return

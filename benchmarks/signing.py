@@ -1,4 +1,4 @@
-"""What a signature adds to a save and to opening a file, within one run."""
+"""The time that a signature adds to saving and opening a file, in one run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTINGS = {"seed": 1, "steps": 20, "sampler": "euler", "cfg_scale": 7.0, "sched
 
 
 def bench_signing(folder: Path) -> None:
-    """Two 1 MiB latents, a 1024 x 1024 image, a 60 kB workflow, saved and opened, signed and not."""
+    """Save and open two 1 MiB latents, a 1024 x 1024 image and a 60 kB workflow, signed and unsigned."""
     key = gen5core.SigningKey.generate()
     plain, signed = (_saving(folder / name, with_key) for name, with_key in (("a", None), ("b", key)))
     with _timing_signatures() as alone:
@@ -72,9 +72,9 @@ def _opening(path: Path) -> Callable[[], object]:
 
 
 def _compare(before: Callable[[], object], after: Callable[[], object]) -> tuple[float, float]:
-    """Return the least seconds of both calls, to which whatever else runs only adds.
+    """Return the minimum seconds of both calls, since other processes only add to a time.
 
-    Which of them comes first changes from round to round; a first round is unmeasured.
+    The order alternates from round to round; the first round is a warm-up.
     """
     calls = {"before": before, "after": after}
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -89,7 +89,7 @@ def _compare(before: Callable[[], object], after: Callable[[], object]) -> tuple
 
 @contextmanager
 def _timing_signatures() -> Iterator[list[float]]:
-    """Yield a list to which every save adds what its signature takes, from the root to the trailer."""
+    """Yield a list to which every save appends the seconds that its SIGN trailer took."""
     encode, seconds = assemble.encode_signatures, []
 
     def timed(root: str, key: gen5core.SigningKey) -> bytes:
@@ -107,7 +107,7 @@ def _timing_signatures() -> Iterator[list[float]]:
 
 @contextmanager
 def _without_fsync() -> Iterator[None]:
-    """Let saves leave the disk to the system: what it takes varies by more than a signature does."""
+    """Turn off fsync in saves: its time varies by more than a signature takes."""
     fsync = os.fsync
     os.fsync = lambda fd: None
     try:

@@ -1,4 +1,4 @@
-"""Markdown tables."""
+"""Print Markdown tables."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Two GEN5 files -> what differs between them: facts by name, arrays by their bits.
+"""Two GEN5 files -> their differences: facts by name, arrays bit by bit.
 
-Only what made the image counts. Not compared: when and under which name a file was saved, how its chunks
-are compressed, who signed it, the workflow (the prompt graph is what ran), and an image's encoding where its
-pixels are equal.
+Only what made the image is compared. The date, the file names, the compression, the signatures and the
+workflow are not (the prompt graph is what ran), nor is the encoding of images with equal pixels.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ from .reader.file import Gen5File
 from .tensors.stored import StoredTensor
 
 _BLOCK: Final = 2**20
-"""Elements compared at once: a latent may be as large as memory."""
+"""Elements compared at a time: the temporary arrays of a whole latent might not fit in memory."""
 _PEAK: Final = 255
 _CLASS: Final = "class_type"
 _INPUTS: Final = "inputs"
-"""The parts of a node that are compared, as ComfyUI's prompt names them."""
+"""The keys of a node in ComfyUI's prompt that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that two files do not agree on; a side that lacks it is None."""
+    """One difference between two files. A side is None if the file does not have the value."""
 
     section: str
     name: str
     left: str | None
     right: str | None
     max_difference: float | None = None
-    """L∞ of two arrays of one shape: the largest |left - right|; None where it is not a number."""
+    """L∞ of two arrays of equal shape, the largest |left - right|; None if that is not finite."""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was compared: the differences, and by name what is equal."""
+    """The result of a comparison: the differences, and the names of equal values."""
 
     differences: tuple[Difference, ...]
     equal: tuple[tuple[str, str], ...]
@@ -54,12 +53,12 @@ class Comparison:
 
 
 def compare_files(left: Gen5File, right: Gen5File) -> Comparison:
-    """Return what differs between two open files; every byte that is compared is checked.
+    """Compare two open files. Every byte that is compared is also checked.
 
     Raises
     ------
     FormatError
-        in one of its kinds, if something that is compared is damaged.
+        or a subclass, if a compared part is damaged.
     """
     differences: list[Difference] = []
     equal: list[tuple[str, str]] = []
@@ -76,15 +75,15 @@ Compared = Iterator[tuple[str, Difference | None]]
 
 
 def _settings(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    return _facts(section, left.settings, right.settings)
+    return _compare_facts(section, left.settings, right.settings)
 
 
 def _prompt(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    return _facts(section, {"text": left.prompt}, {"text": right.prompt})
+    return _compare_facts(section, {"text": left.prompt}, {"text": right.prompt})
 
 
 def _model(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    return _facts(
+    return _compare_facts(
         section,
         {"name": left.model_name, "version": left.model_version},
         {"name": right.model_name, "version": right.model_version},
@@ -94,13 +93,13 @@ def _model(section: str, left: Gen5File, right: Gen5File) -> Compared:
 def _graph(section: str, left: Gen5File, right: Gen5File) -> Compared:
     before, now = _flat_graph(left), _flat_graph(right)
     for path in dict.fromkeys([*before, *now]):
-        name = _shown_path(path)
+        name = _format_path(path)
         sides = [{name: flat[path]} if path in flat else {} for flat in (before, now)]
-        yield from _facts(section, sides[0], sides[1])
+        yield from _compare_facts(section, sides[0], sides[1])
 
 
 def _resources(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    return _facts(section, _by_name(left.resources), _by_name(right.resources))
+    return _compare_facts(section, _by_name(left.resources), _by_name(right.resources))
 
 
 def _environment(section: str, left: Gen5File, right: Gen5File) -> Compared:
@@ -119,12 +118,12 @@ def _environment(section: str, left: Gen5File, right: Gen5File) -> Compared:
 
 
 def _latents(section: str, left: Gen5File, right: Gen5File) -> Compared:
-    one_side, other_side = _named_parts(left, right), _named_parts(right, left)
-    for name in dict.fromkeys([*one_side, *other_side]):
-        before, now = one_side.get(name, ()), other_side.get(name, ())
+    left_parts, right_parts = _parts_by_name(left, right), _parts_by_name(right, left)
+    for name in dict.fromkeys([*left_parts, *right_parts]):
+        before, now = left_parts.get(name, ()), right_parts.get(name, ())
         for part, (one, other) in enumerate(zip_longest(before, now)):
-            shown = name if max(len(before), len(now)) == 1 else f"{name}.part{part}"
-            yield shown, _compare_tensors(section, shown, one, other)
+            label = name if max(len(before), len(now)) == 1 else f"{name}.part{part}"
+            yield label, _compare_tensors(section, label, one, other)
 
 
 def _images(section: str, left: Gen5File, right: Gen5File) -> Compared:
@@ -144,28 +143,28 @@ _SECTIONS: Final = {
 }
 
 
-def _facts(section: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Compared:
+def _compare_facts(section: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Compared:
     for name in dict.fromkeys([*left, *right]):
         before, now = (_json(side[name]) if name in side else None for side in (left, right))
-        told = [_told(side[name]) if name in side else None for side in (left, right)]
-        if told[0] == told[1]:  # "7" and 7
-            told = [before, now]
-        yield name, None if before == now else Difference(section, name, told[0], told[1])
+        texts = [_as_text(side[name]) if name in side else None for side in (left, right)]
+        if texts[0] == texts[1]:  # JSON tells "7" from 7, plain text does not
+            texts = [before, now]
+        yield name, None if before == now else Difference(section, name, texts[0], texts[1])
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else _json(value)
 
 
 def _json(value: Any) -> str:
-    """Return value as JSON text, equal for equal values; 7 and 7.0 are one number."""
+    """Return value as JSON text that is equal for equal values; 7 and 7.0 count as equal."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
 
 
 def _flat_graph(file: Gen5File) -> dict[tuple[str, ...], Any]:
-    """Return class and inputs of every node by where they stand; whole, what is not of a graph's form."""
+    """Return class and inputs of every node by path. Whatever does not look like a graph is kept as one value."""
     prompt = (file.comfyui or {}).get("prompt")
     if not isinstance(prompt, Mapping):
         return {} if prompt is None else {(): prompt}
@@ -183,15 +182,19 @@ def _flat_graph(file: Gen5File) -> dict[tuple[str, ...], Any]:
     return flat
 
 
-def _shown_path(path: tuple[str, ...]) -> str:
-    """Return ``3.seed`` for that input of node 3; an input named as a part of a node is ``3.inputs.class_type``."""
+def _format_path(path: tuple[str, ...]) -> str:
+    """Return ``3.seed`` for that input of node 3, and ``3.inputs.class_type`` if the name is also a key of a node."""
     if len(path) == 3 and path[2] not in (_CLASS, _INPUTS):
         return f"{path[0]}.{path[2]}"
     return ".".join(path) or "all"
 
 
-def _named_parts(file: Gen5File, other: Gen5File) -> dict[str, tuple[StoredTensor, ...]]:
-    """Return the latents of a file by name; an only one of version 1.0 as ``initial_noise`` where other has that."""
+def _parts_by_name(file: Gen5File, other: Gen5File) -> dict[str, tuple[StoredTensor, ...]]:
+    """Return the latents of a file by name.
+
+    The only latent of a version 1.0 file is the starting noise under any name, so it is returned as
+    ``initial_noise`` if the other file has a latent of that name.
+    """
     names = list(file.latents)
     if spec.INITIAL_NOISE in file.latents and spec.INITIAL_NOISE in other.latents and len(names) == 1:
         names = [spec.INITIAL_NOISE]
@@ -214,7 +217,7 @@ def _by_name(resources: list[Any]) -> dict[str, Any]:
 def _compare_tensors(
     section: str, name: str, left: StoredTensor | None, right: StoredTensor | None
 ) -> Difference | None:
-    described = [None if side is None else _described(side) for side in (left, right)]
+    described = [None if side is None else _describe(side) for side in (left, right)]
     if left is None or right is None or described[0] != described[1]:
         return Difference(section, name, described[0], described[1])
     before, now = left.array().reshape(-1), right.array().reshape(-1)
@@ -225,12 +228,12 @@ def _compare_tensors(
     return Difference(section, name, described[0], described[1], _finite(largest), detail)
 
 
-def _described(tensor: StoredTensor) -> str:
+def _describe(tensor: StoredTensor) -> str:
     return f"{tensor.orig_dtype} {list(tensor.shape)}"
 
 
 def _array_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[int, float]:
-    """Return how many elements differ in a bit, and the largest difference; NaN where one is no number."""
+    """Return how many elements differ in any bit, and the largest difference, which may be NaN."""
     bits = np.dtype(f"u{left.itemsize}")
     count, largest = 0, 0.0
     for start in range(0, left.size, _BLOCK):
@@ -273,5 +276,5 @@ def _compare_images(
 
 
 def _psnr(distance: npt.NDArray[np.int16]) -> float:
-    """Return the peak signal-to-noise ratio of a difference that is not all zero, in dB."""
+    """Return the peak signal-to-noise ratio in dB of a difference that is not zero everywhere."""
     return 10 * math.log10(_PEAK**2 / float(np.mean(np.square(distance.astype(np.float64)))))

@@ -1,8 +1,8 @@
-"""One family of errors: what a file does wrong, what a caller asks wrong.
+"""The exceptions of this package: ``FormatError`` for a bad file, ``EncodeError`` for a bad argument.
 
-``FormatError`` blames the bytes, ``EncodeError`` blames the values handed in. Each is also the builtin
-that it means, so code that knows nothing of this package still catches the right thing. An ``OSError``
-from the file system passes through unchanged.
+Each of them is also the matching built-in exception (``ValueError``, ``TypeError``, ``KeyError``,
+``EOFError``), so code that does not know this package can still catch it. An ``OSError`` from the file
+system is raised unchanged.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 
 class Gen5Error(Exception):
-    """Base of every error that this package raises by itself.
+    """Base class of every exception that this package defines.
 
     Attributes
     ----------
     kind : str or None
-        a word for programs, e.g. ``"stripped"``, where the class alone does not tell one cause from another
+        a word for programs, e.g. ``"stripped"``, if the class alone does not distinguish one cause from another
     """
 
     def __init__(self, *args: object, kind: str | None = None) -> None:
@@ -26,16 +26,16 @@ class Gen5Error(Exception):
 
 
 class FormatError(Gen5Error, ValueError):
-    """The bytes are not a GEN5 file that can be trusted.
+    """The bytes are not a valid GEN5 file.
 
     Attributes
     ----------
     offset : int or None
-        position in the file, in bytes, where the fault was found
+        position in the file, in bytes, at which the fault was found
     chunk : str or None
         the chunk at fault, e.g. ``"META"`` or ``"chunk 0 (LATN 'initial_noise')"``
     path : str or None
-        the file, where it is one
+        the file; None if the bytes did not come from a file, or before ``naming_file`` sets it
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class FormatError(Gen5Error, ValueError):
 
 
 class NotGen5Error(FormatError):
-    """The file is of another kind."""
+    """The file is not a GEN5 file."""
 
 
 class UnsupportedVersionError(FormatError):
-    """The file is of a version, or uses a flag, that this reader does not know."""
+    """The file has a version or a flag that this reader does not know."""
 
 
 class TruncatedError(FormatError, EOFError):
-    """The file ends, or was cut, before what its header or table promises."""
+    """The file ends before the end that its header or chunk table gives."""
 
 
 class ChecksumError(FormatError):
@@ -81,11 +81,11 @@ class ChecksumError(FormatError):
 
 
 class SignatureError(ChecksumError):
-    """A signature does not fit the file: either was changed, or the signature is another file's."""
+    """A signature is not valid for the file: one of them was changed, or the signature is from another file."""
 
 
 class LimitError(FormatError):
-    """Reading on would need more than the limits in force allow.
+    """Reading the file would exceed one of the ``Limits``.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class LimitError(FormatError):
 
 
 class MalformedChunkError(FormatError):
-    """Bytes are whole but break a rule of the format."""
+    """The bytes are complete, but break a rule of the format."""
 
 
 class EncodeError(Gen5Error, ValueError):
@@ -112,7 +112,7 @@ class EncodeError(Gen5Error, ValueError):
 
 
 class UnsupportedDtypeError(EncodeError, TypeError):
-    """An array is of a dtype that has no lossless place in the format."""
+    """An array has a dtype that the format cannot store without loss."""
 
 
 class InvalidKeyError(EncodeError):
@@ -122,13 +122,13 @@ class InvalidKeyError(EncodeError):
 class ChunkNotFoundError(Gen5Error, KeyError):
     """The file has no latent, image or component of that name."""
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # KeyError would show the repr of the message
         return str(self.args[0]) if self.args else ""
 
 
 @contextmanager
 def naming_file(path: object) -> Iterator[None]:
-    """Let every FormatError raised inside name the file."""
+    """Add the path to every FormatError raised in the block, unless it already names a file."""
     try:
         yield
     except FormatError as error:

@@ -1,10 +1,10 @@
-"""The 0.1.0 API, as its page documents it, over this package's reader and writer.
+"""The documented API of the package gen5 0.1.0, on top of this package's reader and writer.
 
-Code written for ``from gen5 import Gen5FileHandler`` runs unchanged on ``from gen5core import
-Gen5FileHandler``. Differences, all of them on purpose: float16 only when asked for, every digest is
-checked, nothing is printed, and NaN, bfloat16, torch tensors and any number of axes are taken.
+Code written for ``from gen5 import Gen5FileHandler`` runs unchanged with ``from gen5core import
+Gen5FileHandler``. The differences are intentional: latents become float16 only on request, every digest is
+checked, nothing is printed, and NaN, bfloat16, torch tensors and any number of axes are accepted.
 
-Source: the page of the package gen5 0.1.0.
+Source: the project page of gen5 0.1.0.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class EnvChunk:
-    """The environment as 0.1.0 hands it out: components are dicts, their digests 32 bytes."""
+    """The environment as gen5 0.1.0 returns it: components are dicts, each digest is 32 bytes."""
 
     env_version: int
     components: list[dict[str, Any]]
 
 
 class Gen5FileHandler:
-    """Encode and decode whole GEN5 files with the calls of the 0.1.0 page.
+    """Encode and decode whole GEN5 files with the calls of gen5 0.1.0.
 
     Parameters
     ----------
-    max_file_size, max_chunk_size : bytes; None for what the format holds
+    max_file_size, max_chunk_size : bytes; None for the limits of the format
     """
 
     HEADER_SIZE = spec.HEADER_SIZE
@@ -73,21 +73,21 @@ class Gen5FileHandler:
         ----------
         filename : ends in ``.gen5``
         latent : name -> array; see ``gen5core.save``
-        chunk_records : the rows of the new file's chunks are appended to it
+        chunk_records : a list, to which one row per chunk of the new file is appended
         img_binary : an encoded image, or None
         should_compress : compress the latents and the image
-        convert_float16 : store float32 latents as float16; 0.1.0 does so unless told not to
-        generation_settings : seed, steps, sampler …; None leaves them out
-        hardware_info : None for what this machine tells of itself
+        convert_float16 : store float32 latents as float16; gen5 0.1.0 does so by default
+        generation_settings : seed, steps, sampler …; None to leave them out
+        hardware_info : None to describe this machine
 
         Returns
         -------
-        ``header``, ``latent_chunks`` (joined), ``metadata_chunk``, ``image_chunk`` (None without image)
+        ``header``, ``latent_chunks`` (joined), ``metadata_chunk``, ``image_chunk`` (None without an image)
 
         Raises
         ------
         EncodeError
-            which is a ValueError; nothing was written.
+            a ValueError; nothing was written.
         """
         if not str(filename).endswith(".gen5"):
             raise EncodeError("Filename must have a .gen5 extension")
@@ -109,24 +109,24 @@ class Gen5FileHandler:
             return _stored_parts(filename, written)
 
     def file_decoder(self, filename: str) -> dict[str, Any]:
-        """Read a whole file, every byte checked, and warn of what differs in the environment.
+        """Read a whole file, check every byte, and warn about each difference in the environment.
 
         Returns
         -------
-        ``header`` (dict), ``chunks`` (``latent``: list of arrays in stored order, ``image``: bytes of the
-        last one, ``env``: EnvChunk; what the file lacks is not there, but for ``latent``), ``metadata``
-        (dict), and beyond 0.1.0 ``latents``: name -> array
+        ``header`` (dict), ``chunks`` (``latent``: list of arrays in stored order, ``image``: bytes of the last
+        image, ``env``: EnvChunk; the last two are missing if the file does not have them), ``metadata`` (dict),
+        and, unlike gen5 0.1.0, ``latents``: name -> array
 
         Raises
         ------
         FormatError
-            in one of its kinds, which is a ValueError.
+            or a subclass; a ValueError.
         """
         limits = replace(spec.Limits(), inflated_bytes=self.max_chunk_size)
         with reader.open(filename, limits=limits) as file:
             if file.header.file_size > self.max_file_size:
                 raise LimitError(
-                    f"{file.header.file_size} bytes, this handler was given {self.max_file_size}"
+                    f"the file has {file.header.file_size} bytes, max_file_size is {self.max_file_size}"
                 )
             file.verify()
             latents = file.latents.arrays()
@@ -152,9 +152,9 @@ class Gen5FileHandler:
         Raises
         ------
         EncodeError
-            if it is no image.
+            if it is not an image.
         OSError
-            as the file system gives it.
+            from the file system.
         """
         import numpy as np
         from PIL import Image
@@ -174,7 +174,7 @@ class Gen5FileHandler:
         Raises
         ------
         MalformedChunkError
-            if they are no image.
+            if they are not an image.
         """
         from PIL import Image
 
@@ -225,7 +225,7 @@ def _env_chunk(environment: Environment) -> EnvChunk:
 
 
 def _warn_of_drift(environment: Environment) -> None:
-    """Warn of the components that the page documents; hardware_info is what its caller typed in."""
+    """Warn about the components that gen5 0.1.0 compares. It does not compare hardware_info, which callers fill in."""
     current = Environment.capture()
     documented = replace(environment, further={}, hardware={})
     for drift in documented.diff(replace(current, further={}, hardware={})):

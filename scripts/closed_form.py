@@ -49,20 +49,20 @@ class ClosedFormModel:
     def denoise(self, noisy: Image, sigma: float) -> Image:
         """Return the expected image given image + sigma * noise; both of shape (3, side, side)."""
         total = self._power + sigma**2
-        answers, scores = [], []
+        means, scores = [], []
         for mean in self._means:
-            spectrum = np.fft.rfft2(_turn(_LUMA_CHROMA.T, noisy - mean), norm="ortho")
+            spectrum = np.fft.rfft2(_transform(_LUMA_CHROMA.T, noisy - mean), norm="ortho")
             scores.append(-0.5 * (self._weight * np.abs(spectrum) ** 2 / total).sum())
             clean = np.fft.irfft2(spectrum * (self._power / total), s=self.shape[1:], norm="ortho")
-            answers.append(mean + _turn(_LUMA_CHROMA, clean))
+            means.append(mean + _transform(_LUMA_CHROMA, clean))
         likelihood = np.exp(np.array(scores) - max(scores))
-        return np.tensordot(likelihood / likelihood.sum(), np.array(answers), 1)
+        return np.tensordot(likelihood / likelihood.sum(), np.array(means), 1)
 
 
 def karras_sigmas(steps: int, least: float = 0.005, most: float = 1500.0, rho: float = 7.0) -> Image:
-    """Return steps noise levels from most to least, and a zero; equation (5) with the paper's rho.
+    """Return the noise levels of all steps, from most to least, and a zero; equation (5) with the paper's rho.
 
-    The largest level must drown the means, whose distance grows with the side of the image.
+    The highest level must be large against the distance between the means, which grows with the image's side.
     """
     ramp = np.linspace(0, 1, steps)
     return np.append((most ** (1 / rho) + ramp * (least ** (1 / rho) - most ** (1 / rho))) ** rho, 0.0)
@@ -71,7 +71,7 @@ def karras_sigmas(steps: int, least: float = 0.005, most: float = 1500.0, rho: f
 def sample_euler(
     model: ClosedFormModel, noise: npt.NDArray[np.float32], steps: int
 ) -> npt.NDArray[np.float32]:
-    """Return what the probability-flow ODE makes of noise.
+    """Sample along the probability-flow ODE, starting from noise.
 
     Parameters
     ----------
@@ -97,5 +97,5 @@ def _column(colour: tuple[float, float, float]) -> Image:
     return np.array(colour)[:, None, None]
 
 
-def _turn(matrix: Image, image: Image) -> Image:
+def _transform(matrix: Image, image: Image) -> Image:
     return np.tensordot(matrix, image, 1)

@@ -1,8 +1,8 @@
 """Start an installed ComfyUI with this pack linked in, in a base directory of its own.
 
 Usage: ``make comfyui``, or ``python scripts/comfyui.py [--base-directory DIR] [--port PORT] [OPTION …]``,
-where further options are ComfyUI's own. COMFYUI_PATH names the install (several, separated like PATH: the
-first is started); unset, the newest of ``~/ComfyUI*`` is.
+where any other options are ComfyUI's own. COMFYUI_PATH names the install (of several, separated like PATH, the
+first is started). If it is unset, the newest of ``~/ComfyUI*`` is started.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from comfyui_install import (
 
 
 def main() -> int:
-    """Serve until interrupted; return ComfyUI's exit status, or 1 where there is none to start."""
+    """Serve until interrupted. Return ComfyUI's exit status, or 1 if there is no ComfyUI to start."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--base-directory", type=Path, default=Path("demo/comfyui"), metavar="DIR")
     parser.add_argument("--port", type=int, default=8188)
-    options, passed_on = parser.parse_known_args()
+    options, comfyui_arguments = parser.parse_known_args()
     try:
         installs = find_installs(os.environ)
     except InstallError as error:
@@ -42,7 +42,7 @@ def main() -> int:
     if not installs:
         print(HOW_TO_INSTALL, file=sys.stderr)
         return 1
-    return serve(installs[0], options.base_directory.resolve(), options.port, passed_on)
+    return serve(installs[0], options.base_directory.resolve(), options.port, comfyui_arguments)
 
 
 def serve(install: Install, folder: Path, port: int, arguments: Sequence[str]) -> int:
@@ -51,8 +51,8 @@ def serve(install: Install, folder: Path, port: int, arguments: Sequence[str]) -
     prepare_base_directory(folder, {PACK_NAME: PACK}, models if models.is_dir() else None)
     if "--cpu" not in arguments and not has_accelerator(install):
         arguments = [*arguments, "--cpu"]
-    print(f"ComfyUI {install.version} of {install.root}, files in {folder}")
-    print(f"serving on http://127.0.0.1:{port} (Ctrl+C ends it)", flush=True)
+    print(f"ComfyUI {install.version} in {install.root}, files in {folder}")
+    print(f"serving on http://127.0.0.1:{port} (press Ctrl+C to stop)", flush=True)
     line = command(install, folder, port, arguments)
     variables = environment(install, folder, os.environ)
     try:

@@ -1,8 +1,8 @@
-"""The ComfyUI frontends that the browser tests run on: where they lie, and how to get those that are missing.
+"""The ComfyUI frontends that the browser tests run on: find them, and download those that are missing.
 
 A frontend is a folder ``static`` that ComfyUI serves with ``--front-end-root``. GEN5_FRONTENDS names such
-folders, separated like PATH; unset, they are looked for in ``~/ComfyUI-frontends`` and ``build/frontends``,
-each in a folder of its version, as ``pip install --target`` leaves it.
+folders, separated like PATH. If it is unset, they are looked for in ``~/ComfyUI-frontends`` and ``build/frontends``,
+each in a folder named by its version, as installed by ``pip install --target``.
 
 Usage: ``python scripts/comfyui_frontends.py`` downloads what is missing into ``build/frontends``.
 """
@@ -19,12 +19,12 @@ from pathlib import Path
 from comfyui_install import find_installs
 
 VERSIONS = ("1.49.6", "1.58.1")
-"""What ComfyUI 0.33.0 asks for, and the newest that was tried."""
+"""The version that ComfyUI 0.33.0 requires, and the newest one tested."""
 PACKAGE = "comfyui-frontend-package"
 STATIC = Path("comfyui_frontend_package") / "static"
 CACHE = Path(__file__).resolve().parents[1] / "build" / "frontends"
 
-HOW_TO_GET = "`make test-browser` downloads the frontends; or set GEN5_FRONTENDS to folders `static` of them"
+HOW_TO_GET = "`make test-browser` downloads the frontends; or set GEN5_FRONTENDS to their folders `static`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ class Frontend:
 
     version: str
     static: Path
-    """The folder of its ``index.html``."""
+    """The folder with its ``index.html``."""
 
 
 def find_frontends(environ: Mapping[str, str]) -> list[Frontend]:
-    """Return the frontends that GEN5_FRONTENDS names or, where it is unset, those of VERSIONS that are here."""
+    """Return the frontends that GEN5_FRONTENDS names or, if it is unset, the installed ones of VERSIONS."""
     named = [
         Path(entry).expanduser() for entry in environ.get("GEN5_FRONTENDS", "").split(os.pathsep) if entry
     ]
@@ -48,15 +48,15 @@ def find_frontends(environ: Mapping[str, str]) -> list[Frontend]:
 
 
 def _frontend(folder: Path) -> Frontend:
-    """Accept the folder ``static`` or the one that it was installed into."""
+    """Return the frontend in a folder: ``static`` itself, or the folder that pip installed it into."""
     static = folder / STATIC if (folder / STATIC).is_dir() else folder
     if not (static / "index.html").is_file():
-        raise FileNotFoundError(f"GEN5_FRONTENDS names {folder}, which holds no index.html")
+        raise FileNotFoundError(f"GEN5_FRONTENDS names {folder}, which has no index.html")
     return Frontend(_version(static), static.resolve())
 
 
 def _version(static: Path) -> str:
-    """Read the version from what pip leaves beside the package; else the folder's name stands for it."""
+    """Return the version from pip's dist-info beside the package, or else the name of the folder."""
     installed = static.parent.parent
     names = [info.name for info in installed.glob("comfyui_frontend_package-*.dist-info")]
     return names[0].removesuffix(".dist-info").rpartition("-")[2] if names else installed.name
@@ -78,7 +78,7 @@ def download(version: str) -> None:
 
 
 def main() -> int:
-    """Download what is missing, where there is a ComfyUI to serve it."""
+    """Download the missing frontends, if there is a ComfyUI to serve them."""
     if os.environ.get("GEN5_FRONTENDS") or not find_installs(os.environ):
         return 0
     for version in VERSIONS:

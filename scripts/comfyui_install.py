@@ -1,6 +1,6 @@
-"""Which ComfyUIs this machine has, what each lacks, and how one is started in a base directory of its own.
+"""Find the ComfyUIs on this machine, check what they lack, and start one in a base directory of its own.
 
-COMFYUI_PATH names them, separated like PATH; unset, they are the ``~/ComfyUI*``.
+COMFYUI_PATH names them, separated like PATH. If it is unset, ``~/ComfyUI*`` are used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ No ComfyUI found at COMFYUI_PATH or ~/ComfyUI*. To get one:
 
 
 class InstallError(Exception):
-    """A ComfyUI that was named cannot be started; the message says why and what helps."""
+    """A requested ComfyUI cannot be started; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +37,25 @@ class Install:
     """One ComfyUI on this machine."""
 
     root: Path
-    """The folder of ``main.py``."""
+    """The folder with ``main.py``."""
     python: Path
-    """The interpreter that has its requirements."""
+    """The interpreter in which its requirements are installed."""
     version: str
-    """As ``comfyui_version.py`` tells it, e.g. ``0.33.0``."""
+    """As in ``comfyui_version.py``, e.g. ``0.33.0``."""
 
 
 def find_installs(environ: Mapping[str, str]) -> list[Install]:
-    """Return every ComfyUI that COMFYUI_PATH names or, where it is unset, the ``~/ComfyUI*``, newest first.
+    """Return every ComfyUI that COMFYUI_PATH names or, if it is unset, the ``~/ComfyUI*``, newest first.
 
     Raises
     ------
     InstallError
-        if a folder that COMFYUI_PATH names holds no ComfyUI, or an install has no interpreter.
+        if a folder in COMFYUI_PATH has no ComfyUI, or an install has no interpreter.
     """
     named = [Path(entry).expanduser() for entry in environ.get("COMFYUI_PATH", "").split(os.pathsep) if entry]
     for root in named:
         if not (root / "main.py").is_file():
-            raise InstallError(f"COMFYUI_PATH names {root}, which holds no main.py; name the folder of one")
+            raise InstallError(f"COMFYUI_PATH names {root}, which has no main.py; name a folder that has")
     roots = named or [main.parent for main in Path.home().glob("ComfyUI*/main.py")]
     installs = [Install(root.resolve(), _python(root, environ), _version(root)) for root in roots]
     return installs if named else sorted(installs, key=_newest_first)
@@ -106,67 +106,68 @@ def _link(link: Path, target: Path) -> None:
 
 
 def command(install: Install, folder: Path, port: int, arguments: Sequence[str] = ()) -> list[str]:
-    """Return the command line that serves folder as a base directory; it runs in ``install.root``."""
+    """Return the command line that serves folder as a base directory; run it in ``install.root``."""
     fixed = ["--listen", "127.0.0.1", "--database-url", "sqlite:///:memory:", "--disable-api-nodes"]
-    place = ["--port", str(port), "--base-directory", str(folder)]
-    return [str(install.python), "main.py", *place, *fixed, *arguments]
+    location = ["--port", str(port), "--base-directory", str(folder)]
+    return [str(install.python), "main.py", *location, *fixed, *arguments]
 
 
 def environment(install: Install, folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables to start install with.
+    """Return the environment variables to start install with.
 
-    An older ComfyUI ends at its start when the package of templates is a newer one, without its
-    ``templates`` folder: an empty package stands in for it, made in folder.
+    An older ComfyUI fails to start with a newer templates package, which has no ``templates`` folder. In that
+    case an empty package, made in folder, is put before it on the path.
     """
     variables = {**environ, "PYTHONUNBUFFERED": "1"}
     if _lacks_templates(install):
-        stand_in = folder / "stand-ins"
-        templates = stand_in / TEMPLATES / "templates"
+        replacement = folder / "replacements"
+        templates = replacement / TEMPLATES / "templates"
         templates.mkdir(parents=True, exist_ok=True)
         (templates.parent / "__init__.py").touch()
         (templates / "index.json").write_text("[]\n", encoding="utf-8")
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(stand_in), environ.get("PYTHONPATH")]))
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(replacement), environ.get("PYTHONPATH")]))
     return variables
 
 
 def _lacks_templates(install: Install) -> bool:
-    """Tell whether install reads the templates folder (later ones ask iter_templates) and has none."""
+    """Return whether install needs the folder ``templates`` (later versions call iter_templates) and lacks it."""
     source = install.root / "app" / "frontend_management.py"
     if not source.is_file() or "iter_templates" in source.read_text(encoding="utf-8"):
         return False
-    asked = f"import importlib.util as u; print(u.find_spec({TEMPLATES!r}).submodule_search_locations[0])"
-    place = _ask(install, asked)
-    return not place or not (Path(place) / "templates").is_dir()
+    code = f"import importlib.util as u; print(u.find_spec({TEMPLATES!r}).submodule_search_locations[0])"
+    package = _run_code(install, code)
+    return not package or not (Path(package) / "templates").is_dir()
 
 
-def _ask(install: Install, code: str) -> str:
-    """Return the last line that code prints in the Python of install; empty if it fails."""
-    line = [install.python, "-c", code]
-    told = subprocess.run(line, capture_output=True, text=True, check=False).stdout
-    return told.strip().rpartition("\n")[2]
+def _run_code(install: Install, code: str) -> str:
+    """Return the last line that code prints in install's Python; empty if it fails."""
+    command = [install.python, "-c", code]
+    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return output.strip().rpartition("\n")[2]
 
 
 def has_accelerator(install: Install) -> bool:
-    """Tell whether the torch of install sees a device other than the CPU; without one it needs ``--cpu``."""
-    asked = (
+    """Return whether install's torch has a device other than the CPU; without one it needs ``--cpu``."""
+    code = (
         "import torch\n"
         "names = ('cuda', 'xpu', 'mps', 'npu', 'mlu')\n"
         "print(any(hasattr(torch, name) and getattr(torch, name).is_available() for name in names))"
     )
-    return _ask(install, asked) == "True"
+    return _run_code(install, code) == "True"
 
 
 def has_module(install: Install, name: str) -> bool:
-    """Tell whether the Python of install can import a module."""
-    return _ask(install, f"import importlib.util as u; print(u.find_spec({name!r}) is not None)") == "True"
+    """Return whether install's Python can import a module."""
+    code = f"import importlib.util as u; print(u.find_spec({name!r}) is not None)"
+    return _run_code(install, code) == "True"
 
 
 def missing_packages(install: Install) -> list[str]:
-    """Return what requirements.txt names and the Python of install lacks."""
+    """Return the packages in requirements.txt that install's Python lacks."""
     wanted = re.findall(r"^[\w.-]+", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
-    asked = (
+    code = (
         "from importlib.metadata import distributions\n"
         "here = {str(found.metadata['Name']).lower().replace('_', '-') for found in distributions()}\n"
         f"print(*(name for name in {wanted!r} if name not in here))"
     )
-    return _ask(install, asked).split()
+    return _run_code(install, code).split()

@@ -1,4 +1,4 @@
-"""One running ComfyUI: started as a subprocess in a base directory of its own, spoken to over HTTP."""
+"""A running ComfyUI: a subprocess with its own base directory, controlled over HTTP."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ POLL_SECONDS = 0.02
 LOG_TAIL_BYTES = 8_000
 
 Graph = dict[str, dict[str, Any]]
-"""Node id -> class_type and inputs, as ``/prompt`` takes it."""
+"""Node id -> class_type and inputs, as ``/prompt`` expects it."""
 
 
 class ServerError(RuntimeError):
-    """The server did not start, ended, or did not answer in time; the message ends with its log."""
+    """The server did not start, exited, or did not respond in time; the message ends with its log."""
 
 
 class GraphError(RuntimeError):
-    """A graph was refused or failed; ``node_message`` is what the person sees in ComfyUI's dialog."""
+    """A graph was refused or failed; ``node_message`` is the message in ComfyUI's error dialog."""
 
     def __init__(self, message: str, *, node_message: str, details: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.node_message = node_message
         self.details = details
-        """The answer to a refused graph, or the data of ``execution_error``."""
+        """The response to a refused graph, or the data of ``execution_error``."""
 
 
 class Server:
-    """A ComfyUI on a free port of this machine; start it with ``with`` or :meth:`start`.
+    """A ComfyUI on a free local port. Start it with ``with`` or :meth:`start`.
 
     Parameters
     ----------
     folder : its base directory
-    arguments : options of ComfyUI's own
-    cpu : sample on the CPU; else on what ComfyUI chooses, a GPU where there is one
+    arguments : ComfyUI's own options
+    cpu : sample on the CPU; otherwise ComfyUI chooses, a GPU if there is one
     """
 
     packs: ClassVar[Mapping[str, Path]] = {PACK_NAME: PACK}
@@ -77,7 +77,7 @@ class Server:
 
     @property
     def input(self) -> Path:
-        """The folder that load nodes list."""
+        """The folder from which load nodes read."""
         return self.folder / "input"
 
     @property
@@ -86,7 +86,7 @@ class Server:
         return self.folder / "output"
 
     def start(self) -> None:
-        """Start the server and return once it answers."""
+        """Start the server and return once it responds."""
         prepare_base_directory(self.folder, self.packs)
         self.port = _free_port()
         device = ["--cpu"] if self.cpu else []
@@ -97,12 +97,12 @@ class Server:
                 line, cwd=self.install.root, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
-            self._wait_until_it_answers()
+            self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_ready(self) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             self._check_alive()
@@ -112,10 +112,10 @@ class Server:
                 time.sleep(0.1)
             else:
                 return
-        raise ServerError(f"no answer within {START_SECONDS} s of the start\n{self.log_tail()}")
+        raise ServerError(f"no response within {START_SECONDS} s of the start\n{self.log_tail()}")
 
     def stop(self) -> None:
-        """End the server; once ended, do nothing."""
+        """Stop the server, if it is running."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -127,23 +127,23 @@ class Server:
             process.wait()
 
     def restart(self, *arguments: str) -> None:
-        """Start again on the same folders, with these arguments instead of the former."""
+        """Restart on the same folders with other arguments."""
         self.stop()
         self.arguments = arguments
         self.start()
 
     @contextmanager
     def restarted(self, *arguments: str) -> Iterator[Server]:
-        """Serve with these arguments for a block, and with the former ones after it."""
-        former = self.arguments
+        """Run a block with other arguments, then restart with the original ones."""
+        original = self.arguments
         self.restart(*arguments)
         try:
             yield self
         finally:
-            self.restart(*former)
+            self.restart(*original)
 
     def run(self, graph: Graph, extra_data: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Queue a graph, wait for its end, and return the outputs in its history: node id -> ui."""
+        """Queue a graph, wait until it ends, and return the outputs from its history: node id -> ui."""
         outputs: dict[str, Any] = self.wait(self.queue(graph, extra_data))["outputs"]
         return outputs
 
@@ -153,24 +153,24 @@ class Server:
         Raises
         ------
         GraphError
-            if it does not pass ComfyUI's validation.
+            if it fails ComfyUI's validation.
         """
-        status, answer = self.post("/prompt", {"prompt": graph, "extra_data": dict(extra_data or {})})
+        status, response = self.post("/prompt", {"prompt": graph, "extra_data": dict(extra_data or {})})
         if status != http.client.OK:
-            messages = list(_validation_messages(answer))
+            messages = list(_validation_messages(response))
             text = "\n".join(messages)
-            raise GraphError(f"the graph was refused:\n{text}", node_message=text, details=answer)
-        return str(answer["prompt_id"])
+            raise GraphError(f"the graph was refused:\n{text}", node_message=text, details=response)
+        return str(response["prompt_id"])
 
     def wait(self, prompt_id: str, seconds: float = RUN_SECONDS) -> dict[str, Any]:
-        """Return the history of a prompt once it has ended: prompt, outputs, status, meta.
+        """Wait until a prompt has ended and return its history: prompt, outputs, status, meta.
 
         Raises
         ------
         GraphError
             if a node failed.
         ServerError
-            if the server ended or the prompt took longer than seconds.
+            if the server exited, or the prompt took longer than seconds.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -184,57 +184,57 @@ class Server:
         raise ServerError(f"prompt {prompt_id} took longer than {seconds} s\n{self.log_tail()}")
 
     def object_info(self, class_type: str = "") -> dict[str, Any]:
-        """Return what ComfyUI tells of its node classes, or of one of them."""
+        """Return ComfyUI's description of its node classes, or of one of them."""
         info: dict[str, Any] = self.get(f"/object_info/{class_type}" if class_type else "/object_info")
         return info
 
     def upload(self, name: str, content: bytes, *, subfolder: str = "", kind: str = "input") -> str:
-        """Upload a file as the browser does; return the name that it was given."""
+        """Upload a file as the browser does; return the name under which it was stored."""
         boundary = uuid.uuid4().hex
         fields = {"type": kind, "subfolder": subfolder}
         parts = [_form_part(boundary, f'name="{key}"', value.encode()) for key, value in fields.items()]
         parts.append(_form_part(boundary, f'name="image"; filename="{name}"', content))
         body = b"".join(parts) + f"--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        status, answer = self.request("POST", "/upload/image", body, headers)
+        status, response = self.request("POST", "/upload/image", body, headers)
         if status != http.client.OK:
-            raise ServerError(f"upload of {name} answered {status}: {answer!r}")
-        return str(json.loads(answer)["name"])
+            raise ServerError(f"upload of {name} returned {status}: {response!r}")
+        return str(json.loads(response)["name"])
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers."""
-        status, answer = self.request("GET", path)
+        """Return the JSON response to a GET."""
+        status, response = self.request("GET", path)
         if status != http.client.OK:
-            raise ServerError(f"GET {path} answered {status}: {answer[:500]!r}")
-        return json.loads(answer)
+            raise ServerError(f"GET {path} returned {status}: {response[:500]!r}")
+        return json.loads(response)
 
     def post(self, path: str, value: Any) -> tuple[int, Any]:
-        """Post value as JSON and return the status and the JSON answered (None for an empty answer)."""
+        """Post value as JSON; return the status and the JSON response (None if it is empty)."""
         body = json.dumps(value).encode()
-        status, answer = self.request("POST", path, body, {"Content-Type": "application/json"})
-        return status, json.loads(answer) if answer else None
+        status, response = self.request("POST", path, body, {"Content-Type": "application/json"})
+        return status, json.loads(response) if response else None
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
-        """Return the status and the body of one HTTP exchange."""
+        """Send one HTTP request; return the status and the body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=RUN_SECONDS)
         try:
             quoted = urllib.parse.quote(path, safe="/?&=%")
             connection.request(method, quoted, body, dict(headers or {}))
-            response = connection.getresponse()
-            return response.status, response.read()
+            reply = connection.getresponse()
+            return reply.status, reply.read()
         finally:
             connection.close()
 
     def log(self, offset: int = 0) -> str:
-        """Return what the server has written since its log had offset bytes."""
+        """Return the server's log from offset on."""
         if not self.log_path.exists():
             return ""
         return self.log_path.read_bytes()[offset:].decode(errors="replace")
 
     def log_size(self) -> int:
-        """Return the size of the log in bytes, to read on from there later."""
+        """Return the current size of the log in bytes, to be passed to ``log`` later."""
         return self.log_path.stat().st_size if self.log_path.exists() else 0
 
     def log_tail(self) -> str:
@@ -246,7 +246,7 @@ class Server:
             raise ServerError("the server is not running")
         if self._process.poll() is not None:
             status = self._process.returncode
-            raise ServerError(f"the server ended with status {status}\n{self.log_tail()}")
+            raise ServerError(f"the server exited with status {status}\n{self.log_tail()}")
 
 
 def _free_port() -> int:
@@ -260,14 +260,14 @@ def _form_part(boundary: str, disposition: str, content: bytes) -> bytes:
     return head.encode() + content + b"\r\n"
 
 
-def _validation_messages(answer: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the messages of a refused graph: of each node, else of the graph."""
-    nodes = answer.get("node_errors") or {}
-    for node, told in nodes.items():
-        for error in told["errors"]:
-            yield f"{told['class_type']} {node}: {error['message']}: {error['details']}"
+def _validation_messages(response: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the messages of a refused graph: those of its nodes, or else that of the graph."""
+    nodes = response.get("node_errors") or {}
+    for node, report in nodes.items():
+        for error in report["errors"]:
+            yield f"{report['class_type']} {node}: {error['message']}: {error['details']}"
     if not nodes:
-        error = answer["error"]
+        error = response["error"]
         yield error if isinstance(error, str) else f"{error['message']}: {error['details']}"
 
 
@@ -276,8 +276,8 @@ def _raise_failure(entry: Mapping[str, Any]) -> None:
         return
     for event, data in entry["status"]["messages"]:
         if event == "execution_error":
-            place = f"{data['node_type']} {data['node_id']}"
-            told = f"{place}: {data['exception_type']}: {data['exception_message']}"
-            text = told + "\n" + "".join(data["traceback"])
+            node = f"{data['node_type']} {data['node_id']}"
+            summary = f"{node}: {data['exception_type']}: {data['exception_message']}"
+            text = summary + "\n" + "".join(data["traceback"])
             raise GraphError(text, node_message=data["exception_message"], details=data)
     raise GraphError(f"the prompt failed: {entry['status']}", node_message="", details=entry["status"])

@@ -1,4 +1,4 @@
-"""Two results compared: the largest difference, and a picture of both and of the difference."""
+"""Compare two results: the largest difference, and a picture of both and of their difference."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import gen5core
 
 PNG_LEVEL = 6
 GAP = 8
-"""Pixels of white between two pictures."""
+"""White pixels between two pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What two arrays of one shape have in common."""
+    """The result of comparing two arrays of equal shape."""
 
     largest: float
     """L∞, the largest absolute difference."""
     identical: bool
-    """Equal in every bit, signs of zeros included."""
+    """Whether every bit is equal, including the signs of zeros."""
 
     def __str__(self) -> str:
         return f"L∞ {self.largest:.3g}, {'bit-exact' if self.identical else 'DIFFERENT'}"

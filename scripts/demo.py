@@ -1,8 +1,8 @@
-"""The main job, start to end: an image from known noise, one file, and the same image from that file.
+"""The whole cycle: an image from known noise, one file, and the same image again from that file.
 
-Usage: ``make demo``, or ``python scripts/demo.py [FOLDER] [--seed N] [--no-comfyui]``. The job goes through
-the node classes in this Python and, where a ComfyUI is found, through a real server and stock KSamplers
-too. It leaves the files, their pictures and FOLDER/comparison.png to look at.
+Usage: ``make demo``, or ``python scripts/demo.py [FOLDER] [--seed N] [--no-comfyui]``. It runs through the
+node classes in this Python and, if a ComfyUI is found, through a real server with stock KSamplers. The files,
+their pictures and FOLDER/comparison.png are kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NONE_FOUND = (
 
 
 def graph(seed: int) -> dict[str, dict[str, Any]]:
-    """Return the job as a prompt graph: Save Gen5 reads the sampler's settings off it."""
+    """Return a prompt graph, from which Save Gen5 takes the sampler's settings."""
     sampler = {
         "model": ["sky", 0],
         "seed": seed,
@@ -51,14 +51,14 @@ def graph(seed: int) -> dict[str, dict[str, Any]]:
 
 
 def sample(noise: torch.Tensor) -> torch.Tensor:
-    """Return what the model makes of noise, both of shape (1, 3, H, W)."""
+    """Sample the model from noise; both arrays have the shape (1, 3, H, W)."""
     return torch.from_numpy(sample_euler(ClosedFormModel(), noise.numpy(), STEPS))
 
 
 def save(node: Any, noise: torch.Tensor, result: torch.Tensor, seed: int) -> Path:
-    """Save a result with everything that made it, as the node does in a graph; return the file."""
+    """Save a result with everything that made it, as the node does in a graph; return the path."""
     start = time.perf_counter()
-    answer = node.save(
+    output = node.save(
         filename_prefix="sky",
         images=result.movedim(1, -1).clamp(0, 1),
         latent={"samples": result},
@@ -67,19 +67,19 @@ def save(node: Any, noise: torch.Tensor, result: torch.Tensor, seed: int) -> Pat
         prompt=graph(seed),
         unique_id="save",
     )
-    path: Path = answer["result"][1].path
+    path: Path = output["result"][1].path
     print(f"Save Gen5: {path} in {(time.perf_counter() - start) * 1e3:.0f} ms")
     return path
 
 
 def run_command(*arguments: str) -> bool:
-    """Run the command line as a person would, showing what it prints; tell whether it succeeded."""
+    """Run the command line and show its output; return whether it succeeded."""
     print(f"\n$ gen5core {' '.join(arguments)}", flush=True)
     return subprocess.run([sys.executable, "-m", "gen5core", *arguments], check=False).returncode == 0
 
 
 def run_node_classes(folder: Path, seed: int) -> bool:
-    """Do the main job through Save Gen5 and Load Gen5 in this process; tell whether all went well."""
+    """Run the cycle through Save Gen5 and Load Gen5 in this process; return whether it succeeded."""
     nodes = load_pack().NODE_CLASS_MAPPINGS
     os.environ["GEN5_FOLDER"] = str(folder)
     shape = (1, *ClosedFormModel().shape)
@@ -108,19 +108,19 @@ def run_node_classes(folder: Path, seed: int) -> bool:
 
 
 def run_where_found(folder: Path, seed: int) -> bool:
-    """Do the main job inside the newest ComfyUI; where there is none that can be used, say what helps.
+    """Run the cycle inside the newest ComfyUI; if there is none, print how to get one.
 
     Returns
     -------
-    False if the job failed, or if COMFYUI_PATH names what cannot be used
+    False if the cycle failed, or if COMFYUI_PATH names a ComfyUI that cannot be used
     """
     try:
         installs = find_installs(os.environ)
         if not installs:
             print(NONE_FOUND)
             return True
-        place = str(installs[0].root).replace(str(Path.home()), "~", 1)
-        print(f"ComfyUI {installs[0].version} of {place}, on the CPU")
+        location = str(installs[0].root).replace(str(Path.home()), "~", 1)
+        print(f"ComfyUI {installs[0].version} of {location}, on the CPU")
         return run_in_comfyui(installs[0], folder, seed)
     except InstallError as error:
         print(f"not run in a ComfyUI: {error}")
@@ -128,7 +128,7 @@ def run_where_found(folder: Path, seed: int) -> bool:
 
 
 def main() -> int:
-    """Return 0 if each second image equals its first, bit for bit."""
+    """Return 0 if every image is reproduced bit for bit."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"))
     parser.add_argument("--seed", type=int, default=7)

@@ -1,4 +1,4 @@
-"""The main job inside a real ComfyUI: stock KSamplers, and the server started anew between save and load."""
+"""The cycle inside a real ComfyUI: stock KSamplers, with a server restart between save and load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL, EMPTY_LATENT = ["sky", 0], ["sky", 1]
 
 
 class SkyServer(Server):
-    """A ComfyUI that knows the demo's model as well."""
+    """A ComfyUI with the demo's model as an additional pack."""
 
     packs: ClassVar[Mapping[str, Path]] = {
         PACK_NAME: PACK,
@@ -32,7 +32,7 @@ class SkyServer(Server):
     }
 
     def start(self) -> None:
-        """Start the server and tell how long it took."""
+        """Start the server and print how long it took."""
         begin = time.perf_counter()
         super().start()
         print(f"server started in {time.perf_counter() - begin:.0f} s", flush=True)
@@ -40,7 +40,7 @@ class SkyServer(Server):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file that ComfyUI saved holds."""
+    """The content of a file that ComfyUI saved."""
 
     path: Path
     noise_source: str
@@ -80,7 +80,7 @@ def sky_graph(prefix: str, seed: int) -> Graph:
 
 
 def sky_again_graph(prefix: str, seed: int, file: str) -> Graph:
-    """Return the graph with Load Gen5's noise straight in the KSampler's latent_image."""
+    """Return the graph with Load Gen5's noise wired into the KSampler's latent_image."""
     graph = sky_graph(prefix, seed)
     graph["load"] = {"class_type": "Gen5Load", "inputs": {"file": file, "on_drift": "warn"}}
     graph["sampler"]["inputs"]["latent_image"] = ["load", 0]
@@ -88,7 +88,7 @@ def sky_again_graph(prefix: str, seed: int, file: str) -> Graph:
 
 
 def run_in_comfyui(install: Install, folder: Path, seed: int) -> bool:
-    """Save in one server, load in the next, and tell whether the results are equal, bit for bit.
+    """Save in one server, load in the next, and return whether the results are equal bit for bit.
 
     Raises
     ------
@@ -119,9 +119,9 @@ def run_in_comfyui(install: Install, folder: Path, seed: int) -> bool:
 
 
 def _run(server: Server, graph: Graph) -> Saved:
-    """Run graph and read what its Save Gen5 wrote."""
-    (told,) = server.run(graph)["save"]["gen5"]
-    path = server.output / told["subfolder"] / told["filename"]
+    """Run graph and read the file that its Save Gen5 wrote."""
+    (saved,) = server.run(graph)["save"]["gen5"]
+    path = server.output / saved["subfolder"] / saved["filename"]
     with gen5core.open(path) as file:
         noise, result = (file.latents[name].array() for name in ("initial_noise", "final_latent"))
-        return Saved(path, told["noise_source"], noise, result, file.images[0].array())
+        return Saved(path, saved["noise_source"], noise, result, file.images[0].array())

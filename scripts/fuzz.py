@@ -1,8 +1,8 @@
-"""Fuzz a part of the package: coverage-guided, with structure-aware changes.
+"""Fuzz the package, guided by coverage, with structure-aware mutations.
 
-Targets: ``reader``, files on their own; ``carrier``, PNGs that carry a record. Seeds are the corpus. Anything but a
-Gen5Error is a finding, and so is an allocation that the limits forbid: each execution may take a few MiB more than
-the process had before.
+Targets: ``reader`` for .gen5 files, ``carrier`` for PNGs that carry a record. The seeds are the corpus. Any exception
+other than a Gen5Error is a finding. So is an allocation that the limits forbid: each execution may use a few MiB more
+than the process had before.
 
 Usage: fuzz.py [reader|carrier] [-runs=N] [any libFuzzer option] [corpus folder]
 """
@@ -40,8 +40,8 @@ from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: E402, 
 
 TARGETS = ("reader", "carrier")
 HEADROOM_BYTES = 2**25
-"""What an execution may map: META parsed takes up to 30 times its text, and an allocator maps by the MiB."""
-MOST_INPUT_BYTES = 2**15
+"""Address space for one execution: parsed META takes up to 30 times its text, and allocators map by the MiB."""
+MAX_INPUT_BYTES = 2**15
 REPORT_EVERY = 10_000
 
 _outcomes: Counter[str] = Counter()
@@ -49,31 +49,31 @@ _started = time.monotonic()
 
 
 class Bounded:
-    """A target, its executions counted and their memory bounded."""
+    """A target whose executions are counted and limited in memory."""
 
     def __init__(self, target: ModuleType) -> None:
         self._target = target
 
     def __call__(self, data: bytes) -> None:
-        """Read data with little memory to spare; whatever is no Gen5Error leaves here as a finding."""
+        """Read data with little memory to spare; any exception other than a Gen5Error is raised as a finding."""
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         bound = pages * resource.getpagesize() + HEADROOM_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (bound, resource.RLIM_INFINITY))
         try:
-            ended = self._target.read_everything(data)
+            outcome = self._target.read_everything(data)
         finally:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        _outcomes[ended] += 1
+        _outcomes[outcome] += 1
         if _outcomes.total() % REPORT_EVERY == 0:
             report()
 
 
 def report() -> None:
-    """Tell how the executions ended."""
+    """Print how the executions ended."""
     total, seconds = sum(_outcomes.values()), time.monotonic() - _started
-    ended = ", ".join(f"{name} {count}" for name, count in _outcomes.most_common())
+    counts = ", ".join(f"{name} {count}" for name, count in _outcomes.most_common())
     print(
-        f"{total} executions in {seconds:.0f} s, no foreign exception: {ended}", file=sys.stderr, flush=True
+        f"{total} executions in {seconds:.0f} s, no foreign exception: {counts}", file=sys.stderr, flush=True
     )
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     name = arguments.pop(0) if arguments and arguments[0] in TARGETS else TARGETS[0]
     target = importlib.import_module(f"fuzz_{name}")
-    gen5core.files.threads.MAX_THREADS = 1  # a thread maps more than an execution may
+    gen5core.files.threads.MAX_THREADS = 1  # the stack of a thread would exceed HEADROOM_BYTES
     PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK = 2**20
     work = Path(os.environ.get("FUZZ_CORPUS", ROOT / "build" / f"fuzz-{name}"))
     corpus, seeds = work / "corpus", work / "seeds"
@@ -95,7 +95,7 @@ def main() -> None:
         run(data)
     _outcomes.clear()
     options = [
-        f"-max_len={MOST_INPUT_BYTES}",
+        f"-max_len={MAX_INPUT_BYTES}",
         "-timeout=20",
         "-rss_limit_mb=4096",
         f"-artifact_prefix={work}/",

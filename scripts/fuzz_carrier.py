@@ -1,8 +1,8 @@
-"""What is fuzzed of PNGs that carry a record: read as files are, turned back into a .gen5, signed, scrubbed.
+"""Fuzz target for PNGs that carry a record: read them, turn them back into a .gen5, and sign them.
 
-Changed are the PNG's chunks and what META says of them, or the record within, whose chunk gets a true CRC. Half of
-them get true digests of the PNG, so that what takes it for the saved one is reached. What is written of one that
-was read must be whole.
+Mutations change the chunks of the PNG, the facts about it in META, or the record itself, whose chunk then gets a
+correct CRC. Half of the inputs get correct digests of the PNG, to reach the code that accepts it as the saved one.
+Every file written from an accepted input must be intact.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ _gen5, _png = Path(_folder.name) / "back.gen5", Path(_folder.name) / "signed.png
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield the PNGs to begin with: the corpus, and one of each way that this package writes them."""
+    """Yield the seeds: the PNGs of the corpus, and one for each way in which this package writes them."""
     corpus = [path.read_bytes() for path in sorted(fuzz_reader.CORPUS.glob("*valid/*"))]
     yield from (data for data in corpus if data.startswith(SIGNATURE))
     yield from _golden
 
 
 def read_everything(data: bytes) -> str:
-    """Read data as a file is read, and make of it what can be made; return how it ended."""
-    ended = fuzz_reader.read_everything(data)
+    """Read data as a file and convert it in every way; return the outcome."""
+    outcome = fuzz_reader.read_everything(data)
     gen5core.is_carrier(fuzz_reader.PATH)
-    for attempt in (_look, _turn_back, _sign):
+    for attempt in (_read_carrier, _uncarry, _sign):
         try:
             attempt()
         except Gen5Error as error:
             str(error)
-            ended = type(error).__name__
-    return ended
+            outcome = type(error).__name__
+    return outcome
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Return a PNG changed: its bytes, its chunks, its record, or what the record says of it."""
+    """Return a mutated PNG: its bytes, its chunks, its record, or the facts about it in the record."""
     rng = random.Random(seed)
     if rng.random() < 0.4:
         data = rng.choice(_golden)
@@ -72,8 +72,8 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
     return joined(chunks)[:max_size]
 
 
-def _look() -> None:
-    """Take out what only such a PNG has."""
+def _read_carrier() -> None:
+    """Read the facts that only a PNG with a record has."""
     for verify in (True, False):
         with gen5core.open(fuzz_reader.PATH, verify=verify, limits=fuzz_reader.LIMITS) as file:
             if file.carrier is not None:
@@ -82,43 +82,43 @@ def _look() -> None:
                 fuzz_reader.outcome(lambda image=image: (image.facts, image.size_bytes, image.bytes), "")
 
 
-def _turn_back() -> None:
-    """Turn it into a .gen5, which must be whole then, whatever it was made of."""
+def _uncarry() -> None:
+    """Turn the PNG into a .gen5, which must be intact."""
     uncarry_file(fuzz_reader.PATH, _gen5, overwrite=True, limits=fuzz_reader.LIMITS)
-    _must_be_whole(_gen5)
+    _check_intact(_gen5)
 
 
 def _sign() -> None:
-    """Sign it, after which it must be signed and whole."""
+    """Sign the PNG, which must then be intact and have a valid signature."""
     with gen5core.open(fuzz_reader.PATH, limits=fuzz_reader.LIMITS) as file:
         if file.carrier is None:
             return
     sign_file(fuzz_reader.PATH, _KEY, _png, overwrite=True, limits=fuzz_reader.LIMITS)
-    assert _must_be_whole(_png) == "trusted"
+    assert _check_intact(_png) == "trusted"
 
 
-def _must_be_whole(path: Path) -> str:
+def _check_intact(path: Path) -> str:
     try:
         with gen5core.open(path) as file:
             file.verify(threads=1)
             return file.trust((_KEY.public_key,)).word
     except Gen5Error as error:
-        raise AssertionError(f"what was written is not whole: {error}") from error
+        raise AssertionError(f"the written file is not intact: {error}") from error
 
 
 def _change_chunks(chunks: Chunks, max_size: int, rng: random.Random) -> None:
-    place = rng.randrange(len(chunks))
-    kind, content = chunks[place]
-    ways: tuple[Callable[[], Any], ...] = (
-        lambda: chunks.insert(place, (rng.choice(_TYPES), rng.choice(_CONTENTS))),
-        lambda: chunks.insert(place, rng.choice(chunks)),
-        lambda: chunks.pop(place),
-        lambda: chunks.append(chunks.pop(place)),
-        lambda: chunks.insert(rng.randint(0, len(chunks)), chunks.pop(place)),
-        lambda: chunks.__setitem__(place, (rng.choice(_TYPES), content)),
-        lambda: chunks.__setitem__(place, (kind, atheris.Mutate(content, max_size))),
+    position = rng.randrange(len(chunks))
+    kind, content = chunks[position]
+    mutations: tuple[Callable[[], Any], ...] = (
+        lambda: chunks.insert(position, (rng.choice(_TYPES), rng.choice(_CONTENTS))),
+        lambda: chunks.insert(position, rng.choice(chunks)),
+        lambda: chunks.pop(position),
+        lambda: chunks.append(chunks.pop(position)),
+        lambda: chunks.insert(rng.randint(0, len(chunks)), chunks.pop(position)),
+        lambda: chunks.__setitem__(position, (rng.choice(_TYPES), content)),
+        lambda: chunks.__setitem__(position, (kind, atheris.Mutate(content, max_size))),
     )
-    rng.choice(ways)()
+    rng.choice(mutations)()
 
 
 def _change_record(chunks: Chunks, max_size: int, rng: random.Random) -> None:
@@ -126,7 +126,7 @@ def _change_record(chunks: Chunks, max_size: int, rng: random.Random) -> None:
 
 
 def _change_facts(chunks: Chunks, max_size: int, rng: random.Random) -> None:
-    """Change one to three values of what META says of the PNG."""
+    """Change one to three of META's facts about the PNG."""
 
     def change(document: Any) -> None:
         for _ in range(rng.randint(1, 3)):
@@ -139,7 +139,7 @@ def _change_facts(chunks: Chunks, max_size: int, rng: random.Random) -> None:
 
 
 def _claim_digests(chunks: Chunks) -> None:
-    """Let META tell the digests of the PNG and its pixels as they are, so far as there are any."""
+    """Put the correct digests of the PNG and its pixels into META, if it has facts about them."""
     png = joined([chunk for chunk in chunks if chunk[0] != NAME])
 
     def claim(document: Any) -> None:
@@ -158,37 +158,37 @@ def _claim_digests(chunks: Chunks) -> None:
 
 
 def _pixels(png: bytes) -> Any:
-    """Return the pixels of a small PNG; None where Pillow gives none."""
+    """Return the pixels of a small PNG; None if Pillow cannot decode it."""
     if len(png) < 24 or max(struct.unpack_from(">II", png, 16)) > 64:
         return None
     try:
         with Image.open(io.BytesIO(png)) as image:
             pixels = np.array(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    except Exception:  # whatever Pillow says of bytes that were changed
+    except Exception:  # Pillow may raise anything for mutated bytes
         return None
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _replace_record(chunks: Chunks, change: Callable[[bytes], bytes]) -> None:
-    for place, (kind, content) in enumerate(chunks):
+    for position, (kind, content) in enumerate(chunks):
         if kind == NAME:
-            chunks[place] = (kind, change(content))
+            chunks[position] = (kind, change(content))
             return
 
 
 def _replace_document(chunks: Chunks, change: Callable[[Any], None]) -> None:
-    def replaced(record: bytes) -> bytes:
+    def replace(record: bytes) -> bytes:
         document = fuzz_reader.document_of(record) if len(record) >= forge.HEADER_BYTES else None
         if not isinstance(document, dict):
             return record
         change(document)
         return fuzz_reader.with_document(record, document)
 
-    _replace_record(chunks, replaced)
+    _replace_record(chunks, replace)
 
 
-def _made() -> Iterator[bytes]:
-    """Yield PNGs as this package writes them: of pixels, of a PNG, of a JPEG, of two images; one was a .gen5."""
+def _written_pngs() -> Iterator[bytes]:
+    """Yield PNGs as this package writes them: from pixels, a PNG, a JPEG, two images, and a .gen5."""
     pixels = np.arange(3 * 4 * 3, dtype=np.uint8).reshape(3, 4, 3)
     jpeg = io.BytesIO()
     Image.fromarray(pixels).save(jpeg, "JPEG")
@@ -200,4 +200,4 @@ def _made() -> Iterator[bytes]:
     yield _png.read_bytes()
 
 
-_golden = [forge.carrier(), *_made()]
+_golden = [forge.carrier(), *_written_pngs()]

@@ -1,7 +1,7 @@
-"""What is fuzzed of files on their own: open, verify, every array, image and fact.
+"""Fuzz target for .gen5 files: open, verify, and read every array, image and fact.
 
-Half of the changed files get a true seal again, and some a changed META document, so that what lies behind
-the seal is reached.
+More than half of the mutated files get a correct seal, and some get a mutated META document, to reach the code
+behind the check of the seal.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import zstandard
 import gen5core
 from gen5core import FormatError, Gen5Error, Limits
 
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 LIMITS = Limits(
     meta_stored_bytes=2**16,
     meta_decoded_bytes=2**18,
-    window_bytes=MOST_BYTES,
-    inflated_bytes=MOST_BYTES,
+    window_bytes=MAX_BYTES,
+    inflated_bytes=MAX_BYTES,
     image_pixels=2**16,
 )
 CORPUS = Path(__file__).resolve().parents[1] / "tests" / "corpus"
@@ -42,53 +42,55 @@ _golden = [path.read_bytes() for path in sorted((CORPUS / "valid").glob("*.gen5"
 
 
 def seeds() -> Iterator[bytes]:
-    """Yield the files to begin with."""
+    """Yield the seeds."""
     for kind in ("invalid", "valid"):
         yield from (path.read_bytes() for path in sorted((CORPUS / kind).glob("*.gen5")))
 
 
-def put(data: bytes) -> None:
-    """Let PATH be a file of these bytes."""
+def write_input(data: bytes) -> None:
+    """Write data to PATH."""
     os.ftruncate(_file, 0)
     os.pwrite(_file, data, 0)
 
 
 def read_everything(data: bytes) -> str:
-    """Read data in every way that there is; return how it ended."""
-    put(data)
-    ended = "read"
+    """Read data in every possible way; return the outcome."""
+    write_input(data)
+    result = "read"
     for verify in (True, False):
         try:
             with gen5core.open(PATH, verify=verify, limits=LIMITS) as file:
                 for attempt in _attempts(file, verify):
-                    ended = outcome(attempt, ended)
+                    result = outcome(attempt, result)
         except Gen5Error as error:
             str(error)
-            ended = type(error).__name__
-    return ended
+            result = type(error).__name__
+    return result
 
 
-def outcome(attempt: Callable[[], Any], ended: str) -> str:
-    """Return the name of the error of the format that an attempt ends in; ended if in none."""
+def outcome(attempt: Callable[[], Any], default: str) -> str:
+    """Return the name of the FormatError that attempt raises, or default if it raises none."""
     try:
         attempt()
     except FormatError as error:
         str(error)
         return type(error).__name__
-    return ended
+    return default
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Return data, or a golden file, changed: its bytes, its header, or META; often sealed again."""
+    """Return data or a golden file, mutated: its bytes, its header, or META; often with a correct seal."""
     rng = random.Random(seed)
     return mutate_record(rng.choice(_golden) if rng.random() < 0.4 else data, max_size, rng)
 
 
 def mutate_record(data: bytes, max_size: int, rng: random.Random) -> bytes:
-    """Return a file changed: its bytes, its header, or META; often sealed again."""
+    """Return a mutated file: its bytes, its header, or META; often with a correct seal."""
     if len(data) >= forge.HEADER_BYTES:
-        way = rng.choice((_mutate_bytes, _mutate_bytes, _mutate_document, _mutate_document, _mutate_header))
-        changed = way(data, max_size, rng)
+        mutate_part = rng.choice(
+            (_mutate_bytes, _mutate_bytes, _mutate_document, _mutate_document, _mutate_header)
+        )
+        changed = mutate_part(data, max_size, rng)
     else:
         changed = atheris.Mutate(data, max_size)
     if rng.random() < 0.6:
@@ -97,7 +99,7 @@ def mutate_record(data: bytes, max_size: int, rng: random.Random) -> bytes:
 
 
 def document_of(data: bytes) -> Any:
-    """Return META's document; None of a file without one."""
+    """Return META's document; None if it cannot be read."""
     try:
         content = zstandard.ZstdDecompressor().decompress(forge.meta_of(data), max_output_size=2**18)
         return json.loads(content[12:])
@@ -106,27 +108,27 @@ def document_of(data: bytes) -> Any:
 
 
 def with_document(data: bytes, document: Any) -> bytes:
-    """Return a file with another document, the size of the file in it true so far as it can be."""
+    """Return a file with another document, in which ``file_size`` is correct if possible."""
     _claim_size(document, data)
     return forge.with_document(data, document)
 
 
 def change_value(document: Any, rng: random.Random) -> None:
     """Change or delete one value somewhere in a document."""
-    place = document
-    while isinstance(place, (dict, list)) and place:
-        key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
-        if not isinstance(place[key], (dict, list)) or not place[key] or rng.random() < 0.2:
+    parent = document
+    while isinstance(parent, (dict, list)) and parent:
+        key = rng.choice(list(parent)) if isinstance(parent, dict) else rng.randrange(len(parent))
+        if not isinstance(parent[key], (dict, list)) or not parent[key] or rng.random() < 0.2:
             if rng.random() < 0.15:
-                del place[key]
+                del parent[key]
             else:
-                place[key] = copy.deepcopy(rng.choice(VALUES))
+                parent[key] = copy.deepcopy(rng.choice(VALUES))
             return
-        place = place[key]
+        parent = parent[key]
 
 
 def _attempts(file: gen5core.Gen5File, verify: bool) -> list[Callable[[], Any]]:
-    """Return each way to take something out, so that one that fails does not hide the next."""
+    """Return the reads one by one, so that one that fails does not prevent the next."""
     parts = [part for latent in file.latents.values() for part in latent.parts]
     checked: list[Callable[[], Any]] = [lambda: file.verify(threads=1)] if verify else []
     return [
@@ -166,7 +168,7 @@ def _mutate_header(data: bytes, max_size: int, rng: random.Random) -> bytes:
 
 
 def _mutate_document(data: bytes, max_size: int, rng: random.Random) -> bytes:
-    """Change one to three places of META's JSON, or a byte of a chunk with all of its digests."""
+    """Change one to three values in META's JSON, or one byte of a chunk together with its digests."""
     document = document_of(data)
     if document is None:
         return atheris.Mutate(data, max_size)
@@ -179,7 +181,7 @@ def _mutate_document(data: bytes, max_size: int, rng: random.Random) -> bytes:
 
 
 def _changed_chunk(data: bytes, document: Any, rng: random.Random) -> bytes:
-    """Change a byte of a chunk and make every digest of it true, so that its decoder is reached."""
+    """Change a byte of a chunk and correct all its digests, to reach its decoder."""
     try:
         row = rng.choice(document["gen5_metadata"]["chunks"])
         start, size = row["offset"], row["compressed_size"]
@@ -188,7 +190,7 @@ def _changed_chunk(data: bytes, document: Any, rng: random.Random) -> bytes:
         stored = data[start : start + size]
         if row["compressed"]:
             row["extra"]["stored_sha256"] = forge.sha256(stored)
-            content = zstandard.ZstdDecompressor().decompress(stored, max_output_size=MOST_BYTES)
+            content = zstandard.ZstdDecompressor().decompress(stored, max_output_size=MAX_BYTES)
         else:
             content = stored
         row["hash"] = forge.sha256(content[12:])
@@ -198,7 +200,10 @@ def _changed_chunk(data: bytes, document: Any, rng: random.Random) -> bytes:
 
 
 def _claim_size(document: Any, data: bytes) -> None:
-    """Let file_info tell the size that the file will have, so far as it can."""
+    """Set file_info's ``file_size`` to the size that the file will have, if possible.
+
+    The size of META depends on the digits of ``file_size``, hence the repetition.
+    """
     try:
         info = document["gen5_metadata"]["file_info"]
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""This pack loaded the way ComfyUI does it: by its path, as one package with everything in it."""
+"""Load this pack the way ComfyUI does: by its path, as one package that includes the library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = "comfyui_gen5"
 
 
 def load_pack(root: Path = _ROOT) -> ModuleType:
-    """Return the pack; its node classes are in NODE_CLASS_MAPPINGS, the library beneath is ``.gen5core``.
+    """Return the pack; its node classes are in NODE_CLASS_MAPPINGS, the library is its sub-package ``.gen5core``.
 
     Parameters
     ----------

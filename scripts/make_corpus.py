@@ -1,8 +1,8 @@
-"""Make tests/corpus: one small file for every way to break a rule of the reader, and golden files.
+"""Make tests/corpus: one small file for every way to break a rule of the format, and golden files.
 
-``make_corpus.py`` writes the invalid files; they are forged by hand and come out the same every time.
-``make_corpus.py --golden`` writes those of the valid ones that are missing, which takes the package
-gen5 0.1.0; their bytes depend on the versions installed, so they are made once and kept.
+``make_corpus.py`` writes the invalid files, built byte by byte, so that they are the same on every run.
+``make_corpus.py --golden`` also writes the golden files that are missing, which needs the package gen5 0.1.0.
+Their bytes depend on the installed versions, so existing ones are kept.
 
 The cases are in ``scripts/corpus``.
 """
@@ -24,7 +24,7 @@ CORPUS = ROOT / "tests" / "corpus"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=CORPUS, help="folder to write to (default: tests/corpus)")
-    parser.add_argument("--golden", action="store_true", help="make golden files that are missing")
+    parser.add_argument("--golden", action="store_true", help="make the missing golden files")
     options = parser.parse_args()
     print(f"{write_invalid(options.out / 'invalid')} invalid files in {options.out / 'invalid'}")
     if options.golden:

@@ -1,7 +1,7 @@
-"""Draw the pictures of the help pages: each node as a real ComfyUI's browser side shows it after a run.
+"""Draw the pictures of the help pages: each node as a real ComfyUI shows it in the browser after a run.
 
 Usage: ``python scripts/make_help_pictures.py [CHROMIUM]``. Needs a ComfyUI (see ``scripts/comfyui.py``),
-``pip install playwright`` and a Chromium: the one that is named, else playwright's own.
+``pip install playwright`` and a Chromium (CHROMIUM if given, or else playwright's own).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PICTURES = PACK / "web" / "docs" / "assets"
 SEED, OTHER_SEED = 7, 8
 SAVED, DRIFTED = "sky_00001_.gen5 [output]", "drifted.gen5 [output]"
 OTHER_NUMPY = "name=numpy;version=1.26.4"
-SHOWN: dict[str, tuple[str, ...]] = {
+PICTURED_NODES: dict[str, tuple[str, ...]] = {
     "Gen5Save": ("12",),
     "Gen5Load": ("1",),
     "Gen5Settings": ("1", "2"),
@@ -37,13 +37,13 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "Gen5Determinism": ("9",),
     "Gen5Noise": ("13",),
 }
-"""Which nodes of the graph are in a node's picture."""
-LEAST_SIZES = {"Gen5Load": [320, 560], "Gen5Environment": [400, 0]}
-LEAST_WIDTH = 290
+"""Node id -> the nodes of the graph that are in its picture."""
+MIN_SIZES = {"Gen5Load": [320, 560], "Gen5Environment": [400, 0]}
+MIN_WIDTH = 290
 GAP, MARGIN = 40, 12
 MAX_WIDTH, QUALITY = 900, 86
 LEFT, TOP = 200, 200
-"""Where a picture is drawn: clear of the browser's bars and menus."""
+"""Position of a picture, clear of the browser's bars and menus."""
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.VueNodes.Enabled": False,
@@ -60,14 +60,14 @@ RUN = """() => new Promise((resolve, reject) => {
     app.api.addEventListener('execution_error', ({detail}) => reject(detail.exception_message), {once: true})
     app.queuePrompt(0)
 })"""
-ARRANGE = """([shown, gap, left, top, leastSizes, leastWidth]) => {
+ARRANGE = """([shown, gap, left, top, minSizes, minWidth]) => {
     const nodes = app.graph.nodes
     nodes.forEach((node, number) => { node.pos = [20_000, number * 2000] })
     let x = 0
     for (const id of shown) {
         const node = app.graph.getNodeById(Number(id))
-        const least = leastSizes[node.type] ?? [leastWidth, 0]
-        node.setSize([0, 1].map(axis => Math.max(node.computeSize()[axis], least[axis])))
+        const minSize = minSizes[node.type] ?? [minWidth, 0]
+        node.setSize([0, 1].map(axis => Math.max(node.computeSize()[axis], minSize[axis])))
         node.pos = [x, 0]
         x += node.size[0] + gap
     }
@@ -76,7 +76,7 @@ ARRANGE = """([shown, gap, left, top, leastSizes, leastWidth]) => {
     app.canvas.ds.offset = [left, top]
     app.canvas.setDirty(true, true)
 }"""
-PLACE = """([shown, left, top, margin]) => {
+BOUNDS = """([shown, left, top, margin]) => {
     const nodes = shown.map(id => app.graph.getNodeById(Number(id)))
     const canvas = app.canvas.canvas.getBoundingClientRect()
     const right = Math.max(...nodes.map(node => node.pos[0] + node.size[0]))
@@ -90,7 +90,7 @@ PLACE = """([shown, left, top, margin]) => {
 
 
 def main() -> int:
-    """Write every picture; return 1 where something needed is not there."""
+    """Write every picture; return 1 if a requirement is missing."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -119,12 +119,12 @@ def draw(page: Any, port: int) -> None:
     page.evaluate(OPEN, json.dumps(help_graph()))
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     page.evaluate(RUN)
-    for node_id, shown in SHOWN.items():
+    for node_id, shown in PICTURED_NODES.items():
         write_picture(page, node_id, list(shown))
 
 
 def save_files(server: SkyServer) -> None:
-    """Leave a file in output/, and one that tells of another environment."""
+    """Save a file in output/, and another one with a different environment."""
     server.run(sky_graph("sky", SEED))
     with gen5core.open(server.output / "sky_00001_.gen5") as stored:
         assert stored.environment is not None
@@ -138,7 +138,7 @@ def save_files(server: SkyServer) -> None:
 
 
 def help_graph() -> Graph:
-    """Return a graph with every node of the pack: the file replayed and compared, and sampled anew and saved."""
+    """Return a graph with every node of the pack: it replays and compares a file, and samples and saves a new one."""
     text, sky = ["20", 0], {"class_type": "ClosedFormSky", "inputs": {}}
     sampler = {"steps": STEPS, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
     prompts = {"positive": text, "negative": text}
@@ -182,10 +182,10 @@ def help_graph() -> Graph:
 
 
 def write_picture(page: Any, node_id: str, shown: list[str]) -> None:
-    """Write the picture of some nodes of the page's graph, side by side."""
-    page.evaluate(ARRANGE, [shown, GAP, LEFT, TOP, LEAST_SIZES, LEAST_WIDTH])
+    """Write a picture of some nodes of the page's graph, side by side."""
+    page.evaluate(ARRANGE, [shown, GAP, LEFT, TOP, MIN_SIZES, MIN_WIDTH])
     page.wait_for_timeout(SETTLE_MILLISECONDS)
-    clip = page.evaluate(PLACE, [shown, LEFT, TOP, MARGIN])
+    clip = page.evaluate(BOUNDS, [shown, LEFT, TOP, MARGIN])
     with Image.open(io.BytesIO(page.screenshot(clip=clip))) as shot:
         picture = shot.convert("RGB")
     if picture.width > MAX_WIDTH:

@@ -1,7 +1,7 @@
-"""Write locales/en/nodeDefs.json: the nodes' own words, in the form that ComfyUI reads for translation.
+"""Write locales/en/nodeDefs.json: the texts of the nodes, in the form that ComfyUI reads for translation.
 
-Usage: ``python scripts/make_locales.py``. A test compares the file with what is made here. The words of settings
-and commands are the web extension's, compared in ``tests/web/settings.test.js``.
+Usage: ``python scripts/make_locales.py``. A test compares the file with this script's output. The texts of settings
+and commands belong to the web extension and are checked in ``tests/web/settings.test.js``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 PATH = Path(__file__).resolve().parents[1] / "locales" / "en" / "nodeDefs.json"
-COMPILED = re.compile(r"[{}|@]")
-"""What the frontend's translation would take for its own syntax."""
+TRANSLATION_SYNTAX = re.compile(r"[{}|@]")
+"""Characters that the frontend's translation would interpret."""
 
 
 def main() -> int:
     """Write the file."""
-    from load_pack import load_pack  # tests have the pack under a name of their own
+    from load_pack import load_pack  # here, since tests load the pack under another name
 
     pack = load_pack()
     text = locale_text(pack.NODE_CLASS_MAPPINGS, pack.NODE_DISPLAY_NAME_MAPPINGS)
@@ -35,18 +35,18 @@ def locale_text(classes: Mapping[str, Any], display_names: Mapping[str, str]) ->
     Raises
     ------
     ValueError
-        if a text holds what the frontend would take for its translation's syntax.
+        if a text has characters that the frontend's translation would interpret.
     """
     nodes = {node_id: describe(node, display_names[node_id]) for node_id, node in classes.items()}
     text = json.dumps(nodes, ensure_ascii=False, indent=2) + "\n"
-    for told in _texts(nodes):
-        if COMPILED.search(told):
-            raise ValueError(f"{told!r} holds one of {{ }} | @, which the frontend does not show as it is")
+    for word in _texts(nodes):
+        if TRANSLATION_SYNTAX.search(word):
+            raise ValueError(f"{word!r} has one of {{ }} | @, which the frontend would interpret: reword it")
     return text
 
 
 def describe(node: Any, display_name: str) -> dict[str, Any]:
-    """Return the words of one node class under the frontend's keys."""
+    """Return the texts of one node class under the frontend's keys."""
     return {
         "display_name": display_name,
         "description": node.DESCRIPTION,
@@ -66,8 +66,8 @@ def _inputs(node: Any) -> Iterator[tuple[str, dict[str, str]]]:
 def _outputs(node: Any) -> Iterator[tuple[str, dict[str, str]]]:
     tooltips = getattr(node, "OUTPUT_TOOLTIPS", ())
     for number, name in enumerate(node.RETURN_NAMES):
-        told = {"tooltip": tooltips[number]} if number < len(tooltips) else {}
-        yield str(number), {"name": name, **told}
+        tooltip = {"tooltip": tooltips[number]} if number < len(tooltips) else {}
+        yield str(number), {"name": name, **tooltip}
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Draw the thumbnails of example_workflows/: each graph, as a real ComfyUI's browser side shows it.
+"""Draw the thumbnails of example_workflows/: each graph as a real ComfyUI shows it in the browser.
 
 Usage: ``python scripts/make_thumbnails.py [CHROMIUM]``. Needs a ComfyUI (see ``scripts/comfyui.py``),
-``pip install playwright`` and a Chromium: the one that is named, else playwright's own.
+``pip install playwright`` and a Chromium (CHROMIUM if given, or else playwright's own).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from PIL import Image
 
 EXAMPLES = PACK / "example_workflows"
 CHECKPOINT = "checkpoints/v1-5-pruned-emaonly-fp16.safetensors"
-"""Made as an empty file, so that the browser does not mark it as missing."""
+"""Created as an empty file, so that the browser does not mark it as missing."""
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "Comfy.Locale": "en"}
 WIDTH_PIXELS = 768
 JPEG_QUALITY = 88
 MARGIN = 24
-"""Of canvas around the groups."""
+"""Pixels of canvas around the groups."""
 LEFT, TOP = 120, 160
-"""Where the graph is drawn: clear of the browser's bars and menus."""
+"""Position of the graph, clear of the browser's bars and menus."""
 VIEWPORT = {"width": 2700, "height": 1400}
 STARTUP_MILLISECONDS = 60_000
 SETTLE_MILLISECONDS = 2500
 READY = "() => Boolean(window.app?.graph && window.LiteGraph?.registered_node_types['Gen5Save'])"
-PLACE = f"""() => {{
+ARRANGE = f"""() => {{
     app.canvas.deselectAll?.()
     app.canvas.ds.scale = 1
     app.canvas.ds.offset = [{LEFT} - 40, {TOP} - 40]
@@ -49,7 +49,7 @@ PLACE = f"""() => {{
 
 
 def main() -> int:
-    """Write every thumbnail; return 1 where something needed is not there."""
+    """Write every thumbnail; return 1 if a requirement is missing."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -78,16 +78,16 @@ def main() -> int:
 
 
 def write_thumbnail(page: Any, workflow: Path) -> None:
-    """Open a workflow in the page and write the picture of its groups beside it."""
+    """Open a workflow in the page and write a picture of its groups beside it."""
     page.set_input_files("#comfy-file-input", str(workflow))
     page.wait_for_timeout(SETTLE_MILLISECONDS)
-    place = page.evaluate(PLACE)
+    bounds = page.evaluate(ARRANGE)
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     clip = {
-        "x": place["left"] + LEFT - 40 + place["x"] - MARGIN,
-        "y": place["top"] + TOP - 40 + place["y"] - MARGIN,
-        "width": place["right"] - place["x"] + 2 * MARGIN,
-        "height": place["bottom"] - place["y"] + 2 * MARGIN,
+        "x": bounds["left"] + LEFT - 40 + bounds["x"] - MARGIN,
+        "y": bounds["top"] + TOP - 40 + bounds["y"] - MARGIN,
+        "width": bounds["right"] - bounds["x"] + 2 * MARGIN,
+        "height": bounds["bottom"] - bounds["y"] + 2 * MARGIN,
     }
     with Image.open(io.BytesIO(page.screenshot(clip=clip))) as shot:
         height = round(shot.height * WIDTH_PIXELS / shot.width)

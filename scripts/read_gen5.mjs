@@ -1,12 +1,12 @@
 /**
- * A second reader of GEN5 files, written from FORMAT.md, to learn from.
+ * A second reader of GEN5 files, written from FORMAT.md alone, as an example.
  *
  *     node scripts/read_gen5.mjs FILE...
  *
- * prints one line of JSON a file: what it holds, or as `error` why it is refused. Every rule of FORMAT.md is checked but
- * those of pixels: images are handed out encoded, as they are stored.
+ * prints one line of JSON per file: its content, or `error` with the reason why it is refused. Every rule of FORMAT.md is
+ * checked except those on pixels: images are returned encoded, as they are stored.
  *
- * header and seal (here) -> trailers -> META (meta) -> table -> chunks; a PNG that carries a file is opened by png.
+ * header and seal (here) -> trailers -> META (meta) -> table -> chunks; png opens a PNG that carries a file.
  */
 import { readFileSync, realpathSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -23,7 +23,7 @@ const SEALED = 1
 const TRAILER = 2
 const KNOWN_TYPES = ["LATN", "DATA", "ENVC"]
 
-/** Return what a file holds: a GEN5 file, or a PNG that carries one. */
+/** Return the content of a GEN5 file, or of a PNG that carries one. */
 export function readGen5(file) {
   if (!isPng(file)) return readRecord(file, null)
   const { record, picture } = openPng(file)
@@ -39,12 +39,12 @@ function readRecord(file, picture) {
   const trailers = readTrailers(file.subarray(header.metaEnd), root)
   const { gen5_metadata: { model_info, chunks: rows }, ...further } = readMeta(meta, header)
   const table = readTable(rows, header)
-  const carriage = picture && { is_as_written: checkCarrier(further.carrier, picture, table) }
+  const carrierFacts = picture && { is_as_written: checkCarrier(further.carrier, picture, table) }
   const chunks = table.map((row) => ({ ...row, payload: readChunk(file, row) }))
   return {
     version: [header.major, header.minor], root: root.toString("hex"), ...trailers,
     unknown_chunks: table.map(({ type }) => type).filter((type) => !KNOWN_TYPES.includes(type)),
-    picture: carriage, latents: readLatents(chunks), images: readImages(chunks, further.carrier, picture),
+    picture: carrierFacts, latents: readLatents(chunks), images: readImages(chunks, further.carrier, picture),
     environment_chunk: readEnvironment(chunks), model_info, ...further,
   }
 }
@@ -61,7 +61,7 @@ function readHeader(file) {
   must(minor === 0 || flags & SEALED, `version 1.${minor} must be sealed and is not`)
   must(fileBytes === file.length, `the header says ${fileBytes} bytes, the file has ${file.length}`)
   must(metaOffset >= HEADER_BYTES && (flags & TRAILER ? metaEnd < fileBytes : metaEnd === fileBytes),
-    `META lies at ${metaOffset} to ${metaEnd} of ${fileBytes} bytes`)
+    `META is at ${metaOffset} to ${metaEnd} of ${fileBytes} bytes`)
   must(metaBytes <= LIMITS.metaStored, `META takes ${metaBytes} bytes, the limit is ${LIMITS.metaStored}`)
   must(chunkCount <= LIMITS.chunks, `lists ${chunkCount} chunks, the limit is ${LIMITS.chunks}`)
   return { major, minor, flags, metaOffset, metaEnd, chunkCount }
@@ -69,7 +69,7 @@ function readHeader(file) {
 
 function checkSeal(file, meta) {
   const seal = sha256("GEN5seal1", file.subarray(0, 24), meta).subarray(0, 8)
-  must(seal.equals(file.subarray(24, HEADER_BYTES)), "the seal does not fit header and META")
+  must(seal.equals(file.subarray(24, HEADER_BYTES)), "the seal does not match header and META")
 }
 
 function main(paths) {
@@ -77,12 +77,12 @@ function main(paths) {
     process.stderr.write("usage: node scripts/read_gen5.mjs FILE...\n")
     return 2
   }
-  const answers = paths.map((path) => ({ file: path, ...answer(path) }))
-  process.stdout.write(answers.map((found) => `${writeJson(found)}\n`).join(""))
-  return answers.some(({ error }) => error !== undefined) ? 1 : 0
+  const results = paths.map((path) => ({ file: path, ...readOrReport(path) }))
+  process.stdout.write(results.map((found) => `${writeJson(found)}\n`).join(""))
+  return results.some(({ error }) => error !== undefined) ? 1 : 0
 }
 
-function answer(path) {
+function readOrReport(path) {
   try {
     return readGen5(readFileSync(path))
   } catch (error) {

@@ -1,4 +1,4 @@
-"""``scripts/read_gen5.mjs``, a reader in JavaScript that was written from FORMAT.md, beside this package."""
+"""Run ``scripts/read_gen5.mjs``, a reader in JavaScript written from FORMAT.md, and compare it with this package."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from gen5core import FormatError
 ROOT = Path(gen5core.__file__).parents[1]
 READER = ROOT / "scripts" / "read_gen5.mjs"
 NODE_VERSION = (20, 19)
-Answer = dict[str, Any]
-_SAID_ALIKE = (
+Content = dict[str, Any]
+_COMMON_KEYS = (
     *("version", "root", "signed_by", "unknown_trailers", "unknown_chunks"),
     *("latents", "images", "model_info"),
 )
-_SAID_OTHERWISE = (*_SAID_ALIKE, "picture", "environment_chunk", "environment")
+_OWN_KEYS = (*_COMMON_KEYS, "picture", "environment_chunk", "environment")
 
 
 def why_not() -> str:
-    """Return why the reader cannot run here; empty where it can."""
+    """Return why the reader cannot run on this machine, or an empty string if it can."""
     node = shutil.which("node")
     if node is None:
         return "node is not installed"
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if tuple(int(part) for part in said.removeprefix("v").split(".")[:2]) < NODE_VERSION:
-        return f"node is {said}, the reader needs {'.'.join(map(str, NODE_VERSION))}"
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if tuple(int(part) for part in version.removeprefix("v").split(".")[:2]) < NODE_VERSION:
+        return f"node is {version}, the reader needs {'.'.join(map(str, NODE_VERSION))}"
     if not (ROOT / "node_modules" / "zstddec").is_dir():
         return "zstddec is not installed; run npm ci"
     return ""
@@ -43,24 +43,24 @@ def run_reader(*paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["node", READER, *paths], capture_output=True, encoding="utf-8", check=False)
 
 
-def read_all(paths: Iterable[Path]) -> dict[Path, Answer]:
-    """Return what the reader says of each file."""
-    answers = [json.loads(line) for line in run_reader(*paths).stdout.split("\n")[:-1]]
-    return {Path(answer.pop("file")): answer for answer in answers}
+def read_all(paths: Iterable[Path]) -> dict[Path, Content]:
+    """Return the reader's result for each file."""
+    results = [json.loads(line) for line in run_reader(*paths).stdout.split("\n")[:-1]]
+    return {Path(result.pop("file")): result for result in results}
 
 
-def as_facts(answer: Answer) -> Answer:
-    """Return an answer of the reader in the order of ``facts``: both environments are one, META's keys apart."""
-    chunk = answer["environment_chunk"]
+def as_facts(result: Content) -> Content:
+    """Return a result of the reader in the form of ``facts``: both environments merged, META's other keys apart."""
+    chunk = result["environment_chunk"]
     return {
-        **{name: answer[name] for name in _SAID_ALIKE},
-        "environment": {} if chunk is None else chunk | (answer.get("environment") or {}),
-        "further": {name: value for name, value in answer.items() if name not in _SAID_OTHERWISE},
+        **{name: result[name] for name in _COMMON_KEYS},
+        "environment": {} if chunk is None else chunk | (result.get("environment") or {}),
+        "further": {name: value for name, value in result.items() if name not in _OWN_KEYS},
     }
 
 
-def facts(path: Path) -> Answer:
-    """Return what this package finds in a file, all of it checked.
+def facts(path: Path) -> Content:
+    """Return what this package reads from a file, after checking all of it.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def facts(path: Path) -> Answer:
         }
 
 
-def takes(path: Path) -> bool:
-    """Tell whether this package reads all of a file."""
+def accepts(path: Path) -> bool:
+    """Return whether this package reads all of a file."""
     try:
         facts(path)
     except FormatError:
@@ -98,26 +98,26 @@ def takes(path: Path) -> bool:
 
 
 def disagreements(folder: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
-    """Return the files that both readers take, and those that one takes and the other refuses, by name."""
+    """Return the names of the files that both readers accept, and those that only one of them accepts."""
     paths = {folder / f"{number}.gen5": name for number, name in enumerate(files)}
     for path, data in zip(paths, files.values(), strict=True):
         path.write_bytes(data)
-    answers = read_all(paths)
-    ours = {path for path in paths if takes(path)}
-    theirs = {path for path in paths if "error" not in answers[path]}
+    results = read_all(paths)
+    ours = {path for path in paths if accepts(path)}
+    theirs = {path for path in paths if "error" not in results[path]}
     return [paths[path] for path in paths if path in ours & theirs], [
-        f"{name}: {answers[path].get('error', 'taken')}"
+        f"{name}: {results[path].get('error', 'accepted')}"
         for path, name in paths.items()
         if path in ours ^ theirs
     ]
 
 
-def _latent(latent: gen5core.StoredTensor) -> Answer | list[Answer]:
+def _latent(latent: gen5core.StoredTensor) -> Content | list[Content]:
     found = [_tensor(part) for part in latent.parts]
     return found[0] if len(found) == 1 else found
 
 
-def _tensor(tensor: gen5core.StoredTensor) -> Answer:
+def _tensor(tensor: gen5core.StoredTensor) -> Content:
     array = tensor.array()
     return {
         "shape": list(array.shape),
@@ -128,7 +128,7 @@ def _tensor(tensor: gen5core.StoredTensor) -> Answer:
     }
 
 
-def _image(image: gen5core.StoredImage) -> Answer:
+def _image(image: gen5core.StoredImage) -> Content:
     known = {name: image.facts[name] for name in ("width", "height", "format") if name in image.facts}
     return {**known, "bytes": image.size_bytes, "sha256": hashlib.sha256(image.bytes).hexdigest()}
 

@@ -1,9 +1,9 @@
-"""The command. ``main()`` runs without click and rich, and says so if they are missing.
+"""The command ``gen5core``. ``main()`` itself needs neither click nor rich, and reports if one is missing.
 
 ========  ==================================================================
-text      values of a file -> text that is safe on a terminal
-group     how a command ends: exit code, one line on stderr
-output    where a command writes: a new file, or stdout for ``-``
+text      values from a file -> text that is safe to print on a terminal
+group     exit codes, and errors as one line on stderr
+output    the output of a command: a new file, or stdout for ``-``
 tables    facts -> tables on a terminal, plain lines in a pipe
 verify    the command verify
 keys      keygen, sign, trust
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    arguments : None for those of the process
+    arguments : None for the arguments of this process
     """
     try:
         from .commands import cli

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from ..container import spec
-from ..convert.exporters import GEN5, KINDS, check_other_file, export_file
+from ..convert.exporters import GEN5, KINDS, check_not_same_file, export_file
 from ..convert.importers import import_file
 from ..convert.safetensors import encode_tensors, raw_tensors
 from ..errors import ChunkNotFoundError
@@ -31,18 +31,22 @@ _SUFFIXES: Final = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "WEBP": (".webp
 _NPY: Final = ".npy"
 _SAFETENSORS: Final = (".safetensors", ".sft")
 _FILE = click.argument("file", metavar="FILE")
-_FORCE = click.option("--force", is_flag=True, help="Replace the output if it is there already.")
+_FORCE = click.option("--force", is_flag=True, help="Replace the output if it already exists.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _OUT = click.option("-o", "--output", "out", metavar="OUT", required=True, help="The file to write.")
 
 
-@click.command(cls=Command, short_help="Take an image, latent, workflow or the metadata out.")
+@click.command(cls=Command, short_help="Extract an image, a latent, the workflow or the metadata.")
 @_FILE
-@click.option("--image", "wants_image", is_flag=True, help="The image, deflated to be small (the default).")
-@click.option("--latent", metavar="NAME", help="One latent, as .npy or .safetensors by OUT's suffix.")
-@click.option("--workflow", is_flag=True, help="The workflow as JSON that drops onto ComfyUI.")
+@click.option(
+    "--image", "wants_image", is_flag=True, help="An image, deflated to a small size (the default)."
+)
+@click.option(
+    "--latent", metavar="NAME", help="One latent, as .npy or .safetensors depending on OUT's suffix."
+)
+@click.option("--workflow", is_flag=True, help="The workflow as JSON, to drop on ComfyUI.")
 @click.option("--metadata", is_flag=True, help="All of META as JSON.")
-@click.option("--index", metavar="N", type=int, default=0, help="Which image, counted from 0.")
+@click.option("--index", metavar="N", type=int, default=0, help="Index of the image, counted from 0.")
 @click.option("-o", "--output", "out", metavar="OUT", required=True, help="The file to write; - for stdout.")
 @_FORCE
 @_JSON
@@ -57,15 +61,15 @@ def extract(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Take one thing out of FILE; what is taken is checked.
+    """Extract one part of FILE, after checking it.
 
-    A bfloat16 or float8 latent becomes float32 or float16 in a .npy, values unchanged; a .safetensors
+    In a .npy, a bfloat16 or float8 latent becomes float32 or float16 with the same values; a .safetensors
     keeps its dtype.
     """
     if sum((wants_image, latent is not None, workflow, metadata)) > 1:
         raise click.UsageError("--image, --latent, --workflow and --metadata: choose one")
     if out != STDOUT:
-        check_other_file(file, out)
+        check_not_same_file(file, out)
         check_target(out, force=force)
     with reader.open(file) as opened:
         if latent is not None:
@@ -76,35 +80,35 @@ def extract(
         else:
             buffers = [_image_file(opened, index, out)]
     write_output(out, buffers, force=force, is_text=workflow or metadata)
-    _tell(out, as_json=as_json)
+    _print_output(out, as_json=as_json)
 
 
-@click.command("import", cls=Command, short_help="Make a GEN5 file of a latent or PNG.")
+@click.command("import", cls=Command, short_help="Make a GEN5 file from a latent or PNG.")
 @click.argument("file", metavar="X.latent|X.safetensors|X.png")
 @_OUT
 @click.option(
-    "--as", "name", metavar="NAME", help="The latent's name; of a .latent, final_latent unless named."
+    "--as", "name", metavar="NAME", help="The latent's name; a .latent is called final_latent by default."
 )
 @_FORCE
 @_JSON
 def import_command(file: str, out: str, name: str | None, force: bool, as_json: bool) -> None:
-    """Make a .gen5 file of a ComfyUI .latent, a .safetensors or a .png; every value stays as it is.
+    """Make a .gen5 file from a ComfyUI .latent, a .safetensors or a .png; values stay exactly the same.
 
-    A PNG that carries a record becomes the whole .gen5 again.
-    A .latent from before latent_format_version_0 is multiplied by 1/0.18215, as ComfyUI's Load Latent does.
+    A PNG that carries a record gives back the whole .gen5.
+    A .latent without latent_format_version_0 is multiplied by 1/0.18215, as ComfyUI's Load Latent does.
     """
     check_target(out, force=force)
     notes = import_file(file, out, name=name, overwrite=force)
-    _tell(out, as_json=as_json, notes=_told_notes(file, notes))
+    _print_output(out, as_json=as_json, notes=_print_notes(file, notes))
 
 
-@click.command("export", cls=Command, short_help="Write latents or an image for other programs.")
+@click.command("export", cls=Command, short_help="Export latents or an image to other programs.")
 @_FILE
-@click.option("--to", "kind", type=click.Choice(KINDS), help="What to write; else by OUT's suffix.")
+@click.option("--to", "kind", type=click.Choice(KINDS), help="Kind of the output; default: by OUT's suffix.")
 @_OUT
-@click.option("--latent", metavar="NAME", help="One latent; else initial_noise, or the only one.")
-@click.option("--index", metavar="N", type=int, default=0, help="Which image, counted from 0.")
-@click.option("--carry", is_flag=True, help="Let the PNG carry everything else of FILE too.")
+@click.option("--latent", metavar="NAME", help="One latent; default: initial_noise, or the only latent.")
+@click.option("--index", metavar="N", type=int, default=0, help="Index of the image, counted from 0.")
+@click.option("--carry", is_flag=True, help="Make the PNG carry the whole record.")
 @_FORCE
 @_JSON
 def export_command(
@@ -117,38 +121,40 @@ def export_command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write FILE's latents or image for other programs.
+    """Export FILE's latents or an image to other programs.
 
-    latent: one latent, for ComfyUI's Load Latent. safetensors: every latent, or the one named. png: one
-    image, with prompt and workflow in it as ComfyUI writes them; with --carry also all the rest, which every
-    command here reads as it reads a .gen5. gen5: the .gen5 of such a PNG.
+    latent: one latent, for ComfyUI's Load Latent. safetensors: all latents, or the one named. png: one
+    image, with the prompt and workflow as ComfyUI writes them; with --carry also the whole record, so that every
+    command here reads it like a .gen5. gen5: the .gen5 from such a PNG.
     """
     chosen = kind or Path(out).suffix.lower().lstrip(".")
     if chosen not in KINDS:
-        raise click.UsageError(f"{out} does not say what to write: name it with --to {'|'.join(KINDS)}")
+        raise click.UsageError(
+            f"the suffix of {out} does not give the kind of the output: use --to {'|'.join(KINDS)}"
+        )
     if latent is not None and (carry or chosen == GEN5):
-        raise click.UsageError("--latent names one latent, and all of them are written: leave it out")
-    check_other_file(file, out)
+        raise click.UsageError("--latent selects one latent, but all of them are written here: leave it out")
+    check_not_same_file(file, out)
     check_target(out, force=force)
     notes = export_file(file, out, chosen, name=latent, index=index, carry=carry, overwrite=force)
-    _tell(out, as_json=as_json, notes=_told_notes(file, notes))
+    _print_output(out, as_json=as_json, notes=_print_notes(file, notes))
 
 
 @click.command("scrub", cls=Command, short_help="Drop names, paths and workflow before sharing.")
 @_FILE
 @click.option("-o", "--output", "out", metavar="OUT", help="The file to write.")
-@click.option("--dry-run", is_flag=True, help="Say what would be dropped; write nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be dropped; write nothing.")
 @_FORCE
 @_JSON
 def scrub_command(file: str, out: str | None, dry_run: bool, force: bool, as_json: bool) -> None:
-    """Write FILE without what tells of a person or machine, and say what was dropped.
+    """Write a copy of FILE without details on the machine and its user, and list what was dropped.
 
-    Dropped: the machine's name, the workflow, the folders of paths, signatures, and what this version does not
-    know.
+    Dropped: the machine's name, the workflow, the folders in paths, signatures, and whatever this version does
+    not know.
     Kept: latents and pixels bit for bit, settings, prompts, resources, environment.
     """
     if (out is None) == (not dry_run):
-        raise click.UsageError("name the file to write with -o, or say --dry-run")
+        raise click.UsageError("name the output with -o, or use --dry-run")
     if out is None:
         dropped = find_private(file)
     else:
@@ -160,20 +166,20 @@ def scrub_command(file: str, out: str | None, dry_run: bool, force: bool, as_jso
     for line in dropped:
         click.echo(printable(f"dropped  {line}"))
     verb = "would be dropped" if dry_run else "dropped"
-    click.echo(f"{plural(len(dropped), 'thing')} {verb}" if dropped else "nothing to drop was found")
+    click.echo(f"{plural(len(dropped), 'thing')} {verb}" if dropped else "found nothing to drop")
 
 
-TRANSFERS: Final[tuple[click.Command, ...]] = (extract, import_command, export_command, scrub_command)
+FILE_COMMANDS: Final[tuple[click.Command, ...]] = (extract, import_command, export_command, scrub_command)
 
 
-def _told_notes(file: str, notes: Sequence[str]) -> list[str]:
+def _print_notes(file: str, notes: Sequence[str]) -> list[str]:
     for note in notes:
         click.echo(printable(f"gen5core: note: {file} {note}"), err=True)
     return list(notes)
 
 
-def _tell(out: str, *, as_json: bool, **facts: Any) -> None:
-    """Say what was written where stdout is not itself the output."""
+def _print_output(out: str, *, as_json: bool, **facts: Any) -> None:
+    """Print the output's path and facts as JSON, unless stdout is the output."""
     if as_json and out != STDOUT:
         tables.print_json({"output": out, **facts})
 
@@ -183,9 +189,11 @@ def _latent_file(file: Gen5File, name: str, out: str) -> list[Buffer]:
     if suffix in _SAFETENSORS:
         return encode_tensors(raw_tensors(tensor), {})
     if out != STDOUT and suffix != _NPY:
-        raise Failure(f"{out}: a latent is written as .npy or .safetensors; name the file so")
+        raise Failure(f"{out}: a latent is written as .npy or .safetensors; use one of these suffixes")
     if len(tensor.parts) > 1:
-        raise Failure(f"{file.path}: latent {name!r} has several parts, a .npy holds one; write .safetensors")
+        raise Failure(
+            f"{file.path}: latent {name!r} has several parts, a .npy holds only one; write .safetensors"
+        )
     stream = io.BytesIO()
     np.save(stream, tensor.array(), allow_pickle=False)
     return [stream.getbuffer()]
@@ -196,9 +204,11 @@ def _workflow(file: Gen5File) -> Any:
     if comfyui.get("workflow") is not None:
         return comfyui["workflow"]
     if comfyui.get("prompt") is None:
-        raise ChunkNotFoundError(f"{file.path}: no workflow is stored; it was saved without, or scrubbed")
+        raise ChunkNotFoundError(
+            f"{file.path}: the file has no workflow; it was saved without one, or scrubbed"
+        )
     click.echo(
-        "gen5core: note: no workflow is stored; the prompt graph is written, which ComfyUI opens too",
+        "gen5core: note: the file has no workflow; writing the prompt graph, which ComfyUI opens too",
         err=True,
     )
     return comfyui["prompt"]

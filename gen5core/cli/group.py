@@ -1,4 +1,4 @@
-"""How a command ends: which exit code, which line on stderr, never a traceback of our own errors."""
+"""Errors and exit codes of the commands: our own errors become one line on stderr, without a traceback."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FOUND: Final = 1
 """Damage, drift or a difference."""
 ERROR: Final = 2
 INTERRUPTED: Final = 130
-"""128 + SIGINT, as shells have it."""
+"""128 + SIGINT, as in shells."""
 BROKEN_PIPE: Final = 141
-"""128 + SIGPIPE: who read the output has seen enough. Not 1, which means that something was found."""
+"""128 + SIGPIPE, as in shells: the reader of the output has closed it. Not 1, which means that something was found."""
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,12 +36,12 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, found: str | None = None, **options: Any) -> None:
         code = f"1 {found}, " if found else ""
-        epilog = f"Exit codes: 0 fine, {code}2 an error, told in one line on stderr."
+        epilog = f"Exit codes: 0 fine, {code}2 an error, reported in one line on stderr."
         super().__init__(*args, **{"epilog": epilog, **options})
 
 
 class Group(click.Group):
-    """The commands; every error of theirs becomes one line and an exit code."""
+    """The group of all commands; turns their errors into one line on stderr and an exit code."""
 
     command_class = Command
 
@@ -50,12 +50,12 @@ class Group(click.Group):
             try:
                 return super().invoke(ctx)
             finally:
-                sys.stdout.flush()  # while an error of it can still be told
+                sys.stdout.flush()  # here, where an error in writing can still be reported
         except (Gen5Error, ImportError, MemoryError) as error:
-            # Here, since click would take our TruncatedError, which is an EOFError, for Ctrl-D.
+            # Caught here, since click would treat our TruncatedError, an EOFError, as Ctrl-D.
             raise Failure(_message(error)) from error
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None:  # it is stdout's
                 _silence_stdout()
             if error.errno == errno.EPIPE:
                 raise click.exceptions.Exit(BROKEN_PIPE) from error
@@ -63,22 +63,22 @@ class Group(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
         options["standalone_mode"] = False
-        _open_what_is_closed()
-        _escape_what_stdout_lacks()
+        _replace_closed_streams()
+        _escape_unencodable_output()
         try:
             code = super().main(args, *rest, **options)
         except click.ClickException as error:
             code = _report(error)
         except click.Abort:
-            print_error("interrupted; nothing that was being written is left behind")
+            print_error("interrupted; no incomplete file is left behind")
             code = INTERRUPTED
-        except SystemExit:  # click's own end where the pipe broke under --help
+        except SystemExit:  # click exits by itself if the pipe breaks during --help
             code = BROKEN_PIPE
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def is_closed(stream: Any) -> bool:
-    """Return whether a standard stream was closed when the process began, so that what it takes goes nowhere."""
+    """Return whether a standard stream was closed when the process started, so that its output is discarded."""
     return getattr(stream, "name", None) == os.devnull
 
 
@@ -86,7 +86,7 @@ def print_error(message: str) -> None:
     """Print one line on stderr."""
     try:
         click.echo(f"gen5core: error: {printable(message)}", err=True)
-    except OSError:  # nobody listens on stderr; the exit code still tells
+    except OSError:  # stderr is closed; the exit code still reports the error
         return
 
 
@@ -99,9 +99,9 @@ def _report(error: click.ClickException) -> int:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return "not enough memory for this; close other programs or take a machine with more"
+        return "not enough memory for this; close other programs or use a machine with more"
     if isinstance(error, ImportError):
-        return f"{error.name or error} is needed for this and not installed: pip install {error.name or 'it'}"
+        return f"this needs {error.name or error}, which is not installed: pip install {error.name or 'it'}"
     return str(error)
 
 
@@ -109,32 +109,32 @@ def _os_message(error: OSError) -> str:
     name = error.filename2 or error.filename
     named = f"{os.fsdecode(name)}: " if isinstance(name, (str, bytes)) else ""
     if isinstance(error, FileExistsError):
-        return f"{named}is there already; pass --force to replace it"
+        return f"{named}already exists; use --force to replace it"
     if isinstance(error, FileNotFoundError):
         return f"{named}no such file or folder; check the path"
-    if not named and error.errno in _NO_SPACE:  # every other file that is written is named
-        return f"stdout: {error.strerror}; free some space there, or let stdout go elsewhere"
+    if not named and error.errno in _NO_SPACE:  # errors of other files have a name
+        return f"stdout: {error.strerror}; free some space, or redirect stdout elsewhere"
     return f"{named}{error.strerror or error}"
 
 
-def _open_what_is_closed() -> None:
-    """Let a standard stream that is closed, which is None in Python, take what is written and lose it."""
+def _replace_closed_streams() -> None:
+    """Replace a closed standard stream, which is None in Python, by one that discards what is written."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def _escape_what_stdout_lacks() -> None:
-    """Let a character that stdout cannot encode, as in a pipe on Windows, be shown as its escape."""
+def _escape_unencodable_output() -> None:
+    """Print characters that stdout cannot encode, e.g. in a pipe on Windows, as escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _silence_stdout() -> None:
-    """Let what is still buffered go nowhere, so that the interpreter's last flush does not complain.
+    """Discard what is still buffered, so that the interpreter's final flush does not fail.
 
     Source: the Python documentation of the signal module, "Note on SIGPIPE".
     """
-    with suppress(OSError, ValueError):  # a stand-in for stdout has no descriptor
+    with suppress(OSError, ValueError):  # stdout may have been replaced by an object without a descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

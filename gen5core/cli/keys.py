@@ -1,4 +1,4 @@
-"""The commands about keys: keygen, sign, trust; and what ``--signed-by`` takes for a key."""
+"""The commands keygen, sign and trust, and the key of ``--signed-by``."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for pro
 
 @click.command(cls=Command, short_help="Make a key to sign files with.")
 @click.option(
-    "-o", "--output", "out", metavar="FILE", help="The private key's file; else in your own folder."
+    "-o", "--output", "out", metavar="FILE", help="The private key's file; default: in your own folder."
 )
-@click.option("--comment", metavar="TEXT", default="", help="What to call the key, in FILE's .pub.")
+@click.option("--comment", metavar="TEXT", default="", help="A name for the key, stored in its .pub file.")
 @_JSON
 def keygen(out: str | None, comment: str, as_json: bool) -> None:
-    """Make an Ed25519 key: a private one that only you can read, and beside it the public one to give away.
+    """Make an Ed25519 key: a private key that only you can read, and beside it the public key, to share.
 
-    Neither replaces a file. Saves are signed where GEN5_SIGNING_KEY names the private one.
+    No existing file is replaced. If GEN5_SIGNING_KEY names the private key, every save is signed.
     """
     if out is not None:
         refuse_stdout(out)
@@ -54,14 +54,14 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
         public = save_signing_key(path, key)
     except FileExistsError as error:
         raise Failure(
-            f"{error.filename}: is there already; name another file: a key replaced is lost"
+            f"{error.filename}: already exists; choose another file, since a replaced key is lost"
         ) from error
     if as_json:
         facts = {"private_key": str(path), "public_key": str(public), "key": key.public_key.text}
         tables.print_json({**facts, "key_id": key.public_key.key_id})
         return
     click.echo(printable(f"private key  {path}  (keep it to yourself)"))
-    click.echo(printable(f"public key   {public}  (give it away)"))
+    click.echo(printable(f"public key   {public}  (to share)"))
     click.echo(f"key id       {key.public_key.key_id}")
     click.echo(printable(f"sign saves   export {SIGNING_KEY_VARIABLE}={shlex.quote(str(path.absolute()))}"))
 
@@ -72,24 +72,22 @@ def keygen(out: str | None, comment: str, as_json: bool) -> None:
     "--key",
     metavar="KEY",
     envvar=SIGNING_KEY_VARIABLE,
-    help=f"The private key's file; else {SIGNING_KEY_VARIABLE}.",
+    help=f"The private key's file; default: {SIGNING_KEY_VARIABLE}.",
 )
-@click.option(
-    "-o", "--output", "out", metavar="OUT", help="Where the signed file goes; else FILE itself is replaced."
-)
-@click.option("--force", is_flag=True, help="Replace the output if it is there already.")
+@click.option("-o", "--output", "out", metavar="OUT", help="The signed file; default: replace FILE itself.")
+@click.option("--force", is_flag=True, help="Replace the output if it already exists.")
 @_JSON
 def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, as_json: bool) -> None:
-    """Sign each FILE, a .gen5 or a PNG that carries a record; every byte is checked before.
+    """Sign each FILE, a .gen5 or a PNG that carries a record, after checking every byte.
 
-    Its content, its picture and its root stay as they are, and so do signatures by other keys.
+    Its content, its picture, its root and the signatures by other keys stay the same.
     """
     if key is None:
         raise click.UsageError(
             f"name the private key with --key or {SIGNING_KEY_VARIABLE}; `gen5core keygen` makes one"
         )
     if out is not None and len(files) > 1:
-        raise click.UsageError("-o names one file; without it each FILE is replaced")
+        raise click.UsageError("-o is for a single FILE; without it each FILE is replaced")
     if out is not None:
         check_target(out, force=force)
     signing_key = load_signing_key(key)
@@ -99,21 +97,21 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
             signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
             if not as_json:
                 click.echo(printable(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
-    finally:  # those before an error are signed
+    finally:  # the files before the error are signed
         if as_json:
             tables.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
 
 
-@click.command(cls=Command, short_help="Keep the list of keys that you trust.")
+@click.command(cls=Command, short_help="Manage your list of trusted keys.")
 @click.argument("key", metavar="[KEY]", required=False)
-@click.option("--comment", metavar="TEXT", help="What your list calls KEY; else what its file calls it.")
-@click.option("--remove", is_flag=True, help="Take KEY out of the list.")
+@click.option("--comment", metavar="TEXT", help="The key's name in your list; default: the name in its file.")
+@click.option("--remove", is_flag=True, help="Remove KEY from the list.")
 @click.option("--list", "wants_list", is_flag=True, help="Show the list (the default without KEY).")
 @_JSON
 def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, as_json: bool) -> None:
-    """Put KEY, a .pub file or its line, on your list of trusted keys, or take it off.
+    """Add KEY, a .pub file or its line, to your list of trusted keys, or remove it.
 
-    Before you do, compare its id with its owner by another way than the one the file came by.
+    Before you add it, compare its id with its owner over another channel than the one it came by.
     """
     if key is None and remove:
         raise click.UsageError("name the key to remove: its id, its line, or its .pub file")
@@ -123,16 +121,16 @@ def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, 
         found = find_key(key)
         add_trusted_key(found if comment is None else replace(found, comment=comment))
     if key is None or wants_list or as_json:
-        _show_list(as_json=as_json)
+        _print_list(as_json=as_json)
     else:
-        _tell_change(key, remove=remove)
+        _print_change(key, remove=remove)
 
 
 KEY_COMMANDS: Final[tuple[click.Command, ...]] = (keygen, sign, trust)
 
 
 def required_key(given: str) -> str:
-    """Return the id of the key that files must be signed by; ImportError where signatures cannot be checked."""
+    """Return the id of the key of ``--signed-by``; raise ImportError if signatures cannot be checked."""
     load_cryptography()
     return key_id(given)
 
@@ -140,25 +138,26 @@ def required_key(given: str) -> str:
 def key_id(given: str) -> str:
     """Return the id of a key given as its id, its line of text, or its file.
 
-    An id comes before a file of that name, so that nobody who can put a file there chooses the key.
+    An id takes precedence over a file of that name. Otherwise, whoever can put a file into the folder could
+    choose the key.
 
     Raises
     ------
     Failure
-        if it is none of them.
+        if it is none of these.
     """
     return given.lower() if _KEY_ID.fullmatch(given.lower()) else find_key(given).key_id
 
 
 def find_key(given: str) -> PublicKey:
-    """Return the public key given as its line of text, or its file; raises as ``key_id``."""
+    """Return the public key given as its line of text, or its file. Raises as ``key_id``."""
     if given.startswith(f"{KIND} "):
         return parse_public_key(given)
     try:
         return load_public_key(given)
     except FileNotFoundError as error:
         raise Failure(
-            f"{given}: no such key file; give a .pub file, the line in it, or the key's id"
+            f"{given}: no such key file; use a .pub file, the line in it, or the key's id"
         ) from error
 
 
@@ -175,12 +174,12 @@ def _remove(removed: str) -> None:
         raise Failure(f"{removed} is not in your list, {trusted_keys_path()}")
 
 
-def _tell_change(given: str, *, remove: bool) -> None:
-    told = f"{key_id(given)} is no longer trusted" if remove else f"{key_id(given)} is trusted now"
-    click.echo(printable(f"{told}, in {trusted_keys_path()}"))
+def _print_change(given: str, *, remove: bool) -> None:
+    verdict = "is no longer trusted" if remove else "is now trusted"
+    click.echo(printable(f"{key_id(given)} {verdict}, in {trusted_keys_path()}"))
 
 
-def _show_list(*, as_json: bool) -> None:
+def _print_list(*, as_json: bool) -> None:
     keys = load_trusted_keys()
     if as_json:
         rows = [{"key_id": key.key_id, "public_key": key.text, "comment": key.comment} for key in keys]
@@ -189,4 +188,4 @@ def _show_list(*, as_json: bool) -> None:
     for key in keys:
         click.echo(printable(f"{key.key_id}  {key.comment}".rstrip()))
     if not keys:
-        click.echo(printable(f"no key is trusted yet; the list would be {trusted_keys_path()}"))
+        click.echo(printable(f"no key is trusted yet; the list will be {trusted_keys_path()}"))

@@ -1,4 +1,4 @@
-"""Where a command's output goes: a new file, whole or not at all, or stdout for ``-``."""
+"""The output of a command: a new file, written completely or not at all, or stdout for ``-``."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ Buffer = bytes | memoryview
 
 
 def check_target(out: str, *, force: bool) -> Path:
-    """Return out as a path that may be written, before any work is done for it.
+    """Return out as a path that may be written. Called before the work, so that a bad path costs no time.
 
     Raises
     ------
     Failure
-        if something stands there, and force is False or it is no regular file; or if out is ``-``.
+        if out exists and force is False, is not a regular file, has no parent folder, or is ``-``.
     """
     refuse_stdout(out)
     target = Path(out)
     if target.exists() and not target.is_file():
-        raise Failure(f"{out}: is not a regular file; name a file to write")
+        raise Failure(f"{out}: is not a regular file; choose another output")
     if os.path.lexists(target) and not force:
-        raise Failure(f"{out}: is there already; pass --force to replace it")
+        raise Failure(f"{out}: already exists; use --force to replace it")
     if not target.parent.is_dir():
-        raise Failure(f"{target.parent}: no such folder; make it first")
+        raise Failure(f"{target.parent}: no such folder; create it first")
     return target
 
 
 def refuse_stdout(out: str) -> None:
-    """Raise Failure if out is ``-``, where a command writes files only."""
+    """Raise Failure if out is ``-``, for commands that can only write files."""
     if out == STDOUT:
-        raise Failure("-: this command does not write to stdout; name a file (./- for one of that name)")
+        raise Failure("-: this command cannot write to stdout; name a file (./- for a file called -)")
 
 
 def write_output(out: str, buffers: Sequence[Buffer], *, force: bool, is_text: bool = False) -> None:
-    """Write buffers to out, or to stdout where out is ``-``.
+    """Write buffers to out, or to stdout if out is ``-``.
 
     Raises
     ------
     Failure
-        as ``check_target``, or if stdout is closed, or bytes would go to a terminal.
+        as ``check_target``, or if stdout is closed, or is a terminal and the output is not text.
     OSError
-        as the file system gives it.
+        from the file system.
     """
     if out != STDOUT:
         with atomic_file(check_target(out, force=force), overwrite=force) as fd:
             write_all(fd, buffers)
         return
     if is_closed(sys.stdout):
-        raise Failure("stdout is closed; name a file with -o, or let stdout go somewhere")
+        raise Failure("stdout is closed; name a file with -o, or redirect stdout")
     if sys.stdout.isatty() and not is_text:
         raise Failure("stdout is a terminal; name a file with -o, or pipe the output")
     stream = sys.stdout.buffer

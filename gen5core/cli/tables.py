@@ -1,7 +1,7 @@
-"""What the commands know -> tables on a terminal, plain lines in a pipe.
+"""Results of the commands -> tables on a terminal, plain lines in a pipe.
 
-Every string out of a file goes through ``text`` and into a ``Text``, so that neither the terminal's
-escapes nor rich's markup in it do anything.
+Every string from a file is escaped by ``text`` and put into a ``Text``, so that terminal escapes and rich
+markup in it have no effect.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ..tensors.codec import parse_tensor_spec
 from .text import format_shape, format_size, plural, printable, printable_value
 
 PIPE_WIDTH: Final = 160
-"""Columns where nobody looks at a terminal; longer values go on in the next line, whole."""
+"""Columns if the output is not a terminal; longer values wrap and are not cut."""
 MAX_ROWS: Final = 40
-"""Rows of one table of differences; `--json` has all."""
+"""Maximum rows in a table of differences; `--json` has all."""
 MAX_NAMES: Final = 12
-"""Names of equal values in one line; more are counted."""
+"""Maximum names of equal values in one line; above that, only their number is printed."""
 _HEADING: Final = "bold"
 _NAME: Final = "cyan"
 _DIM: Final = "dim"
@@ -41,11 +41,11 @@ _BAD: Final = "bold red"
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Let the command group decide what a closed pipe means; rich would exit with 1."""
+        """Raise, so that the command group handles a closed pipe; rich would exit with 1."""
         raise
 
     def block(self, table: Table, heading: str = "") -> None:
-        """Print a table after an empty line, under its heading; in a pipe, without spaces at its end."""
+        """Print an empty line, the heading and a table; in a pipe, strip the spaces at the ends of lines."""
         indented = Padding(table, (0, 0, 0, 2), expand=False) if heading else table
         parts = Group("", *([Text(heading, _HEADING)] if heading else []), indented)
         if self.is_terminal:
@@ -58,7 +58,7 @@ class _Console(Console):
 
 
 def open_console(*, stderr: bool = False) -> _Console:
-    """Return a console that interprets nothing in what it prints."""
+    """Return a console that does not interpret markup or emoji codes in what it prints."""
     stream: Any = sys.stderr if stderr else sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
@@ -67,12 +67,12 @@ def open_console(*, stderr: bool = False) -> _Console:
 
 
 def print_json(value: Any) -> None:
-    """Print value as JSON whose every character is printable ASCII."""
+    """Print value as JSON in printable ASCII."""
     print(json.dumps(value, indent=2))
 
 
-def show_info(file: Gen5File) -> None:
-    """Print what a file says of itself; no tensor and no image is read."""
+def print_info(file: Gen5File) -> None:
+    """Print what a file contains, without reading tensors or images."""
     console = open_console()
     console.print(_title(file), soft_wrap=True)
     console.print(Text(f"root {file.root}", _DIM), soft_wrap=True)
@@ -94,8 +94,8 @@ def show_info(file: Gen5File) -> None:
             console.print(Text(f"trailer {printable(trailer.type)}, {format_size(trailer.size_bytes)}", _DIM))
 
 
-def show_drifts(drifts: Sequence[Drift], path: str) -> None:
-    """Print how the environment of a file and this machine differ."""
+def print_drifts(drifts: Sequence[Drift], path: str) -> None:
+    """Print the differences between the environment of a file and this machine."""
     console = open_console()
     if not drifts:
         console.print(Text(f"{printable(path)}: this machine matches", _GOOD), soft_wrap=True)
@@ -108,8 +108,8 @@ def show_drifts(drifts: Sequence[Drift], path: str) -> None:
     console.print(Text(plural(len(drifts), "difference"), _BAD))
 
 
-def show_comparison(comparison: Comparison, left: str, right: str) -> None:
-    """Print what differs between two files, section by section, and what is equal."""
+def print_comparison(comparison: Comparison, left: str, right: str) -> None:
+    """Print the differences between two files by section, and then what is equal."""
     console = open_console()
     sections = dict.fromkeys(difference.section for difference in comparison.differences)
     for section in sections:
@@ -135,7 +135,7 @@ def show_comparison(comparison: Comparison, left: str, right: str) -> None:
 
 def _print_equal(console: _Console, comparison: Comparison) -> None:
     for section in dict.fromkeys(section for section, _ in comparison.equal):
-        names = [name for where, name in comparison.equal if where == section]
+        names = [name for other, name in comparison.equal if other == section]
         text = Text("equal  ", _GOOD).append(f"{section}: ", _DIM)
         listed = ", ".join(names) if len(names) <= MAX_NAMES else plural(len(names), "value")
         console.print(text.append(printable(listed), _DIM))
@@ -195,7 +195,7 @@ def _gpu(gpu: Any) -> str:
 
 
 def _without_name(canonical: str) -> str:
-    """Return a canonical string as a person reads it: ``name=numpy;version=2.1.0`` is ``2.1.0``."""
+    """Return a canonical string in readable form: ``2.1.0`` for ``name=numpy;version=2.1.0``."""
     _, _, facts = canonical.partition(";")
     key, _, value = facts.partition("=")
     return value if key == "version" and ";" not in value else facts.replace(";", "  ") or canonical
@@ -252,7 +252,7 @@ def _print_resources(console: _Console, resources: Iterable[Any]) -> None:
 
 
 def _print_signatures(console: _Console, file: Gen5File) -> None:
-    """Print who signed the root; `info` does not read the chunks, so it never says ``intact``."""
+    """Print who signed the root. `info` does not read the chunks, so it never says ``intact``."""
     trust = file.trust()
     if trust.word == "unsigned":
         return

@@ -1,4 +1,4 @@
-"""Values of a file -> text that a terminal shows and never obeys."""
+"""Values from a file -> text that is safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 _UNITS: Final = ("kB", "MB", "GB")
 _ROUNDS_UP: Final = 1 / 0.99995
-"""999.95 kB would be shown as 1000.0 kB."""
+"""Sizes from 999.95 kB on go to the next unit; they would be printed as 1000.0 kB."""
 MAX_PRINTED: Final = 2000
-"""Characters of one value; `extract --metadata` has all of them."""
+"""Maximum characters of one value; `extract --metadata` writes all of them."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Return text with every character that is not printable as its escape.
+    """Return text with every unprintable character escaped.
 
     That covers terminal escapes, carriage returns, text direction overrides and lone surrogates.
 
@@ -32,7 +32,7 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def printable_value(value: Any, *, lines: bool = False) -> str:
-    """Return a JSON value as short text: a string as it is, the rest as JSON."""
+    """Return a JSON value as short text: strings without quotes, everything else as JSON."""
     text = value if isinstance(value, str) else json.dumps(value)
     if len(text) > MAX_PRINTED:
         text = f"{text[:MAX_PRINTED]}… ({len(text)} characters, `extract --metadata` has all)"
@@ -48,7 +48,7 @@ def format_size(size_bytes: int) -> str:
 
 
 def format_shape(shape: Iterable[int]) -> str:
-    """Return a shape, e.g. ``1 × 4 × 64 × 64``; one without axes is a ``scalar``."""
+    """Return a shape as text, e.g. ``1 × 4 × 64 × 64``, or ``scalar`` if it has no axes."""
     return " × ".join(map(str, shape)) or "scalar"
 
 

@@ -1,4 +1,4 @@
-"""``verify``: many files, one after the other, with a progress bar on stderr where a person looks."""
+"""``verify``: check files one after another, with a progress bar on stderr if that is a terminal."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .group import Failure
 from .text import format_size, plural, printable
 
 Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
-"""``not GEN5``: also a PNG without a record; ``not signed``: intact, but without a valid signature by the key that
-was asked for."""
+"""``whole``: intact. ``not GEN5``: also a PNG without a record. ``not signed``: intact, but without a valid
+signature by the requested key."""
 _TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of one file: a report, or why there is none."""
+class CheckedFile:
+    """The result for one file: a report, or the error instead of one."""
 
     path: str
     status: Status
@@ -52,12 +52,12 @@ class Checked:
             "checked_bytes": self.report.checked_bytes,
             "notes": list(self.report.notes),
             "trust": self.trust.word,
-            "signatures": described_signatures(self.trust),
+            "signatures": signatures_as_json(self.trust),
         }
 
 
-def described_signatures(trust: Trust) -> list[dict[str, Any]]:
-    """Return the signatures of a file as JSON has them; a name is what the reader's own list calls the key."""
+def signatures_as_json(trust: Trust) -> list[dict[str, Any]]:
+    """Return the signatures of a file for ``--json``; ``name`` is the key's name in the user's own list."""
     return [
         {
             **asdict(signature),
@@ -69,23 +69,23 @@ def described_signatures(trust: Trust) -> list[dict[str, Any]]:
 
 
 def find_files(paths: Iterable[str]) -> list[str]:
-    """Return the files that paths stand for, each once: files as named, folders by their .gen5 files and the
-    PNGs that carry a record.
+    """Return the files to check, each once: paths that are files, and in folders every .gen5 file and every PNG
+    that carries a record.
 
     Raises
     ------
     Failure
         if a path does not exist, or there is no file at all.
     """
-    named = list(paths)
+    requested = list(paths)
     found: dict[str, None] = {}
-    for path in named:
+    for path in requested:
         if not os.path.lexists(path):
             raise Failure(f"{path}: no such file or folder; check the path")
         found |= dict.fromkeys(_walk(path) if os.path.isdir(path) else [path])
     if not found:
         raise Failure(
-            f"{', '.join(named)}: no .gen5 file and no PNG with a record there; name files, or a folder that has some"
+            f"{', '.join(requested)}: no .gen5 file or PNG with a record found; name files, or a folder that has some"
         )
     return list(found)
 
@@ -96,28 +96,28 @@ def _walk(folder: str) -> Iterator[str]:
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
-        yield from filter(_holds_record, (os.path.join(parent, name) for name in sorted(names)))
+        yield from filter(_has_record, (os.path.join(parent, name) for name in sorted(names)))
 
 
-def _holds_record(path: str) -> bool:
+def _has_record(path: str) -> bool:
     suffix = os.path.splitext(path)[1].lower()
     if suffix != ".png":
         return suffix == ".gen5"
     try:
         return is_carrier(path)
-    except OSError:  # a picture like any other, as far as one can tell
+    except OSError:  # cannot be read, so it counts as an ordinary picture
         return False
 
 
 def check_files(
     paths: Sequence[str], *, trusted: Sequence[PublicKey], signed_by: str | None = None
-) -> Iterator[Checked]:
-    """Yield what became of each file, in order.
+) -> Iterator[CheckedFile]:
+    """Check files one by one and yield the result of each.
 
     Parameters
     ----------
-    trusted : the keys that the reader trusts
-    signed_by : id of the key that each file must be signed by; None for any or none
+    trusted : the keys that the user trusts
+    signed_by : id of the key that must have signed each file; None to require no signature
     """
     console = tables.open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -129,8 +129,8 @@ def check_files(
             progress.advance(task, _size_bytes(path))
 
 
-def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
-    """Print one line for each file that is damaged, signed, or has a note, and what was checked in all."""
+def print_results(checked: Sequence[CheckedFile], *, complete: bool) -> None:
+    """Print one line for each file that is damaged, signed or has notes, and then a summary."""
     console = tables.open_console()
     for entry in checked:
         if entry.error is not None:
@@ -138,16 +138,16 @@ def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
                 Text(entry.status, "bold red").append(f"  {printable(entry.error)}", ""), soft_wrap=True
             )
         elif entry.trust and entry.trust.word in _TRUST_STYLES:
-            told = f"  {printable(f'{entry.path}: intact, {entry.trust}')}"
-            line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(told, "")
+            verdict = f"  {printable(f'{entry.path}: intact, {entry.trust}')}"
+            line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(verdict, "")
             console.print(line, soft_wrap=True)
         for note in entry.report.notes if entry.report else ():
             console.print(
                 Text("note", "yellow").append(f"  {printable(f'{entry.path}: {note}')}", ""), soft_wrap=True
             )
-    whole = [entry.report for entry in checked if entry.report]
-    total = format_size(sum(report.checked_bytes for report in whole))
-    summary = [f"{plural(len(checked), 'file')} checked", f"{len(whole)} intact ({total})"]
+    reports = [entry.report for entry in checked if entry.report]
+    total = format_size(sum(report.checked_bytes for report in reports))
+    summary = [f"{plural(len(checked), 'file')} checked", f"{len(reports)} intact ({total})"]
     for status in ("damaged", "not GEN5", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)
         summary += [f"{count} {status}{' by that key' * (status == 'not signed')}"] if count else []
@@ -156,25 +156,25 @@ def show_checked(checked: Sequence[Checked], *, complete: bool) -> None:
     console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
 
 
-def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> Checked:
+def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> CheckedFile:
     try:
         with reader.open(path) as file:
             report, trust = file.verify(), file.trust(trusted)
     except NotGen5Error as error:
-        return Checked(path, "not GEN5", error=str(error))
+        return CheckedFile(path, "not GEN5", error=str(error))
     except FormatError as error:
-        return Checked(path, "damaged", error=str(error))
+        return CheckedFile(path, "damaged", error=str(error))
     except OSError as error:
-        return Checked(path, "unreadable", error=f"{path}: {error.strerror or error}")
+        return CheckedFile(path, "unreadable", error=f"{path}: {error.strerror or error}")
     if signed_by is None or any(
         signature.key_id == signed_by and signature.state == "valid" for signature in report.signatures
     ):
-        return Checked(path, "whole", report, trust=trust)
-    return Checked(path, "not signed", report, f"{path}: {trust}; not signed by {signed_by}", trust)
+        return CheckedFile(path, "whole", report, trust=trust)
+    return CheckedFile(path, "not signed", report, f"{path}: {trust}; not signed by {signed_by}", trust)
 
 
 def _size_bytes(path: str) -> int:
     try:
         return os.stat(path).st_size
-    except OSError:  # it is told when its turn comes
+    except OSError:  # reported when the file is checked
         return 0

@@ -3,6 +3,6 @@
 ===========  ===================================================
 importers    .latent, .safetensors and PNG -> GEN5
 exporters    GEN5 -> .latent, .safetensors, PNG
-safetensors  safetensors files <-> raw tensors, exact to the bit
+safetensors  safetensors files <-> raw tensors, bit for bit
 ===========  ===================================================
 """

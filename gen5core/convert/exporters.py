@@ -1,4 +1,4 @@
-"""What a GEN5 file holds -> the bytes of other kinds of files.
+"""GEN5 files -> .latent, safetensors and PNG.
 
 Source: ComfyUI nodes.py, SaveLatent and SaveImage; FORMAT.md, "META".
 """
@@ -24,7 +24,7 @@ from .safetensors import RawTensor, encode_tensors, raw_tensor, raw_tensors
 
 LATENT_TENSOR: Final = "latent_tensor"
 LATENT_VERSION: Final = "latent_format_version_0"
-"""An empty tensor whose presence says that the latent is not scaled."""
+"""An empty tensor whose presence tells LoadLatent not to scale the latent."""
 
 
 def _export_latent(file: Gen5File, name: str | None, index: int) -> list[bytes | memoryview]:
@@ -51,11 +51,11 @@ def _export_png(file: Gen5File, name: str | None, index: int) -> list[bytes | me
 
 
 def _metadata(file: Gen5File) -> dict[str, str]:
-    """Return the strings that go with an exported latent: the graphs, and what an import brought."""
+    """Return the texts stored with an exported latent: the graphs, and the texts that an import kept."""
     imported = (file.capture or {}).get("imported")
     metadata = imported.get("metadata") if isinstance(imported, Mapping) else None
-    kept = metadata if isinstance(metadata, Mapping) else {}
-    texts = {name: text for name, text in kept.items() if isinstance(text, str)}
+    imported_texts = metadata if isinstance(metadata, Mapping) else {}
+    texts = {name: text for name, text in imported_texts.items() if isinstance(text, str)}
     return {**texts, **graph_texts(file)}
 
 
@@ -67,8 +67,8 @@ EXPORTERS: Final[Mapping[str, Exporter]] = {
 }
 GEN5: Final = "gen5"
 KINDS: Final = (*EXPORTERS, GEN5)
-"""What ``export_file`` writes."""
-_KIND_OF_SUFFIX: Final = {
+"""The kinds that ``export_file`` writes."""
+_KIND_OF_SUFFIX: Final = {  # more kinds than are written, to refuse a PNG named x.jpg
     **{f".{kind}": kind for kind in KINDS},
     ".sft": "safetensors",
     ".jpg": "jpeg",
@@ -88,43 +88,43 @@ def export_file(
     carry: bool = False,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write what a GEN5 file holds as another kind of file.
+    """Export a GEN5 file to another kind of file.
 
     Parameters
     ----------
-    out : another file than path, and not named as of another kind (a PNG not ``x.jpg``)
-    kind : ``latent`` (one latent), ``safetensors`` (all of them), ``png`` (one image, with its texts),
-        ``gen5`` (all that a PNG carries)
-    name : of the latent; None for ``initial_noise``, or for the only one
-    index : of the image
-    carry : let the PNG carry everything else too
-    overwrite : replace a file at out; else FileExistsError
+    out : a file other than path, without the suffix of another kind (a PNG cannot be ``x.jpg``)
+    kind : ``latent`` (one latent), ``safetensors`` (all latents), ``png`` (one image, with prompt and
+        workflow as texts), ``gen5`` (the record that a PNG carries)
+    name : name of the latent; None for ``initial_noise``, or else the only latent
+    index : index of the image
+    carry : make a PNG that carries the whole record
+    overwrite : replace an existing file; otherwise FileExistsError is raised
 
     Returns
     -------
-    what a person should know, one line each; mostly nothing
+    notes for the user, one line each; usually none
 
     Raises
     ------
     FormatError, ChunkNotFoundError, EncodeError
-        naming the file and what it lacks, or what is wrong with out.
+        if the file does not have what is to be exported, or out cannot be used.
     ImportError
         if a latent is float8 and torch, which converts it, is not installed.
     OSError
-        as the file system gives it.
+        from the file system.
 
     Source: ComfyUI nodes.py, SaveLatent and SaveImage.
     """
     if kind not in KINDS:
-        raise EncodeError(f"there is no export to {kind!r}; it is one of {', '.join(KINDS)}")
+        raise EncodeError(f"cannot export to {kind!r}; choose one of {', '.join(KINDS)}")
     if carry and kind != "png":
-        raise EncodeError(f"a {kind} carries no record, a PNG does: export to png, or leave carry out")
-    check_other_file(path, out)
+        raise EncodeError(f"a {kind} file cannot carry a record: export to png, or leave carry out")
+    check_not_same_file(path, out)
     if carry:
         return carry_file(path, out, index=index, overwrite=overwrite)
     if kind == GEN5:
         return uncarry_file(path, out, overwrite=overwrite)
-    _check_name(Path(out), kind)
+    _check_suffix(Path(out), kind)
     with reader.open(path) as file:
         buffers = EXPORTERS[kind](file, name, index)
     with atomic_file(Path(out), overwrite=overwrite) as fd:
@@ -132,15 +132,15 @@ def export_file(
     return ()
 
 
-def check_other_file(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
-    """Raise EncodeError if out is the very file at path, under whatever name: what it holds would be lost."""
-    with suppress(OSError):  # neither need be there; who opens it says so
+def check_not_same_file(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
+    """Raise EncodeError if out is the same file as path, under any name: writing it would lose the record."""
+    with suppress(OSError):  # either may be missing, which opening it reports
         if os.path.samefile(path, out):
             raise EncodeError(
-                f"{os.fspath(out)}: is the very file that is read, whose record would be lost; name another"
+                f"{os.fspath(out)}: is the input file itself, whose record would be lost; choose another output"
             )
 
 
-def _check_name(out: Path, kind: str) -> None:
+def _check_suffix(out: Path, kind: str) -> None:
     if _KIND_OF_SUFFIX.get(out.suffix.lower(), kind) != kind:
-        raise EncodeError(f"{out}: a {kind} is written; name the file {out.stem}.{kind}")
+        raise EncodeError(f"{out}: the output is a {kind} file; name it {out.stem}.{kind}")

@@ -1,7 +1,7 @@
-"""Other files -> GEN5 and back: ComfyUI's .latent, safetensors and PNG, every tensor bit for bit.
+"""ComfyUI's .latent, safetensors and PNG -> GEN5, every tensor bit for bit.
 
-``IMPORTERS`` and ``EXPORTERS`` name the kinds. Text that came with a file (the prompt graph, the
-workflow, other metadata) goes along both ways.
+``IMPORTERS`` lists the kinds. The texts of a file (prompt graph, workflow, other metadata) are kept, and an
+export writes them again.
 
 Source: ComfyUI nodes.py, SaveLatent, LoadLatent and SaveImage; FORMAT.md, "META".
 """
@@ -32,17 +32,17 @@ from ..tensors.codec import encode_tensor
 from ..writer.assemble import build_further, check_suffix, write_payloads
 from ..writer.model_info import build_model_info
 from ..writer.save import save
-from .exporters import LATENT_TENSOR, LATENT_VERSION, check_other_file
+from .exporters import LATENT_TENSOR, LATENT_VERSION, check_not_same_file
 from .safetensors import encode_raw, load_tensors, stored_values
 
 SD1_SCALE: Final = 1.0 / 0.18215
-"""What LoadLatent multiplies by where it is missing: the scale of Stable Diffusion 1's latents."""
+"""LoadLatent's factor for files without ``latent_format_version_0``: the latent scale of Stable Diffusion 1."""
 FINAL_LATENT: Final = "final_latent"
 
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """What the strings of a file say: graphs that are JSON, and the rest as it is."""
+    """The texts of a file: graphs parsed as JSON, the others unchanged, and notes for the user."""
 
     comfyui: dict[str, Any]
     others: dict[str, str]
@@ -56,35 +56,35 @@ def import_file(
     name: str | None = None,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write a .latent, .safetensors or .png as a GEN5 file; a PNG that carries a record becomes all of it.
+    """Convert a .latent, .safetensors or .png to a GEN5 file. A PNG that carries a record gives the whole record.
 
     Parameters
     ----------
-    path : told apart by its suffix
-    out : ends in ``.gen5``; another file than path
-    name : the latent's name, where there is one tensor; a .latent is a ``final_latent`` unless named
-    overwrite : replace a file at out; else FileExistsError
+    path : its suffix gives the kind
+    out : ends in ``.gen5``; a file other than path
+    name : name of the latent, if the file has one tensor; a .latent is called ``final_latent`` by default
+    overwrite : replace an existing file; otherwise FileExistsError is raised
 
     Returns
     -------
-    what a person should know, one line each; mostly nothing
+    notes for the user, one line each; usually none
 
     Raises
     ------
     EncodeError, UnsupportedDtypeError, LimitError
-        naming the file, what is wrong in it, and the remedy; nothing was written.
+        if the file cannot be imported; nothing was written.
     OSError
-        as the file system gives it.
+        from the file system.
 
     Source: ComfyUI nodes.py, SaveLatent and LoadLatent.
     """
     target = Path(out)
     check_suffix(target)
-    check_other_file(path, target)
+    check_not_same_file(path, target)
     importer = IMPORTERS.get(Path(path).suffix.lower())
     if importer is None:
-        raise EncodeError(f"{path} is none of {', '.join(IMPORTERS)}; convert it to one of them first")
-    with _naming(path):
+        raise EncodeError(f"{path} is not one of {', '.join(IMPORTERS)}; convert it to one of them first")
+    with _errors_naming(path):
         return importer(Path(path), target, name, overwrite)
 
 
@@ -93,13 +93,13 @@ def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> 
     by_name = {tensor.name: tensor for tensor in tensors}
     if LATENT_TENSOR not in by_name:
         raise EncodeError(
-            f"has no tensor {LATENT_TENSOR!r}, so it is not of ComfyUI's Save Latent: "
-            "name it .safetensors to import every tensor"
+            f"has no tensor {LATENT_TENSOR!r}, so ComfyUI's Save Latent did not write it: "
+            "rename it to .safetensors to import every tensor"
         )
     if extra := by_name.keys() - {LATENT_TENSOR, LATENT_VERSION}:
         raise EncodeError(
-            f"has tensors that a .latent does not ({', '.join(sorted(extra))}): "
-            "name it .safetensors to import every tensor"
+            f"has tensors that do not belong in a .latent ({', '.join(sorted(extra))}): "
+            "rename it to .safetensors to import every tensor"
         )
     raw = replace(by_name[LATENT_TENSOR], name=name or FINAL_LATENT)
     if LATENT_VERSION in by_name:
@@ -112,7 +112,7 @@ def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> 
 def _import_safetensors(path: Path, out: Path, name: str | None, overwrite: bool) -> tuple[str, ...]:
     tensors, metadata = load_tensors(path)
     if name is not None and len(tensors) != 1:
-        raise EncodeError(f"has {len(tensors)} tensors, one name fits one: leave it out")
+        raise EncodeError(f"has {len(tensors)} tensors, and a name is for a single one: leave the name out")
     if any(not tensor.name for tensor in tensors) and name is None:
         raise EncodeError("has a tensor whose name is empty: rename it")
     payloads = [encode_raw(replace(tensor, name=name or tensor.name)) for tensor in tensors]
@@ -150,7 +150,7 @@ def _write_tensors(
         capture["imported"]["metadata"] = texts.others
     write_payloads(
         out,
-        [partial(_same, payload) for payload in payloads],
+        [partial(_identity, payload) for payload in payloads],
         model_info=build_model_info(
             model_name="", model_version="", prompt="", tags=(), settings=None, hardware=None
         ),
@@ -161,8 +161,8 @@ def _write_tensors(
 
 
 @contextmanager
-def _naming(path: object) -> Iterator[None]:
-    """Let every error raised inside name the file that is imported."""
+def _errors_naming(path: object) -> Iterator[None]:
+    """Add the path of the imported file to every error raised in the block."""
     try:
         with naming_file(path):
             yield
@@ -170,12 +170,12 @@ def _naming(path: object) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _same(payload: Payload) -> Payload:
+def _identity(payload: Payload) -> Payload:
     return payload
 
 
 def _capture(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Return META's ``capture``: the noise of an import is as its file had it."""
+    """Return META's ``capture``: noise in an imported file counts as provided by the caller."""
     source = "provided" if spec.INITIAL_NOISE in names else "none"
     return {"noise_source": source, "imported": {"from": path.suffix.lower().lstrip(".")}}
 
@@ -196,7 +196,7 @@ def _parse_texts(texts: Mapping[str, str]) -> _Texts:
 
 
 def _parse_graph(text: str) -> dict[str, Any] | None:
-    """Return a graph, without the cache keys that ComfyUI leaves in a prompt; they may be NaN."""
+    """Return a graph without ComfyUI's cache keys, which may be NaN and say nothing about the image."""
     try:
         graph = json.loads(text)
     except (ValueError, RecursionError):

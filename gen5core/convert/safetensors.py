@@ -1,6 +1,6 @@
-"""Safetensors files <-> raw tensors by name: bits and a dtype's name, no array library in between.
+"""Safetensors files <-> raw tensors: bytes and the name of a dtype, without an array library in between.
 
-numpy has no bfloat16 and no float8, and torch may be missing, so a tensor travels as its bytes.
+numpy has no bfloat16 or float8, and torch may be missing, so tensors are passed as bytes.
 
 Source: the README of huggingface/safetensors, "Format".
 """
@@ -36,10 +36,10 @@ DTYPES: Final[Mapping[str, str]] = {
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
     "F8_E8M0": "float8_e8m0fnu",
 }
-"""Its word for a dtype -> ours, of those that a GEN5 file holds without loss."""
+"""The dtypes that a GEN5 file stores without loss: safetensors' name -> torch's name."""
 _CODES: Final = {dtype: code for code, dtype in DTYPES.items()}
 MAX_FILE_BYTES: Final = spec.MAX_FILE_BYTES
-"""More does not fit into one GEN5 file."""
+"""A larger file would not fit into one GEN5 file."""
 _LENGTH: Final = struct.Struct("<Q")
 _ALIGNMENT: Final = 8
 _METADATA: Final = "__metadata__"
@@ -57,34 +57,34 @@ class RawTensor:
 
 
 def load_tensors(path: str | os.PathLike[str]) -> tuple[list[RawTensor], dict[str, str]]:
-    """Return the tensors of a safetensors file, in the order of their names, and its metadata.
+    """Return the tensors of a safetensors file, sorted by name, and its metadata.
 
     Raises
     ------
     EncodeError, UnsupportedDtypeError
-        if the file is not whole, or holds a tensor that a GEN5 file does not.
+        if the file is not valid, or has a tensor that a GEN5 file cannot store.
     OSError
-        as the file system gives it.
+        from the file system.
     """
     import safetensors
 
     data = _read_file(path)
-    deserialize: Any = safetensors.deserialize  # typed in some of its versions only
+    deserialize: Any = safetensors.deserialize  # only some versions have type annotations
     try:
         found = deserialize(data)
     except (safetensors.SafetensorError, ValueError, OverflowError) as error:
-        raise EncodeError(f"is not a whole safetensors file ({error}); take another copy") from error
+        raise EncodeError(f"is not a valid safetensors file ({error}); take another copy") from error
     tensors = [_raw_tensor(name, fields) for name, fields in sorted(found, key=lambda item: item[0])]
     return tensors, _read_metadata(data)
 
 
 def encode_tensors(tensors: Iterable[RawTensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
-    """Return a safetensors file in pieces: the widest dtypes first, so that every tensor is aligned.
+    """Return a safetensors file as a list of buffers, widest dtypes first, so that every tensor is aligned.
 
     Raises
     ------
     EncodeError
-        if a name is one that the format does not have.
+        if a name is not valid in a safetensors file, or is used twice.
     """
     ordered = sorted(tensors, key=lambda tensor: (-LAYOUTS[tensor.dtype].item_bytes, tensor.name))
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
@@ -109,7 +109,9 @@ def _check_name(name: str, header: Mapping[str, Any]) -> None:
     except UnicodeEncodeError as error:
         raise EncodeError(f"latent {name!r} has half a surrogate pair in its name: rename it") from error
     if name in header or name == _METADATA:
-        raise EncodeError(f"two latents would be named {name!r} in the safetensors file: export one of them")
+        raise EncodeError(
+            f"two latents would be named {name!r} in the safetensors file: export only one of them"
+        )
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -117,7 +119,7 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         if source.size_bytes > MAX_FILE_BYTES:
             raise EncodeError(
-                f"has {source.size_bytes} bytes, a GEN5 file ends below {MAX_FILE_BYTES + 1}: split it first"
+                f"has {source.size_bytes} bytes, a GEN5 file has at most {MAX_FILE_BYTES}: split it first"
             )
         return source.read(0, source.size_bytes, chunk="safetensors")
     finally:
@@ -128,11 +130,11 @@ def _raw_tensor(name: str, fields: Mapping[str, Any]) -> RawTensor:
     code, shape = str(fields["dtype"]), tuple(fields["shape"])
     if code not in DTYPES:
         raise UnsupportedDtypeError(
-            f"tensor {name!r} is {code}; a GEN5 file holds {', '.join(DTYPES)} without loss: convert it first"
+            f"tensor {name!r} is {code}; a GEN5 file stores only {', '.join(DTYPES)} without loss: convert it first"
         )
-    # numpy multiplies the sizes even where one of them is zero
+    # Sizes of 0 are left out of the product: numpy checks the others for overflow all the same.
     if len(shape) > spec.MAX_DIMENSIONS or math.prod(size for size in shape if size) > spec.U32_MAX:
-        raise EncodeError(f"tensor {name!r} has shape {shape!r:.200}, which no GEN5 file can describe")
+        raise EncodeError(f"tensor {name!r} has shape {shape!r:.200}, which a GEN5 file cannot store")
     return RawTensor(name, DTYPES[code], shape, fields["data"])
 
 
@@ -142,7 +144,7 @@ def _read_metadata(data: bytes) -> dict[str, str]:
         text = strict_json.decode_utf8(data[8 : 8 + size_bytes], chunk="header", offset=8)
         header = strict_json.loads(text, chunk="header", offset=8)
     except FormatError as error:
-        raise EncodeError(f"is not a whole safetensors file ({error}); take another copy") from error
+        raise EncodeError(f"is not a valid safetensors file ({error}); take another copy") from error
     metadata = header.get(_METADATA) or {}
     return {str(name): str(value) for name, value in metadata.items()}
 
@@ -160,12 +162,12 @@ def encode_raw(raw: RawTensor) -> Payload:
 
 
 def stored_values(raw: RawTensor) -> npt.NDArray[Any]:
-    """Return the values of a raw tensor in the dtype that a GEN5 file stores them as, exact to the bit.
+    """Return the values of a raw tensor in the dtype in which a GEN5 file stores them, without loss.
 
     Raises
     ------
     UnsupportedDtypeError
-        if it is float8 and there is no torch that knows it.
+        if it is float8 and torch is missing or too old for it.
     """
     width = LAYOUTS[raw.dtype].bits
     bits = np.frombuffer(raw.data, f"<{width}").astype(width, copy=False)
@@ -173,12 +175,12 @@ def stored_values(raw: RawTensor) -> npt.NDArray[Any]:
         return widen(bits, raw.dtype).reshape(raw.shape)
     except (ImportError, AttributeError) as error:
         raise UnsupportedDtypeError(
-            f"tensor {raw.name!r} is {raw.dtype}, which takes a torch that knows it: pip install -U torch"
+            f"tensor {raw.name!r} is {raw.dtype}, which needs a torch that supports it: pip install -U torch"
         ) from error
 
 
 def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
-    """Return a stored latent as the bits that were handed in, in the dtype that was saved.
+    """Return a stored latent bit for bit as it was passed to ``save``, in its original dtype.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
 
 
 def raw_tensors(tensor: StoredTensor) -> list[RawTensor]:
-    """Return a latent under its name, a nested one as ``name.part0``, ``name.part1`` …
+    """Return a latent under its name, or the parts of a nested one as ``name.part0``, ``name.part1`` …
 
     Raises
     ------

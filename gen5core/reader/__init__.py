@@ -1,9 +1,9 @@
 """Bytes -> Gen5File.
 
 =======  ===========================================================================
-file     ``open`` and ``Gen5File``: header and META at once, the rest when asked for
-partial  ``open_parts``: a file of which only header and META are at hand
-report   what ``verify()`` checked, and what could not be checked
-pick     which latent, image or graph is meant when none is named
+file     ``open`` and ``Gen5File``: reads header and META, and the rest on demand
+partial  ``open_parts``: opens a file from its header and META alone
+report   what ``verify()`` checked, and what it could not check
+pick     the default latent, image and graph of a file
 =======  ===========================================================================
 """

@@ -1,4 +1,4 @@
-"""Bytes -> Gen5File: bounds first, then META, tensors and images only when they are asked for.
+"""Bytes -> Gen5File: checks the bounds, then reads META; tensors and images are read on demand.
 
 Source: FORMAT.md.
 """
@@ -44,20 +44,20 @@ DEFAULT_LIMITS = spec.Limits()
 def open(
     path: str | os.PathLike[str], *, verify: bool = True, limits: spec.Limits = DEFAULT_LIMITS
 ) -> Gen5File:
-    """Open a GEN5 file; header and META are read, the rest waits until it is asked for.
+    """Open a GEN5 file: read the header and META now, and everything else on demand.
 
     Parameters
     ----------
     path : a regular file, of version 1.0 or 1.1, or a PNG that carries a record
-    verify : check seal and signatures now, and every digest as something is read
-    limits : what reading may cost
+    verify : check the seal and the signatures now, and each digest when its chunk is read
+    limits : how much memory and work the file may cause
 
     Raises
     ------
     FormatError
-        in one of its kinds, if the bytes are not what they claim to be.
+        or a subclass, if the file is damaged or not a GEN5 file.
     OSError
-        as the file system gives it.
+        from the file system.
 
     Source: FORMAT.md.
     """
@@ -79,9 +79,9 @@ class Gen5File:
     rows : tuple of ChunkRow, the chunk table
     latents : Mapping of name -> StoredTensor, in the order they were saved
     images : tuple of StoredImage; the PNG that carries a record is among them
-    carrier : Carrier, what the record says of that PNG; None in a file on its own
+    carrier : Carrier, what the record says about the PNG that carries it; None for a .gen5 file
     trailers : tuple of Trailer, what follows META
-    root : str, SHA-256 (hex) of META, which stands for the whole content
+    root : str, SHA-256 (hex) of META, which covers the whole content
     """
 
     def __init__(self, source: Source, *, verify: bool, limits: spec.Limits) -> None:
@@ -104,7 +104,7 @@ class Gen5File:
         self.latents: Latents = collect_latents(
             self.rows, self._read, alias_single=self.header.version_minor == 0
         )
-        _ = isinstance(source, CarrierSource) and self._picture
+        _ = isinstance(source, CarrierSource) and self._picture  # raises now if its facts in META are invalid
 
     def __enter__(self) -> Gen5File:
         return self
@@ -119,12 +119,12 @@ class Gen5File:
         return f"<Gen5File {self.path} version {self.version}, latents {names}, {len(self.images)} images>"
 
     def close(self) -> None:
-        """Close the file; what was read stays usable."""
+        """Close the file. What has been read stays usable."""
         self._source.close()
 
     @property
     def path(self) -> str:
-        """The file, as it was named to ``open``."""
+        """The path as passed to ``open``."""
         return str(self._source.path)
 
     @property
@@ -137,7 +137,7 @@ class Gen5File:
 
     @cached_property
     def _picture(self) -> CarrierImage | None:
-        """The PNG that carries this record; None for a file on its own."""
+        """The PNG that carries this record; None for a .gen5 file."""
         value = self._further(KEY, dict)
         if value is None and not isinstance(self._source, CarrierSource):
             return None
@@ -147,19 +147,20 @@ class Gen5File:
 
     @property
     def version(self) -> spec.Version:
-        """Version of the format, e.g. ``(1, 1)``."""
+        """The version of the format, e.g. ``(1, 1)``."""
         return self.header.version
 
     @property
     def sealed(self) -> bool:
-        """Whether damage to header and META shows; true from version 1.1 on."""
+        """Whether a seal protects the header and META; true from version 1.1 on."""
         return self.header.sealed
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
-        """Signatures over the root, in the order they are stored; none in a file that is not signed.
+        """The signatures over the root, in the order in which they are stored; empty if the file is not signed.
 
-        One that does not fit was an error when the file was opened; with ``verify=False`` it is ``invalid``.
+        Opening a file with an invalid signature raises SignatureError, except with ``verify=False``, which
+        reports it here as ``invalid``.
         """
         if self._signatures is None:
             with naming_file(self.path):
@@ -168,16 +169,16 @@ class Gen5File:
         return self._signatures
 
     def trust(self, trusted: Iterable[PublicKey] | None = None) -> Trust:
-        """Return what the signatures are worth: by whom, and whether those keys are trusted.
+        """Return who signed the file, and whether those keys are trusted.
 
         Parameters
         ----------
-        trusted : None for the keys in your own list, see ``load_trusted_keys``
+        trusted : the trusted keys; None for the user's own list, see ``load_trusted_keys``
 
         Raises
         ------
         InvalidKeyError
-            if the file is signed and your list cannot be used.
+            if the file is signed and the user's list cannot be used.
         """
         if trusted is None:
             trusted = load_trusted_keys() if self.signatures else ()
@@ -185,18 +186,18 @@ class Gen5File:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The whole of META: ``gen5_metadata`` as the 0.1.0 package has it, and this version's keys."""
+        """All of META: ``gen5_metadata``, as in version 1.0, and the keys that version 1.1 added."""
         with naming_file(self.path):
             return self._manifest.document
 
     @property
     def settings(self) -> dict[str, Any]:
-        """``generation_settings``: seed, steps, sampler …; empty where none were saved."""
+        """``generation_settings``: seed, steps, sampler …; empty if none were saved."""
         return self._info("generation_settings", dict, {})
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """``hardware_info``: os, cpu, gpu …; empty where none was saved."""
+        """``hardware_info``: os, cpu, gpu …; empty if none was saved."""
         return self._info("hardware_info", dict, {})
 
     @property
@@ -213,7 +214,7 @@ class Gen5File:
 
     @property
     def date(self) -> str:
-        """When the file was saved, ISO 8601."""
+        """The time at which the file was saved, in ISO 8601."""
         return self._info("date", str, "")
 
     @property
@@ -223,22 +224,22 @@ class Gen5File:
 
     @property
     def comfyui(self) -> Mapping[str, Any] | None:
-        """``prompt``, ``workflow`` and ``version`` of the ComfyUI that made it; None where it did not."""
+        """``prompt``, ``workflow`` and ``version`` of the ComfyUI that saved the file; None without them."""
         return self._further("comfyui", dict)
 
     @property
     def capture(self) -> Mapping[str, Any] | None:
-        """Where the noise is from and what each sampler pass received; None where nothing was captured."""
+        """Where the noise came from and what each sampler pass received; None if nothing was captured."""
         return self._further("capture", dict)
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        """Models by kind, name and digest."""
+        """The models: kind, name and digest of each."""
         return self._further("resources", list) or []
 
     @property
     def environment(self) -> Environment | None:
-        """The environment that the file was made in; None where it was not saved.
+        """The environment in which the file was made; None if it was not saved.
 
         Raises
         ------
@@ -258,18 +259,18 @@ class Gen5File:
     def verify(
         self, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> Report:
-        """Check every byte and return what was looked at.
+        """Check every byte and return a report.
 
         Parameters
         ----------
-        threads : how many chunks are checked side by side; None for one per processor, at most 4
-        progress : called with the bytes read so far and with all there are, one call at a time, from
-            whatever thread reads; what it raises ends the check
+        threads : number of chunks checked in parallel; None for one per processor, at most 4
+        progress : called as ``progress(done_bytes, total_bytes)``, one call at a time, from the thread that
+            reads; an exception that it raises stops the check
 
         Raises
         ------
         FormatError
-            in one of its kinds, at the first thing that does not match.
+            or a subclass, at the first mismatch.
         """
         checked_bytes = report.checked_bytes(self.header, self.rows, self.trailers)
         source, picture = self._source, self._picture
@@ -282,7 +283,7 @@ class Gen5File:
             self._check_document()
             run_each(lambda row: check_payload(source, row, limits=self._limits), self.rows, threads)
             _ = self.environment
-            notes = list(report.unchecked(self.header, self.rows, self.trailers, signatures))
+            notes = list(report.describe_unchecked(self.header, self.rows, self.trailers, signatures))
             if picture is not None:
                 notes += picture.check(source, self.comfyui or {})
                 checked_bytes += picture.size_bytes
@@ -309,7 +310,7 @@ class Gen5File:
             return self._manifest.optional(name, kind)
 
     def _check_seal(self, source: Source) -> None:
-        """Check the seal over what is in the file now; it may have changed since it was opened."""
+        """Check the seal against the current bytes, since the file may have changed after it was opened."""
         data = source.read(0, spec.HEADER_SIZE, chunk="header")
         stored = source.read(self.header.chunk_table_offset, self.header.chunk_table_size, chunk=spec.META)
         check_seal(data, parse_header(data, source.size_bytes), stored)
@@ -317,13 +318,13 @@ class Gen5File:
             raise ChecksumError("changed after the file was opened; open it again", chunk=spec.META)
 
     def _check_signatures(self, source: Source) -> tuple[Signature, ...]:
-        """Check every signature over the stored META; SignatureError if one does not fit."""
+        """Check every signature over the stored META; raise SignatureError if one is invalid."""
         signatures = check_signatures(read_envelope(source, self.trailers, self._limits), self.root)
         refuse_invalid(signatures, offset=self.header.meta_end)
         return signatures
 
     def _check_document(self) -> None:
-        """Read every field of META once, so that each is of its kind."""
+        """Read every field of META once: each property raises if its value has the wrong type."""
         _ = self.metadata, self.settings, self.hardware, self.prompt, self.model_name, self.model_version
         _ = self.date, self.tags, self.comfyui, self.capture, self.resources
         parse_further(self._further("environment", dict) or {})

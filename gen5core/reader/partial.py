@@ -1,7 +1,7 @@
-"""A file of which only the header and META are at hand, e.g. sent by a browser that keeps the rest.
+"""Open a file from its header and META alone, e.g. as a browser sends them without the rest.
 
-Everything that META tells can be read, and the seal is checked; a tensor, an image or the documented
-components of the environment lie in chunks, and asking for them is one clear error.
+Everything in META can be read, and the seal is checked. Tensors, images and the documented components of
+the environment are in chunks, so reading one of them raises ChunkNotFoundError.
 
 Source: FORMAT.md, "Header" and "META".
 """
@@ -16,25 +16,25 @@ from .file import DEFAULT_LIMITS, Gen5File
 
 
 def open_parts(head_and_tail: bytes, *, name: str = "", limits: spec.Limits = DEFAULT_LIMITS) -> Gen5File:
-    """Open a file by its first 32 bytes followed by everything from META's offset to the file's end.
+    """Open a file from its first 32 bytes, followed by everything from META to the end of the file.
 
     Parameters
     ----------
-    head_and_tail : bytes [0, 32) and [META offset, end of file), one after the other
-    name : what messages call the file; nothing if empty
-    limits : what reading may cost
+    head_and_tail : bytes [0, 32) and [META offset, end of file), concatenated
+    name : the file's name in messages; empty for none
+    limits : how much memory and work the file may cause
 
     Raises
     ------
     FormatError
-        in one of its kinds, as ``gen5core.open`` does; later ChunkNotFoundError for what lies in a chunk.
+        or a subclass, as ``gen5core.open`` does. Reading a chunk later raises ChunkNotFoundError.
     """
     with naming_file(name):
         return Gen5File(PartsSource(head_and_tail, name), verify=True, limits=limits)
 
 
 class PartsSource(Source):
-    """Two ranges of a file: its header, and META to its end."""
+    """Two ranges of a file: its header, and everything from META to its end."""
 
     def __init__(self, head_and_tail: bytes, name: str) -> None:
         head, tail = head_and_tail[: spec.HEADER_SIZE], memoryview(head_and_tail)[spec.HEADER_SIZE :]
@@ -52,7 +52,7 @@ class PartsSource(Source):
         Raises
         ------
         ChunkNotFoundError
-            if they are not among those given.
+            if they are outside the two ranges.
         """
         for start, part in self._ranges:
             first = offset - start
@@ -60,7 +60,7 @@ class PartsSource(Source):
                 target[:] = part[first : first + target.nbytes]
                 return
         raise ChunkNotFoundError(
-            f"{chunk} is not at hand: only header and META of {self.path or 'this file'} were given; "
+            f"{chunk} is not available: only the header and META of {self.path or 'this file'} were given; "
             "open the whole file"
         )
 
@@ -69,7 +69,7 @@ class PartsSource(Source):
 
 
 def _file_size(header: Header, tail_bytes: int) -> int:
-    """Return the size of the whole file; without a tail, what makes the header's own check say what is wrong."""
+    """Return the size of the whole file. Without a tail it is unknown: return one that the header check refuses."""
     meta_offset = header.chunk_table_offset
     size_bytes = meta_offset + tail_bytes if tail_bytes else min(meta_offset, header.file_size)
     return max(size_bytes, spec.HEADER_SIZE)

@@ -1,4 +1,4 @@
-"""Which of a file's latents, images and graphs a command means when it names none."""
+"""Select a latent or image of a file by name or index, with defaults, and get its graphs as text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..tensors.stored import StoredTensor
 from .file import Gen5File
 
 GRAPHS: Final = ("prompt", "workflow")
-"""Texts that are JSON, under the names that ComfyUI gives them in its own files."""
+"""The texts that hold JSON graphs, by ComfyUI's own names for them."""
 
 
 def pick_latent(file: Gen5File, name: str | None) -> StoredTensor:
-    """Return the latent of that name; without one, ``initial_noise``, or the only latent.
+    """Return the latent with this name; without a name ``initial_noise``, or else the only latent.
 
     Raises
     ------
     ChunkNotFoundError
-        naming those that are there.
+        if there is none, or more than one; lists the names in the file.
     """
     if name is not None or spec.INITIAL_NOISE in file.latents:
         return file.latents[name if name is not None else spec.INITIAL_NOISE]
@@ -33,12 +33,12 @@ def pick_latent(file: Gen5File, name: str | None) -> StoredTensor:
 
 
 def pick_image(file: Gen5File, index: int) -> StoredImage:
-    """Return the image of that number, counted from 0.
+    """Return the image at an index, counted from 0.
 
     Raises
     ------
     ChunkNotFoundError
-        naming how many there are.
+        if there is none at that index; says how many images there are.
     """
     if not 0 <= index < len(file.images):
         raise ChunkNotFoundError(f"{file.path} has no image {index}; it has {len(file.images)}")
@@ -46,6 +46,6 @@ def pick_image(file: Gen5File, index: int) -> StoredImage:
 
 
 def graph_texts(file: Gen5File) -> dict[str, str]:
-    """Return prompt and workflow as JSON texts, under the keywords that ComfyUI gives them in a PNG."""
+    """Return prompt and workflow as JSON text, under the keywords that ComfyUI uses in a PNG."""
     comfyui = file.comfyui or {}
     return {name: json.dumps(comfyui[name]) for name in GRAPHS if comfyui.get(name) is not None}

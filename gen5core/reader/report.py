@@ -1,4 +1,4 @@
-"""What ``verify()`` says of a file in which everything matched: how much was checked, and what could not be.
+"""The result of ``verify()`` for an intact file: how much was checked, and what could not be checked.
 
 Source: FORMAT.md, "Digests" and "Trailer".
 """
@@ -17,7 +17,7 @@ _KNOWN = (spec.LATN, spec.DATA, spec.ENVC)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What ``verify()`` looked at. It exists only when everything matched."""
+    """What ``verify()`` checked. There is a report only if everything matched."""
 
     version: spec.Version
     sealed: bool
@@ -27,26 +27,26 @@ class Report:
     notes: tuple[str, ...] = ()
     """What could not be checked and why, e.g. a trailer of an unknown type."""
     signatures: tuple[Signature, ...] = ()
-    """None of them invalid, which would have been an error; unchecked ones are among the notes."""
+    """None is invalid, since that raises SignatureError; unchecked ones are also in the notes."""
 
 
 def checked_bytes(header: Header, rows: Sequence[ChunkRow], trailers: Sequence[Trailer]) -> int:
-    """Return how many bytes of a file a check of all that can be checked reads."""
+    """Return how many bytes of a file ``verify()`` can check."""
     signed = sum(spec.FRAME_SIZE + trailer.size_bytes for trailer in trailers if trailer.type == spec.SIGN)
     return header.meta_end - _gap_bytes(header, rows) + signed
 
 
-def unchecked(
+def describe_unchecked(
     header: Header, rows: Sequence[ChunkRow], trailers: Sequence[Trailer], signatures: Sequence[Signature]
 ) -> Iterator[str]:
-    """Yield what a check cannot vouch for, and why, one sentence each."""
+    """Yield one sentence for each part of a file that cannot be checked, with the reason."""
     if not header.sealed:
-        yield "version 1.0 has no seal: damage to header and META may not show"
+        yield "version 1.0 has no seal: damage to the header and META may go unnoticed"
     if gap_bytes := _gap_bytes(header, rows):
-        yield f"{gap_bytes} bytes between chunks belong to nothing and are not checked"
+        yield f"{gap_bytes} bytes between chunks belong to no chunk and are not checked"
     for row in rows:
         if row.type not in _KNOWN:
-            yield f"{row} is of a type that this reader does not know"
+            yield f"{row} has a type that this reader does not know"
     for trailer in trailers:
         if trailer.type != spec.SIGN:
             yield f"trailer {trailer.type!r} is not checked: unknown type"
@@ -54,6 +54,6 @@ def unchecked(
 
 
 def _gap_bytes(header: Header, rows: Sequence[ChunkRow]) -> int:
-    """Return how many bytes lie between chunks and belong to nothing; version 1.0 only."""
+    """Return how many bytes are in gaps between chunks, which only version 1.0 may have."""
     stored = sum(row.compressed_size for row in rows)
     return header.chunk_table_offset - spec.HEADER_SIZE - stored

@@ -1,7 +1,7 @@
-"""Ed25519 keys: one that signs, one that checks, and the one line of text that a public key is.
+"""Ed25519 keys: a private key that signs, a public key that checks, and a public key as one line of text.
 
-The package ``cryptography`` is imported when a key is first used; without it a signed file is read, and
-its signatures are said to be unchecked.
+The package ``cryptography`` is imported when a key is first used. Without it a signed file can still be
+read; its signatures are reported as unchecked.
 
 Source: RFC 8032; FORMAT.md, "SIGN".
 """
@@ -23,29 +23,29 @@ KIND: Final = "gen5-ed25519"
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 ID_DIGITS: Final = 32
-"""128 bits: nobody finds a second key of the same id, so an id can stand for its key."""
+"""128 bits: finding a second key with the same id is infeasible, so an id identifies its key."""
 MAX_COMMENT: Final = 200
 MISSING: Final = "the package cryptography is not installed: pip install cryptography"
 _PRIME: Final = 2**255 - 19
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER_Y: Final = frozenset((0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8))
-"""The points of order 1, 2, 4 and 8: under such a key one signature fits many messages."""
+"""The y coordinates of the points of order 1, 2, 4 and 8: with such a key one signature is valid for many messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that checks signatures; two are equal if their 32 bytes are, whatever they are called."""
+    """A key that checks signatures. Two keys are equal if their 32 bytes are, whatever their comments."""
 
     raw: bytes
-    """RFC 8032's encoding of the point, 32 bytes."""
+    """The point in the encoding of RFC 8032, 32 bytes."""
     comment: str = field(default="", compare=False)
-    """What somebody calls it; says nothing of who owns it."""
+    """A label that anyone can choose; it does not prove who owns the key."""
 
     def __post_init__(self) -> None:
         _check_point(self.raw)
         if len(self.comment) > MAX_COMMENT or not self.comment.isprintable():
             raise InvalidKeyError(
-                f"a key's comment is {self.comment!r:.80}; it is one line of at most {MAX_COMMENT} characters"
+                f"a key's comment is {self.comment!r:.80}; it must be one line of at most {MAX_COMMENT} characters"
             )
 
     @property
@@ -63,7 +63,7 @@ class PublicKey:
         return f"{self.text} {self.comment}".rstrip()
 
     def fits(self, signature: bytes, message: bytes) -> bool:
-        """Return whether signature is this key's over message.
+        """Return whether signature is a valid signature by this key over message.
 
         Raises
         ------
@@ -79,17 +79,18 @@ class PublicKey:
             return False
         except UnsupportedAlgorithm as error:
             raise ImportError(
-                "the OpenSSL of this machine does not do Ed25519", name="cryptography"
+                "the OpenSSL of this machine does not support Ed25519; update the package cryptography",
+                name="cryptography",
             ) from error
         return True
 
 
 class SigningKey:
-    """A private key. It never shows its bytes: not printed, not pickled, not copied.
+    """A private key. It hides its bytes: it cannot be printed, pickled or copied.
 
     Attributes
     ----------
-    public_key : PublicKey, what others check its signatures with
+    public_key : PublicKey, which checks its signatures
     """
 
     __slots__ = ("_private", "public_key")
@@ -100,26 +101,26 @@ class SigningKey:
 
     @classmethod
     def generate(cls, *, comment: str = "") -> SigningKey:
-        """Return a new key from the system's random numbers; ImportError without cryptography."""
+        """Return a new random key; raise ImportError without the package cryptography."""
         _, private = load_cryptography()
         return cls(private.generate(), comment=comment)
 
     @classmethod
     def from_seed(cls, seed: bytes, *, comment: str = "") -> SigningKey:
-        """Return the key of RFC 8032's 32 secret bytes."""
+        """Return the key for a seed, the 32 secret bytes of RFC 8032."""
         _, private = load_cryptography()
         if len(seed) != KEY_BYTES:
-            raise InvalidKeyError(f"a private key takes {KEY_BYTES} bytes, {len(seed)} are given")
+            raise InvalidKeyError(f"a private key has {KEY_BYTES} bytes, got {len(seed)}")
         return cls(private.from_private_bytes(seed), comment=comment)
 
     @classmethod
     def from_pem(cls, pem: bytes) -> SigningKey:
-        """Return the key of an unencrypted PKCS #8 PEM text.
+        """Return the key in an unencrypted PKCS #8 PEM text.
 
         Raises
         ------
         InvalidKeyError
-            if it is none, is encrypted, or holds a key of another kind.
+            if it is not a private key, is encrypted, or is not an Ed25519 key.
         """
         _, kind = load_cryptography()
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -128,13 +129,11 @@ class SigningKey:
         try:
             private = load_pem_private_key(pem, password=None)
         except TypeError as error:
-            raise InvalidKeyError("is encrypted with a passphrase; give a key without one") from error
+            raise InvalidKeyError("is encrypted with a passphrase; use a key without one") from error
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise InvalidKeyError("holds no private key; make one with `gen5core keygen`") from error
+            raise InvalidKeyError("is not a private key; make one with `gen5core keygen`") from error
         if not isinstance(private, kind):
-            raise InvalidKeyError(
-                "holds a private key of another kind than Ed25519; make one with `gen5core keygen`"
-            )
+            raise InvalidKeyError("is a private key, but not an Ed25519 key; make one with `gen5core keygen`")
         return cls(private)
 
     def to_pem(self) -> bytes:
@@ -144,27 +143,27 @@ class SigningKey:
         return self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def sign(self, message: bytes) -> bytes:
-        """Return the 64 bytes of this key's signature over message."""
+        """Return this key's signature over message, 64 bytes."""
         return self._private.sign(message)
 
     def __repr__(self) -> str:
         return f"<SigningKey {self.public_key.key_id}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a private key is not copied or written; pass the path of its file")
+        raise TypeError("a private key cannot be copied or serialised; pass the path of its file")
 
 
 def parse_public_key(text: str) -> PublicKey:
-    """Return the key that one line of text is: ``gen5-ed25519 <base64> comment``.
+    """Parse a public key from one line of text: ``gen5-ed25519 <base64> comment``.
 
     Raises
     ------
     InvalidKeyError
-        naming what is wrong with it.
+        if the line is not a valid key.
     """
     kind, encoded, comment = (*text.split(None, 2), "", "", "")[:3]
     if "PRIVATE KEY-----" in text:
-        raise InvalidKeyError("is a private key; give the public one, its file ends in .pub")
+        raise InvalidKeyError("is a private key; use the public key, whose file ends in .pub")
     if kind != KIND:
         raise InvalidKeyError(f"starts with {kind!r:.40}; a public key is a line `{KIND} <base64> comment`")
     try:
@@ -173,21 +172,21 @@ def parse_public_key(text: str) -> PublicKey:
         raise InvalidKeyError(f"its key {encoded!r:.80} is not base64") from error
     key = PublicKey(raw, comment.strip())
     if key.text != f"{KIND} {encoded}":
-        raise InvalidKeyError(f"its key {encoded!r:.80} is not in the one base64 form of those bytes")
+        raise InvalidKeyError(f"its key {encoded!r:.80} is not canonical base64")
     return key
 
 
 def _check_point(raw: bytes) -> None:
-    """Check that raw may be a key: OpenSSL by itself takes points under which anything is signed."""
+    """Refuse points of small order, which OpenSSL accepts although almost any signature is valid for them."""
     if len(raw) != KEY_BYTES:
-        raise InvalidKeyError(f"a public key takes {KEY_BYTES} bytes, {len(raw)} are given")
+        raise InvalidKeyError(f"a public key has {KEY_BYTES} bytes, got {len(raw)}")
     y = int.from_bytes(raw, "little") & (2**255 - 1)
     if y >= _PRIME or y in _SMALL_ORDER_Y:
-        raise InvalidKeyError(f"{raw.hex()} is no public key that proves anything (a point of small order)")
+        raise InvalidKeyError(f"{raw.hex()} is not a usable public key (a point of small order)")
 
 
 def load_cryptography() -> tuple[Any, Any]:
-    """Return the classes of a public and a private Ed25519 key; ImportError with the remedy where there are none."""
+    """Return the classes Ed25519PublicKey and Ed25519PrivateKey; raise ImportError with the remedy without them."""
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ModuleNotFoundError as error:

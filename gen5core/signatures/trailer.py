@@ -1,7 +1,7 @@
-"""A file's root <-> the SIGN trailer: signatures made, read and checked, over stored bytes alone.
+"""A file's root <-> the SIGN trailer: make, read and check signatures.
 
-What is checked is the root, the SHA-256 of META as it lies in the file, before anything of META is
-inflated or parsed.
+Signatures cover the root, the SHA-256 of META as stored. They are therefore checked before META is
+decompressed or parsed.
 
 Source: FORMAT.md, "SIGN".
 """
@@ -21,12 +21,12 @@ from .trust import Signature, SignatureState
 
 
 def encode_signatures(root: str, key: SigningKey, others: Iterable[EnvelopeSignature] = ()) -> bytes:
-    """Return the SIGN trailer, frame included: key's signature over root among those of other keys.
+    """Return the SIGN trailer, including its frame header: a signature over root by key, and those of other keys.
 
     Parameters
     ----------
     root : SHA-256 (hex) of the stored META
-    others : signatures over the same root that stay; one by key itself is replaced
+    others : signatures over the same root to keep; one by key is replaced
 
     Raises
     ------
@@ -39,13 +39,13 @@ def encode_signatures(root: str, key: SigningKey, others: Iterable[EnvelopeSigna
     payload = encode_envelope(Envelope(unsigned.payload, tuple(entries[keyid] for keyid in sorted(entries))))
     if len(payload) > spec.MAX_SIGNATURE_BYTES:
         raise EncodeError(
-            f"{len(entries)} signatures take {len(payload)} bytes, readers accept {spec.MAX_SIGNATURE_BYTES}"
+            f"{len(entries)} signatures take {len(payload)} bytes, readers accept at most {spec.MAX_SIGNATURE_BYTES}"
         )
     return encode_frame(spec.SIGN, spec.NO_FLAGS, len(payload)) + payload
 
 
 def read_envelope(source: Source, trailers: Sequence[Trailer], limits: spec.Limits) -> Envelope | None:
-    """Return the envelope of a file's SIGN trailer, its form checked; None of a file that has none.
+    """Return the envelope in a file's SIGN trailer after checking its form; None if the file has no such trailer.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_envelope(source: Source, trailers: Sequence[Trailer], limits: spec.Limi
     """
     for index, trailer in enumerate(trailers):
         if trailer.type == spec.SIGN and index:
-            raise _malformed("does not lie first after META, where alone it may", trailer)
+            raise _malformed("must be the first trailer after META", trailer)
     if not trailers or trailers[0].type != spec.SIGN:
         return None
     trailer = trailers[0]
@@ -73,18 +73,19 @@ def read_envelope(source: Source, trailers: Sequence[Trailer], limits: spec.Limi
 
 
 def check_signatures(envelope: Envelope | None, root: str) -> tuple[Signature, ...]:
-    """Return what each signature of an envelope is to a file of that root: valid, invalid or unchecked."""
+    """Check each signature of an envelope against a file's root: valid, invalid or unchecked."""
     if envelope is None:
         return ()
     return tuple(_check_entry(entry, envelope, root) for entry in envelope.signatures)
 
 
 def refuse_invalid(signatures: Iterable[Signature], *, offset: int) -> None:
-    """Raise SignatureError if one of signatures, which lie at offset, is invalid."""
+    """Raise SignatureError if a signature is invalid; offset is that of the SIGN trailer."""
     for signature in signatures:
         if signature.state == "invalid":
             raise SignatureError(
-                f"the signature by {signature.key_id} does not fit: {signature.reason}; take another copy",
+                f"the signature by {signature.key_id} is not valid for this file: {signature.reason}; "
+                "take another copy",
                 chunk=TRAILER,
                 offset=offset,
             )
@@ -102,20 +103,20 @@ def _evaluate_entry(
     unchecked = ""
     try:
         if not key.fits(entry.sig, envelope.message):
-            return "invalid", "the signature, or what it is over, was changed"
+            return "invalid", "the signature, or what it covers, was changed"
     except ImportError as error:
         unchecked = str(error)
     if envelope.payload.hex() != root:
-        return "invalid", f"it is over the root {envelope.payload.hex():.16}… and this file's is {root:.16}…"
+        return "invalid", f"it covers the root {envelope.payload.hex():.16}…, this file's root is {root:.16}…"
     return ("unchecked", unchecked) if unchecked else ("valid", "")
 
 
 def _check_entries(envelope: Envelope, trailer: Trailer) -> None:
-    """Check what DSSE leaves open: the kind of payload, the kind of keys, and their order."""
+    """Check what DSSE leaves open: the payload type, the kind of the keys, and their order."""
     if envelope.payload_type != PAYLOAD_TYPE:
-        raise _malformed(f"is over a {envelope.payload_type!r:.80}, not over a {PAYLOAD_TYPE!r}", trailer)
+        raise _malformed(f"its payload type is {envelope.payload_type!r:.80}, not {PAYLOAD_TYPE!r}", trailer)
     if not envelope.signatures:
-        raise _malformed("holds no signature", trailer)
+        raise _malformed("has no signature", trailer)
     keyids = [entry.keyid for entry in envelope.signatures]
     if keyids != sorted(set(keyids)):
         raise _malformed("has its signatures out of order, or two by one key", trailer)
@@ -123,7 +124,7 @@ def _check_entries(envelope: Envelope, trailer: Trailer) -> None:
         try:
             key = parse_public_key(entry.keyid)
         except InvalidKeyError as error:
-            raise _malformed(f"names a key that is none: {error}", trailer) from error
+            raise _malformed(f"names an invalid key: {error}", trailer) from error
         if key.text != entry.keyid:
             raise _malformed(f"names a key as {entry.keyid!r:.80}, not {key.text!r}", trailer)
         if len(entry.sig) != SIGNATURE_BYTES:

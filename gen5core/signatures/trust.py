@@ -1,4 +1,4 @@
-"""What a signature is worth here: valid or not, and whether its key is on the user's list."""
+"""Signatures and trust: whether a signature is valid, and whether its key is in the user's list."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ TrustWord = Literal["unsigned", "unchecked", "invalid", "signed", "trusted"]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature over a file's root: whose key, and whether it fits. Whose key that is, it cannot say."""
+    """One signature over a file's root: its key, and whether it is valid. It does not say who owns the key."""
 
     key_id: str
-    """32 hex digits that stand for the key."""
+    """The id of the key, 32 hex digits."""
     public_key: str
     """``gen5-ed25519 <base64>``."""
     state: SignatureState
     reason: str = ""
-    """Why it is not valid, or was not checked."""
+    """Why it is invalid or unchecked; empty if it is valid."""
 
     def __str__(self) -> str:
         if self.state == "valid":
             return f"signed by {self.key_id}"
-        told = "not valid" if self.state == "invalid" else "not checked"
-        return f"signature by {self.key_id} {told}: {self.reason}"
+        verdict = "not valid" if self.state == "invalid" else "not checked"
+        return f"signature by {self.key_id} {verdict}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the signatures of a file are worth to you. Whether its bytes are intact, only ``verify()`` says."""
+    """Whether a file is signed, and by trusted keys. Only ``verify()`` says whether its bytes are intact."""
 
     word: TrustWord
-    """``trusted`` if a valid signature is by a key in your list, ``signed`` if all are by others."""
+    """``trusted`` if a key in the list made a valid signature, ``signed`` if only other keys did."""
     signatures: tuple[Signature, ...]
     names: Mapping[str, str]
-    """Key id -> what your list calls the key, for the valid signatures by keys in it."""
+    """Key id -> the key's name in the list, for the valid signatures by keys in the list."""
 
     def __str__(self) -> str:
         return "; ".join(self.lines())
 
     def lines(self) -> list[str]:
         """Return one line for each signature, or ``unsigned``."""
-        return list(map(self._told, self.signatures)) or ["unsigned"]
+        return list(map(self._describe, self.signatures)) or ["unsigned"]
 
-    def _told(self, signature: Signature) -> str:
+    def _describe(self, signature: Signature) -> str:
         if signature.state != "valid":
             return str(signature)
         if signature.key_id not in self.names:
@@ -58,7 +58,7 @@ class Trust:
 
 
 def evaluate_trust(signatures: tuple[Signature, ...], trusted: Iterable[PublicKey]) -> Trust:
-    """Return what signatures are worth to somebody who trusts those keys; one that is invalid spoils all."""
+    """Return the trust in signatures, given the trusted keys. One invalid signature makes all of it ``invalid``."""
     names = {key.text: key.comment for key in trusted}
     known = {
         signature.key_id: names[signature.public_key]

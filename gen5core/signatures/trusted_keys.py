@@ -1,4 +1,4 @@
-"""Your list of trusted keys: a text file, one public key a line, like OpenSSH's authorized_keys.
+"""The user's list of trusted keys: a text file with one public key per line, like OpenSSH's authorized_keys.
 
 Source: FORMAT.md, "Keys".
 """
@@ -17,38 +17,38 @@ from .key_files import check_unwritable, naming_key, read_lines
 from .keys import PublicKey, parse_public_key
 
 VARIABLE: Final = "GEN5_TRUSTED_KEYS"
-"""Names another file than ``trusted_keys`` in the user's configuration folder."""
+"""Environment variable with the path of a list to use instead of ``trusted_keys`` in the configuration folder."""
 NAME: Final = "trusted_keys"
 
 
 def trusted_keys_path() -> Path | None:
-    """Return the list's file, which need not exist; None where no home folder is known."""
-    named, folder = os.environ.get(VARIABLE), user_folder.key_folder()
-    if named:
-        return Path(named)
+    """Return the path of the list, which may not exist; None if no home folder is known."""
+    configured, folder = os.environ.get(VARIABLE), user_folder.key_folder()
+    if configured:
+        return Path(configured)
     return None if folder is None else folder / NAME
 
 
 def load_trusted_keys(path: str | os.PathLike[str] | None = None) -> tuple[PublicKey, ...]:
-    """Return the keys of a list, each with the comment that stands in it; none where there is no list.
+    """Return the keys in a list, each with its comment; empty if there is no list.
 
     Parameters
     ----------
-    path : None for your own, see ``trusted_keys_path``
+    path : None for the user's own list, see ``trusted_keys_path``
 
     Raises
     ------
     InvalidKeyError
-        naming the line that is no key, or if others can write to the list.
+        if a line is not a key (the message names it), or other users can write to the list.
     OSError
-        as the file system gives it.
+        from the file system.
     """
     chosen = trusted_keys_path() if path is None else Path(path)
     return tuple(key for _, key in _read_list(chosen) if key is not None)
 
 
 def add_trusted_key(key: PublicKey, path: str | os.PathLike[str] | None = None) -> Path:
-    """Put key into a list, in place of a line that has it under another comment; return the list's path.
+    """Add key to a list, replacing any line that already has it, and return the path of the list.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def add_trusted_key(key: PublicKey, path: str | os.PathLike[str] | None = None) 
 
 
 def remove_trusted_key(key_id: str, path: str | os.PathLike[str] | None = None) -> bool:
-    """Take the key of that id out of a list; return whether it was there. Raises as ``load_trusted_keys``."""
+    """Remove the key with this id from a list and return whether it was there. Raises as ``load_trusted_keys``."""
     chosen = _require_path(path)
     entries = _read_list(chosen)
     lines = [line for line, key in entries if key is None or key.key_id != key_id]
@@ -73,7 +73,7 @@ def remove_trusted_key(key_id: str, path: str | os.PathLike[str] | None = None) 
 
 
 def _read_list(path: Path | None) -> list[tuple[str, PublicKey | None]]:
-    """Return each line with its key; without one for an empty line or a remark."""
+    """Return each line with its key; the key of an empty line or a comment is None."""
     try:
         lines = [] if path is None else read_lines(path, check_unwritable)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The files of tests/corpus: forged invalid ones by kind of damage, golden valid ones by who made them.
+"""The files of tests/corpus: invalid files by kind of damage, and valid golden files by writer.
 
-``cases`` (what a case is, and the files that others are damaged from) ← a module for each kind of damage,
-in the order of the reader's rules: ``headers``, ``trailers``, ``signatures``, ``meta_frames``, ``meta_texts``,
+``cases`` (a case, and the intact files to start from) ← one module for each kind of damage,
+in the order of the reader's checks: ``headers``, ``trailers``, ``signatures``, ``meta_frames``, ``meta_texts``,
 ``documents``, ``rows``, ``layouts``, ``tensors``, ``payloads``, ``environments``, ``images``, ``carriers``
 ← ``invalid``, which writes them. ``golden`` writes the valid files.
 """

@@ -1,4 +1,4 @@
-"""What a case is, the files that others are damaged from, and how META is changed under a true seal."""
+"""A case, the intact files to start from, and helpers that change META under a correct seal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SIGNATURE = "SignatureError"
 
 MIB = 2**20
 Run = tuple[bytes, int]
-"""Bytes, and how often they stand."""
+"""Bytes, and how often they are repeated."""
 NOISE = forge.float32("initial_noise", [0.5, -1.25, 2.0, 0.0], [1, 2, 2])
 PACKED = Chunk(
     "LATN", "F16", bytes(64), {"shape": [4, 8], "dtype": "float16", "key": "mask"}, compressed=True
 )
 IMAGE = Chunk("DATA", "0000", forge.png(2, 2, b"\0\x40\x80\xff"), {"index": 0})
 ENVIRONMENT = forge.environment({"python": "name=python;version=3.11.7", "os": "name=os;version=Linux 6.8.0"})
-WHOLE = forge.build([NOISE, PACKED, IMAGE, ENVIRONMENT])
+INTACT = forge.build([NOISE, PACKED, IMAGE, ENVIRONMENT])
 OLD = forge.build([NOISE], minor=0)
 
 
 class Case(NamedTuple):
-    """One file, what its reader must raise, and a regular expression for the message."""
+    """One file, the error that a reader must raise, and a regular expression for its message."""
 
     error: str
     why: str
@@ -38,28 +38,28 @@ class Case(NamedTuple):
 
 
 class Drop:
-    """Stands for a key to leave out."""
+    """Type of the marker for a key to leave out."""
 
 
 DROP = Drop()
 
 
 def edited(value: Any, *path: str | int) -> bytes:
-    """Return a file whose META has value at path, or nothing there."""
+    """Return a file whose META has value at path, or lacks that key if value is DROP."""
 
     def edit(document: dict[str, Any]) -> None:
-        place: Any = document
+        parent: Any = document
         for name in path[:-1]:
-            place = place[name]
+            parent = parent[name]
         if value is DROP:
-            del place[path[-1]]
+            del parent[path[-1]]
         else:
-            place[path[-1]] = value
+            parent[path[-1]] = value
 
     return forge.build([NOISE, ENVIRONMENT], edit=edit)
 
 
 def meta_of_runs(*parts: Run) -> bytes:
-    """Return a stored META whose text parts make, at a few bytes a run."""
+    """Return a stored META whose text is the concatenated runs, compressed to a few bytes per run."""
     size = sum(len(data) * count for data, count in parts)
     return forge.zstd_runs((forge.frame("META", "0000", b"", size=size), 1), *parts)

@@ -1,4 +1,4 @@
-"""What META says beside the chunk table."""
+"""META outside the chunk table: keys that are missing, of the wrong type, or contradict the header."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .cases import DROP, MALFORMED, Case, edited
 
 
 def document_cases() -> Iterator[Case]:
-    """Yield the cases in the order of META's own keys."""
+    """Yield the cases in the order of META's keys."""
 
     def case(why: str, message: str, *path: str, value: Any) -> Case:
         return Case(MALFORMED, why, message, edited(value, *path))

@@ -1,4 +1,4 @@
-"""ENVC: components that do not match their digests, and JSON of another form."""
+"""ENVC: components that do not match their digests, and JSON that is invalid or has the wrong form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = "name=os;version=Linux 6.8.0"
 
 
 def environment_cases() -> Iterator[Case]:
-    """Yield the cases of digests and version, then of the JSON, then of the chunk as a whole."""
+    """Yield cases about digests and the version, then about the JSON, then about the chunk itself."""
     yield _case(
         CHECKSUM,
         "digest_forged",
@@ -32,7 +32,7 @@ def environment_cases() -> Iterator[Case]:
 
 
 def _malformed() -> Iterator[tuple[str, str, Any]]:
-    """Yield why, the message, and what stands in the chunk."""
+    """Yield the name of a case, the message, and the payload of the chunk."""
     yield "version_true", r"env_version is True, not an integer", _document([], version=True)
     yield "not_json", r"not strict JSON", b"name=os"
     yield "not_utf8", r"not UTF-8", b'{"env_version":1,"components":[],"x":"\xc3"}'
@@ -65,7 +65,7 @@ def _document(components: Any, version: Any = 1) -> dict[str, Any]:
 
 
 def _component(**changes: Any) -> dict[str, Any]:
-    """Return a document of one true component, but for the changes."""
+    """Return a document with one correct component, except for the changes."""
     digest = forge.sha256(_TEXT.encode())
     row = {"component_id": "os", "cononical_str": _TEXT, "component_sha256_digest": digest}
     return _document([{**row, **changes}])

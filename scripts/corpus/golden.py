@@ -1,4 +1,4 @@
-"""Golden files, each with a JSON of what a reader must find in it: by gen5 0.1.0, by gen5core, and forged."""
+"""Golden files by gen5 0.1.0, by gen5core, and built by hand, each with the expected content as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gen5core.environment.components import Component, Environment
 from .cases import NOISE
 
 Golden = Iterator[tuple[str, dict[str, Any]]]
-"""Name without suffix, and what is to be found."""
+"""Name without suffix, and the expected content."""
 
 SETTINGS = {"seed": 2**64 - 1, "steps": 20, "sampler": "euler", "cfg_scale": 7.5, "scheduler": "karras"}
 HARDWARE = {
@@ -51,7 +51,7 @@ MORE: dict[str, Any] = {
 def write_valid(folder: Path) -> int:
     """Make the golden files and write those that folder lacks; return how many.
 
-    What is there stays: the bytes depend on the versions installed.
+    Existing files are kept, since the bytes depend on the installed versions.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
@@ -73,7 +73,7 @@ def _make_all(folder: Path) -> None:
 
 
 def _by_gen5(folder: Path) -> Golden:
-    """Make files with the real gen5 0.1.0; its environment names no machine once the kernel is replaced."""
+    """Make files with the real gen5 0.1.0. The kernel version is replaced, so that nothing identifies this machine."""
     import gen5
 
     platform.release = lambda: "6.8.0"
@@ -126,13 +126,13 @@ def _by_gen5core(folder: Path) -> Golden:
         "gen5core-1.1_zstd": (odd, {"environment": None, "compression": "zstd"}, PNG, {}),
         "gen5core-1.1_signed": (signed, {"environment": None, "signing_key": key}, PNG, {}),
     }
-    for name, (latents, how, image, facts) in cases.items():
+    for name, (latents, options, image, facts) in cases.items():
         path = folder / f"{name}.gen5"
         images = () if image is None else (image,)
         hardware = HARDWARE if facts else None
-        gen5core.save(path, latents=latents, images=images, hardware=hardware, **how, **facts)
+        gen5core.save(path, latents=latents, images=images, hardware=hardware, **options, **facts)
         found = {**facts, "hardware": hardware or {}}
-        if how["environment"]:
+        if options["environment"]:
             found |= {"environment": COMPONENTS, "environment_further": FURTHER}
         yield name, _expected([1, 1], latents, image, **found)
 
@@ -148,7 +148,7 @@ def _odd_arrays(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _forged(folder: Path) -> Golden:
-    """Make files that neither package writes and every reader opens."""
+    """Make files that neither package writes but every reader must open."""
     plain = forge.build([NOISE])
     note = forge.frame("NOTE", "0000", b"a note")
     twice = signer.trailer(signer.root_of(plain), signer.SEED, bytes(32))
@@ -168,7 +168,7 @@ def _forged(folder: Path) -> Golden:
 def _expected(
     version: list[int], latents: dict[str, Any], image: bytes | None, **facts: Any
 ) -> dict[str, Any]:
-    """Return what a file holds, from what went into it."""
+    """Return the expected content of a file from what was saved in it."""
     return {
         "version": version,
         "latents": {

@@ -1,4 +1,4 @@
-"""Headers that are cut, unknown, unsealed, or that place META or chunks wrongly."""
+"""Headers that are cut, of an unknown version, unsealed, or give a wrong position of META."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 import forge
 
-from .cases import CHECKSUM, LIMIT, MALFORMED, NOISE, NOT_GEN5, OLD, TRUNCATED, UNSUPPORTED, WHOLE, Case
+from .cases import CHECKSUM, INTACT, LIMIT, MALFORMED, NOISE, NOT_GEN5, OLD, TRUNCATED, UNSUPPORTED, Case
 
-_HEADER = forge.header_of(WHOLE)
+_HEADER = forge.header_of(INTACT)
 
 
 def header_cases() -> Iterator[Case]:
-    """Yield the cases from the first byte of the header to its last."""
+    """Yield the cases in the order of the header's fields."""
     yield from _starts()
     yield from _versions()
     yield from _seals()
-    yield from _places()
+    yield from _positions()
 
 
 def _starts() -> Iterator[Case]:
     yield Case(NOT_GEN5, "empty_file", r"starts with b'', a GEN5 file starts with b'GEN5'", b"")
     yield Case(NOT_GEN5, "png", r"is a plain PNG, without the gfVE chunk", forge.png(2, 2, b"abcd"))
-    yield Case(NOT_GEN5, "magic_small_letters", r"starts with b'gen5'", b"gen5" + WHOLE[4:])
+    yield Case(NOT_GEN5, "magic_small_letters", r"starts with b'gen5'", b"gen5" + INTACT[4:])
     yield Case(TRUNCATED, "magic_alone", r"header takes 32 bytes, the file has 4", b"GEN5")
-    yield Case(TRUNCATED, "header_31_bytes", r"header takes 32 bytes, the file has 31", WHOLE[:31])
-    yield Case(TRUNCATED, "header_alone", rf"header says {len(WHOLE)} bytes, the file has 32", WHOLE[:32])
-    yield Case(TRUNCATED, "last_byte_missing", rf"the file has {len(WHOLE) - 1}", WHOLE[:-1])
-    yield Case(MALFORMED, "byte_after_end", r"1 bytes follow the end", WHOLE + b"\0")
+    yield Case(TRUNCATED, "header_31_bytes", r"header takes 32 bytes, the file has 31", INTACT[:31])
+    yield Case(TRUNCATED, "header_alone", rf"header says {len(INTACT)} bytes, the file has 32", INTACT[:32])
+    yield Case(TRUNCATED, "last_byte_missing", rf"the file has {len(INTACT) - 1}", INTACT[:-1])
+    yield Case(MALFORMED, "byte_after_end", r"1 bytes follow the end", INTACT + b"\0")
 
 
 def _versions() -> Iterator[Case]:
@@ -39,13 +39,13 @@ def _versions() -> Iterator[Case]:
         MALFORMED,
         "unsealed_1.1",
         r"version 1\.1 must be sealed and is not",
-        forge.with_header(WHOLE, flags=0, reserved=0),
+        forge.with_header(INTACT, flags=0, reserved=0),
     )
     yield Case(
         MALFORMED,
         "unsealed_1.7",
         r"version 1\.7 must be sealed and is not",
-        forge.with_header(WHOLE, minor=7, flags=0, reserved=0),
+        forge.with_header(INTACT, minor=7, flags=0, reserved=0),
     )
     yield Case(
         MALFORMED,
@@ -66,21 +66,21 @@ def _seals() -> Iterator[Case]:
         CHECKSUM,
         "seal_wrong",
         rf"the seal is {_HEADER.reserved ^ 1:016x}, header and META give {_HEADER.reserved:016x}",
-        forge.with_header(WHOLE, reserved=_HEADER.reserved ^ 1),
+        forge.with_header(INTACT, reserved=_HEADER.reserved ^ 1),
     )
-    yield Case(CHECKSUM, "seal_zero", r"the seal is 0{16}", forge.with_header(WHOLE, reserved=0))
+    yield Case(CHECKSUM, "seal_zero", r"the seal is 0{16}", forge.with_header(INTACT, reserved=0))
     yield Case(
         CHECKSUM,
         "meta_changed_under_seal",
         r"header and META give",
-        WHOLE.replace(b'"model_name":"model"', b'"model_name":"other"'),
+        INTACT.replace(b'"model_name":"model"', b'"model_name":"other"'),
     )
     yield Case(
-        CHECKSUM, "header_changed_under_seal", r"header and META give", forge.with_header(WHOLE, minor=2)
+        CHECKSUM, "header_changed_under_seal", r"header and META give", forge.with_header(INTACT, minor=2)
     )
 
 
-def _places() -> Iterator[Case]:
+def _positions() -> Iterator[Case]:
     yield Case(MALFORMED, "meta_inside_header", r"META lies at 31 to", _header(meta_offset=31))
     yield Case(MALFORMED, "meta_outside_file", r"META lies at 4294967295 to", _header(meta_offset=2**32 - 1))
     yield Case(
@@ -95,8 +95,8 @@ def _places() -> Iterator[Case]:
 
 
 def _header(**fields: Any) -> bytes:
-    return forge.with_header(WHOLE, seal=True, **fields)
+    return forge.with_header(INTACT, seal=True, **fields)
 
 
 def _count(count: int) -> bytes:
-    return forge.with_header(WHOLE, seal=True, chunk_count=count)
+    return forge.with_header(INTACT, seal=True, chunk_count=count)

@@ -1,4 +1,4 @@
-"""Images that are too large, cut, or of another kind than the format takes."""
+"""Images that are too large, cut, or of a kind that the format does not allow."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .cases import LIMIT, MALFORMED, Case
 
 
 def image_cases() -> Iterator[Case]:
-    """Yield the cases of sizes, then of bytes that are no image."""
+    """Yield cases about the size, then about bytes that cannot be decoded."""
 
     def case(error: str, why: str, message: str, data: bytes) -> Case:
         return Case(error, f"image_{why}", message, forge.build([Chunk("DATA", "0000", data)]))
 
-    whole = forge.png(4, 4, bytes(range(16)))
+    intact = forge.png(4, 4, bytes(range(16)))
     yield case(
         LIMIT,
         "bomb",
@@ -26,13 +26,13 @@ def image_cases() -> Iterator[Case]:
     yield case(LIMIT, "by_a_row", r"image has 16384 x 16385 pixels", forge.png(16384, 16385, b"\0"))
     yield case(MALFORMED, "empty", r"image starts with b''", b"")
     yield case(MALFORMED, "text", r"image starts with b'not a pi'", b"not a picture")
-    yield case(MALFORMED, "cut", r"its PNG cannot be decoded", whole[:-30])
-    yield case(MALFORMED, "header_cut", r"image starts with b'\\x89PNG", whole[:20])
+    yield case(MALFORMED, "cut", r"its PNG cannot be decoded", intact[:-30])
+    yield case(MALFORMED, "header_cut", r"image starts with b'\\x89PNG", intact[:20])
     yield case(
         MALFORMED,
         "checksum",
         r"image starts with b'\\x89PNG|its PNG cannot be decoded",
-        forge.flipped(whole, 29, 1),
+        forge.flipped(intact, 29, 1),
     )
     yield case(MALFORMED, "without_pixels", r"its PNG cannot be decoded", forge.png(4, 4))
     yield case(

@@ -1,4 +1,4 @@
-"""Every case, and the folder of files that they make."""
+"""All cases, and the function that writes them to a folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def invalid_cases() -> list[Case]:
 
 
 def write_invalid(folder: Path) -> int:
-    """Write the invalid files and what is expected of them; return how many."""
+    """Write the invalid files and the expected errors; return the number of files."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("*.gen5"):
         stale.unlink()
@@ -52,7 +52,7 @@ def write_invalid(folder: Path) -> int:
     for case in invalid_cases():
         name = f"{case.error}__{case.why}.gen5"
         if name in expected:
-            raise ValueError(f"{name} is made twice")
+            raise ValueError(f"two cases are named {name}; rename one")
         (folder / name).write_bytes(case.data)
         expected[name] = {"error": case.error, "message": case.message}
     text = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"

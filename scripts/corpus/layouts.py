@@ -1,4 +1,4 @@
-"""Where chunks lie: over each other, out of order, with gaps, without a digest of what is stored."""
+"""Positions of chunks: overlapping, out of order, with gaps; and rows without a digest of the stored bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cases import MALFORMED, NOISE, PACKED, Case
 
 
 def layout_cases() -> Iterator[Case]:
-    """Yield the cases of places, then of the digest that says what lies there."""
+    """Yield cases about positions, then about the digest of the stored bytes."""
 
     def rows(chunks: list[Chunk], edit: forge.Edit, **how: Any) -> bytes:
         return forge.build(chunks, edit=lambda document: edit(document["gen5_metadata"]["chunks"]), **how)

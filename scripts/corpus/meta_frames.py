@@ -1,4 +1,4 @@
-"""META that is no zstd frame, one of another size than it says, or without META's own frame in it."""
+"""META that is not a zstd frame, has a false size, or lacks the frame header inside."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import forge
 
 from .cases import LIMIT, MALFORMED, MIB, NOISE, Case
 
-_WHOLE = forge.meta_of(forge.build([NOISE]))
+_INTACT = forge.meta_of(forge.build([NOISE]))
 _CONTENT = forge.frame("META", "0000", b'{"gen5_metadata":{"chunks":[]}}')
 
 
 def meta_frame_cases() -> Iterator[Case]:
-    """Yield the cases from the outer frame to the inner."""
+    """Yield the cases from the outer frame to the inner one."""
     yield from _frames()
     yield from _sizes()
     yield from _contents()
@@ -21,14 +21,14 @@ def meta_frame_cases() -> Iterator[Case]:
 
 def _frames() -> Iterator[Case]:
     yield Case(MALFORMED, "meta_not_zstd", r"META at offset 60: is not a zstd frame", _build(_CONTENT))
-    yield Case(MALFORMED, "meta_zstd_cut", r"is not exactly one zstd frame", _build(_WHOLE[:-5]))
-    yield Case(MALFORMED, "meta_zstd_twice", r"is not exactly one zstd frame", _build(_WHOLE + _WHOLE))
-    yield Case(MALFORMED, "meta_zstd_then_bytes", r"is not exactly one zstd frame", _build(_WHOLE + b"\0"))
+    yield Case(MALFORMED, "meta_zstd_cut", r"is not exactly one zstd frame", _build(_INTACT[:-5]))
+    yield Case(MALFORMED, "meta_zstd_twice", r"is not exactly one zstd frame", _build(_INTACT + _INTACT))
+    yield Case(MALFORMED, "meta_zstd_then_bytes", r"is not exactly one zstd frame", _build(_INTACT + b"\0"))
     yield Case(
         MALFORMED,
         "meta_zstd_checksum",
         r"is not exactly one zstd frame",
-        _build(forge.flipped(_WHOLE, len(_WHOLE) - 1, 1)),
+        _build(forge.flipped(_INTACT, len(_INTACT) - 1, 1)),
     )
     yield Case(
         MALFORMED,
@@ -40,7 +40,7 @@ def _frames() -> Iterator[Case]:
         MALFORMED,
         "meta_dictionary",
         r"needs dictionary 7; the format has none",
-        _build(forge.zstd_head(100, dictionary=7) + _WHOLE[13:]),
+        _build(forge.zstd_head(100, dictionary=7) + _INTACT[13:]),
     )
 
 
@@ -67,7 +67,7 @@ def _sizes() -> Iterator[Case]:
         LIMIT,
         "meta_window",
         r"needs a window of 268435456 bytes, the limit is 134217728",
-        _build(forge.zstd_head(None, window=28) + _WHOLE[13:]),
+        _build(forge.zstd_head(None, window=28) + _INTACT[13:]),
     )
 
 

@@ -1,4 +1,4 @@
-"""META's text: what is no strict JSON, and what is without a chunk table."""
+"""META's text: invalid JSON, and JSON without a chunk table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEEP = 100_000
 
 
 def meta_text_cases() -> Iterator[Case]:
-    """Yield the cases that end early, then those that are true JSON for long."""
+    """Yield cases that fail at the start, then those that are valid JSON up to a late position."""
 
     def case(why: str, message: str, text: bytes) -> Case:
         return Case(MALFORMED, f"meta_{why}", message, forge.build([], text=text))
@@ -46,7 +46,7 @@ def meta_text_cases() -> Iterator[Case]:
 
 
 def _core(*further: Run) -> bytes:
-    """Return a file without chunks, true but for the further runs of text behind ``gen5_metadata``."""
+    """Return a file without chunks, valid except for the runs of text after ``gen5_metadata``."""
     info = '{"magic":"GEN5","version_major":1,"version_minor":1,"file_size":%d,"chunk_count":0}'
     size, data = -1, b""
     while len(data) != size:
@@ -57,5 +57,5 @@ def _core(*further: Run) -> bytes:
 
 
 def _runs(*parts: Run) -> bytes:
-    """Return a file without chunks whose META has the text that parts make, at a few bytes a run."""
+    """Return a file without chunks whose META has the concatenated runs as its text."""
     return forge.build([], meta=meta_of_runs(*parts))

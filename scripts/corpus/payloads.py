@@ -1,4 +1,4 @@
-"""Payloads that are not what their row says, raw and compressed."""
+"""Payloads that do not match their row, raw and compressed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from forge import Chunk
 from .cases import CHECKSUM, LIMIT, MALFORMED, MIB, NOISE, PACKED, Case
 
 _CONTENT = forge.frame("LATN", "F16", PACKED.payload)
-_WHOLE = forge.zstd_frame(_CONTENT)
+_INTACT = forge.zstd_frame(_CONTENT)
 
 
 def payload_cases() -> Iterator[Case]:
-    """Yield the cases of what is stored raw, then of zstd frames: digests, content, sizes."""
+    """Yield cases of raw chunks, then of zstd frames: digests, content, sizes."""
     yield from _raw_cases()
     yield from _digest_cases()
     yield from _frame_cases()
@@ -31,10 +31,10 @@ def _raw_cases() -> Iterator[Case]:
             r"SHA-256 of the payload is",
             _raw(forge.flipped(noise, 15, 1), minor=minor),
         )
-    for why, position, shown in (("type", 3, "LATO"), ("flags", 4, "LATNG32"), ("size", 8, "LATNF32")):
+    for why, position, header in (("type", 3, "LATO"), ("flags", 4, "LATNG32"), ("size", 8, "LATNF32")):
         data = _raw(forge.flipped(noise, position, 1))
         yield Case(
-            MALFORMED, f"raw_frame_{why}", rf"its frame header is b'{shown}.*, the table says b'LATN", data
+            MALFORMED, f"raw_frame_{why}", rf"its frame header is b'{header}.*, the table says b'LATN", data
         )
 
 
@@ -46,9 +46,9 @@ def _digest_cases() -> Iterator[Case]:
         CHECKSUM,
         "stored_bytes",
         r"SHA-256 of the stored bytes is [0-9a-f]{64}, the table says 0{64}",
-        _stored(_WHOLE, **other),
+        _stored(_INTACT, **other),
     )
-    honest = {"extra": {**PACKED.extra, "stored_sha256": forge.sha256(_WHOLE)}}
+    honest = {"extra": {**PACKED.extra, "stored_sha256": forge.sha256(_INTACT)}}
     yield Case(
         CHECKSUM,
         "stored_bytes_decode_alike",
@@ -66,10 +66,10 @@ def _frame_cases() -> Iterator[Case]:
     )
     yield Case(MALFORMED, "compressed_not_zstd", r"is not a zstd frame", _stored(_CONTENT))
     yield Case(
-        MALFORMED, "compressed_then_bytes", r"is not exactly one zstd frame", _stored(_WHOLE + b"\0\0")
+        MALFORMED, "compressed_then_bytes", r"is not exactly one zstd frame", _stored(_INTACT + b"\0\0")
     )
-    yield Case(MALFORMED, "compressed_twice", r"is not exactly one zstd frame", _stored(_WHOLE + _WHOLE))
-    yield Case(MALFORMED, "compressed_cut", r"is not exactly one zstd frame", _stored(_WHOLE[:-6]))
+    yield Case(MALFORMED, "compressed_twice", r"is not exactly one zstd frame", _stored(_INTACT + _INTACT))
+    yield Case(MALFORMED, "compressed_cut", r"is not exactly one zstd frame", _stored(_INTACT[:-6]))
 
 
 def _size_cases() -> Iterator[Case]:
@@ -82,19 +82,19 @@ def _size_cases() -> Iterator[Case]:
     unsized = forge.zstd_frame(_CONTENT[:-1], has_size=False)
     yield Case(
         MALFORMED,
-        "compressed_size_unsaid",
+        "compressed_size_undeclared",
         r"its zstd frame holds 75 bytes, the table says 76",
         _stored(unsized),
     )
     yield Case(
         MALFORMED,
-        "compressed_size_lies",
+        "compressed_size_false",
         r"is not exactly one zstd frame",
         _stored(forge.zstd_frame(_CONTENT + bytes(99), declared=76)),
     )
     bomb = forge.zstd_runs((_CONTENT, 1), (b"\0", 32 * MIB), declared=-1)
-    yield Case(MALFORMED, "compressed_bomb_unsaid", r"is not exactly one zstd frame", _stored(bomb))
-    window = forge.zstd_head(None, window=30) + _WHOLE[13:]
+    yield Case(MALFORMED, "compressed_bomb_undeclared", r"is not exactly one zstd frame", _stored(bomb))
+    window = forge.zstd_head(None, window=30) + _INTACT[13:]
     yield Case(
         LIMIT,
         "compressed_window",
@@ -105,7 +105,7 @@ def _size_cases() -> Iterator[Case]:
         MALFORMED,
         "compressed_dictionary",
         r"needs dictionary 9; the format has none",
-        _stored(forge.zstd_head(76, dictionary=9) + _WHOLE[13:]),
+        _stored(forge.zstd_head(76, dictionary=9) + _INTACT[13:]),
     )
     yield Case(
         LIMIT, "compressed_bomb", r"inflates to 4294967292 bytes, the limit is 1073741824", _large_latent()
@@ -121,7 +121,7 @@ def _stored(data: bytes, **row: Any) -> bytes:
 
 
 def _large_latent() -> bytes:
-    """Return a file whose compressed latent claims almost 4 GiB, by row and by frame."""
+    """Return a file whose compressed latent claims almost 4 GiB in both its row and its frame."""
     size = 2**32 - 16
     content = forge.frame("LATN", "F16", bytes(64), size=size)
     stored = forge.zstd_head(size + 12, window=17) + forge.zstd_frame(content, checksum=False)[13:]

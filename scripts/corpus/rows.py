@@ -1,4 +1,4 @@
-"""The chunk table, row by row and field by field; the row changed is the first, initial_noise."""
+"""The chunk table, field by field. The changed row is the first one, initial_noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import forge
 
-from .cases import DROP, MALFORMED, NOISE, PACKED, WHOLE, Case, edited, meta_of_runs
+from .cases import DROP, INTACT, MALFORMED, NOISE, PACKED, Case, edited, meta_of_runs
 
 _KINDS: dict[str, tuple[str, Any]] = {
     "index": ("an integer", True),
@@ -20,18 +20,18 @@ _KINDS: dict[str, tuple[str, Any]] = {
     "compressed": ("true or false", 0),
     "extra": ("an object", []),
 }
-"""Field -> what the reader asks for, and a value of another kind."""
+"""Field -> the required type in the reader's words, and a value of another type."""
 
 
 def row_cases() -> Iterator[Case]:
-    """Yield the cases of fields of another kind or missing, then of values."""
+    """Yield cases of fields that are missing or of the wrong type, then of wrong values."""
 
     def case(why: str, message: str, name: str, value: Any) -> Case:
         return Case(MALFORMED, f"row_{why}", message, _row(**{name: value}))
 
     for name, (kind, value) in _KINDS.items():
-        shown = repr(value).replace("[", r"\[").replace("]", r"\]")
-        yield case(f"{name}_kind", rf"chunks\[0\]\.{name} is {shown}, not {kind}", name, value)
+        text = repr(value).replace("[", r"\[").replace("]", r"\]")
+        yield case(f"{name}_kind", rf"chunks\[0\]\.{name} is {text}, not {kind}", name, value)
         if name != "extra":
             yield case(f"{name}_missing", rf"chunks\[0\]\.{name} is None, not {kind}", name, DROP)
     yield Case(
@@ -75,7 +75,7 @@ def row_cases() -> Iterator[Case]:
     yield case("offset_in_header", r"chunks\[0\]\.offset is 31, not an integer from 32 to", "offset", 31)
     yield case("offset_negative", r"chunks\[0\]\.offset is -1, not", "offset", -1)
     yield case(
-        "offset_in_meta", rf"offset is {len(WHOLE)}, not an integer from 32 to \d+", "offset", len(WHOLE)
+        "offset_in_meta", rf"offset is {len(INTACT)}, not an integer from 32 to \d+", "offset", len(INTACT)
     )
     yield case("offset_of_4300_digits", r"chunks\[0\]\.offset is 9{40}", "offset", 10**4300 - 1)
     yield Case(MALFORMED, "row_end_of_4301_digits", r"chunks\[0\]\.offset is 9{40}", _endless_row())

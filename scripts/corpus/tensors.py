@@ -1,4 +1,4 @@
-"""What a latent's row says of its tensor."""
+"""Rows of latents whose facts about the tensor are wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cases import DROP, MALFORMED, NOISE, Case
 
 
 def tensor_cases() -> Iterator[Case]:
-    """Yield the cases of one latent, then of several under one name."""
+    """Yield cases of one latent, then of several latents with one name."""
 
     def case(why: str, message: str, **extra: Any) -> Case:
         facts = {name: value for name, value in {**NOISE.extra, **extra}.items() if value is not DROP}

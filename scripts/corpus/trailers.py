@@ -1,4 +1,4 @@
-"""What follows META and is no trailer."""
+"""Bytes after META that are not valid trailers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .cases import MALFORMED, NOISE, Case
 
 
 def trailer_cases() -> Iterator[Case]:
-    """Yield the cases of frames, whatever they hold."""
+    """Yield cases about the frames of trailers, whatever their content."""
 
     def build(trailer: bytes) -> bytes:
         return forge.build([NOISE], trailer=trailer)
@@ -41,7 +41,7 @@ def trailer_cases() -> Iterator[Case]:
     )
     yield Case(
         MALFORMED,
-        "trailer_leaves_a_rest",
+        "trailer_with_bytes_left_over",
         r"1 bytes after META are too few for a frame",
         build(forge.frame("SIGN", "0000", b"abcd") + b"\0"),
     )

@@ -1,4 +1,4 @@
-"""Custom nodes for the demo only: a MODEL without weights, and what goes with it."""
+"""Custom nodes for the demo only: a MODEL without weights, its conditioning and its decoder."""
 
 from .sky import ClosedFormSky, SkyPicture, SkyText
 

@@ -17,8 +17,8 @@ import torch
 
 SIDE = 256
 SAMPLING = {"linear_start": 1e-6, "linear_end": 0.045}
-"""Betas whose sigmas reach from 0.001 to about 2000: the largest must drown the means, up to 221
-apart, and the smallest must leave the clouds their edges. Stable Diffusion's reach from 0.03 to 14.6."""
+"""Betas whose sigmas range from 0.001 to about 2000. The largest must be large against the distance between the
+means, up to 221, and the smallest must keep the edges of the clouds. Stable Diffusion's range from 0.03 to 14.6."""
 
 
 def _load_closed_form() -> ModuleType:
@@ -35,14 +35,14 @@ closed_form = _load_closed_form()
 
 
 class PixelSpace(comfy.latent_formats.LatentFormat):
-    """Latents that are the picture itself: three channels, values about 0..1."""
+    """Latents that are the pixels themselves: three channels, values about 0..1."""
 
     latent_channels = 3
     scale_factor = 1.0
 
 
 class SkyConfig(comfy.supported_models_base.BASE):
-    """What ComfyUI asks of a model's family."""
+    """The configuration that ComfyUI needs for a family of models."""
 
     latent_format = PixelSpace
     sampling_settings = SAMPLING
@@ -52,7 +52,7 @@ class NoisePrediction(torch.nn.Module):
     """The exact denoiser D as a network that predicts noise: (x − D(x, σ)) / σ, on the CPU in float64."""
 
     sigma_of: Callable[[torch.Tensor], torch.Tensor]
-    """A timestep's noise level; set once the model has its schedule."""
+    """Returns the noise level of a timestep; set once the model has its schedule."""
 
     def __init__(self, **_: Any) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class ClosedFormSky:
 
 
 class SkyText:
-    """A CONDITIONING; the model knows skies only, and does not read it."""
+    """A CONDITIONING, which the model ignores: it only knows skies."""
 
     CATEGORY = "Gen5 demo"
     FUNCTION = "encode"
@@ -107,7 +107,7 @@ class SkyText:
 
 
 class SkyPicture:
-    """The IMAGE that a latent of this model is."""
+    """Convert a latent of this model to an IMAGE."""
 
     CATEGORY = "Gen5 demo"
     FUNCTION = "decode"

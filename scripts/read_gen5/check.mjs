@@ -5,7 +5,7 @@ export const LIMITS = {
   chunks: 1000, trailers: 1000, signatures: 2 ** 16, pngChunks: 100_000,
 }
 
-/** What a reader refuses; the message says where it lies and what is wrong with it. */
+/** A file that must be refused; the message gives the place and the fault. */
 export class FormatError extends Error {}
 
 export function must(condition, message) {
@@ -36,7 +36,7 @@ export function decodeUtf8(bytes, where) {
 
 export const FRAME_BYTES = 12
 
-/** Return the payload behind a frame header, which must say what is expected. */
+/** Return the payload after a frame header, which must have the expected type, flags and size. */
 export function unframe(bytes, type, flags, where) {
   const isExpected = bytes.length >= FRAME_BYTES && bytes.toString("latin1", 0, 8) === type + flags.padEnd(4, "\0")
     && bytes.readUInt32LE(8) === bytes.length - FRAME_BYTES

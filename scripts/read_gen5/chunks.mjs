@@ -2,9 +2,9 @@ import { FRAME_BYTES, LIMITS, decodeUtf8, isObject, isText, must, sha256, unfram
 import { parseJson } from "./json.mjs"
 import { inflate } from "./zstd.mjs"
 
-const SHOWN_VALUES = 4
+const LISTED_VALUES = 4
 
-/** Return a chunk's payload, its stored bytes checked before they are inflated. */
+/** Return a chunk's payload. Its stored bytes are checked before they are decompressed. */
 export function readChunk(file, { where, type, flags, offset, storedBytes, payloadBytes, hash, extra, compressed }) {
   const stored = file.subarray(offset, offset + storedBytes)
   must(type !== "ENVC" || payloadBytes <= LIMITS.metaDecoded, `${where}: is JSON of ${payloadBytes} bytes`)
@@ -20,7 +20,7 @@ export function readChunk(file, { where, type, flags, offset, storedBytes, paylo
 
 const hex = (bytes) => sha256(bytes).toString("hex")
 
-/** Return shape, dtype and values by name; what is stored in parts is a list. */
+/** Return shape, dtype and first values of each latent by name; a list for a nested latent. */
 export function readLatents(chunks) {
   const latents = new Map()
   for (const { key, part, shape, dtype, original, payload, hash } of chunks.filter(({ type }) => type === "LATN")) {
@@ -32,12 +32,12 @@ export function readLatents(chunks) {
 
 function firstValues(payload, dtype) {
   const bytes = dtype === "float16" ? 2 : 4
-  const count = Math.min(SHOWN_VALUES, payload.length / bytes)
+  const count = Math.min(LISTED_VALUES, payload.length / bytes)
   return Array.from({ length: count }, (_, index) => (dtype === "float16"
     ? halfToNumber(payload.readUInt16LE(bytes * index)) : payload.readFloatLE(bytes * index)))
 }
 
-/** Return the value of the 16 bits of IEEE 754 binary16. */
+/** Return the value of an IEEE 754 binary16 from its 16 bits. */
 function halfToNumber(bits) {
   const sign = bits & 0x8000 ? -1 : 1
   const [exponent, fraction] = [bits >> 10 & 31, (bits & 1023) / 1024]
@@ -45,7 +45,7 @@ function halfToNumber(bits) {
   return exponent ? sign * (1 + fraction) * 2 ** (exponent - 15) : sign * fraction * 2 ** -14
 }
 
-/** Return the encoded images; `picture`, the PNG that carries the file, is among them where it is one. */
+/** Return the encoded images; `picture`, the PNG that carries the file, is one of them if the carrier says so. */
 export function readImages(chunks, carrier, picture) {
   const describe = ({ width, height, format }, bytes, digest) => ({ width, height, format, bytes, sha256: digest })
   const images = chunks.filter(({ type }) => type === "DATA")
@@ -56,20 +56,20 @@ export function readImages(chunks, carrier, picture) {
   return images
 }
 
-/** Return the canonical strings of the environment by component; null where none is stored. */
+/** Return the canonical strings of the environment by component; null if none is stored. */
 export function readEnvironment(chunks) {
   const chunk = chunks.find(({ type }) => type === "ENVC")
   if (!chunk) return null
   const { where, payload } = chunk
   const document = parseJson(decodeUtf8(payload, where), where)
-  must(isObject(document) && Array.isArray(document.components), `${where}: holds no list of components`)
+  must(isObject(document) && Array.isArray(document.components), `${where}: has no list of components`)
   must(document.env_version === 1n, `${where}: env_version is ${document.env_version}, this reader knows 1`)
   const found = new Map()
   let gpus = 0
   for (const component of document.components) {
     const [name, text] = readComponent(component, where)
     const key = name === "gpu" && (gpus += 1) > 1 ? `gpu${gpus - 1}` : name
-    must(!found.has(key), `${where}: component ${name} stands twice`)
+    must(!found.has(key), `${where}: component ${name} occurs twice`)
     found.set(key, text)
   }
   return Object.fromEntries(found)
@@ -78,7 +78,7 @@ export function readEnvironment(chunks) {
 function readComponent(component, where) {
   must(isObject(component), `${where}: a component is not an object`)
   const { component_id: name, cononical_str: text, component_sha256_digest: digest } = component
-  must([name, text, digest].every((value) => isText(value) && value.isWellFormed()), `${where}: a component is not of text`)
+  must([name, text, digest].every((value) => isText(value) && value.isWellFormed()), `${where}: a component is not text`)
   must(hex(text) === digest.toLowerCase(), `${where}: component ${name} has another SHA-256`)
   return [name, text]
 }

@@ -11,10 +11,10 @@ const TOKEN = new RegExp([
 const WORDS = { true: true, false: false, null: null }
 
 /**
- * Return the value of a JSON text: an integer as a bigint, any other number as a number.
+ * Parse a JSON text: integers become bigints, other numbers become numbers.
  *
- * JSON.parse would round a seed of 64 bits and take 32.0 for 32. `once` is a key that the outermost object has
- * once; NaN and the infinities are read only where `notFinite` says so.
+ * JSON.parse would round 64-bit seeds and not distinguish 32.0 from 32. `once` is a key that the outermost object may
+ * have only once; NaN and the infinities are accepted only with `notFinite`.
  */
 export function parseJson(text, where, { once = null, notFinite = false } = {}) {
   let at = 0
@@ -32,7 +32,7 @@ export function parseJson(text, where, { once = null, notFinite = false } = {}) 
 
   const expect = (mark) => token[1] === mark || fail(`no "${mark}"`)
 
-  /** Read member by member, up to the closing bracket. */
+  /** Call `read` for each member up to the closing bracket. */
   function members(close, read) {
     next()
     while (token[1] !== close) {
@@ -97,7 +97,7 @@ function checkValues(text, where) {
   must(count <= LIMITS.jsonValues, `${where}: its JSON may hold ${count} values, the limit is ${LIMITS.jsonValues}`)
 }
 
-/** Return JSON of what parseJson gives; a number that JSON has no word for becomes null. */
+/** Return the JSON text of a value from parseJson; numbers that JSON cannot express become null. */
 export function writeJson(value) {
   if (typeof value === "bigint") return String(value)
   if (typeof value === "number") return writeNumber(value)
@@ -107,7 +107,7 @@ export function writeJson(value) {
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${writeJson(member)}`).join(",")}}`
 }
 
-/** A float beyond 2^53 keeps its point: as an integer it would be another number to who reads integers exactly. */
+/** A float above 2^53 keeps its decimal point: readers with exact integers would otherwise read another number. */
 function writeNumber(value) {
   const text = JSON.stringify(value)
   return Number.isSafeInteger(value) || !/^-?\d+$/.test(text) ? text : `${text}.0`

@@ -11,7 +11,7 @@ const FURTHER_KINDS = {
   environment: (value) => isObject(value) && Object.values(value).every((text) => isText(text) && text.isWellFormed()),
 }
 
-/** Return META as an object, its `file_info` compared with the header and the kinds of its keys checked. */
+/** Return META as an object, after comparing `file_info` with the header and checking the types of its keys. */
 export function readMeta(stored, { major, minor, chunkCount, metaEnd }) {
   const content = inflate(stored, "META", { limit: LIMITS.metaDecoded })
   const text = decodeUtf8(unframe(content, "META", "0000", "META"), "META")
@@ -33,6 +33,6 @@ export function readMeta(stored, { major, minor, chunkCount, metaEnd }) {
 
 function checkKinds(object, kinds, isMissing) {
   for (const [name, isOfKind] of Object.entries(kinds)) {
-    must(isMissing(object[name]) || isOfKind(object[name]), `META: ${name} is of another kind`)
+    must(isMissing(object[name]) || isOfKind(object[name]), `META: ${name} is of the wrong type`)
   }
 }

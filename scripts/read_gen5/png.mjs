@@ -11,7 +11,7 @@ const SINGLE = ["IHDR", "PLTE", "tRNS"]
 
 export const isPng = (file) => file.subarray(0, SIGNATURE.length).equals(SIGNATURE)
 
-/** Return the GEN5 file that a PNG carries, and what is known of the PNG without it. */
+/** Return the GEN5 file that a PNG carries, and size, digest and chunk types of the PNG without it. */
 export function openPng(png) {
   const chunks = Array.from(readChunks(png))
   const [found, second] = chunks.filter(({ type }) => type === CARRIER)
@@ -45,10 +45,10 @@ function* readChunks(png) {
 }
 
 /**
- * Return whether the PNG is as it was written, once what META says of it holds.
+ * Check META's facts about the PNG, and return whether the PNG is as it was written.
  *
- * The pixels are not decoded. In a PNG that is as it was written they are those of `pixels_sha256`; another may show
- * anything, and only what its chunks tell is refused.
+ * The pixels are not decoded. If the PNG is as it was written, they match `pixels_sha256`. A changed PNG may show
+ * anything; it is refused only if its chunks break a rule.
  */
 export function checkCarrier(carrier, picture, table) {
   must(isObject(carrier), "META: has no carrier")
@@ -58,7 +58,7 @@ export function checkCarrier(carrier, picture, table) {
   must([pixels_sha256, png_sha256].every(isDigest), "META: carrier has no SHA-256 of pixels or PNG")
   must(isCount(png_bytes), "META: carrier.png_bytes is not a size")
   must(isTrailer(trailer), `META: carrier.trailer is not base64 of at most ${MAX_TRAILER_BYTES} bytes`)
-  checkPlace(index, original, table)
+  checkIndex(index, original, table)
   const isAsWritten = picture.sha256 === png_sha256 && BigInt(picture.bytes) === png_bytes
   if (!isAsWritten) checkOnePicture(picture.types.filter((type) => type !== CARRIER))
   return isAsWritten
@@ -69,7 +69,7 @@ function isTrailer(text) {
   return bytes !== null && bytes.toString("base64") === text && bytes.length <= MAX_TRAILER_BYTES
 }
 
-function checkPlace(index, original, table) {
+function checkIndex(index, original, table) {
   const images = table.map(({ type }) => type === "DATA")
   must(isCount(index), `META: carrier.index is ${index}`)
   if (original === undefined) {
@@ -86,9 +86,9 @@ function checkPlace(index, original, table) {
   must(index === BigInt(before), `META: carrier.index is ${index}, its row gives ${before}`)
 }
 
-/** Viewers agree on a PNG of one picture, whose pixels are in one run of IDAT. */
+/** All viewers show the same picture only if a PNG has a single one, with its pixels in one run of IDAT. */
 function checkOnePicture(types) {
-  const repeated = types.filter((type, place) => SINGLE.includes(type) && types.indexOf(type) !== place)
+  const repeated = types.filter((type, index) => SINGLE.includes(type) && types.indexOf(type) !== index)
   const odd = [...types.filter((type) => ANIMATION.includes(type)), ...repeated]
   must(odd.length === 0, `the PNG was changed and has ${odd}: viewers may show another picture`)
   const run = types.slice(types.indexOf("IDAT"), types.lastIndexOf("IDAT") + 1)

@@ -11,13 +11,13 @@ const SMALL_ORDER = [ // the coordinates of all points of order 1, 2, 4 and 8
   0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
   0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
 ]
-const SPKI = Buffer.from("302a300506032b6570032100", "hex") // stands before the bytes of a key in RFC 8410
+const SPKI = Buffer.from("302a300506032b6570032100", "hex") // the prefix of a key's bytes in RFC 8410
 
-/** Return the keys that signed `root`; an envelope of another form, or with a signature that does not fit, is refused. */
+/** Return the keys that signed `root`. A malformed envelope or an invalid signature is refused. */
 export function readSignatures(bytes, root, where) {
   const { payload, payloadType, signatures } = parseEnvelope(decodeUtf8(bytes, where), where)
-  must(payloadType === PAYLOAD_TYPE, `${where}: is over a ${payloadType}`)
-  must(signatures.length > 0, `${where}: holds no signature`)
+  must(payloadType === PAYLOAD_TYPE, `${where}: its payload type is ${payloadType}`)
+  must(signatures.length > 0, `${where}: has no signature`)
   const signed = decodeBase64(payload, where)
   const message = Buffer.concat([
     Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${signed.length} `), signed])
@@ -27,23 +27,23 @@ export function readSignatures(bytes, root, where) {
     last = keyid
     checkSignature(keyid, decodeBase64(sig, where), message, where)
   }
-  must(signed.equals(root), `${where}: is over another root`)
+  must(signed.equals(root), `${where}: covers another root`)
   return signatures.map(({ keyid }) => keyid)
 }
 
 function checkSignature(keyid, signature, message, where) {
   must(signature.length === SIGNATURE_BYTES, `${where}: has a signature of ${signature.length} bytes`)
-  must(verify(null, message, readKey(keyid, where), signature), `${where}: the signature by ${keyid} does not fit`)
+  must(verify(null, message, readKey(keyid, where), signature), `${where}: the signature by ${keyid} is not valid`)
 }
 
-/** Return what an envelope says, if writing that gives the text again. */
+/** Return the content of an envelope, which must be in canonical form: writing it again gives the same text. */
 function parseEnvelope(text, where) {
   const { payload, payloadType, signatures } = parseObject(text)
   const entries = Array.isArray(signatures) && signatures.every(isObject)
     ? signatures.map(({ keyid, sig }) => ({ keyid, sig })) : []
   must([payload, payloadType, ...entries.flatMap(Object.values)].every(isText)
     && JSON.stringify({ payload, payloadType, signatures: entries }) === text,
-  `${where}: is not in the one form that an envelope may have`)
+  `${where}: is not in the canonical form of an envelope`)
   return { payload, payloadType, signatures: entries }
 }
 
@@ -59,7 +59,7 @@ function parseObject(text) {
 
 function decodeBase64(text, where) {
   const bytes = Buffer.from(text, "base64")
-  must(bytes.toString("base64") === text, `${where}: holds base64 of another form`)
+  must(bytes.toString("base64") === text, `${where}: has base64 that is not canonical`)
   return bytes
 }
 
@@ -68,10 +68,10 @@ function readKey(keyid, where) {
   const key = decodeBase64(keyid.slice(KEY_WORD.length), where)
   must(key.length === KEY_BYTES, `${where}: names a key of ${key.length} bytes`)
   const coordinate = BigInt(`0x${Buffer.from(key).reverse().toString("hex")}`) & (2n ** 255n - 1n)
-  must(coordinate < P && !SMALL_ORDER.includes(coordinate), `${where}: names a key that is none`)
+  must(coordinate < P && !SMALL_ORDER.includes(coordinate), `${where}: names an invalid key`)
   try {
     return createPublicKey({ key: Buffer.concat([SPKI, key]), format: "der", type: "spki" })
   } catch {
-    throw new FormatError(`${where}: names a key that is none`)
+    throw new FormatError(`${where}: names an invalid key`)
   }
 }

@@ -8,11 +8,11 @@ const STORED_AS = {
   float16: ["float16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"],
 }
 
-/** Return the rows of the chunk table, checked against each other and against the header. */
+/** Return the rows of the chunk table after checking them against each other and the header. */
 export function readTable(rows, { minor, metaOffset, chunkCount }) {
   must(rows.length === chunkCount, `META: lists ${rows.length} chunks, the header counts ${chunkCount}`)
   const table = rows.map((row, index) => readRow(row, index, minor))
-  checkPlaces(table, minor, metaOffset)
+  checkOffsets(table, minor, metaOffset)
   must(table.filter(({ type }) => type === "ENVC").length <= 1, "META: lists a second environment")
   checkParts(table)
   return table
@@ -22,7 +22,7 @@ function readRow(row, index, minor) {
   const where = `chunk ${index}`
   must(isObject(row), `${where}: its row is not an object`)
   const { type, flags, offset, compressed_size: stored, uncompressed_size: payload, hash, extra = {}, compressed } = row
-  must(row.index === BigInt(index), `${where}: bears index ${row.index}`)
+  must(row.index === BigInt(index), `${where}: has index ${row.index}`)
   must(isAscii(type) && type.length === 4, `${where}: its type is not of four ASCII characters`)
   must(isAscii(flags) && flags.length <= 4, `${where}: its flags are not of four ASCII characters`)
   must([offset, stored, payload].every(isSize), `${where}: its offset or a size is not a u32`)
@@ -44,7 +44,7 @@ function readTensor({ where, flags, extra, payloadBytes }, index) {
   const { shape, key = `latent_${index}`, orig_dtype: original = dtype } = extra
   const part = extra.part ?? null
   must(Array.isArray(shape) && shape.length <= 32, `${where}: its shape is not a list of at most 32 sizes`)
-  must(shape.every(isSize), `${where}: its shape holds what is not a size`)
+  must(shape.every(isSize), `${where}: its shape has a value that is not a size`)
   const product = (sizes) => sizes.reduce((elements, size) => elements * size, 1n)
   must(product(shape.filter(Boolean)) < U32, `${where}: its shape has more elements than a file can hold`)
   must(product(shape) * bytes === BigInt(payloadBytes), `${where}: ${dtype} of shape [${shape}] in ${payloadBytes} bytes`)
@@ -54,11 +54,11 @@ function readTensor({ where, flags, extra, payloadBytes }, index) {
   return { shape, dtype, original, key, part }
 }
 
-/** Chunks do not overlap; from version 1.1 on they follow each other in order and leave no byte between them. */
-function checkPlaces(table, minor, metaOffset) {
+/** Chunks must not overlap; from version 1.1 on they must follow each other in order, without gaps. */
+function checkOffsets(table, minor, metaOffset) {
   const isGapless = minor > 0
   let end = HEADER_BYTES
-  for (const { where, offset, storedBytes } of isGapless ? table : table.toSorted(byPlace)) {
+  for (const { where, offset, storedBytes } of isGapless ? table : table.toSorted(byOffset)) {
     must(offset >= end, `${where}: overlaps what ends at ${end}`)
     must(offset === end || !isGapless, `${where}: leaves a gap after ${end}`)
     end = offset + storedBytes
@@ -66,9 +66,9 @@ function checkPlaces(table, minor, metaOffset) {
   must(isGapless ? end === metaOffset : end <= metaOffset, `META: starts at ${metaOffset}, the last chunk ends at ${end}`)
 }
 
-const byPlace = (a, b) => a.offset - b.offset || a.storedBytes - b.storedBytes
+const byOffset = (a, b) => a.offset - b.offset || a.storedBytes - b.storedBytes
 
-/** Latents of one name are the parts of one, in order from 0. */
+/** Latents with the same name are the parts of one latent, numbered in order from 0. */
 function checkParts(table) {
   const partsByName = new Map()
   for (const { type, key, part } of table) {

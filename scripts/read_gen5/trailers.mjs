@@ -1,7 +1,7 @@
 import { FRAME_BYTES, LIMITS, must, unframe } from "./check.mjs"
 import { readSignatures } from "./signatures.mjs"
 
-/** Return who signed `root`, and the types of the trailers that are not known. */
+/** Return the keys that signed `root`, and the types of unknown trailers. */
 export function readTrailers(bytes, root) {
   const trailers = Array.from(frames(bytes))
   const later = trailers.slice(1).find(({ type }) => type === "SIGN")
@@ -19,7 +19,7 @@ function* frames(bytes) {
   for (let at = 0; at < bytes.length;) {
     const where = `trailer ${count}`
     must((count += 1) <= LIMITS.trailers, `more than ${LIMITS.trailers} trailers`)
-    must(at + FRAME_BYTES <= bytes.length, `${where}: ${bytes.length - at} bytes are no frame`)
+    must(at + FRAME_BYTES <= bytes.length, `${where}: ${bytes.length - at} bytes are not a frame`)
     const end = at + FRAME_BYTES + bytes.readUInt32LE(at + 8)
     must(end <= bytes.length, `${where}: is longer than the file`)
     yield { where, type: bytes.toString("latin1", at, at + 4), frame: bytes.subarray(at, end) }

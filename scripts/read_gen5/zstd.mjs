@@ -6,27 +6,27 @@ const MAGIC = 0xFD2FB528n
 const decoder = new ZSTDDecoder()
 await decoder.init()
 
-/** Return what exactly one zstd frame holds: at most `limit` bytes, and `expected` where a table says how many. */
+/** Decompress exactly one zstd frame of at most `limit` bytes, or of `expected` bytes if the table gives the size. */
 export function inflate(stored, where, { limit, expected = null }) {
   const { contentBytes, windowBytes, dictionary, end } = readFrame(stored, where)
   const size = contentBytes ?? BigInt(expected ?? limit)
   must(dictionary === 0n, `${where}: its zstd frame needs dictionary ${dictionary}; the format has none`)
-  must(windowBytes <= LIMITS.window, `${where}: wants a window of ${windowBytes} bytes, the limit is ${LIMITS.window}`)
+  must(windowBytes <= LIMITS.window, `${where}: needs a window of ${windowBytes} bytes, the limit is ${LIMITS.window}`)
   must(expected === null || size === BigInt(expected),
     `${where}: its zstd frame holds ${size} bytes, the table says ${expected}`)
   must(contentBytes === null || size <= limit, `${where}: inflates to ${size} bytes, the limit is ${limit}`)
   must(end === stored.length, `${where}: its zstd frame ends after ${end} of ${stored.length} bytes`)
   const content = decoder.decode(stored, Number(size))
-  const isUnsaid = contentBytes === null && expected === null
-  must(content.length > 0 && (isUnsaid || BigInt(content.length) === size), `${where}: is not one whole zstd frame`)
+  const isSizeUnknown = contentBytes === null && expected === null
+  must(content.length > 0 && (isSizeUnknown || BigInt(content.length) === size), `${where}: is not exactly one complete zstd frame`)
   return Buffer.from(content.buffer, content.byteOffset, content.length)
 }
 
-/** Return what a frame's header says, and where its last block ends. Source: RFC 8878, 3.1.1. */
+/** Parse a frame's header and find the end of its last block. Source: RFC 8878, 3.1.1. */
 function readFrame(stored, where) {
   let at = 0
   const skip = (bytes) => {
-    must(at + bytes <= stored.length, `${where}: its zstd frame is cut`)
+    must(at + bytes <= stored.length, `${where}: its zstd frame is incomplete`)
     at += bytes
   }
   const take = (bytes) => {
@@ -47,7 +47,7 @@ function readFrame(stored, where) {
     const isRun = (block >> 1 & 3) === 1
     skip(isRun ? 1 : block >> 3)
   }
-  if (descriptor & 4) skip(4) // the checksum, which the decoder compares
+  if (descriptor & 4) skip(4) // the checksum, which the decoder verifies
   return { contentBytes, windowBytes: isSingleSegment ? contentBytes : windowOf(windowByte), dictionary, end: at }
 }
 

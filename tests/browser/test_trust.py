@@ -86,7 +86,7 @@ def test_load_tells_each_word(page, files, loader, shot):
     shot("trust-signed")
     set_widget(page, loader, "file", "trust/invalid.gen5")
     alert = panel.get_by_role("alert")
-    expect_text(alert, "Invalid signature", "does not fit")
+    expect_text(alert, "Invalid signature", "is not valid for this file")
     expect(alert.locator(".gen5-badge-error")).to_have_text("Invalid signature")
     shot("trust-invalid")
 

@@ -253,7 +253,7 @@ class TestSignatures:
         listed = {item["name"]: item["trust"] for item in refreshed(server, key.key_id)}
         assert listed[saved.annotated] == "trusted"
         copy.write_bytes(with_flipped_bit(copy))
-        message = f"the signature by {key.key_id} does not fit"
+        message = f"the signature by {key.key_id} is not valid for this file"
         with pytest.raises(GraphError) as caught:
             load_summary(server, annotated(server, copy))
         assert message in caught.value.node_message

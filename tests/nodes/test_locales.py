@@ -50,5 +50,5 @@ def test_translation_syntax_is_refused(text: str) -> None:
         def INPUT_TYPES(cls) -> dict[str, object]:
             return {}
 
-    with pytest.raises(ValueError, match="does not show as it is"):
+    with pytest.raises(ValueError, match="the frontend would interpret"):
         make_locales.locale_text({"Node": Node}, {"Node": "Node"})

@@ -116,7 +116,7 @@ class TestSave:
         ("content", "mode", "message"),
         [
             (None, 0o600, "No such file or directory"),
-            ("no key", 0o600, "no private key.*gen5core keygen"),
+            ("no key", 0o600, "private key.*gen5core keygen"),
             pytest.param(
                 ...,
                 0o644,
@@ -180,7 +180,8 @@ class TestWords:
         path, _ = save(format)
         add_trusted_key(key)
         with pytest.raises(
-            SignatureError, match=f"the signature by {key.key_id} does not fit: the signature, or what"
+            SignatureError,
+            match=f"the signature by {key.key_id} is not valid for this file: the signature, or what",
         ):
             load(with_flipped_bit(path))
 
@@ -195,7 +196,7 @@ class TestWords:
         assert last_line(name)["report"]["trust"] == expected
         with_flipped_bit(path)
         for answer in (lambda: handle_file(Request(name)), lambda: handle_parts(parts_of(path))):
-            with pytest.raises(HttpError, match=f"the signature by {key.key_id} does not fit"):
+            with pytest.raises(HttpError, match=f"the signature by {key.key_id} is not valid for this file"):
                 answer()
 
     @pytest.mark.parametrize("format", ["gen5", "png"])
@@ -211,7 +212,7 @@ class TestWords:
         with_flipped_bit(path)
         [item] = scanned(folder).page(key.key_id)["items"]
         assert ("invalid", format == "png") == (item["trust"], item["carrier"])
-        assert f"the signature by {key.key_id} does not fit" in item["error"]
+        assert f"the signature by {key.key_id} is not valid for this file" in item["error"]
         assert item["kind"] == "invalid_signature"
 
     def test_replaced_while_it_is_read(
@@ -232,7 +233,7 @@ class TestWords:
         with_flipped_bit(path)
         monkeypatch.setattr(gen5core, "open", replacing)
         [item] = scanned(folder).page()["items"]
-        assert (item["trust"], "does not fit" in item["error"]) == (None, True)
+        assert (item["trust"], "is not valid for this file" in item["error"]) == (None, True)
 
     @pytest.mark.parametrize("content", ["no key\n", b"\xff"])
     def test_a_list_that_cannot_be_used(

@@ -374,7 +374,7 @@ class TestThereAndBack:
         for source, out, kind, carry, message in (
             (png, "b.png", "png", True, "is already a PNG that carries its record"),
             (alone, "b.gen5", "gen5", False, "is already a .gen5"),
-            (alone, "b.latent", "latent", True, "a latent carries no record, a PNG does"),
+            (alone, "b.latent", "latent", True, "a latent file cannot carry a record"),
             (alone, "b.jpg", "png", True, "does not end in .png; name the file b.png"),
         ):
             with pytest.raises(EncodeError, match=message):

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: what it prints, where, with which exit code."""
+"""The command line: what it prints to which stream, and its exit codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gen5core
-from gen5core import cli as front_door
+from gen5core import cli as cli_package
 from gen5core.cli import group, verify
 from gen5core.cli.commands import cli
 from gen5core.cli.text import format_size, printable, printable_value
@@ -48,11 +48,11 @@ WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
 NOISE = np.arange(16, dtype=np.float32).reshape(1, 4, 2, 2)
 PIXELS = np.zeros((64, 48, 3), np.uint8)
 NASTY = "\x1b]0;owned\x07\x1b[31mred\r\u202egnp.exe\ud800 [bold]x[/bold] :smile:"
-SHOWN = r"\x1b]0;owned\x07\x1b[31mred\r\u202egnp.exe\ud800 [bold]x[/bold] :smile:"
+ESCAPED = r"\x1b]0;owned\x07\x1b[31mred\r\u202egnp.exe\ud800 [bold]x[/bold] :smile:"
 
 
 def make(path: Path, **changes: Any) -> Path:
-    """Write a file of everything that a command can show."""
+    """Save a file with everything that a command can print."""
     facts: dict[str, Any] = {
         "latents": {"initial_noise": NOISE, "final_latent": NOISE.astype(np.float16)},
         "images": [PIXELS, PIXELS + 7],
@@ -90,11 +90,11 @@ def damaged(path: Path) -> Path:
     return path
 
 
-# Front door
+# The entry point
 
 
-def test_without_arguments_it_explains_itself() -> None:
-    """Every command and the exit codes are named, and nothing failed."""
+def test_without_arguments_it_prints_the_help() -> None:
+    """Without arguments, the help lists every command and the exit codes; exit code 0."""
     result = run()
     assert (result.exit_code, result.stderr) == (0, "")
     assert [name for name in COMMANDS if f"\n  {name} " not in result.stdout] == []
@@ -103,25 +103,25 @@ def test_without_arguments_it_explains_itself() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_help_documents_its_exit_codes(name: str) -> None:
-    """1 is named by the commands that can find something, and by no other."""
+    """Exit code 1 is documented only by commands that can report a finding."""
     result = run(name, "--help")
     text = " ".join(result.stdout.split())
     expected = {
         "verify": (
-            "Exit codes: 0 fine, 1 if a file is damaged, no GEN5 file, or not signed by KEY, 2 an error, told in "
-            "one line on stderr."
+            "Exit codes: 0 fine, 1 if a file is damaged, not a GEN5 file, or not signed by KEY, 2 an error, "
+            "reported in one line on stderr."
         ),
-        "env": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
-        "diff": "Exit codes: 0 fine, 1 if something differs, 2 an error, told in one line on stderr.",
+        "env": "Exit codes: 0 fine, 1 if something differs, 2 an error, reported in one line on stderr.",
+        "diff": "Exit codes: 0 fine, 1 if something differs, 2 an error, reported in one line on stderr.",
     }
     assert (
         result.exit_code,
-        text.endswith(expected.get(name, "Exit codes: 0 fine, 2 an error, told in one line on stderr.")),
+        text.endswith(expected.get(name, "Exit codes: 0 fine, 2 an error, reported in one line on stderr.")),
     ) == (0, True)
 
 
-ITSELF = "is the very file that is read, whose record would be lost; name another"
-NO_STDOUT = "-: this command does not write to stdout; name a file (./- for one of that name)"
+ITSELF = "is the input file itself, whose record would be lost; choose another output"
+NO_STDOUT = "-: this command cannot write to stdout; name a file (./- for a file called -)"
 ERRORS = {
     "paint": "No such command 'paint'. (see gen5core --help)",
     "info": "Missing argument 'FILE'. (see gen5core info --help)",
@@ -130,35 +130,35 @@ ERRORS = {
     "diff a.gen5 no.gen5": "no.gen5: no such file or folder; check the path",
     "info .": ".: is a folder, not a regular file",
     "export a.gen5 -o x.gif": (
-        "x.gif does not say what to write: name it with --to latent|safetensors|png|gen5 "
+        "the suffix of x.gif does not give the kind of the output: use --to latent|safetensors|png|gen5 "
         "(see gen5core export --help)"
     ),
     "extract a.gen5 --workflow --metadata -o x": (
         "--image, --latent, --workflow and --metadata: choose one (see gen5core extract --help)"
     ),
-    "extract a.gen5 -o no/x.png": "no: no such folder; make it first",
+    "extract a.gen5 -o no/x.png": "no: no such folder; create it first",
     "extract a.gen5 -o x.jpg": "x.jpg: the image is a PNG; name the file x.png",
     "extract a.gen5 --index 2 -o x.png": "a.gen5 has no image 2; it has 2",
     "extract a.gen5 --latent x -o x.npy": (
         "there is no latent 'x'; the file has initial_noise, final_latent"
     ),
     "extract a.gen5 --latent final_latent -o x.pt": (
-        "x.pt: a latent is written as .npy or .safetensors; name the file so"
+        "x.pt: a latent is written as .npy or .safetensors; use one of these suffixes"
     ),
-    f"extract a.gen5 -o {os.devnull}": f"{os.devnull}: is not a regular file; name a file to write",
+    f"extract a.gen5 -o {os.devnull}": f"{os.devnull}: is not a regular file; choose another output",
     "extract a.gen5 --metadata -o a.gen5": f"a.gen5: {ITSELF}",
     "extract a.gen5 -o ./a.gen5 --force": f"./a.gen5: {ITSELF}",
     "export a.gen5 --to latent -o a.gen5 --force": f"a.gen5: {ITSELF}",
-    "export a.gen5 --to latent -o x.png": "x.png: a latent is written; name the file x.latent",
-    "export a.gen5 --to png -o x.jpg": "x.jpg: a png is written; name the file x.png",
+    "export a.gen5 --to latent -o x.png": "x.png: the output is a latent file; name it x.latent",
+    "export a.gen5 --to png -o x.jpg": "x.jpg: the output is a png file; name it x.png",
     "export a.gen5 --to latent -o -": NO_STDOUT,
     "import a.gen5 -o -": NO_STDOUT,
     "scrub a.gen5 -o -": NO_STDOUT,
     "keygen -o -": NO_STDOUT,
     "scrub a.gen5 -o x.png": "'x.png' does not end in .gen5; name the file x.gen5",
-    "scrub a.gen5": "name the file to write with -o, or say --dry-run (see gen5core scrub --help)",
+    "scrub a.gen5": "name the output with -o, or use --dry-run (see gen5core scrub --help)",
     "import a.ckpt -o x.gen5": (
-        "a.ckpt is none of .latent, .safetensors, .sft, .png; convert it to one of them first"
+        "a.ckpt is not one of .latent, .safetensors, .sft, .png; convert it to one of them first"
     ),
 }
 
@@ -167,7 +167,7 @@ ERRORS = {
 def test_an_error_is_one_line_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
 ) -> None:
-    """Exit code 2, nothing on stdout, no traceback, nothing written."""
+    """Exit code 2, nothing on stdout, no traceback, no file written."""
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "a.gen5")
     result = run(*command.split())
@@ -179,19 +179,19 @@ def test_an_error_is_one_line_with_the_remedy(
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (MemoryError(), "not enough memory for this; close other programs or take a machine with more"),
+        (MemoryError(), "not enough memory for this; close other programs or use a machine with more"),
         (
             ModuleNotFoundError("no", name="torch"),
-            "torch is needed for this and not installed: pip install torch",
+            "this needs torch, which is not installed: pip install torch",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "a.gen5"), "a.gen5: Permission denied"),
         (gen5core.TruncatedError("cut"), "cut"),
     ],
 )
-def test_errors_from_below_are_told_alike(
+def test_all_kinds_of_errors_are_one_line(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, message: str
 ) -> None:
-    """Also an EOFError, which click by itself would take for Ctrl-D."""
+    """This includes an EOFError, which click would treat as Ctrl-D."""
 
     def fail(*arguments: object) -> None:
         raise error
@@ -201,8 +201,8 @@ def test_errors_from_below_are_told_alike(
     assert (result.exit_code, result.stderr) == (2, f"gen5core: error: {message}\n")
 
 
-def test_a_fault_of_our_own_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that no command expects shows its traceback: it is a bug to be reported."""
+def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception is not caught, so that the bug can be reported."""
     monkeypatch.setattr("gen5core.reader.file.open", lambda *arguments: {}["no"])
     assert isinstance(run("info", "a.gen5").exception, KeyError)
 
@@ -211,25 +211,25 @@ def test_a_fault_of_our_own_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missing_dependency_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """Without click or rich the remedy is said, by code that needs neither."""
+    """Code that needs neither click nor rich prints the remedy."""
     for module in [module for module in sys.modules if module.startswith("gen5core.cli.")]:
         monkeypatch.delitem(sys.modules, module)
     for module in [module for module in sys.modules if module.partition(".")[0] == name]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, name, None)
-    assert front_door.main(["info", "x"]) == 2
+    assert cli_package.main(["info", "x"]) == 2
     error = f"gen5core: error: {name} is not installed: pip install click rich\n"
     assert capsys.readouterr() == ("", error)
 
 
 def test_main_returns_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The console script hands ``main()`` to ``sys.exit``."""
-    assert front_door.main(["verify", str(damaged(tmp_path / "a.gen5"))]) == 1
-    assert front_door.main(["--version"]) == 0
+    """The console script passes the result of ``main()`` to ``sys.exit``."""
+    assert cli_package.main(["verify", str(damaged(tmp_path / "a.gen5"))]) == 1
+    assert cli_package.main(["--version"]) == 0
     assert capsys.readouterr().out.endswith(f"gen5core, version {gen5core.__version__}\n")
 
 
-# What the process does
+# The process
 
 
 def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     assert "prompt  犬 “cinematic”\n" in result.stdout.decode()
 
 
-def test_a_terminal_without_unicode_is_served_too(tmp_path: Path) -> None:
-    """What an ASCII stdout cannot show is escaped; nothing fails."""
+def test_ascii_output_is_escaped(tmp_path: Path) -> None:
+    """Characters that an ASCII stdout cannot encode are escaped, without an error."""
     path = make(tmp_path / "a.gen5", prompt="犬")
     result = spawn("info", path, env={"PYTHONIOENCODING": "ascii"})
     assert (result.returncode, result.stderr) == (0, b"")
@@ -253,8 +253,8 @@ def test_a_terminal_without_unicode_is_served_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command", ["info", "info --json", "extract -o - --metadata", "env", "verify", "--help"]
 )
-def test_a_closed_pipe_is_no_error(tmp_path: Path, command: str, size: int) -> None:
-    """``| head`` ends it quietly, and never with 1, which means that something was found."""
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path, command: str, size: int) -> None:
+    """``| head`` ends a command silently, and never with 1, which would report a finding."""
     path = make(tmp_path / "a.gen5", comfyui={"prompt": {str(n): {"inputs": {}} for n in range(size)}})
     reader, writer = os.pipe()
     os.close(reader)
@@ -263,15 +263,13 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path, command: str, size: int) -> N
     assert (result.returncode, result.stderr) == (group.BROKEN_PIPE, b"")
 
 
-FULL = (
-    b"gen5core: error: stdout: No space left on device; free some space there, or let stdout go elsewhere\n"
-)
+FULL = b"gen5core: error: stdout: No space left on device; free some space, or redirect stdout elsewhere\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
 @pytest.mark.parametrize("command", ["info", "info --json", "extract -o - --metadata"])
-def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, command: str) -> None:
-    """Output that could not be written is an error, not a success."""
+def test_a_full_disk_on_stdout_is_an_error(tmp_path: Path, command: str) -> None:
+    """Output that could not be written is not a success."""
     with open("/dev/full", "wb") as full:
         result = spawn(*command.split(), make(tmp_path / "a.gen5"), stdout=full)
     assert (result.returncode, result.stderr) == (2, FULL)
@@ -281,7 +279,7 @@ def test_a_full_disk_behind_stdout_is_told(tmp_path: Path, command: str) -> None
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("command", ["info", "info --json", "verify", "env", "--help"])
 def test_a_closed_stdout_changes_no_exit_code(tmp_path: Path, command: str, closed: str) -> None:
-    """Who closes it, as some schedulers do, does not want to read, and is not told of damage."""
+    """Some schedulers close it because they do not read the output; that must not look like damage."""
     path = gen5core.save(tmp_path / "a.gen5")
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "gen5core"]
     result = subprocess.run(
@@ -291,21 +289,21 @@ def test_a_closed_stdout_changes_no_exit_code(tmp_path: Path, command: str, clos
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
-def test_a_closed_stdout_takes_no_output_that_was_asked_for(tmp_path: Path) -> None:
-    """What is to be written there is lost: an error, as on a full disk. Damage is still found."""
+def test_output_to_a_closed_stdout_is_an_error(tmp_path: Path) -> None:
+    """Requested output would be lost, which is an error, as on a full disk. Damage is still reported."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "gen5core"]
     extract = [*shell, "extract", make(tmp_path / "a.gen5"), "-o", "-"]
     result = subprocess.run(extract, capture_output=True, env=environment)
-    message = b"gen5core: error: stdout is closed; name a file with -o, or let stdout go somewhere\n"
+    message = b"gen5core: error: stdout is closed; name a file with -o, or redirect stdout\n"
     assert (result.returncode, result.stderr) == (2, message)
     verify = [*shell, "verify", damaged(tmp_path / "b.gen5")]
     assert subprocess.run(verify, capture_output=True, env=environment).returncode == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    """SIGINT while files are checked: what was found is shown, exit code 130, no traceback."""
+def test_ctrl_c_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
+    """SIGINT while files are checked: the findings so far are printed, exit code 130, no traceback."""
     script = (
         "import os, signal, sys, gen5core.cli.verify as v\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
@@ -322,16 +320,14 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     result = spawn("verify", tmp_path, program=("-c", script), text=True)
     assert result.returncode == group.INTERRUPTED
     assert result.stdout.splitlines()[-1] == "1 file checked, 0 intact (0 B), 1 damaged, interrupted"
-    assert (
-        result.stderr.strip() == "gen5core: error: interrupted; nothing that was being written is left behind"
-    )
+    assert result.stderr.strip() == "gen5core: error: interrupted; no incomplete file is left behind"
 
 
-# Text out of files
+# Text from files
 
 
-def test_text_of_a_file_is_shown_and_never_obeyed(tmp_path: Path) -> None:
-    """Terminal escapes, direction overrides, surrogates, markup and emoji codes appear as they are spelt."""
+def test_text_from_a_file_is_escaped(tmp_path: Path) -> None:
+    """Terminal escapes, direction overrides and surrogates are escaped; markup is printed literally."""
     path = make(
         tmp_path / "a.gen5",
         prompt=NASTY,
@@ -346,19 +342,19 @@ def test_text_of_a_file_is_shown_and_never_obeyed(tmp_path: Path) -> None:
     for command in (["info", path], ["diff", path, other], ["info", path, "--json"], ["env", path]):
         output = run(*command).stdout
         assert [character for character in output if not (character.isprintable() or character == "\n")] == []
-    assert run("info", path).stdout.count(SHOWN) == 8
+    assert run("info", path).stdout.count(ESCAPED) == 8
 
 
-def test_the_name_of_a_file_is_escaped_in_an_error(tmp_path: Path) -> None:
-    """A hostile file name cannot write to the terminal either, nor fake a second line."""
+def test_file_name_is_escaped_in_an_error(tmp_path: Path) -> None:
+    """A malicious file name cannot control the terminal or fake a second line."""
     result = run("info", tmp_path / "a\x1b[2J\ngen5core: fine")
     escaped = f"{tmp_path}/a\\x1b[2J\\ngen5core: fine"
     assert result.stderr == f"gen5core: error: {escaped}: no such file or folder; check the path\n"
 
 
 @given(st.text(st.characters(), max_size=50))
-def test_shown_text_is_printable_and_keeps_what_was_printable(text: str) -> None:
-    """Nothing that is not printable comes out, and what was printable is there, in order."""
+def test_printed_text_is_printable_and_keeps_printable_characters(text: str) -> None:
+    """The result is printable, and printable characters are kept in order."""
     result = printable(text)
     assert result.isprintable()
     assert "".join(c for c in text if c.isprintable()) == text or len(result) > len(text)
@@ -377,12 +373,12 @@ def test_shown_text_is_printable_and_keeps_what_was_printable(text: str) -> None
     ],
 )
 def test_sizes_round_into_the_next_unit(size: int, expected: str) -> None:
-    """Never 1000.0 of anything that has a larger unit."""
+    """1000.0 is never printed if there is a larger unit."""
     assert format_size(size) == expected
 
 
-def test_facts_of_an_image_are_shown_and_never_obeyed(tmp_path: Path) -> None:
-    """What a row says of its image is text out of the file as well."""
+def test_facts_of_an_image_are_escaped(tmp_path: Path) -> None:
+    """The facts about an image in its row are text from the file, too."""
     extra = {"format": "[bold]x[/bold]", "width": ":smile:", "height": "\x1b[31m"}
     data = forge.build([forge.Chunk("DATA", "0000", forge.png(1, 1), extra)])
     (tmp_path / "a.gen5").write_bytes(data)
@@ -392,7 +388,7 @@ def test_facts_of_an_image_are_shown_and_never_obeyed(tmp_path: Path) -> None:
 # info
 
 
-def test_info_shows_everything_but_the_arrays(tmp_path: Path) -> None:
+def test_info_shows_everything_except_the_arrays(tmp_path: Path) -> None:
     """Settings, latents, images, capture, environment and machine, each under its heading."""
     lines = [
         line.split()
@@ -419,7 +415,7 @@ def test_info_shows_everything_but_the_arrays(tmp_path: Path) -> None:
 
 
 def test_info_as_json_has_the_same_facts(tmp_path: Path) -> None:
-    """Programs get every fact under a name, seeds as integers of full width."""
+    """Programs get every fact by name, and seeds as 64-bit integers."""
     path = make(tmp_path / "a.gen5")
     facts = json.loads(run("info", path, "--json").stdout)
     with gen5core.open(path) as file:
@@ -434,7 +430,7 @@ def test_info_as_json_has_the_same_facts(tmp_path: Path) -> None:
 
 
 def test_info_of_a_1_0_file_with_everything_missing(tmp_path: Path) -> None:
-    """A bare file of version 1.0 is shown without an error and said not to be sealed."""
+    """A minimal file of version 1.0 is shown without an error, as not sealed."""
     (tmp_path / "a.gen5").write_bytes(forge.build([forge.float32("x", [1.0])], minor=0))
     result = run("info", tmp_path / "a.gen5")
     assert result.exit_code == 0
@@ -443,7 +439,7 @@ def test_info_of_a_1_0_file_with_everything_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("resource", [1, "\x1b[31mx", None, ["a"]])
 def test_info_shows_a_resource_of_another_form(tmp_path: Path, resource: Any) -> None:
-    """The format asks for a list and leaves open what is in it: a sealed file with a number there is shown too."""
+    """The format only requires a list, so a file with a number in it is shown, too."""
     resources = [resource, {"kind": "vae", "name": "x"}]
     data = forge.build([], edit=lambda document: document.update(resources=resources))
     (tmp_path / "a.gen5").write_bytes(data)
@@ -456,8 +452,8 @@ def test_info_shows_a_resource_of_another_form(tmp_path: Path, resource: Any) ->
 # verify
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
-    """What a copy begins with: the remedy is another copy, not another file."""
+def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:
+    """An unfinished copy is empty at first, so the remedy is another copy."""
     (tmp_path / "a.gen5").touch()
     line, summary = run("verify", tmp_path).stdout.splitlines()
     assert line == (
@@ -468,7 +464,7 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
 
 
 def test_verify_names_each_damaged_file_in_one_line(tmp_path: Path) -> None:
-    """Folders are searched below; files of other kinds in them are left alone, named ones are not."""
+    """Folders are searched recursively. Other kinds of files are skipped there, but checked if named."""
     (tmp_path / "deep").mkdir()
     make(tmp_path / "good.gen5")
     damaged(tmp_path / "deep" / "bad.GEN5".lower())
@@ -489,7 +485,7 @@ def test_verify_names_each_damaged_file_in_one_line(tmp_path: Path) -> None:
 
 
 def test_verify_does_not_call_a_plain_png_damaged(tmp_path: Path) -> None:
-    """A PNG whose record was stripped is whole as a picture: named, it is a finding of its own word."""
+    """A PNG whose record was stripped is intact as a picture: it is reported as not GEN5."""
     path = tmp_path / "stripped.png"
     Image.new("RGB", (2, 2)).save(path)
     result = run("verify", path)
@@ -498,8 +494,8 @@ def test_verify_does_not_call_a_plain_png_damaged(tmp_path: Path) -> None:
     assert found.startswith(f"not GEN5  {path}: is a plain PNG, without the ")
 
 
-def test_verify_of_whole_files_is_quiet_and_says_how_many(tmp_path: Path) -> None:
-    """One line in all, exit code 0; a file named twice is checked once."""
+def test_verify_of_intact_files_prints_only_a_summary(tmp_path: Path) -> None:
+    """One line, exit code 0; a file named twice is checked once."""
     path = make(tmp_path / "a.gen5")
     result = run("verify", path, tmp_path, path)
     assert result.exit_code == 0
@@ -523,8 +519,8 @@ def test_verify_as_json(tmp_path: Path) -> None:
     assert "SHA-256" in report["files"][0]["error"]
 
 
-def test_verify_says_what_could_not_be_checked(tmp_path: Path) -> None:
-    """A 1.0 file has no seal: it is whole as far as it can tell, and that is said."""
+def test_verify_reports_what_could_not_be_checked(tmp_path: Path) -> None:
+    """A 1.0 file has no seal, which is printed as a note."""
     (tmp_path / "a.gen5").write_bytes(forge.build([], minor=0))
     result = run("verify", tmp_path)
     assert result.exit_code == 0
@@ -532,17 +528,17 @@ def test_verify_says_what_could_not_be_checked(tmp_path: Path) -> None:
 
 
 def test_verify_of_nothing_is_an_error(tmp_path: Path) -> None:
-    """A folder without a file must not look like a folder of whole files."""
+    """A folder without files must not look like a folder of intact files."""
     result = run("verify", tmp_path)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"gen5core: error: {tmp_path}: no .gen5 file and no PNG with a record there; "
+        f"gen5core: error: {tmp_path}: no .gen5 file or PNG with a record found; "
         "name files, or a folder that has some\n"
     )
 
 
 def test_an_unreadable_file_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the file system refuses says nothing of the bytes: another word, and exit code 2."""
+    """An error of the file system does not mean damage: it has its own status, and exit code 2."""
 
     def refuse(path: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", path)
@@ -559,8 +555,8 @@ def test_an_unreadable_file_is_not_called_damaged(tmp_path: Path, monkeypatch: p
 # extract
 
 
-def test_extract_gives_a_small_image(tmp_path: Path) -> None:
-    """Stored with stored blocks, an image is deflated on its way out; pixels and texts stay."""
+def test_extract_deflates_the_image(tmp_path: Path) -> None:
+    """An image kept in stored blocks is deflated when extracted; pixels and texts stay the same."""
     path = make(tmp_path / "a.gen5")
     assert run("extract", path, "-o", tmp_path / "a.png").exit_code == 0
     assert run("extract", path, "--image", "--index", 1, "-o", tmp_path / "b.png").exit_code == 0
@@ -574,8 +570,8 @@ def test_extract_gives_a_small_image(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file.images[0].array(), PIXELS + 7)
 
 
-def test_extract_gives_a_latent_by_suffix(tmp_path: Path) -> None:
-    """.npy holds what numpy has, .safetensors the dtype that was saved."""
+def test_extract_writes_a_latent_by_suffix(tmp_path: Path) -> None:
+    """.npy has a dtype of numpy, .safetensors the original dtype."""
     torch = pytest.importorskip("torch")
     values = torch.tensor([1.5, float("nan"), -0.0]).bfloat16()
     path = make(tmp_path / "a.gen5", latents={"initial_noise": values})
@@ -590,11 +586,11 @@ def test_extract_gives_a_latent_by_suffix(tmp_path: Path) -> None:
 
 
 def test_a_nested_latent_goes_into_safetensors(tmp_path: Path) -> None:
-    """Its parts become tensors of their own; a .npy, which holds one, is refused."""
+    """Its parts become separate tensors; a .npy, which has only one, is refused."""
     path = make(tmp_path / "a.gen5", latents={"initial_noise": [NOISE, NOISE[0]]})
     result = run("extract", path, "--latent", "initial_noise", "-o", tmp_path / "a.npy")
     assert result.stderr.endswith(
-        "latent 'initial_noise' has several parts, a .npy holds one; write .safetensors\n"
+        "latent 'initial_noise' has several parts, a .npy holds only one; write .safetensors\n"
     )
     run("extract", path, "--latent", "initial_noise", "-o", tmp_path / "a.safetensors")
     from safetensors.numpy import load_file
@@ -605,8 +601,8 @@ def test_a_nested_latent_goes_into_safetensors(tmp_path: Path) -> None:
     }
 
 
-def test_extract_gives_json(tmp_path: Path) -> None:
-    """The workflow is the very document that drops onto ComfyUI; metadata is all of META."""
+def test_extract_writes_json(tmp_path: Path) -> None:
+    """The workflow is the document that ComfyUI opens; the metadata is all of META."""
     path = make(tmp_path / "a.gen5", prompt="犬")
     run("extract", path, "--workflow", "-o", tmp_path / "w.json")
     run("extract", path, "--metadata", "-o", tmp_path / "m.json")
@@ -615,18 +611,18 @@ def test_extract_gives_json(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "m.json").read_text()) == file.metadata
 
 
-def test_without_a_workflow_the_prompt_graph_is_given(tmp_path: Path) -> None:
-    """ComfyUI opens both; which one it is, is said. Without either there is nothing to write."""
+def test_without_a_workflow_the_prompt_graph_is_extracted(tmp_path: Path) -> None:
+    """ComfyUI opens both, and a note says which one was written. Without either it is an error."""
     path = make(tmp_path / "a.gen5", comfyui={"prompt": PROMPT})
     result = run("extract", path, "--workflow", "-o", "-")
     assert json.loads(result.stdout) == PROMPT
     assert result.stderr == (
-        "gen5core: note: no workflow is stored; the prompt graph is written, which ComfyUI opens too\n"
+        "gen5core: note: the file has no workflow; writing the prompt graph, which ComfyUI opens too\n"
     )
     result = run("extract", make(tmp_path / "b.gen5", comfyui=None), "--workflow", "-o", "-")
     assert (result.exit_code, result.stderr) == (
         2,
-        f"gen5core: error: {tmp_path}/b.gen5: no workflow is stored; it was saved without, or scrubbed\n",
+        f"gen5core: error: {tmp_path}/b.gen5: the file has no workflow; it was saved without one, or scrubbed\n",
     )
 
 
@@ -638,8 +634,8 @@ def test_extract_to_stdout(tmp_path: Path) -> None:
     assert os.listdir(tmp_path).count("-") == 0
 
 
-def test_force_replaces_and_json_tells_where(tmp_path: Path) -> None:
-    """An output that is there is replaced only when asked to; a program learns its name."""
+def test_force_replaces_and_json_names_the_output(tmp_path: Path) -> None:
+    """An existing output is replaced only with --force; --json names it."""
     path = make(tmp_path / "a.gen5")
     (tmp_path / "a.png").write_bytes(b"mine")
     assert run("extract", path, "-o", tmp_path / "a.png").exit_code == 2
@@ -650,7 +646,7 @@ def test_force_replaces_and_json_tells_where(tmp_path: Path) -> None:
 
 
 def test_a_damaged_part_is_not_extracted(tmp_path: Path) -> None:
-    """Its digest is checked first; the image, which is whole, still comes out."""
+    """Its digest is checked first; the intact image can still be extracted."""
     path = damaged(tmp_path / "a.gen5")
     result = run("extract", path, "--latent", "initial_noise", "-o", tmp_path / "a.npy")
     assert (result.exit_code, "SHA-256" in result.stderr, (tmp_path / "a.npy").exists()) == (2, True, False)
@@ -660,8 +656,8 @@ def test_a_damaged_part_is_not_extracted(tmp_path: Path) -> None:
 # env
 
 
-def test_env_tells_drift_as_a_table(tmp_path: Path) -> None:
-    """A fact that differs is shown as it was and as it is; exit code 1."""
+def test_env_prints_drift_as_a_table(tmp_path: Path) -> None:
+    """A difference is shown with its stored and its current value; exit code 1."""
     now = Environment.capture()
     old = Environment(
         (
@@ -686,7 +682,7 @@ def test_env_tells_drift_as_a_table(tmp_path: Path) -> None:
 
 
 def test_env_of_this_machine_matches(tmp_path: Path) -> None:
-    """A file made here, now, shows no drift; exit code 0."""
+    """A file that was just made on this machine has no drift; exit code 0."""
     path = gen5core.save(tmp_path / "a.gen5")
     result = run("env", path)
     assert (result.exit_code, result.stdout) == (0, f"{path}: this machine matches\n")
@@ -694,12 +690,12 @@ def test_env_of_this_machine_matches(tmp_path: Path) -> None:
 
 
 def test_env_without_a_stored_one_is_an_error(tmp_path: Path) -> None:
-    """Nothing to compare is not the same as nothing that differs."""
+    """Nothing to compare is not the same as no difference."""
     path = make(tmp_path / "a.gen5", environment=None)
     result = run("env", path)
     assert (result.exit_code, result.stderr) == (
         2,
-        f"gen5core: error: {path}: no environment is stored; there is nothing to compare\n",
+        f"gen5core: error: {path}: the file has no environment to compare\n",
     )
 
 
@@ -707,7 +703,7 @@ def test_env_without_a_stored_one_is_an_error(tmp_path: Path) -> None:
 
 
 def test_diff_of_equal_files_finds_nothing(tmp_path: Path) -> None:
-    """Another date, another compression and another name make no difference."""
+    """Date, compression and file name are not compared."""
     one, other = make(tmp_path / "a.gen5"), make(tmp_path / "b.gen5", compression="zstd")
     result = run("diff", one, other)
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "no difference")
@@ -747,10 +743,10 @@ CHANGES: list[tuple[str, Any, tuple[str, str, str | None, str | None]]] = [
 
 
 @pytest.mark.parametrize(("field", "value", "expected"), CHANGES)
-def test_diff_names_the_one_thing_that_differs(
+def test_diff_names_the_one_difference(
     tmp_path: Path, field: str, value: Any, expected: tuple[str, str, str | None, str | None]
 ) -> None:
-    """Each kind of difference is found alone, with both sides; exit code 1."""
+    """Each kind of difference is reported with both sides, and nothing else; exit code 1."""
     one, other = make(tmp_path / "a.gen5"), make(tmp_path / "b.gen5", **{field: value})
     result = run("diff", one, other, "--json")
     found = dict(zip(("section", "name", "left", "right"), expected, strict=True))
@@ -760,7 +756,7 @@ def test_diff_names_the_one_thing_that_differs(
     assert (text.exit_code, text.stdout.splitlines()[-1]) == (1, "1 difference")
 
 
-def test_diff_tells_how_far_images_are_apart(tmp_path: Path) -> None:
+def test_diff_measures_the_difference_of_images(tmp_path: Path) -> None:
     """The largest difference of two pixel values, how many pixels differ, and the PSNR."""
     changed = PIXELS + 7
     changed[0, :3] += 2
@@ -780,10 +776,10 @@ def test_diff_tells_how_far_images_are_apart(tmp_path: Path) -> None:
         (np.inf, None, "1 of 16 values differ"),
     ],
 )
-def test_diff_tells_the_largest_difference_of_latents(
+def test_diff_reports_the_largest_difference_of_latents(
     tmp_path: Path, value: float, largest: Any, detail: str
 ) -> None:
-    """One bit is enough to differ; L∞ is left open where a value is no number."""
+    """One bit is enough to differ; L∞ is None if a value is not finite."""
     changed = NOISE.copy()
     changed.flat[-1] = value
     one = make(tmp_path / "a.gen5", latents={"initial_noise": NOISE})
@@ -792,8 +788,8 @@ def test_diff_tells_the_largest_difference_of_latents(
     assert (found["max_difference"], found["detail"]) == (largest, detail)
 
 
-def test_equal_nan_is_equal_and_minus_zero_is_not(tmp_path: Path) -> None:
-    """Bits are compared, as what starts a sampler is bits."""
+def test_nans_with_equal_bits_are_equal_and_minus_zero_is_not(tmp_path: Path) -> None:
+    """Bits are compared, since replaying depends on every bit."""
     values = np.array([np.nan, 0.0], np.float32)
     one = make(tmp_path / "a.gen5", latents={"initial_noise": values})
     assert run("diff", one, make(tmp_path / "b.gen5", latents={"initial_noise": values})).exit_code == 0
@@ -803,7 +799,7 @@ def test_equal_nan_is_equal_and_minus_zero_is_not(tmp_path: Path) -> None:
 
 
 def test_images_of_equal_pixels_are_equal(tmp_path: Path) -> None:
-    """How an image is encoded, and what text it carries, does not count."""
+    """The encoding and the texts of an image are not compared."""
     one = make(tmp_path / "a.gen5", comfyui=None, images=PIXELS)
     other = make(
         tmp_path / "b.gen5", comfyui=None, images=gen5core.encode_image(PIXELS, text={"a": "b"}, level=9)
@@ -811,8 +807,8 @@ def test_images_of_equal_pixels_are_equal(tmp_path: Path) -> None:
     assert run("diff", one, other).exit_code == 0
 
 
-def test_a_long_list_of_differences_is_cut_and_said(tmp_path: Path) -> None:
-    """A person sees the first forty; --json has all."""
+def test_a_long_list_of_differences_is_truncated(tmp_path: Path) -> None:
+    """The table has the first forty rows and a note; --json has all."""
     graphs = [{"prompt": {str(n): {"inputs": {"x": n + step}} for n in range(50)}} for step in (0, 1)]
     one, other = (make(tmp_path / f"{n}.gen5", comfyui=graph, images=()) for n, graph in enumerate(graphs))
     lines = run("diff", one, other).stdout.splitlines()
@@ -822,7 +818,7 @@ def test_a_long_list_of_differences_is_cut_and_said(tmp_path: Path) -> None:
 
 
 def test_diff_of_a_damaged_file_is_an_error(tmp_path: Path) -> None:
-    """Damage is not a difference: the other file may be right."""
+    """Damage is not a difference: the original file may be equal."""
     result = run("diff", make(tmp_path / "a.gen5"), damaged(tmp_path / "b.gen5"))
     assert (result.exit_code, "b.gen5: chunk 0" in result.stderr) == (2, True)
 
@@ -831,8 +827,8 @@ def test_diff_of_a_damaged_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["extract", "export --to gen5", "export --to png"])
-def test_a_record_is_never_replaced_by_a_part_of_it(tmp_path: Path, command: str) -> None:
-    """A PNG with its record, named as its own output in another way, stays as it is even with --force."""
+def test_a_record_is_never_replaced_by_its_own_extract(tmp_path: Path, command: str) -> None:
+    """A PNG with a record is refused as its own output under any path, even with --force."""
     path = make(tmp_path / "cat.png")
     (tmp_path / "link.png").symlink_to(path)
     before = path.read_bytes()
@@ -843,8 +839,8 @@ def test_a_record_is_never_replaced_by_a_part_of_it(tmp_path: Path, command: str
     assert before == path.read_bytes()
 
 
-def test_import_and_export_go_round(tmp_path: Path) -> None:
-    """A .latent made of a file, imported again, holds the same noise; the graphs go along."""
+def test_import_and_export_round_trip(tmp_path: Path) -> None:
+    """A .latent exported from a file and imported again has the same noise and graphs."""
     path = make(tmp_path / "a.gen5")
     assert run("export", path, "--to", "latent", "-o", tmp_path / "a.latent").output == ""
     result = run(
@@ -859,8 +855,8 @@ def test_import_and_export_go_round(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "start"), [("x.png", b"\x89PNG"), ("x.safetensors", b""), ("x.latent", b"")]
 )
-def test_export_knows_the_kind_by_the_suffix(tmp_path: Path, name: str, start: bytes) -> None:
-    """--to is needed only where the name does not say it."""
+def test_export_takes_the_kind_from_the_suffix(tmp_path: Path, name: str, start: bytes) -> None:
+    """--to is only needed if the suffix does not give the kind."""
     path = make(tmp_path / "a.gen5")
     assert run("export", path, "-o", tmp_path / name).exit_code == 0
     assert (tmp_path / name).read_bytes().startswith(start)
@@ -868,8 +864,8 @@ def test_export_knows_the_kind_by_the_suffix(tmp_path: Path, name: str, start: b
     assert run("export", path, "-o", tmp_path / name, "--force").exit_code == 0
 
 
-def test_import_says_what_it_changed(tmp_path: Path) -> None:
-    """An old latent is scaled, and the line on stderr says so."""
+def test_import_reports_what_it_changed(tmp_path: Path) -> None:
+    """An old latent is scaled, with a note on stderr."""
     from safetensors.numpy import save_file
 
     save_file({"latent_tensor": NOISE}, tmp_path / "x.latent")
@@ -882,8 +878,8 @@ def test_import_says_what_it_changed(tmp_path: Path) -> None:
     )
 
 
-def test_scrub_says_what_it_dropped(tmp_path: Path) -> None:
-    """One line for each thing, then how many; the same as JSON, and beforehand."""
+def test_scrub_lists_what_it_dropped(tmp_path: Path) -> None:
+    """One line for each dropped item, then their number; the same with --json and with --dry-run."""
     path = make(tmp_path / "a.gen5", images=())
     dropped = [
         "hardware_info.machine_name",
@@ -897,5 +893,5 @@ def test_scrub_says_what_it_dropped(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [*(f"dropped  {line}" for line in dropped), "3 things dropped"]
     result = run("scrub", path, "-o", tmp_path / "b.gen5", "--force", "--json")
     assert json.loads(result.stdout) == {"output": str(tmp_path / "b.gen5"), "dropped": dropped}
-    assert run("scrub", tmp_path / "b.gen5", "--dry-run").stdout == "nothing to drop was found\n"
+    assert run("scrub", tmp_path / "b.gen5", "--dry-run").stdout == "found nothing to drop\n"
     assert run("verify", tmp_path / "b.gen5").exit_code == 0

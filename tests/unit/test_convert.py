@@ -1,4 +1,4 @@
-"""Other files and GEN5: every tensor there and back bit for bit, bad files one clear error."""
+"""Import and export: every tensor makes the round trip bit for bit, and a bad file raises one clear error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7
 WORKFLOW = {"nodes": [{"id": 3, "type": "KSampler"}], "version": 0.4}
 PIXELS = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
 KNOWN_TO_EVERY_SAFETENSORS = ("BF16", "F16", "F32", "F8_E4M3", "F8_E5M2")
-"""The library learned the other float8 later."""
+"""Older versions of the library do not know the other float8 dtypes."""
 ITEM_BYTES = dict.fromkeys(DTYPES, 1) | {"F32": 4, "F16": 2, "BF16": 2}
 NAN_BITS = {
     "F32": struct.pack("<4I", 0x7F800001, 0xFFC12345, 0x80000000, 0x7F800000),
@@ -37,14 +37,14 @@ NAN_BITS = {
     "F8_E4M3": bytes((0x7F, 0xFF, 0x80, 0x38)),
     "F8_E5M2": bytes((0x7D, 0xFF, 0x80, 0x7C)),
 }
-"""Two NaN of unlike payloads, minus zero and infinity (or one), by the format's word for the dtype."""
+"""Two NaNs with different payloads, minus zero and infinity (or one), by safetensors' name of the dtype."""
 
 Tensors = dict[str, tuple[str, list[int], bytes]]
 """Name -> dtype, shape, bytes."""
 
 
 def safetensors_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
-    """Return a safetensors file, written out by hand."""
+    """Return a safetensors file, built by hand."""
     header: dict[str, Any] = {"__metadata__": metadata} if metadata is not None else {}
     body = b""
     for name, (dtype, shape, data) in tensors.items():
@@ -56,7 +56,7 @@ def safetensors_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) 
 
 
 def parsed(data: bytes) -> tuple[Tensors, dict[str, str]]:
-    """Return the tensors and metadata of a safetensors file, read by hand."""
+    """Return the tensors and metadata of a safetensors file, parsed by hand."""
     (size,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + size])
     metadata = header.pop("__metadata__", {})
@@ -76,7 +76,7 @@ def latent_bytes(dtype: str = "F32", *, version: bool = True, **metadata: str) -
 
 
 def imported(tmp_path: Path, file_name: str, data: bytes, **options: Any) -> Path:
-    """Import a file of these bytes and return the new one."""
+    """Write data to a file, import it, and return the path of the new file."""
     (tmp_path / file_name).write_bytes(data)
     import_file(tmp_path / file_name, tmp_path / "new.gen5", **options)
     return tmp_path / "new.gen5"
@@ -86,8 +86,8 @@ def imported(tmp_path: Path, file_name: str, data: bytes, **options: Any) -> Pat
 
 
 @pytest.mark.parametrize("dtype", NAN_BITS)
-def test_a_latent_goes_there_and_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
-    """Bits, dtype, shape, prompt, workflow and every other text of a .latent come back as they were."""
+def test_latent_round_trip_is_bit_exact(tmp_path: Path, dtype: str) -> None:
+    """Bits, dtype, shape, prompt, workflow and all other texts of a .latent survive the round trip."""
     texts = {"prompt": json.dumps(PROMPT), "workflow": json.dumps(WORKFLOW), "notes": "犬 \x1b"}
     data = latent_bytes(dtype, **texts)
     path = imported(tmp_path, "x.latent", data)
@@ -95,8 +95,8 @@ def test_a_latent_goes_there_and_back_bit_for_bit(tmp_path: Path, dtype: str) ->
     assert parsed((tmp_path / "y.latent").read_bytes()) == parsed(data)
 
 
-def test_a_latent_is_a_result_unless_named(tmp_path: Path) -> None:
-    """Save Latent stores what a sampler returned; who knows better names it."""
+def test_latent_is_a_final_latent_by_default(tmp_path: Path) -> None:
+    """Save Latent usually stores the result of a sampler; another name can be given."""
     path = imported(tmp_path, "x.latent", latent_bytes(prompt=json.dumps(PROMPT)))
     with gen5core.open(path) as file:
         assert list(file.latents) == ["final_latent"]
@@ -110,7 +110,7 @@ def test_a_latent_is_a_result_unless_named(tmp_path: Path) -> None:
 
 
 def test_an_old_latent_is_scaled_as_comfyui_does(tmp_path: Path) -> None:
-    """Without latent_format_version_0, LoadLatent gives float32 times 1/0.18215: stored so, and said."""
+    """Without latent_format_version_0, LoadLatent returns float32 times 1/0.18215: this is stored, with a note."""
     torch = pytest.importorskip("torch")
     values = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).half()
     data = safetensors_bytes({"latent_tensor": ("F16", [1, 4, 8, 8], values.numpy().tobytes())})
@@ -125,7 +125,7 @@ def test_an_old_latent_is_scaled_as_comfyui_does(tmp_path: Path) -> None:
 
 
 def test_an_exported_latent_opens_in_the_library_that_comfyui_uses(tmp_path: Path) -> None:
-    """safetensors itself, which LoadLatent calls, reads the tensor and finds the version."""
+    """The library safetensors, which LoadLatent calls, reads the tensor and finds the version."""
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file
 
@@ -142,28 +142,28 @@ def test_an_exported_latent_opens_in_the_library_that_comfyui_uses(tmp_path: Pat
     [
         (
             {},
-            "x.latent: has no tensor 'latent_tensor', so it is not of ComfyUI's Save Latent: name it",
+            "x.latent: has no tensor 'latent_tensor', so ComfyUI's Save Latent did not write it: rename it",
         ),
         (
             {"latent_tensor": ("F32", [1], b"\0" * 4), "mask": ("F32", [1], b"\0" * 4)},
-            "x.latent: has tensors that a .latent does not (mask): name it .safetensors",
+            "x.latent: has tensors that do not belong in a .latent (mask): rename it to .safetensors",
         ),
         (
             {"latent_tensor": ("I32", [1], b"\0" * 4)},
-            "x.latent: tensor 'latent_tensor' is I32; a GEN5 file holds F32, F16, BF16",
+            "x.latent: tensor 'latent_tensor' is I32; a GEN5 file stores only F32, F16, BF16",
         ),
     ],
 )
-def test_what_is_no_latent_is_refused(tmp_path: Path, tensors: Tensors, message: str) -> None:
-    """The error names the file, what is in it, and what to do."""
+def test_other_files_named_latent_are_refused(tmp_path: Path, tensors: Tensors, message: str) -> None:
+    """The error names the file, its content, and the remedy."""
     with pytest.raises(gen5core.EncodeError, match=re.escape(message)):
         imported(tmp_path, "x.latent", safetensors_bytes(tensors))
     assert not (tmp_path / "new.gen5").exists()
 
 
 @pytest.mark.parametrize("text", ["not json", "[1]", "[" * 100_000, '{"a": ' + "9" * 5000 + "}"])
-def test_a_graph_that_is_no_json_object_is_kept_as_text(tmp_path: Path, text: str) -> None:
-    """Nothing is lost silently: it is said, kept, and exported again."""
+def test_graph_that_is_not_a_json_object_is_kept_as_text(tmp_path: Path, text: str) -> None:
+    """It is reported, kept, and exported again."""
     (tmp_path / "x.latent").write_bytes(latent_bytes(workflow=text))
     notes = import_file(tmp_path / "x.latent", tmp_path / "new.gen5")
     assert notes == ("its workflow is not a JSON object and was kept as text",)
@@ -172,7 +172,7 @@ def test_a_graph_that_is_no_json_object_is_kept_as_text(tmp_path: Path, text: st
 
 
 def test_cache_keys_of_a_prompt_are_left_out(tmp_path: Path) -> None:
-    """ComfyUI's is_changed may be NaN, which JSON does not have; it says nothing of the image."""
+    """ComfyUI's is_changed may be NaN, which is not JSON, and has no influence on the image."""
     graph = '{"3": {"class_type": "LoadImage", "inputs": {}, "is_changed": [NaN]}}'
     path = imported(tmp_path, "x.latent", latent_bytes(prompt=graph))
     with gen5core.open(path) as file:
@@ -184,7 +184,7 @@ def test_cache_keys_of_a_prompt_are_left_out(tmp_path: Path) -> None:
 
 @st.composite
 def tensor_files(draw: st.DrawFn) -> tuple[Tensors, dict[str, str]]:
-    """Any tensors of the dtypes that are stored, any bits, any shape, and any metadata."""
+    """Tensors of any supported dtype, any bits and shape, with any metadata."""
     names = draw(
         st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), unique=True, max_size=4)
     )
@@ -202,8 +202,8 @@ def tensor_files(draw: st.DrawFn) -> tuple[Tensors, dict[str, str]]:
 
 
 @given(tensor_files())
-def test_safetensors_go_there_and_back_bit_for_bit(content: tuple[Tensors, dict[str, str]]) -> None:
-    """Every name, dtype, shape, bit (NaN payloads too) and metadata text comes back."""
+def test_safetensors_round_trip_is_bit_exact(content: tuple[Tensors, dict[str, str]]) -> None:
+    """Every name, dtype, shape, bit (NaN payloads included) and metadata text survives the round trip."""
     import tempfile
 
     tensors, metadata = content
@@ -218,14 +218,14 @@ def test_safetensors_go_there_and_back_bit_for_bit(content: tuple[Tensors, dict[
 
 
 def every_pattern(code: str) -> bytes:
-    """Return every bit pattern of a dtype; of float32 those whose lower half is zero."""
+    """Return every bit pattern of a dtype; for float32 only those whose lower half is zero."""
     words = np.arange(2 ** (8 * min(ITEM_BYTES[code], 2)), dtype=f"<u{ITEM_BYTES[code]}")
     return (words << 16 if code == "F32" else words).tobytes()
 
 
 @pytest.mark.parametrize("code", KNOWN_TO_EVERY_SAFETENSORS)
-def test_every_pattern_goes_there_and_back(tmp_path: Path, code: str) -> None:
-    """All bits of a dtype, NaNs included, are exported as they were imported, those of a scalar too."""
+def test_every_bit_pattern_survives(tmp_path: Path, code: str) -> None:
+    """All bit patterns of a dtype, NaNs included, are exported as they were imported, also in a scalar."""
     data = every_pattern(code)
     size = ITEM_BYTES[code]
     content = {"a": (code, [len(data) // size], data), "b": (code, [], data[-size:])}
@@ -235,8 +235,8 @@ def test_every_pattern_goes_there_and_back(tmp_path: Path, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", DTYPES)
-def test_an_import_is_stored_as_the_tensor_itself_is(code: str) -> None:
-    """Bytes of a dtype become the payload and the row that a torch tensor of those bits becomes."""
+def test_import_is_stored_like_the_tensor(code: str) -> None:
+    """Imported bytes give the same payload and row as a torch tensor with these bits."""
     torch = pytest.importorskip("torch")
     data, dtype = every_pattern(code), DTYPES[code]
     tensor = torch.frombuffer(bytearray(data), dtype=torch.uint8).view(getattr(torch, dtype)).reshape(16, -1)
@@ -244,8 +244,8 @@ def test_an_import_is_stored_as_the_tensor_itself_is(code: str) -> None:
     assert imported_one == encode_tensor("a", tensor)
 
 
-def test_an_export_is_laid_out_as_the_format_asks(tmp_path: Path) -> None:
-    """Header padded to eight bytes, wide dtypes first, so that every tensor is aligned."""
+def test_export_is_aligned(tmp_path: Path) -> None:
+    """The header is padded to eight bytes and wide dtypes come first, so that every tensor is aligned."""
     half, single = np.ones(3, np.float16), np.ones(2, np.float32)
     gen5core.save(tmp_path / "a.gen5", latents={"a": half, "b": single}, environment=None, hardware=None)
     export_file(tmp_path / "a.gen5", tmp_path / "a.safetensors", "safetensors")
@@ -259,7 +259,7 @@ def test_an_export_is_laid_out_as_the_format_asks(tmp_path: Path) -> None:
 
 
 def test_a_nested_latent_is_exported_part_by_part(tmp_path: Path) -> None:
-    """Audio and video of one latent become two tensors; a .latent, which holds one, is refused."""
+    """Audio and video of one latent become two tensors; a .latent, which has only one, is refused."""
     parts = [np.ones(2, np.float32), np.zeros(3, np.float32)]
     gen5core.save(tmp_path / "a.gen5", latents={"initial_noise": parts}, environment=None, hardware=None)
     export_file(tmp_path / "a.gen5", tmp_path / "a.safetensors", "safetensors")
@@ -273,7 +273,7 @@ def test_a_nested_latent_is_exported_part_by_part(tmp_path: Path) -> None:
 
 
 def test_one_latent_can_be_named(tmp_path: Path) -> None:
-    """A name picks one of several on the way out, and renames the only one on the way in."""
+    """A name selects one of several latents in an export, and renames the only tensor in an import."""
     latents = {"a": np.ones(1, np.float32), "b": np.zeros(1, np.float32)}
     gen5core.save(tmp_path / "a.gen5", latents=latents, environment=None, hardware=None)
     export_file(tmp_path / "a.gen5", tmp_path / "b.safetensors", "safetensors", name="b")
@@ -287,8 +287,8 @@ def test_one_latent_can_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["F64", "I64", "BOOL", "C64", "U8"])
-def test_dtypes_without_a_place_are_refused_by_name(tmp_path: Path, dtype: str) -> None:
-    """Integers and float64 are never rounded into something else."""
+def test_unsupported_dtypes_are_refused_by_name(tmp_path: Path, dtype: str) -> None:
+    """Integers and float64 are never rounded to another dtype."""
     size = {"F64": 8, "I64": 8, "C64": 8}.get(dtype, 1)
     message = rf"x\.safetensors: tensor 'steps' is {dtype}; .* without loss: convert it first"
     with pytest.raises(gen5core.UnsupportedDtypeError, match=message):
@@ -298,18 +298,18 @@ def test_dtypes_without_a_place_are_refused_by_name(tmp_path: Path, dtype: str) 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is not a whole safetensors file"),
-        (b"\xff" * 64, "is not a whole safetensors file"),
-        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)})[:-1], "is not a whole safetensors file"),
-        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)}) + b"x", "is not a whole safetensors file"),
+        (b"", "is not a valid safetensors file"),
+        (b"\xff" * 64, "is not a valid safetensors file"),
+        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)})[:-1], "is not a valid safetensors file"),
+        (safetensors_bytes({"a": ("F32", [1], b"\0" * 4)}) + b"x", "is not a valid safetensors file"),
         (safetensors_bytes({"a": ("F32", [2**63, 0], b"")}), "tensor 'a' has shape"),
         (safetensors_bytes({"a": ("F32", [1] * 40, b"\0" * 4)}), "tensor 'a' has shape"),
         (safetensors_bytes({"": ("F32", [0], b"")}), "has a tensor whose name is empty: rename it"),
-        (struct.pack("<Q", 9000) + b"[" * 9000, "is not a whole safetensors file"),
+        (struct.pack("<Q", 9000) + b"[" * 9000, "is not a valid safetensors file"),
     ],
 )
 def test_a_broken_safetensors_is_one_clear_error(tmp_path: Path, data: bytes, message: str) -> None:
-    """Cut, padded, absurd or nested: the error is ours and names the file."""
+    """Truncated, padded, absurd or nested: the error is ours and names the file."""
     with pytest.raises(gen5core.EncodeError, match=rf"x\.safetensors: {re.escape(message)}"):
         imported(tmp_path, "x.safetensors", data)
 
@@ -318,8 +318,8 @@ GOOD = safetensors_bytes({"a": ("F32", [2], b"\1" * 8), "b": ("BF16", [2], b"\2"
 
 
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_hostile_safetensors_raise_nothing_foreign(flips: list[tuple[int, int]]) -> None:
-    """Whatever is done to the bytes, they import whole or end in an error of this package."""
+def test_damaged_safetensors_raise_only_our_errors(flips: list[tuple[int, int]]) -> None:
+    """With any damage, an import either succeeds completely or raises an error of this package."""
     import tempfile
 
     data = GOOD
@@ -336,7 +336,7 @@ def test_hostile_safetensors_raise_nothing_foreign(flips: list[tuple[int, int]])
 
 
 def test_bfloat16_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """bfloat16 travels as bits where torch is not installed; float8 is refused with the remedy."""
+    """Without torch, bfloat16 is copied as bits; float8 is refused with the remedy."""
     monkeypatch.setitem(sys.modules, "torch", None)
     data = safetensors_bytes({"a": ("BF16", [4], NAN_BITS["BF16"])})
     path = imported(tmp_path, "x.safetensors", data)
@@ -348,9 +348,11 @@ def test_bfloat16_needs_no_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
 
 
-def test_several_tensors_take_no_one_name(tmp_path: Path) -> None:
-    """One name for two tensors would lose one."""
-    with pytest.raises(gen5core.EncodeError, match=r"x\.safetensors: has 2 tensors, one name fits one"):
+def test_one_name_for_several_tensors_is_refused(tmp_path: Path) -> None:
+    """Otherwise one of them would be lost."""
+    with pytest.raises(
+        gen5core.EncodeError, match=r"x\.safetensors: has 2 tensors, and a name is for a single one"
+    ):
         imported(tmp_path, "x.safetensors", GOOD, name="initial_noise")
 
 
@@ -363,7 +365,7 @@ def png_with(**texts: str) -> bytes:
 
 
 def test_a_png_is_kept_byte_for_byte_with_its_graphs(tmp_path: Path) -> None:
-    """The image stays as it is; prompt and workflow are also found where a GEN5 file has them."""
+    """The image is unchanged; prompt and workflow are also in META."""
     data = png_with(prompt=json.dumps(PROMPT), workflow=json.dumps(WORKFLOW))
     path = imported(tmp_path, "x.PNG", data)
     with gen5core.open(path) as file:
@@ -373,14 +375,14 @@ def test_a_png_is_kept_byte_for_byte_with_its_graphs(tmp_path: Path) -> None:
 
 
 def test_a1111_parameters_become_the_prompt(tmp_path: Path) -> None:
-    """A PNG of another program says how it was made in one text; nothing of it is left out."""
+    """A PNG by another program describes how it was made in one text, which is kept completely."""
     text = "a cat, 犬\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Seed: 1"
     with gen5core.open(imported(tmp_path, "x.png", png_with(parameters=text))) as file:
         assert (file.prompt, file.comfyui) == (text, None)
 
 
-def test_a_png_goes_out_small_with_its_graphs(tmp_path: Path) -> None:
-    """An exported PNG is deflated and carries the graphs that ComfyUI reads; the stored one need not."""
+def test_exported_png_is_deflated_and_has_its_graphs(tmp_path: Path) -> None:
+    """An exported PNG is deflated and has the graphs that ComfyUI reads, even if the stored one does not."""
     pixels = np.zeros((64, 64, 3), np.uint8)
     gen5core.save(
         tmp_path / "a.gen5",
@@ -402,8 +404,8 @@ def test_a_png_goes_out_small_with_its_graphs(tmp_path: Path) -> None:
         export_file(tmp_path / "a.gen5", tmp_path / "c.png", "png", index=2)
 
 
-def test_a_stored_jpeg_goes_out_as_a_png_of_its_pixels(tmp_path: Path) -> None:
-    """An export to PNG is a PNG whatever was stored."""
+def test_stored_jpeg_is_exported_as_png(tmp_path: Path) -> None:
+    """An export to PNG is a PNG with the same pixels, whatever the stored format."""
     import io
 
     from PIL import Image
@@ -418,7 +420,7 @@ def test_a_stored_jpeg_goes_out_as_a_png_of_its_pixels(tmp_path: Path) -> None:
 
 
 def test_an_animated_png_stays_animated(tmp_path: Path) -> None:
-    """Every frame of it comes out as it was, in its order."""
+    """All its frames are unchanged and in order."""
     import io
 
     from PIL import Image
@@ -450,14 +452,14 @@ def test_an_animated_png_stays_animated(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_png_is_one_clear_error(tmp_path: Path, data: bytes, message: str) -> None:
-    """No image, cut, damaged or gigantic: the error is ours and names the file."""
+    """Not an image, truncated, damaged or huge: the error is ours and names the file."""
     with pytest.raises(gen5core.Gen5Error, match=rf"x\.png: .*{re.escape(message)}"):
         imported(tmp_path, "x.png", data)
     assert not (tmp_path / "new.gen5").exists()
 
 
-def test_a_text_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
-    """64 kB of zTXt can inflate to gigabytes: a limit stops it."""
+def test_text_that_inflates_too_far_is_refused(tmp_path: Path) -> None:
+    """64 kB of zTXt could inflate to gigabytes; a limit stops it."""
     import zlib
 
     bomb = zlib.compress(bytes(65 * 2**20), 9)
@@ -468,7 +470,7 @@ def test_a_text_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_image_has_no_latent_to_name(tmp_path: Path) -> None:
-    """A name for a latent that is not there is a misunderstanding, not a detail."""
+    """A name that cannot be used is an error, since the user expected a latent."""
     with pytest.raises(gen5core.EncodeError, match="is an image and has no latent to name 'initial_noise'"):
         imported(tmp_path, "x.png", png_with(), name="initial_noise")
 
@@ -477,8 +479,8 @@ def test_an_image_has_no_latent_to_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.latent", "x.safetensors", "x.png"])
-def test_an_import_replaces_nothing_unasked(tmp_path: Path, name: str) -> None:
-    """What stands at out stays unless overwriting is asked for."""
+def test_import_replaces_a_file_only_on_request(tmp_path: Path, name: str) -> None:
+    """An existing output stays, except with ``overwrite``."""
     data = {"x.latent": latent_bytes(), "x.safetensors": GOOD, "x.png": png_with()}[name]
     (tmp_path / "new.gen5").write_bytes(b"mine")
     with pytest.raises(FileExistsError, match=r"new\.gen5"):
@@ -489,16 +491,16 @@ def test_an_import_replaces_nothing_unasked(tmp_path: Path, name: str) -> None:
         assert file.version == (1, 1)
 
 
-def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> None:
-    """The error says which kinds there are, both ways."""
+def test_unknown_kind_is_refused_with_a_list(tmp_path: Path) -> None:
+    """The error lists the known kinds, for imports and exports."""
     with pytest.raises(
-        gen5core.EncodeError, match=r"x\.ckpt is none of \.latent, \.safetensors, \.sft, \.png"
+        gen5core.EncodeError, match=r"x\.ckpt is not one of \.latent, \.safetensors, \.sft, \.png"
     ):
         import_file(tmp_path / "x.ckpt", tmp_path / "new.gen5")
     with pytest.raises(gen5core.EncodeError, match=r"'x\.gif'.* name the file x\.gen5"):
         import_file(tmp_path / "x.png", tmp_path / "x.gif")
     with pytest.raises(
-        gen5core.EncodeError, match="no export to 'gif'; it is one of latent, safetensors, png"
+        gen5core.EncodeError, match="cannot export to 'gif'; choose one of latent, safetensors, png"
     ):
         export_file(tmp_path / "x.gen5", tmp_path / "x.gif", "gif")
 
@@ -506,10 +508,10 @@ def test_an_unknown_kind_is_named_with_those_that_are_known(tmp_path: Path) -> N
 @pytest.mark.parametrize("overwrite", [True, False])
 @pytest.mark.parametrize("kind", ["latent", "safetensors", "png", "gen5"])
 def test_a_file_is_not_its_own_export(tmp_path: Path, kind: str, overwrite: bool) -> None:
-    """A part of it in its place would be all that is left."""
+    """Otherwise only the exported part would be left."""
     path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
     before = path.read_bytes()
-    message = r"a\.gen5: is the very file that is read, whose record would be lost; name another$"
+    message = r"a\.gen5: is the input file itself, whose record would be lost; choose another output$"
     with pytest.raises(gen5core.EncodeError, match=message):
         export_file(path, path, kind, overwrite=overwrite)
     assert before == path.read_bytes()
@@ -517,10 +519,10 @@ def test_a_file_is_not_its_own_export(tmp_path: Path, kind: str, overwrite: bool
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own")
 def test_an_import_does_not_replace_what_it_reads(tmp_path: Path) -> None:
-    """A link named .gen5 that leads to the picture is the picture."""
+    """A link named .gen5 to the picture is the picture itself."""
     (tmp_path / "x.png").write_bytes(png_with())
     (tmp_path / "x.gen5").symlink_to("x.png")
-    with pytest.raises(gen5core.EncodeError, match=r"x\.gen5: is the very file that is read"):
+    with pytest.raises(gen5core.EncodeError, match=r"x\.gen5: is the input file itself"):
         import_file(tmp_path / "x.png", tmp_path / "x.gen5", overwrite=True)
     assert png_with() == (tmp_path / "x.png").read_bytes()
 
@@ -539,24 +541,24 @@ def test_an_import_does_not_replace_what_it_reads(tmp_path: Path) -> None:
     ],
 )
 def test_an_export_is_not_named_as_another_kind(tmp_path: Path, kind: str, name: str, better: str) -> None:
-    """Programs go by the suffix: under a wrong one the file would open nowhere."""
+    """Programs go by the suffix, so the file could not be opened with a wrong one."""
     path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
-    message = re.escape(f"{name}: a {kind} is written; name the file {better}")
+    message = re.escape(f"{name}: the output is a {kind} file; name it {better}")
     with pytest.raises(gen5core.EncodeError, match=message):
         export_file(path, tmp_path / name, kind)
     assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(("kind", "name"), [("safetensors", "x.sft"), ("latent", "x"), ("png", "x.tmp")])
-def test_an_export_may_have_a_name_that_says_nothing_else(tmp_path: Path, kind: str, name: str) -> None:
-    """What is not known as another kind is the person's own affair."""
+def test_export_accepts_other_suffixes(tmp_path: Path, kind: str, name: str) -> None:
+    """A suffix that is not known as another kind is allowed."""
     path = gen5core.save(tmp_path / "a.gen5", images=PIXELS, latents={"a": np.ones(1, np.float32)})
     export_file(path, tmp_path / name, kind)
     assert (tmp_path / name).exists()
 
 
 def test_texts_of_a_png_share_one_limit(tmp_path: Path) -> None:
-    """Many texts that each stay below the limit do not add up beyond it."""
+    """Many texts that are each below the limit cannot exceed it together."""
     text = zlib.compress(b"a" * (3 * 2**20), 9)
     chunks = [(b"zTXt", b"k%d\0\0" % number + text) for number in range(30)]
     header, *rest = png_chunks.iter_chunks(gen5core.encode_image(np.zeros((1, 1, 3), np.uint8)))
@@ -567,7 +569,7 @@ def test_texts_of_a_png_share_one_limit(tmp_path: Path) -> None:
 
 
 def test_an_oversized_png_is_not_inflated(tmp_path: Path) -> None:
-    """Extracting and exporting look at a PNG's size before its pixels."""
+    """Extracting and exporting check the size of a PNG before its pixels."""
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(2**20), 9)
     bomb = png_chunks.join_chunks([(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")])

@@ -1,4 +1,4 @@
-"""The corpus: one forged file for every rule of the reader, and golden files of both versions."""
+"""The corpus: one invalid file for every rule of the format, and golden files of both versions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ EXPECTED: dict[str, dict[str, str]] = json.loads((INVALID / "expected.json").rea
 GOLDEN = sorted(path.stem for path in VALID.glob("*.gen5"))
 MIB = 2**20
 BOMBS = [name for name in EXPECTED if "bomb" in name or "declares" in name or "deep" in name]
-MOST_BYTES = 72 * MIB
-"""META's limit, and room for the reader itself."""
+MAX_BYTES = 72 * MIB
+"""The limit for META, plus memory for the reader itself."""
 
 
 def read_everything(path: Path, limits: Limits | None = None) -> gen5core.Report:
-    """Open, verify, and take out every array, image and fact."""
+    """Open, verify, and read every array, image and fact."""
     with gen5core.open(path, limits=limits or Limits()) as file:
         report = file.verify(threads=1)
         for latent in file.latents.values():
@@ -45,7 +45,7 @@ def read_everything(path: Path, limits: Limits | None = None) -> gen5core.Report
 
 
 def test_every_rule_has_a_file() -> None:
-    """The folder and the list of expectations name the same files, all small and none to spare."""
+    """The folder and expected.json list the same files, all small, and every kind of error occurs."""
     found = sorted(path.name for path in INVALID.glob("*.gen5"))
     assert sorted(EXPECTED) == found
     assert [name for name in found if (INVALID / name).stat().st_size > 6 * 1024] == []
@@ -59,7 +59,7 @@ def _kinds(kind: type[FormatError]) -> set[type[FormatError]]:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_invalid_file_is_refused(name: str) -> None:
-    """The file ends in the error that its name says, with a message that says why and names the file."""
+    """The file raises the error in its name, with a message that gives the reason and names the file."""
     expected = EXPECTED[name]
     kind = getattr(gen5core, expected["error"])
     with pytest.raises(FormatError) as caught:
@@ -72,7 +72,7 @@ def test_invalid_file_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_invalid_file_is_safe_unverified(name: str) -> None:
-    """With digests turned off the same file gives one of our errors, or data, but nothing else."""
+    """Without checking digests, the same file raises one of our errors or gives data, but nothing else."""
     with suppress(FormatError), gen5core.open(INVALID / name, verify=False) as file:
         for latent in file.latents.values():
             for part in latent.parts:
@@ -85,7 +85,7 @@ def test_invalid_file_is_safe_unverified(name: str) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_file(name: str) -> None:
-    """A golden file holds, bit for bit, what went into it when it was made."""
+    """A golden file has, bit for bit, the content that was saved in it."""
     expected = json.loads((VALID / f"{name}.json").read_text("utf-8"))
     data = (VALID / f"{name}.gen5").read_bytes()
     assert expected["sha256"] == hashlib.sha256(data).hexdigest()
@@ -121,13 +121,13 @@ def _fact(file: gen5core.Gen5File, name: str) -> Any:
 
 
 def test_golden_files_of_both_versions() -> None:
-    """Both makers and both versions are among the golden files."""
+    """The golden files cover all writers and both versions."""
     makers = {name.split("_")[0] for name in GOLDEN}
     assert makers == {"gen5-0.1.0", "gen5core-1.1", "forged-1.0", "forged-1.1", "forged-1.9"}
 
 
 def test_golden_environment_names_no_machine() -> None:
-    """The golden files that the peer made say of the system only what was put in place of it."""
+    """The golden files do not identify the machine that made them."""
     for name in GOLDEN:
         with gen5core.open(VALID / f"{name}.gen5") as file:
             texts = [row.canonical for row in file.environment.components] if file.environment else []
@@ -135,8 +135,8 @@ def test_golden_environment_names_no_machine() -> None:
             assert file.hardware.get("machine_name", "golden") == "golden"
 
 
-def test_trailer_of_unknown_type_is_noted() -> None:
-    """A trailer that no rule covers is listed and said not to be checked."""
+def test_trailer_of_unknown_type_is_reported() -> None:
+    """A trailer of an unknown type is listed, and reported as not checked."""
     with gen5core.open(VALID / "forged-1.1_trailer.gen5") as file:
         (trailer,) = file.trailers
         assert (trailer.type, trailer.flags, trailer.size_bytes) == ("NOTE", "0000", 6)
@@ -144,7 +144,7 @@ def test_trailer_of_unknown_type_is_noted() -> None:
 
 
 def test_peer_opens_the_golden_files() -> None:
-    """gen5 0.1.0 finds the same arrays in every golden file that has any that it can hold."""
+    """gen5 0.1.0 reads the same arrays from the golden files with arrays that it supports."""
     peer = pytest.importorskip("gen5", reason="gen5 0.1.0 needs Python 3.11")
     for name in (
         "gen5core-1.1_everything",
@@ -154,7 +154,7 @@ def test_peer_opens_the_golden_files() -> None:
     ):
         path = VALID / f"{name}.gen5"
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # this is another machine than theirs
+            warnings.simplefilter("ignore", UserWarning)  # the files were made on another machine
             decoded = peer.Gen5FileHandler().file_decoder(str(path))
         with gen5core.open(path) as file:
             ours = list(file.latents.arrays().values())
@@ -162,18 +162,18 @@ def test_peer_opens_the_golden_files() -> None:
         assert [array.tobytes() for array in ours] == [np.asarray(array).tobytes() for array in theirs]
 
 
-def test_corpus_comes_out_the_same(tmp_path: Path) -> None:
-    """Making the invalid files again gives the same bytes, whatever compressor is installed."""
+def test_corpus_is_reproducible(tmp_path: Path) -> None:
+    """Making the invalid files again gives the same bytes, whichever compressor is installed."""
     script = [sys.executable, str(ROOT / "scripts" / "make_corpus.py"), "--out", str(tmp_path)]
-    told = subprocess.run(script, check=True, capture_output=True, text=True).stdout
-    assert told.startswith(f"{len(EXPECTED)} invalid files in ")
+    output = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    assert output.startswith(f"{len(EXPECTED)} invalid files in ")
     made = {path.name: path.read_bytes() for path in (tmp_path / "invalid").iterdir()}
     assert made == {path.name: path.read_bytes() for path in INVALID.iterdir()}
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb_allocates_little(name: str) -> None:
-    """A few kilobytes that promise gigabytes cost no more memory than the limits allow."""
+    """A few kilobytes that declare gigabytes need no more memory than the limits allow."""
     tracemalloc.start()
     try:
         with pytest.raises(FormatError):
@@ -181,12 +181,12 @@ def test_bomb_allocates_little(name: str) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < MOST_BYTES
+    assert peak < MAX_BYTES
 
 
 @pytest.mark.parametrize("item", [b"[]", b"{}", b'""', b"[[[[0]]]]"])
 def test_many_values_in_little_text(tmp_path: Path, item: bytes) -> None:
-    """META of 60 MiB that would parse to gigabytes of empty lists is refused before it is parsed."""
+    """META of 60 MiB that would parse to gigabytes of empty values is refused before it is parsed."""
     items = b",".join([item] * (60 * MIB // (len(item) + 1)))
     for text in (b'{"gen5_metadata":{"chunks":[%s]}}' % items, b'{"x":[%s]}' % items):
         content = forge.frame("META", "0000", text)
@@ -226,9 +226,9 @@ print(json.dumps(ended))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to RLIMIT_AS")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_AS")
 def test_invalid_files_in_16_mib() -> None:
-    """A process that may take 16 MiB more reads the whole corpus under small limits without running out."""
+    """With small limits, a process reads the whole corpus within 16 MiB of additional memory."""
     paths = [str(INVALID / name) for name in EXPECTED]
     done = subprocess.run(
         [sys.executable, "-c", _BOUNDED, *paths], cwd=ROOT, check=True, capture_output=True, text=True
@@ -239,7 +239,7 @@ def test_invalid_files_in_16_mib() -> None:
 
 
 def test_limits_are_arguments(tmp_path: Path) -> None:
-    """Each limit, made small, stops a file that is read without it, and says both figures."""
+    """Each limit, if set low, refuses a file that is otherwise read; the message has both numbers."""
     rows = [forge.float32(f"latent {index}", [index]) for index in range(3)]
     packed = forge.Chunk("LATN", "F32", bytes(64), {"shape": [16], "key": "packed"}, compressed=True)
     image = forge.Chunk("DATA", "0000", forge.png(3, 3, bytes(9)))

@@ -1,4 +1,4 @@
-"""Damage: every bit of a file, every length of it, and whatever Hypothesis thinks of."""
+"""Damage: every flipped bit, every truncation, and random changes by Hypothesis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUICK = settings(
 )
 
 
-def whole_file() -> bytes:
+def intact_file() -> bytes:
     """Return a small sealed file with every kind of chunk, LATN raw and compressed, and a trailer."""
     return forge.build(
         [
@@ -59,7 +59,7 @@ def read_everything(path: Path) -> list[bytes]:
 
 @contextmanager
 def changed(path: Path, position: int, mask: int) -> Iterator[None]:
-    """Flip the bits of mask in one byte of the file, and put them back."""
+    """Flip the bits of mask in one byte of the file, and restore them afterwards."""
     with path.open("r+b", buffering=0) as file:
         file.seek(position)
         byte = file.read(1)
@@ -71,7 +71,7 @@ def changed(path: Path, position: int, mask: int) -> Iterator[None]:
 
 
 def outcome(path: Path) -> str:
-    """Return the name of our error that reading ends in, or ``read``; another error leaves here."""
+    """Return the name of the FormatError that reading raises, or ``read``; other errors are raised."""
     try:
         with gen5core.open(path) as file:
             file.verify(threads=1)
@@ -81,48 +81,48 @@ def outcome(path: Path) -> str:
 
 
 def test_every_bit_of_a_file(path: Path) -> None:
-    """Each bit flipped alone ends in one of our errors, but for a trailer's type, flags and content.
+    """Each flipped bit raises one of our errors, except in the type, flags and content of an unknown trailer.
 
-    A trailer of a type that no reader knows cannot be checked; its report says so.
+    A trailer of an unknown type cannot be checked, which the report says.
     """
-    data = whole_file()
+    data = intact_file()
     path.write_bytes(data)
     unknown = range(len(data) - len(TRAILER), len(data))
     frame = range(unknown.start - FRAME_BYTES, unknown.start - 4)
-    ended: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for position in range(len(data)):
         for bit in range(8):
             with changed(path, position, 1 << bit):
                 name = outcome(path)
-                ended[name] += 1
+                outcomes[name] += 1
                 assert (name == "read") == (position in unknown or position in frame), (position, bit, name)
-    assert len(data) * 8 == ended.total()
-    assert (len(unknown) + len(frame)) * 8 == ended["read"]
+    assert len(data) * 8 == outcomes.total()
+    assert (len(unknown) + len(frame)) * 8 == outcomes["read"]
     assert data == path.read_bytes()
     assert outcome(path) == "read"
 
 
 def test_every_byte_of_a_written_file(path: Path) -> None:
-    """Two bits of every byte of a file that this package wrote, each flipped alone, end in our errors."""
+    """In a file by this package, each of two flipped bits of every byte raises one of our errors."""
     data = (VALID / "gen5core-1.1_everything.gen5").read_bytes()
     path.write_bytes(data)
-    ended: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for position in range(len(data)):
         for mask in (0x01, 0x80):
             with changed(path, position, mask):
-                ended[outcome(path)] += 1
-    assert 2 * len(data) == ended.total()
-    assert ended["read"] == 0
+                outcomes[outcome(path)] += 1
+    assert 2 * len(data) == outcomes.total()
+    assert outcomes["read"] == 0
 
 
 @pytest.mark.parametrize(
     "name", ["gen5-0.1.0_raw_float32", "gen5-0.1.0_zstd_float32", "gen5-0.1.0_two_latents"]
 )
 def test_damage_to_version_1_0(path: Path, name: str) -> None:
-    """A flip in a file of 0.1.0, which has no seal, never changes an array or an image unseen."""
+    """A flipped bit in a file by gen5 0.1.0, which has no seal, never changes an array or image unnoticed."""
     data = (VALID / f"{name}.gen5").read_bytes()
     path.write_bytes(data)
-    whole = read_everything(path)
+    intact = read_everything(path)
     refused = 0
     for position in range(len(data)):
         for mask in (0x01, 0x80):
@@ -132,25 +132,25 @@ def test_damage_to_version_1_0(path: Path, name: str) -> None:
                 except FormatError:
                     refused += 1
                 else:
-                    assert whole == found, (position, mask)
+                    assert intact == found, (position, mask)
     assert refused > 1.8 * len(data)
 
 
 @pytest.mark.parametrize("name", ["whole", *sorted(path.stem for path in VALID.glob("*.gen5"))])
 def test_every_truncation(path: Path, name: str) -> None:
-    """A file cut at any length is TruncatedError; an empty one is not GEN5."""
-    data = whole_file() if name == "whole" else (VALID / f"{name}.gen5").read_bytes()
+    """A file truncated at any length raises TruncatedError; an empty one NotGen5Error."""
+    data = intact_file() if name == "whole" else (VALID / f"{name}.gen5").read_bytes()
     path.write_bytes(data)
-    ended: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for size in range(len(data) - 1, -1, -1):
         os.truncate(path, size)
-        ended[outcome(path)] += 1
-    assert {"TruncatedError": len(data) - 1, "NotGen5Error": 1} == dict(ended)
+        outcomes[outcome(path)] += 1
+    assert {"TruncatedError": len(data) - 1, "NotGen5Error": 1} == dict(outcomes)
 
 
 def test_appended_bytes(path: Path) -> None:
-    """Bytes after the end are refused, whatever they are: zeros, a frame, the file itself."""
-    data = whole_file()
+    """Bytes after the end are refused, whether zeros, a frame or the file itself."""
+    data = intact_file()
     tails = [bytes(size) for size in (1, 2, 12, 4096)]
     tails += [data, forge.frame("SIGN", "0000", b""), b"PK\3\4", b"\xff" * 33]
     for tail in tails:
@@ -164,55 +164,55 @@ def test_appended_bytes(path: Path) -> None:
 @QUICK
 @given(strategies.files(), st.data())
 def test_damage_to_any_file(
-    tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, saved: dict[str, Any], data: st.DataObject
 ) -> None:
-    """Whatever a file holds, it reads back whole, and any changed byte or lost end is found."""
+    """Any file can be read back, and any changed byte or truncation is found."""
     path = tmp_path_factory.getbasetemp() / "any.gen5"
-    gen5core.save(path, **kept)
-    whole = path.read_bytes()
+    gen5core.save(path, **saved)
+    intact = path.read_bytes()
     read_everything(path)
-    # The date in META makes sizes differ from run to run, so that a place is drawn as a share.
-    position = int(data.draw(st.floats(0, 1, exclude_max=True), "place") * len(whole))
+    # The date in META changes the size from run to run, so the position is drawn as a fraction.
+    position = int(data.draw(st.floats(0, 1, exclude_max=True), "position") * len(intact))
     with changed(path, position, data.draw(st.integers(1, 255), "mask")):
         assert outcome(path) != "read"
-    path.write_bytes(whole[:position])
+    path.write_bytes(intact[:position])
     assert outcome(path) == ("TruncatedError" if position else "NotGen5Error")
 
 
 @QUICK
 @given(strategies.files())
-def test_any_file_comes_back(tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any]) -> None:
-    """Every bit of every array, part and pixel, and every fact, comes back as it was saved."""
+def test_any_file_comes_back(tmp_path_factory: pytest.TempPathFactory, saved: dict[str, Any]) -> None:
+    """Every array, part, pixel and fact is read back exactly as it was saved."""
     path = tmp_path_factory.getbasetemp() / "back.gen5"
-    gen5core.save(path, **kept)
+    gen5core.save(path, **saved)
     with gen5core.open(path) as file:
-        assert list(kept["latents"]) == list(file.latents)
-        for name, latent in kept["latents"].items():
+        assert list(saved["latents"]) == list(file.latents)
+        for name, latent in saved["latents"].items():
             wanted = latent if isinstance(latent, list) else [latent]
             found = [part.array() for part in file.latents[name].parts]
             assert [(a.shape, a.dtype.name, _bits(a)) for a in wanted] == [
                 (a.shape, a.dtype.name, _bits(a)) for a in found
             ]
         stored = [image.array() for image in file.images]
-        assert [image.tobytes() for image in _singles(kept["images"])] == [
+        assert [image.tobytes() for image in _singles(saved["images"])] == [
             image.tobytes() for image in stored
         ]
-        for name, value in kept.items():
+        for name, value in saved.items():
             if name not in ("latents", "images", "compression", "environment"):
                 found_value = getattr(file, name)
                 expected = {} if value is None else value
                 assert (list(expected) if isinstance(found_value, tuple) else expected or found_value) == (
                     list(found_value) if isinstance(found_value, tuple) else found_value
                 )
-        if kept["environment"] is not None:
-            assert kept["environment"].diff(file.environment) == []
+        if saved["environment"] is not None:
+            assert saved["environment"].diff(file.environment) == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 @settings(QUICK, max_examples=60)
 @given(strategies.torch_latents())
 def test_any_tensor_comes_back(tmp_path_factory: pytest.TempPathFactory, tensor: Any) -> None:
-    """A torch tensor of any dtype comes back in that dtype and shape, equal wherever it is a number."""
+    """A torch tensor of any dtype is restored with its dtype and shape, and equal values except NaN."""
     torch = strategies.loaded_torch()
     path = tmp_path_factory.getbasetemp() / "tensor.gen5"
     gen5core.save(path, latents={"a": tensor}, environment=None, hardware=None)
@@ -228,10 +228,10 @@ def test_any_tensor_comes_back(tmp_path_factory: pytest.TempPathFactory, tensor:
 @settings(QUICK, max_examples=400)
 @given(st.binary(max_size=200), st.booleans())
 @example(b"GEN5" + bytes(28), False)
-def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, led: bool) -> None:
-    """Bytes of no meaning are refused in one of our ways, sealed and led by the magic or not."""
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, has_magic: bool) -> None:
+    """Random bytes raise one of our errors, with or without magic and seal."""
     path = tmp_path_factory.getbasetemp() / "bytes.gen5"
-    if led and len(data) >= forge.HEADER_BYTES:
+    if has_magic and len(data) >= forge.HEADER_BYTES:
         data = forge.with_header(
             data, seal=True, magic=b"GEN5", major=1, minor=1, flags=1, file_size=len(data)
         )
@@ -243,22 +243,22 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, led: b
 @settings(QUICK, max_examples=400)
 @given(st.data())
 def test_any_document(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """META with any value in any place, sealed again, is read or refused in one of our ways."""
+    """META with any value at any position and a correct seal is read, or raises one of our errors."""
     path = tmp_path_factory.getbasetemp() / "document.gen5"
     document = copy.deepcopy(DOCUMENT)
-    holder, key = data.draw(st.sampled_from(list(_places(document))), "place")
-    holder[key] = data.draw(ODD_VALUES, "value")
-    path.write_bytes(forge.with_document(WHOLE, document))
+    parent, key = data.draw(st.sampled_from(list(_positions(document))), "position")
+    parent[key] = data.draw(ODD_VALUES, "value")
+    path.write_bytes(forge.with_document(INTACT, document))
     with suppress(FormatError), gen5core.open(path) as file:
         with suppress(FormatError):
             file.verify(threads=1)
-        for read in _ways_to_read(file):
+        for read in _reads(file):
             with suppress(FormatError):
                 read()
 
 
 def depths() -> range:
-    """Return the depths of JSON around the deepest that this Python parses, here on its stack."""
+    """Return depths of JSON around the deepest that this Python can parse at this depth of its stack."""
     parsed, refused = 1, 200_000
     while refused - parsed > 1:
         depth = (parsed + refused) // 2
@@ -271,7 +271,7 @@ def depths() -> range:
 
 
 def test_nesting_at_every_depth(path: Path) -> None:
-    """JSON nested to any depth around what Python bears, in any place, is read or refused in our way."""
+    """JSON nested about as deeply as Python allows, at any position, raises one of our errors."""
     refused = Counter[str]()
     for depth in depths():
         for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
@@ -289,20 +289,20 @@ def test_nesting_at_every_depth(path: Path) -> None:
 
 
 def test_deep_facts(path: Path) -> None:
-    """Facts nested to any depth, in a file that is true otherwise, are read or refused in our way."""
-    ended: Counter[str] = Counter()
+    """Nested facts in an otherwise valid file are read, or raise one of our errors."""
+    outcomes: Counter[str] = Counter()
     plain = forge.text_of(forge.build([], edit=lambda document: document.update(capture={"x": "#"})))
     for depth in depths():
         text = plain.replace(b'"#"', b"[" * depth + b"]" * depth)
         for _ in range(3):  # the size in file_info is part of the text
             path.write_bytes(forge.build([], text=text))
             text = _claiming(text, path.stat().st_size)
-        ended[outcome(path)] += 1
-    assert set(ended) == {"read", "MalformedChunkError"}
+        outcomes[outcome(path)] += 1
+    assert set(outcomes) == {"read", "MalformedChunkError"}
 
 
 def test_shrinking_while_read(path: Path) -> None:
-    """A file cut between opening and reading is TruncatedError, for an array as for verify()."""
+    """A file truncated after opening raises TruncatedError, for an array as for verify()."""
     gen5core.save(path, latents={"a": np.zeros(2**18, np.float32)}, compression="none", hardware=None)
     with gen5core.open(path) as file:
         os.truncate(path, 2**17)
@@ -313,7 +313,7 @@ def test_shrinking_while_read(path: Path) -> None:
 
 
 def test_overwriting_while_read(path: Path) -> None:
-    """Bytes that change between opening and reading are found by the digest of what was opened."""
+    """Bytes that change after opening are found, since the digests were read at opening."""
     gen5core.save(path, latents={"a": np.zeros(64, np.float32)}, compression="none", hardware=None)
     refused = pytest.raises(gen5core.ChecksumError, match=r"chunk 0 \(LATN 'a'\) at offset 32: SHA-256")
     with gen5core.open(path) as file, changed(path, 60, 1), refused:
@@ -321,8 +321,8 @@ def test_overwriting_while_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_verify_looks_at_the_seal_again(path: Path, verify: bool) -> None:
-    """verify() finds a seal changed after opening, or before it where opening did not look."""
+def test_verify_checks_the_seal_again(path: Path, verify: bool) -> None:
+    """verify() finds a seal that changed after opening, or before it if opening did not check it."""
     gen5core.save(path, prompt="a cat", environment=None, hardware=None)
     seal = 24
     refused = pytest.raises(gen5core.ChecksumError, match=r"the seal is .* header and META give")
@@ -336,7 +336,7 @@ def test_verify_looks_at_the_seal_again(path: Path, verify: bool) -> None:
 
 
 def test_random_damage_is_found_by_one_access(path: Path) -> None:
-    """Reading one array checks that array's bytes: of 300 flips in its chunk, none gives other values."""
+    """Reading an array checks its bytes: none of 300 flipped bits in its chunk gives other values."""
     values = np.random.default_rng(3).standard_normal(512, np.float32)
     rng = random.Random(3)
     for compression in ("none", "zstd"):
@@ -350,8 +350,8 @@ def test_random_damage_is_found_by_one_access(path: Path) -> None:
                 file.latents["a"].array()
 
 
-WHOLE = whole_file()
-DOCUMENT: dict[str, Any] = json.loads(forge.text_of(WHOLE))
+INTACT = intact_file()
+DOCUMENT: dict[str, Any] = json.loads(forge.text_of(INTACT))
 ODD_VALUES = (
     strategies.json_values()
     | st.integers(-(10**30), 10**30)
@@ -361,20 +361,20 @@ ODD_VALUES = (
 )
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield holder and key of everything inside value."""
+def _positions(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the container and the key of everything inside value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in list(items):
         yield value, key
-        yield from _places(item)
+        yield from _positions(item)
 
 
-def _ways_to_read(file: gen5core.Gen5File) -> list[Any]:
+def _reads(file: gen5core.Gen5File) -> list[Any]:
     parts = [part for latent in file.latents.values() for part in latent.parts]
     facts = ("metadata", "settings", "hardware", "prompt", "model_name", "model_version", "date", "tags")
     further = ("comfyui", "capture", "resources", "environment")
-    ways: list[Any] = [part.array for part in parts] + [image.array for image in file.images]
-    return ways + [lambda name=name: getattr(file, name) for name in facts + further]
+    arrays: list[Any] = [part.array for part in parts] + [image.array for image in file.images]
+    return arrays + [lambda name=name: getattr(file, name) for name in facts + further]
 
 
 def _claiming(text: bytes, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The demo without ComfyUI, run as a person would: its verdict, its files, and that the verdict can be no."""
+"""The demo without ComfyUI: its verdict, its files, and that the verdict can be negative."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEED = 7
 
 
 def run_demo(folder: Path, seed: int) -> str:
-    """Run the demo's own route in a folder and return what it prints; it must succeed."""
+    """Run the demo in a folder, check that it succeeds, and return its output."""
     command = [sys.executable, str(SCRIPTS / "demo.py"), "demo", "--no-comfyui", "--seed", str(seed)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,25 +34,25 @@ def result_in(folder: Path) -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo ran once."""
+    """The folder in which the demo is run once."""
     return tmp_path_factory.mktemp("demo")
 
 
 @pytest.fixture(scope="module")
 def output(folder: Path) -> str:
-    """What it printed."""
+    """The output of the demo."""
     return run_demo(folder, SEED)
 
 
 @pytest.fixture
 def comparison(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module that gives the demo's verdict."""
+    """The module that makes the demo's verdict."""
     monkeypatch.syspath_prepend(SCRIPTS)
     return importlib.import_module("comparison")
 
 
-def test_tells_route_and_verdict(output: str) -> None:
-    """It says that it goes through the node classes, and that the second image equals the first."""
+def test_prints_route_and_verdict(output: str) -> None:
+    """The output says that the node classes were used, and that the second image equals the first."""
     lines = output.splitlines()
     assert lines[0] == "== Through the node classes, no ComfyUI needed =="
     assert "Load Gen5, sampled again from its noise: L∞ 0, bit-exact" in lines
@@ -61,7 +61,7 @@ def test_tells_route_and_verdict(output: str) -> None:
 
 @pytest.mark.usefixtures("output")
 def test_leaves_the_file_and_its_pictures(folder: Path) -> None:
-    """One sealed file with the noise that was given to Save Gen5, its PNG, and three pictures in a row."""
+    """One intact file with the noise passed to Save Gen5, its PNG, and three pictures in a row."""
     left = {path.relative_to(folder / "demo").as_posix() for path in folder.rglob("*") if path.is_file()}
     assert left == {"comparison.png", "sky.png", "output/sky_00001_.gen5", "output/sky_00001_.png"}
     with gen5core.open(folder / "demo" / "output" / "sky_00001_.gen5") as file:
@@ -74,7 +74,7 @@ def test_leaves_the_file_and_its_pictures(folder: Path) -> None:
 
 @pytest.mark.usefixtures("output")
 def test_another_seed_gives_another_picture(folder: Path, tmp_path: Path, comparison: ModuleType) -> None:
-    """The result hangs on the noise, and the demo's own comparison tells the two apart."""
+    """The result depends on the noise, and the demo's comparison detects the difference."""
     run_demo(tmp_path, SEED + 1)
     first, other = result_in(folder), result_in(tmp_path)
     verdict = comparison.compare(first, other)
@@ -84,8 +84,8 @@ def test_another_seed_gives_another_picture(folder: Path, tmp_path: Path, compar
 
 
 @pytest.mark.usefixtures("output")
-def test_one_bit_is_told(folder: Path, comparison: ModuleType) -> None:
-    """A result that differs in its last bit is DIFFERENT, a copy of it is not."""
+def test_one_bit_is_a_difference(folder: Path, comparison: ModuleType) -> None:
+    """A result that differs in its last bit is DIFFERENT; a copy is not."""
     first = result_in(folder)
     other = first.copy()
     assert str(comparison.compare(first, other)) == "L∞ 0, bit-exact"

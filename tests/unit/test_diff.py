@@ -1,4 +1,4 @@
-"""What ``compare_files`` finds in odd files: nothing that differs is equal, and nothing of it ends in a crash."""
+"""``compare_files`` on unusual files: it finds every difference and never crashes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def saved(path: Path, **facts: Any) -> Path:
 
 
 def graphs(tmp_path: Path, left: Any, right: Any) -> list[tuple[str, str | None, str | None]]:
-    """Return what differs between two files of those prompts, all of it in the graph."""
+    """Return the differences between two files with these prompts, all of them in the graph."""
     paths = [
         saved(tmp_path / f"{number}.gen5", comfyui={"prompt": prompt})
         for number, prompt in enumerate((left, right))
@@ -72,19 +72,19 @@ def graphs(tmp_path: Path, left: Any, right: Any) -> list[tuple[str, str | None,
 def test_no_part_of_a_graph_hides_another(
     tmp_path: Path, left: Any, right: Any, expected: list[tuple[str, str | None, str | None]]
 ) -> None:
-    """Class, inputs and what is neither are told apart by where they stand, whatever they are named."""
+    """Class, inputs and anything else are distinguished by their path, whatever their names."""
     assert graphs(tmp_path, left, right) == expected
 
 
 def test_a_node_without_inputs_has_none(tmp_path: Path) -> None:
-    """No inputs and an empty mapping of them are one thing."""
+    """Missing inputs equal an empty mapping."""
     one = saved(tmp_path / "a.gen5", comfyui={"prompt": {"1": {"class_type": "A"}}})
     other = saved(tmp_path / "b.gen5", comfyui={"prompt": {"1": {"class_type": "A", "inputs": {}}}})
     assert found(one, other) == []
 
 
-def test_resources_that_are_no_objects(tmp_path: Path) -> None:
-    """A resource of another form is compared by its place."""
+def test_resources_that_are_not_objects(tmp_path: Path) -> None:
+    """A resource that is not an object is compared by its index."""
     paths = [
         _forged(tmp_path / f"{number}.gen5", minor=1, resources=resources)
         for number, resources in enumerate(([1, {"kind": "lora", "name": "a"}], [2]))
@@ -94,7 +94,7 @@ def test_resources_that_are_no_objects(tmp_path: Path) -> None:
 
 
 def test_a_scrubbed_file_of_version_1_0_has_equal_latents(tmp_path: Path) -> None:
-    """The only latent of version 1.0 goes by ``initial_noise``, as it is named in what is made of the file."""
+    """The only latent of version 1.0 counts as ``initial_noise``, which is its name in the scrubbed file."""
     old, new = CORPUS / "gen5-0.1.0_zstd_float32.gen5", tmp_path / "new.gen5"
     scrub(old, new)
     for left, right in ((old, new), (new, old), (old, old)):
@@ -116,7 +116,7 @@ def test_a_scrubbed_file_of_version_1_0_has_equal_latents(tmp_path: Path) -> Non
 def test_names_of_latents_of_version_1_0(
     tmp_path: Path, left: list[str], right: list[str], differing: list[str], equal: list[str]
 ) -> None:
-    """Only where both files have an initial noise is one looked at under that name."""
+    """A latent is only compared as ``initial_noise`` if both files have one."""
     one, other = _forged(tmp_path / "a.gen5", left), _forged(tmp_path / "b.gen5", right)
     comparison = compared(one, other)
     assert (differing, equal) == (

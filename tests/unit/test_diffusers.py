@@ -1,4 +1,4 @@
-"""The guide "Reproducible pipelines" of Diffusers with this library, against the real one, nothing downloaded.
+"""The Diffusers guide "Reproducible pipelines" with this library, on the real Diffusers, without downloads.
 
 Source: https://huggingface.co/docs/diffusers/using-diffusers/reusing_seeds
 """
@@ -17,9 +17,9 @@ import gen5core
 
 torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read as it is imported
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read on import
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what its own dependencies warn of as they are imported
+    warnings.simplefilter("ignore")  # its dependencies warn on import
     diffusers = pytest.importorskip("diffusers")
     pytest.importorskip("transformers", reason="StableDiffusionPipeline needs it")
     from diffusers import StableDiffusionPipeline
@@ -31,7 +31,7 @@ SHAPE = (1, 4, 8, 8)
 
 @pytest.fixture(scope="module")
 def pipeline() -> Any:
-    """A StableDiffusionPipeline with small random weights, which takes embeddings in place of a prompt."""
+    """A StableDiffusionPipeline with small random weights, which is given embeddings instead of a prompt."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = diffusers.UNet2DConditionModel(
@@ -65,8 +65,8 @@ def pipeline() -> Any:
 
 
 @pytest.fixture
-def torch_as_it_was() -> Iterator[None]:
-    """Undo what enable_full_determinism sets for the process."""
+def restore_torch_settings() -> Iterator[None]:
+    """Restore the process-wide settings that enable_full_determinism changes."""
     names = ("CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG")
     variables = {name: os.environ.get(name) for name in names}
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
@@ -81,18 +81,18 @@ def torch_as_it_was() -> Iterator[None]:
 
 
 def embeddings(*texts: int) -> Any:
-    """Return what a text encoder would give for each of these prompts."""
+    """Return embeddings in place of those by a text encoder, one for each prompt."""
     drawn = [torch.randn(1, 7, FEATURES, generator=torch.Generator().manual_seed(text)) for text in texts]
     return torch.cat(drawn)
 
 
 def generators(seeds: Sequence[int]) -> list[Any]:
-    """Return a generator on the CPU for each seed."""
+    """Return a CPU generator for each seed."""
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
 
 
 def sample(pipeline: Any, prompts: Any, **inputs: Any) -> Any:
-    """Return the result latents of four steps."""
+    """Sample four steps and return the resulting latents."""
     done = pipeline(
         prompt_embeds=prompts,
         negative_prompt_embeds=torch.zeros_like(prompts),
@@ -111,7 +111,7 @@ def largest_difference(one: Any, other: Any) -> float:
 
 
 def test_stored_noise_through_latents(pipeline: Any, tmp_path: Path) -> None:
-    """Noise of a generator on the CPU, stored and fed back through ``latents=``, gives the result at L∞ 0."""
+    """Noise from a CPU generator, stored and passed through ``latents=``, gives the same result at L∞ 0."""
     prompts = embeddings(1)
     result = sample(pipeline, prompts, generator=torch.Generator("cpu").manual_seed(7))
     noise = randn_tensor(SHAPE, generator=torch.Generator("cpu").manual_seed(7))
@@ -123,17 +123,17 @@ def test_stored_noise_through_latents(pipeline: Any, tmp_path: Path) -> None:
     assert largest_difference(result, other) > 0.01
 
 
-def test_noise_made_here(pipeline: Any) -> None:
-    """per_image_noise in place of a generator gives the same result, without diffusers drawing anything."""
+def test_per_image_noise_instead_of_a_generator(pipeline: Any) -> None:
+    """per_image_noise instead of a generator gives the same result."""
     prompts = embeddings(1)
     result = sample(pipeline, prompts, generator=torch.Generator("cpu").manual_seed(7))
     noise = gen5core.per_image_noise(SHAPE, [7], dtype=torch.float32)
     assert largest_difference(result, sample(pipeline, prompts, latents=noise)) == 0.0
 
 
-@pytest.mark.usefixtures("torch_as_it_was")
+@pytest.mark.usefixtures("restore_torch_settings")
 def test_full_determinism(pipeline: Any) -> None:
-    """Two runs under enable_full_determinism are at L∞ 0, and so is one from the noise alone."""
+    """Two runs under enable_full_determinism are equal, and so is one from the noise alone."""
     enable_full_determinism()
     assert torch.are_deterministic_algorithms_enabled()
     prompts, noise = embeddings(1), gen5core.per_image_noise(SHAPE, [0], dtype=torch.float32)
@@ -143,7 +143,7 @@ def test_full_determinism(pipeline: Any) -> None:
 
 
 def test_best_of_four_seeds_varied(pipeline: Any, tmp_path: Path) -> None:
-    """Of four seeds one image is picked by index out of the file, and its noise varied with four prompts."""
+    """One image of four seeds is selected by index, and its stored noise used with four prompts."""
     batch = sample(pipeline, embeddings(1, 1, 1, 1), generator=generators(range(4)))
     noise = gen5core.per_image_noise((4, *SHAPE[1:]), range(4), dtype=torch.float32)
     gen5core.save(tmp_path / "four.gen5", latents={"initial_noise": noise, "final_latent": batch})
@@ -154,7 +154,7 @@ def test_best_of_four_seeds_varied(pipeline: Any, tmp_path: Path) -> None:
     by_file = sample(pipeline, prompts, latents=picked.repeat(4, 1, 1, 1))
     by_seed = sample(pipeline, prompts, generator=generators([best] * 4))
     assert largest_difference(by_seed, by_file) == 0.0
-    assert torch.allclose(batch[best], by_file[0], atol=1e-5)  # the same prompt, another place in the batch
+    assert torch.allclose(batch[best], by_file[0], atol=1e-5)  # the same prompt at another index of the batch
     assert all(largest_difference(by_file[0], by_file[number]) > 1e-3 for number in (1, 2, 3))
 
 

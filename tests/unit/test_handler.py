@@ -1,4 +1,4 @@
-"""The documented 0.1.0 API: the page's examples run as they stand, and what 0.1.0 got wrong is right."""
+"""The documented API of gen5 0.1.0: the examples of its page run unchanged, and its bugs are fixed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RTX_4090 = "name=gpu;model=NVIDIA GeForce RTX 4090;driver=550.40.07"
 
 
 def _unsealed_file() -> bytes:
-    """Return a file of version 1.0 with one latent, made by hand."""
+    """Return a version 1.0 file with one latent, built by hand."""
     payload = struct.pack("<2f", 1, 2)
     chunk = struct.pack("<4s4sI", b"LATN", b"F32\0", 8) + payload
     row = {
@@ -81,7 +81,7 @@ def png(mode: str = "RGB", colour: Any = "red") -> bytes:
 
 
 def encode(latent: Any, filename: str = "a.gen5", **changes: Any) -> dict[str, bytes | None]:
-    """Encode with the least that the page's call has, but for changes."""
+    """Encode with the required arguments of the page's call, plus changes."""
     arguments: dict[str, Any] = {
         "filename": filename,
         "latent": latent,
@@ -100,7 +100,7 @@ def decode(filename: str = "a.gen5") -> dict[str, Any]:
 
 
 def error_of(call: Callable[[], Any], kind: type[Exception]) -> str | None:
-    """Return what an error of this kind says, None where call goes through; any other error passes."""
+    """Return the message of an error of this kind, or None if call succeeds; any other error is raised."""
     try:
         call()
     except kind as error:
@@ -116,7 +116,7 @@ def round_trip(array: Any, **changes: Any) -> np.ndarray:
 
 class TestThePage:
     def test_store_example(self) -> None:
-        """The page's "HOW TO STORE" call runs, and float16 is stored because it asks for it."""
+        """The page's "HOW TO STORE" call runs, and stores float16 because it requests that."""
         gen5 = Gen5FileHandler()
         initial_noise, final_latent = torch.randn(1, 16, 8, 8), torch.randn(1, 16, 8, 8)
         img_bytes = png()
@@ -163,7 +163,7 @@ class TestThePage:
         assert [np.float16, np.float16] == [latent.dtype for latent in latents]
 
     def test_encoding_and_decoding_examples(self) -> None:
-        """The page's encoding and decoding examples run one after the other and lose nothing."""
+        """The page's encoding and decoding examples run one after the other without loss."""
         Image.new("RGBA", (8, 8), (255, 0, 0, 128)).save("image.png")
         batch_size, channels, height, width = 1, 4, 8, 8
         filename = "encoded_img.gen5"
@@ -210,7 +210,7 @@ class TestThePage:
         "name", ["__init__", "file_encoder", "file_decoder", "png_to_bytes", "bytes_to_png"]
     )
     def test_signature(self, peer: ModuleType, name: str) -> None:
-        """Every call has the peer's argument names, order and defaults, ``convert_float16`` aside."""
+        """Every call has gen5 0.1.0's argument names, order and defaults, except that of ``convert_float16``."""
         ours, theirs = (
             [(argument.name, argument.default) for argument in inspect.signature(call).parameters.values()]
             for call in (getattr(Gen5FileHandler, name), getattr(peer.Gen5FileHandler, name))
@@ -219,17 +219,24 @@ class TestThePage:
         assert [(argument, changed.get(argument, default)) for argument, default in theirs] == ours
 
     def test_positional_arguments(self) -> None:
-        """The arguments are taken by position too, in the page's order."""
+        """The arguments can also be passed by position, in the page's order."""
         arguments = ("a.gen5", {"initial_noise": noise(2)}, [], "name", "version", "prompt", ["tag"], png())
         Gen5FileHandler().file_encoder(*arguments, False, True, page_facts.SETTINGS, page_facts.HARDWARE)
         with gen5core.open("a.gen5") as file:
-            told = (file.model_name, file.model_version, file.prompt, file.tags, file.settings, file.hardware)
+            fields = (
+                file.model_name,
+                file.model_version,
+                file.prompt,
+                file.tags,
+                file.settings,
+                file.hardware,
+            )
             stored = [(row.type, row.flags, row.compressed) for row in file.rows[:2]]
-        assert told == ("name", "version", "prompt", ("tag",), page_facts.SETTINGS, page_facts.HARDWARE)
+        assert fields == ("name", "version", "prompt", ("tag",), page_facts.SETTINGS, page_facts.HARDWARE)
         assert stored == [("LATN", "F16", False), ("DATA", "0000", False)]
 
     def test_encoder_returns_the_parts(self, peer: ModuleType) -> None:
-        """The encoder returns the peer's four keys, holding the bytes that are in the file."""
+        """The encoder returns gen5 0.1.0's four keys, with the bytes that are in the file."""
         latent = {"a": noise(1, 4, 2, 2), "b": noise(1, 4, 2, 2)}
         theirs = peer.Gen5FileHandler().file_encoder(
             "b.gen5", latent, [], "", "", "", [], png(), True, False, page_facts.SETTINGS, page_facts.HARDWARE
@@ -247,11 +254,11 @@ class TestThePage:
         } == ours
 
     def test_encoder_without_image(self) -> None:
-        """Without an image its part is None."""
+        """Without an image, ``image_chunk`` is None."""
         assert encode({"a": noise(2)})["image_chunk"] is None
 
     def test_chunk_records(self, peer: ModuleType) -> None:
-        """The caller's list gains a record a chunk, with the peer's keys, after what stood in it."""
+        """One record per chunk, with gen5 0.1.0's keys, is appended to the caller's list."""
         theirs: list[Any] = []
         latent = {"a": noise(1, 4, 2, 2)}
         peer.Gen5FileHandler().file_encoder(
@@ -298,12 +305,12 @@ class TestThePage:
         }
 
     def test_decoder_without_image_and_environment(self) -> None:
-        """What a file lacks has no key, but for ``latent``, which is an empty list."""
+        """Missing parts have no key, except ``latent``, which is an empty list."""
         gen5core.save("a.gen5", environment=None)
         assert decode()["chunks"] == {"latent": []}
 
     def test_should_compress(self) -> None:
-        """``should_compress`` decides over latents and image, as the page says."""
+        """``should_compress`` applies to latents and image, as the page says."""
         records: dict[bool, list[Any]] = {True: [], False: []}
         for should_compress, found in records.items():
             encode({"a": noise(64)}, chunk_records=found, img_binary=png(), should_compress=should_compress)
@@ -313,14 +320,14 @@ class TestThePage:
         ]
 
     def test_extension(self) -> None:
-        """The .gen5 extension is required, in the peer's words, as a ValueError."""
+        """The .gen5 extension is required; otherwise a ValueError has gen5 0.1.0's message."""
         with pytest.raises(ValueError, match=r"^Filename must have a \.gen5 extension$"):
             encode({"a": noise(2)}, "a.png")
 
     def test_gpu_warning(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Another GPU raises the page's UserWarning, to the letter, at the caller's line."""
+        """Another GPU raises the exact UserWarning of the page, at the caller's line."""
         gen5core.save("a.gen5", environment=Environment((Component("gpu", A100),)), hardware=None)
-        _stand_up(monkeypatch, {"gpu": RTX_4090})
+        _set_machine(monkeypatch, {"gpu": RTX_4090})
         with pytest.warns(UserWarning, match="^Environment component") as raised:
             decode()
         expected = f"Environment component 'gpu' differs:\n  File: {A100}\n  Current: {RTX_4090}"
@@ -328,9 +335,9 @@ class TestThePage:
         assert [__file__] == [warning.filename for warning in raised]
 
     def test_missing_component_warnings(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A component that one side lacks is told in the peer's words."""
+        """A component that one side lacks raises gen5 0.1.0's warning."""
         gen5core.save("a.gen5", environment=Environment((Component("gpu", A100),)), hardware=None)
-        _stand_up(monkeypatch, {"torch": "name=torch;version=2.5.1;cuda=12.4"})
+        _set_machine(monkeypatch, {"torch": "name=torch;version=2.5.1;cuda=12.4"})
         with pytest.warns(UserWarning, match="^Environment component") as raised:
             decode()
         assert {str(warning.message) for warning in raised} == {
@@ -339,7 +346,7 @@ class TestThePage:
         }
 
     def test_warnings_are_the_peers(self, peer: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The same drifted file makes both decoders raise the same warnings."""
+        """For a file from another environment, both decoders raise the same warnings."""
         other = Environment.capture()
         components = tuple(
             Component(part.component_id, f"{part.canonical}.old")
@@ -348,18 +355,18 @@ class TestThePage:
         )
         gen5core.save("a.gen5", environment=Environment(components), hardware=None)
         here = {part.component_id: part.canonical for part in other.components if part.component_id != "gpu"}
-        _stand_up(monkeypatch, here)
-        told = []
+        _set_machine(monkeypatch, here)
+        messages = []
         for handler in (peer.Gen5FileHandler(), Gen5FileHandler()):
             with pytest.warns(UserWarning, match="^Environment component") as raised:
                 handler.file_decoder("a.gen5")
-            told.append({str(warning.message) for warning in raised})
-        assert told[0] == told[1]
-        assert len(components) + 1 == len(told[0])
+            messages.append({str(warning.message) for warning in raised})
+        assert messages[0] == messages[1]
+        assert len(components) + 1 == len(messages[0])
 
     @pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "LA", "P", "1"])
     def test_png_to_bytes(self, peer: ModuleType, mode: str) -> None:
-        """Any image file becomes an RGBA PNG of the pixels that the peer gives, transparency included."""
+        """Any image file becomes an RGBA PNG with the same pixels as in gen5 0.1.0, transparency included."""
         Image.new("RGBA", (5, 3), (200, 30, 90, 77)).convert(mode).save("image.png")
         ours, theirs = (
             Image.open(io.BytesIO(handler.png_to_bytes("image.png")))
@@ -374,31 +381,31 @@ class TestThePage:
         assert (image.format, image.mode, image.getpixel((0, 0))) == ("PNG", "RGBA", (1, 2, 3, 4))
 
     def test_png_to_bytes_of_no_image(self) -> None:
-        """A file that is no image is refused by name."""
+        """A file that is not an image is refused by name."""
         Path("image.png").write_bytes(b"GIF89a no")
         with pytest.raises(gen5core.EncodeError, match=r"^image\.png is not an image: "):
             Gen5FileHandler.png_to_bytes("image.png")
 
     def test_bytes_to_png_of_no_image(self) -> None:
-        """Bytes that are no image are refused in one line."""
+        """Bytes that are not an image are refused in one line."""
         with pytest.raises(gen5core.MalformedChunkError, match=r"^the bytes are not an image: "):
             Gen5FileHandler.bytes_to_png(b"no")
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(at=st.integers(0, 80), byte=st.integers(0, 255), end=st.integers(0, 90))
     def test_damaged_png(self, at: int, byte: int, end: int) -> None:
-        """A damaged image file gives this package's error, not one of a parser below it."""
+        """A damaged image file raises an error of this package, not of an image library."""
         data = bytearray(png())
         data[min(at, len(data) - 1)] = byte
         Path("image.png").write_bytes(data[:end])
-        told = error_of(lambda: Gen5FileHandler.png_to_bytes("image.png"), gen5core.EncodeError)
-        assert told is None or told.startswith("image.png is not an image: ")
+        message = error_of(lambda: Gen5FileHandler.png_to_bytes("image.png"), gen5core.EncodeError)
+        assert message is None or message.startswith("image.png is not an image: ")
 
     def test_max_file_size(self) -> None:
-        """A handler with a lower file limit refuses a larger file and says both figures."""
+        """A handler with a lower file limit refuses a larger file; the message has both sizes."""
         encode({"a": noise(64)})
         size = os.path.getsize("a.gen5")
-        with pytest.raises(gen5core.LimitError, match=rf"{size} bytes, this handler was given {size - 1}"):
+        with pytest.raises(gen5core.LimitError, match=rf"{size} bytes, max_file_size is {size - 1}"):
             Gen5FileHandler(max_file_size=size - 1).file_decoder("a.gen5")
         assert [len(part) for part in Gen5FileHandler(size).file_decoder("a.gen5")["chunks"]["latent"]] == [
             64
@@ -411,9 +418,9 @@ class TestThePage:
             Gen5FileHandler(max_chunk_size=40_000).file_decoder("a.gen5")
 
 
-class TestWhatThePeerGetsWrong:
+class TestBugsOfThePeer:
     def test_digests_are_checked(self) -> None:
-        """A changed payload byte is found; the peer hands out the changed array."""
+        """A changed payload byte is found; gen5 0.1.0 returns the changed array."""
         encode({"a": noise(64)}, should_compress=False)
         data = bytearray(Path("a.gen5").read_bytes())
         data[100] ^= 1
@@ -422,7 +429,7 @@ class TestWhatThePeerGetsWrong:
             decode()
 
     def test_every_chunk_is_checked(self) -> None:
-        """Damage is found in what the page's dict does not hold too, here the first of two images."""
+        """Damage is also found in parts that are not in the returned dict, here the first of two images."""
         gen5core.save("a.gen5", images=[png(), png(colour="blue")], compression="none")
         data = bytearray(Path("a.gen5").read_bytes())
         data[100] ^= 1
@@ -433,7 +440,7 @@ class TestWhatThePeerGetsWrong:
             decode()
 
     def test_header_is_checked(self) -> None:
-        """A changed chunk count in the header is found; the peer does not look at it."""
+        """A changed chunk count in the header is found; gen5 0.1.0 ignores it."""
         encode({"a": noise(64)})
         data = bytearray(Path("a.gen5").read_bytes())
         data[16] ^= 1
@@ -443,7 +450,7 @@ class TestWhatThePeerGetsWrong:
 
     @pytest.mark.parametrize("size", range(1, 40, 4))
     def test_manifest_file_size(self, size: int) -> None:
-        """The manifest's file size is the file's; the peer's is wrong in nearly every file."""
+        """The file size in META is right; that of gen5 0.1.0 is wrong in nearly every file."""
         encode({"a": noise(size)})
         info = decode()["metadata"]["gen5_metadata"]["file_info"]
         assert {
@@ -455,7 +462,7 @@ class TestWhatThePeerGetsWrong:
         } == info
 
     def test_inflating_metadata(self) -> None:
-        """A few bytes that inflate to more than the limit are refused before they do."""
+        """A few bytes that would inflate beyond the limit are refused before they are inflated."""
         size = 64 * 2**20
         text = struct.pack("<4s4sI", b"META", b"0000", size) + bytes(size)
         meta = zstandard.ZstdCompressor().compress(text)
@@ -466,26 +473,26 @@ class TestWhatThePeerGetsWrong:
 
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
-    def test_no_foreign_exception(self, data: st.DataObject) -> None:
-        """A file of 0.1.0's kind, damaged anywhere, gives this package's errors only."""
+    def test_only_our_exceptions(self, data: st.DataObject) -> None:
+        """A version 1.0 file, damaged anywhere, raises only errors of this package."""
         damaged = bytearray(UNSEALED)
         for _ in range(data.draw(st.integers(1, 3))):
             damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
         Path("a.gen5").write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
-        told = error_of(decode, gen5core.FormatError)
-        if told is None:
+        message = error_of(decode, gen5core.FormatError)
+        if message is None:
             assert [latent.tolist() for latent in decode()["chunks"]["latent"]] == [[1.0, 2.0]]
         else:
-            assert told.startswith("a.gen5: ")
+            assert message.startswith("a.gen5: ")
 
     def test_names_are_kept(self) -> None:
-        """Latents come back under their names, whatever their order."""
+        """Latents are returned under their names, in any order."""
         latent = {"final_latent": noise(2), "initial_noise": noise(3), "犬 ": noise(4)}
         encode(latent)
         assert list(latent) == list(decode()["latents"])
 
     def test_two_images_are_kept(self) -> None:
-        """Of two images the page's key holds the last, and both are in the file."""
+        """The key ``image`` has the last of two images, and both are in the file."""
         both = [png(colour="red"), png(colour="blue")]
         gen5core.save("a.gen5", images=both)
         assert both[-1] == decode()["chunks"]["image"]
@@ -493,20 +500,20 @@ class TestWhatThePeerGetsWrong:
             assert both == [image.bytes for image in file.images]
 
     def test_nested_latent(self) -> None:
-        """A nested latent is a list by name and in line with the others in the page's list."""
+        """A nested latent is a list in ``latents``, and its parts are flattened into ``chunks["latent"]``."""
         encode({"a": [noise(2), noise(3)], "b": noise(4)})
         decoded = decode()
         assert [len(array) for array in decoded["chunks"]["latent"]] == [2, 3, 4]
         assert [len(array) for array in decoded["latents"]["a"]] == [2, 3]
 
     def test_float16_is_not_the_default(self) -> None:
-        """float32 stays float32, so 70000 stays 70000; the peer makes it infinite."""
+        """float32 stays float32, so 70000 stays 70000; gen5 0.1.0 turns it into infinity."""
         array = np.array([70000, 1 / 3], np.float32)
         decoded = round_trip(array)
         assert (np.float32, array.tolist()) == (decoded.dtype, decoded.tolist())
 
     def test_float16_overflow(self) -> None:
-        """float16 that was asked for refuses what it cannot hold, and writes nothing."""
+        """Requested float16 refuses a value that would overflow, and writes nothing."""
         with pytest.raises(
             gen5core.EncodeError, match="latent 'a' holds 70000, the largest float16 is 65504"
         ):
@@ -525,8 +532,8 @@ class TestWhatThePeerGetsWrong:
         ],
         ids=["not finite", "5-D", "1-D", "0-D", "empty", "a long side"],
     )
-    def test_what_the_peer_refuses(self, array: np.ndarray) -> None:
-        """Arrays that the peer refuses are kept, bit for bit."""
+    def test_arrays_that_the_peer_refuses(self, array: np.ndarray) -> None:
+        """Arrays that gen5 0.1.0 refuses are stored bit for bit."""
         decoded = round_trip(array)
         assert (array.dtype, array.shape, array.tobytes()) == (
             decoded.dtype,
@@ -536,17 +543,17 @@ class TestWhatThePeerGetsWrong:
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
     def test_torch_tensors(self, dtype: torch.dtype) -> None:
-        """torch tensors are taken as they are, one that wants a gradient too."""
+        """torch tensors are accepted, even one that requires a gradient."""
         tensor = torch.linspace(-3, 3, 24, dtype=dtype).reshape(1, 4, 2, 3).requires_grad_()
         assert tensor.detach().float().numpy().tolist() == round_trip(tensor).tolist()
 
     def test_no_latent(self) -> None:
-        """A file without latents is a file."""
+        """A file without latents is valid."""
         encode({}, img_binary=png())
         assert decode()["chunks"]["latent"] == []
 
     def test_defaults_pass_the_schema(self, peer: ModuleType) -> None:
-        """What the defaults write passes the peer's schema, which the peer's own defaults do not."""
+        """Files with our defaults pass gen5 0.1.0's schema; those with its own defaults do not."""
         jsonschema = pytest.importorskip("jsonschema")
         from gen5.core.constants import JSON_SCHEMA
 
@@ -556,7 +563,7 @@ class TestWhatThePeerGetsWrong:
             peer.Gen5FileHandler().file_encoder("b.gen5", {"a": noise(1, 4, 2, 2)}, [], "", "", "", [], None)
 
     def test_a_failing_call_keeps_the_old_file(self) -> None:
-        """A call that fails leaves the file that stood there, and nothing beside it."""
+        """A failing call keeps the existing file, and leaves no other file."""
         encode({"a": noise(2)})
         before = Path("a.gen5").read_bytes()
         with pytest.raises(gen5core.UnsupportedDtypeError, match="latent 'a' is float64"):
@@ -570,7 +577,7 @@ class TestWhatThePeerGetsWrong:
         assert capfd.readouterr() == ("", "")
 
     def test_torch_is_not_imported(self) -> None:
-        """The whole round trip works in a process that never imports torch."""
+        """A round trip does not import torch."""
         script = (
             "import sys, numpy as np; from gen5core import Gen5FileHandler as H;"
             "H().file_encoder('a.gen5', {'a': np.ones(3, np.float32)}, [], '', '', '', [], None);"
@@ -587,7 +594,7 @@ class TestWhatThePeerGetsWrong:
         assert done.stdout == "[1.0, 1.0, 1.0] False\n"
 
     def test_the_import_of_the_page(self) -> None:
-        """``from gen5core import Gen5FileHandler`` takes the place of an import that does not exist."""
+        """``from gen5core import Gen5FileHandler`` imports the class of this package."""
         assert Gen5FileHandler.__module__ == "gen5core.handler"
 
 
@@ -611,14 +618,14 @@ class TestLayout:
     )
     @pytest.mark.parametrize("should_compress", [True, False])
     def test_round_trip_by_value(self, array: np.ndarray, should_compress: bool) -> None:
-        """Whatever an array's memory looks like, its shape and values come back, little-endian in C order."""
+        """With any memory layout, shape and values are restored, little-endian and in C order."""
         decoded = round_trip(array, should_compress=should_compress)
         assert (array.dtype.newbyteorder("="), array.shape) == (decoded.dtype, decoded.shape)
         assert array.tolist() == decoded.tolist()
         assert decoded.flags.c_contiguous
 
     def test_readonly_input(self) -> None:
-        """An array that may not be written to is stored, and comes back writable."""
+        """A read-only array can be stored, and is returned writable."""
         array = noise(4)
         array.flags.writeable = False
         decoded = round_trip(array)
@@ -626,7 +633,7 @@ class TestLayout:
         assert (array + 1).tolist() == decoded.tolist()
 
 
-def _stand_up(monkeypatch: pytest.MonkeyPatch, components: dict[str, str]) -> None:
-    """Let this machine be one of the given components."""
+def _set_machine(monkeypatch: pytest.MonkeyPatch, components: dict[str, str]) -> None:
+    """Make this machine appear to have the given components."""
     environment = Environment(tuple(Component(name, text) for name, text in components.items()))
     monkeypatch.setattr(Environment, "capture", classmethod(lambda cls: environment))

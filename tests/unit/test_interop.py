@@ -1,4 +1,4 @@
-"""Both ways with the package ``gen5`` 0.1.0 itself: what one writes, the other reads, everything equal."""
+"""Interoperability with the package ``gen5`` 0.1.0: each package reads the files of the other without differences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import gen5core
 from gen5core.environment.components import Environment
 
 with warnings.catch_warnings():
-    # The retired distribution of pynvml, which the peer needs, warns as it is imported.
+    # gen5 0.1.0 needs the retired distribution of pynvml, which warns on import.
     warnings.simplefilter("ignore")
     jsonschema = pytest.importorskip("jsonschema")
     gen5 = pytest.importorskip("gen5", exc_type=ImportError)
@@ -69,13 +69,13 @@ def encoded(image_format: str, colour: str = "red") -> bytes:
 
 
 def same(expected: np.ndarray, actual: np.ndarray) -> bool:
-    """Tell whether two arrays agree in dtype, shape and every bit, NaN payloads included."""
-    described = (expected.dtype, expected.shape) == (actual.dtype, actual.shape)
-    return described and expected.tobytes() == actual.tobytes()
+    """Return whether two arrays are equal in dtype, shape and every bit, NaN payloads included."""
+    same_form = (expected.dtype, expected.shape) == (actual.dtype, actual.shape)
+    return same_form and expected.tobytes() == actual.tobytes()
 
 
 def peer_decode(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return what the peer decodes, and the texts of the warnings it raises."""
+    """Return what gen5 0.1.0 decodes, and the messages of its warnings."""
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         decoded = gen5.Gen5FileHandler().file_decoder(str(path))
@@ -83,7 +83,7 @@ def peer_decode(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def peer_encode(path: Path, latent: dict[str, np.ndarray], **changes: Any) -> None:
-    """Write a file with the peer, as its page shows, but for changes."""
+    """Write a file with gen5 0.1.0, with the arguments of its page plus changes."""
     arguments: dict[str, Any] = {
         "latent": latent,
         "chunk_records": [],
@@ -104,21 +104,21 @@ class TestThePeerReadsOurFiles:
     @pytest.mark.parametrize("dtype", ["float32", "float16"])
     @pytest.mark.parametrize("shape", SHAPES, ids=str)
     def test_every_shape(self, target: Path, shape: tuple[int, ...], dtype: str, compression: Any) -> None:
-        """An array of any rank, empty ones too, reaches the peer with dtype, shape and bits."""
+        """The peer reads an array of any rank, even an empty one, with the same dtype, shape and bits."""
         expected = noise(shape, dtype)
         gen5core.save(target, latents={"initial_noise": expected}, compression=compression)
         (actual,) = peer_decode(target)[0]["chunks"]["latent"]
         assert same(expected, actual)
 
-    def test_values_that_it_cannot_write(self, target: Path) -> None:
-        """NaN, infinities and subnormals, which the peer refuses to write, it reads bit for bit."""
+    def test_values_that_the_peer_cannot_write(self, target: Path) -> None:
+        """The peer reads NaN, infinities and subnormals bit for bit, although it refuses to write them."""
         expected = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38], np.float32)
         gen5core.save(target, latents={"initial_noise": expected})
         (actual,) = peer_decode(target)[0]["chunks"]["latent"]
         assert same(expected, actual)
 
     def test_widened_dtypes(self, target: Path) -> None:
-        """bfloat16 reaches the peer as the float32 of the same value."""
+        """The peer reads bfloat16 as float32 with the same values."""
         torch = pytest.importorskip("torch")
         tensor = torch.arange(-8, 8, dtype=torch.bfloat16).reshape(1, 4, 2, 2) / 3
         gen5core.save(target, latents={"initial_noise": tensor})
@@ -127,7 +127,7 @@ class TestThePeerReadsOurFiles:
 
     @pytest.mark.parametrize("compression", COMPRESSIONS)
     def test_several_latents(self, target: Path, compression: Any) -> None:
-        """The peer lists several latents in the order they were given, the parts of a nested one in line."""
+        """The peer lists latents in the order in which they were saved, parts of a nested one in sequence."""
         video, audio = noise((1, 8, 2, 4, 4), seed=1), noise((1, 8, 16), "float16", seed=2)
         latents = {"initial_noise": noise((1, 4, 4, 4)), "final_latent": [video, audio]}
         gen5core.save(target, latents=latents, compression=compression)
@@ -138,7 +138,7 @@ class TestThePeerReadsOurFiles:
     @pytest.mark.parametrize("compression", COMPRESSIONS)
     @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
     def test_an_image(self, target: Path, image_format: str, compression: Any) -> None:
-        """An encoded image reaches the peer byte for byte."""
+        """The peer reads an encoded image byte for byte."""
         expected = encoded(image_format)
         gen5core.save(target, images=expected, compression=compression)
         decoded, _ = peer_decode(target)
@@ -146,19 +146,19 @@ class TestThePeerReadsOurFiles:
         assert decoded["chunks"]["latent"] == []
 
     def test_several_images(self, target: Path) -> None:
-        """Of several images the peer shows the last."""
+        """The peer returns the last of several images."""
         gen5core.save(target, images=[encoded("PNG", "red"), encoded("PNG", "blue")])
         assert encoded("PNG", "blue") == peer_decode(target)[0]["chunks"]["image"]
 
     def test_pixels(self, target: Path) -> None:
-        """Pixels that this package encodes are the same pixels in the peer's own image call."""
+        """Pixels that this package encodes are decoded equally by the peer's own image call."""
         pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
         gen5core.save(target, images=pixels)
         image = gen5.Gen5FileHandler.bytes_to_png(peer_decode(target)[0]["chunks"]["image"])
         assert pixels.tolist() == np.asarray(image).tolist()
 
     def test_metadata(self, target: Path) -> None:
-        """The peer sees every metadata field that was saved, and this version's own keys beside them."""
+        """The peer reads every saved field of the metadata, and the keys of version 1.1."""
         gen5core.save(target, latents={"initial_noise": noise((2,))}, **FACTS, **FURTHER)
         metadata = peer_decode(target)[0]["metadata"]
         info = metadata["gen5_metadata"]["model_info"]
@@ -177,7 +177,7 @@ class TestThePeerReadsOurFiles:
             assert file.date == info["date"]
 
     def test_names(self, target: Path) -> None:
-        """The names of latents stand where the peer writes them, in each row's ``extra.key``."""
+        """The names of latents are where the peer writes them, in each row's ``extra.key``."""
         names = ["initial_noise", "final_latent", "start_latent"]
         gen5core.save(target, latents={name: noise((3,)) for name in names})
         rows = peer_decode(target)[0]["metadata"]["gen5_metadata"]["chunks"]
@@ -192,7 +192,7 @@ class TestThePeerReadsOurFiles:
         assert header_validate(parsed) is True
 
     def test_lazy_loader(self, target: Path) -> None:
-        """The peer's lazy loaders, which seek by the table, find every latent."""
+        """The peer's lazy loaders, which use the chunk table, find every latent."""
         latents = {"initial_noise": noise((1, 4, 4, 4)), "final_latent": np.zeros((1, 4, 64, 64), np.float32)}
         gen5core.save(target, latents=latents)
         rows = peer_decode(target)[0]["metadata"]["gen5_metadata"]["chunks"]
@@ -201,7 +201,7 @@ class TestThePeerReadsOurFiles:
         assert [same(*pair) for pair in zip(expected, loaded, strict=True)] == [True, True]
 
     def test_canonical_strings(self) -> None:
-        """The documented components are byte for byte the peer's; it leaves the GPU out where CUDA works."""
+        """The documented components equal the peer's byte for byte, except the GPU, which it misses if CUDA works."""
         theirs = {
             part.component_id: part.cononical_str for part in Gen5Env().env_chunk_populator().components
         }
@@ -211,7 +211,7 @@ class TestThePeerReadsOurFiles:
         assert theirs == ours
 
     def test_no_warning(self, target: Path) -> None:
-        """The peer warns of nothing but a GPU that it cannot see."""
+        """The peer only warns about a GPU that it cannot see."""
         environment = Environment.capture()
         gen5core.save(
             target,
@@ -227,7 +227,7 @@ class TestThePeerReadsOurFiles:
         assert peer_decode(target)[1] == expected
 
     def test_environment(self, target: Path) -> None:
-        """The peer's EnvChunk holds our six components with the digests as 32 bytes."""
+        """The peer's EnvChunk has our six components, with digests of 32 bytes."""
         environment = Environment.capture()
         gen5core.save(target, environment=environment)
         chunk = peer_decode(target)[0]["chunks"]["env"]
@@ -279,7 +279,7 @@ class TestThePeerReadsOurFiles:
         compression=st.sampled_from(COMPRESSIONS),
     )
     def test_anything(self, tmp_path: Path, arrays: list[Any], prompt: str, compression: Any) -> None:
-        """Any arrays and any prompt reach the peer unchanged."""
+        """The peer reads any arrays and any prompt unchanged."""
         path = tmp_path / "any.gen5"
         latents = {f"latent {index}": array for index, array in enumerate(arrays)}
         gen5core.save(path, latents=latents, prompt=prompt, compression=compression, environment=None)
@@ -297,7 +297,7 @@ class TestWeReadThePeersFiles:
     def test_every_latent(
         self, target: Path, dtype: str, convert_float16: bool, should_compress: bool
     ) -> None:
-        """Named latents of the peer come back under their names, equal, and the file verifies."""
+        """Latents by the peer are read under their names and equal, and the file verifies."""
         latents = {"initial_noise": noise((1, 4, 8, 8), dtype), "final_latent": noise((2, 16, 3, 5), dtype)}
         peer_encode(target, latents, should_compress=should_compress, convert_float16=convert_float16)
         stored = "float16" if convert_float16 else dtype
@@ -310,7 +310,7 @@ class TestWeReadThePeersFiles:
         assert (3, target.stat().st_size) == (report.chunk_count, report.checked_bytes)
 
     def test_every_field(self, target: Path) -> None:
-        """Metadata, image and environment of the peer's file are what the peer itself reads from it."""
+        """Metadata, image and environment of the peer's file are those that the peer reads itself."""
         peer_encode(target, {"initial_noise": noise((1, 4, 2, 2))}, img_binary=encoded("PNG"))
         decoded, _ = peer_decode(target)
         with gen5core.open(target) as file:
@@ -328,10 +328,10 @@ class TestWeReadThePeersFiles:
         theirs = decoded["chunks"]["env"].components
         assert [(part["component_id"], part["cononical_str"]) for part in theirs] == components
 
-    def test_its_wrong_file_size(self, target: Path) -> None:
-        """The manifest's file size, which the peer takes before it changes META, is not held against it.
+    def test_wrong_file_size_is_accepted(self, target: Path) -> None:
+        """The peer computes the file size before it changes META, so that it is usually wrong; that is accepted.
 
-        Now and then it is right by chance.
+        Sometimes it is right by chance.
         """
         is_right = []
         for width in range(1, 9):
@@ -343,7 +343,7 @@ class TestWeReadThePeersFiles:
         assert not all(is_right)
 
     def test_one_latent_of_another_name(self, target: Path) -> None:
-        """The only latent of a 0.1.0 file counts as the starting noise, under both names."""
+        """The only latent of a gen5 0.1.0 file is also the starting noise, under both names."""
         expected = noise((1, 4, 2, 2))
         peer_encode(target, {"x_T": expected})
         with gen5core.open(target) as file:
@@ -352,7 +352,7 @@ class TestWeReadThePeersFiles:
             assert same(expected, file.latents["x_T"].array())
 
     def test_no_drift_on_the_same_machine(self, target: Path) -> None:
-        """A file that the peer wrote here shows no drift in what both can see."""
+        """A file that the peer wrote on this machine has no drift in the components that both see."""
         peer_encode(target, {"initial_noise": noise((1, 4, 2, 2))})
         with gen5core.open(target) as file:
             drifts = file.environment.diff(Environment.capture())
@@ -361,7 +361,7 @@ class TestWeReadThePeersFiles:
 
     @pytest.mark.parametrize("image", [None, encoded("PNG")], ids=["no image", "image"])
     def test_handlers_agree(self, target: Path, image: bytes | None) -> None:
-        """Both handlers decode the peer's file to the same dict, ``latents`` aside."""
+        """Both handlers decode the peer's file to the same dict, except for ``latents``."""
         peer_encode(target, {"a": noise((1, 4, 2, 2)), "b": noise((1, 1, 1, 1))}, img_binary=image)
         theirs, _ = peer_decode(target)
         ours = _decode_quietly(gen5core.Gen5FileHandler().file_decoder, target)
@@ -388,7 +388,7 @@ class TestWeReadThePeersFiles:
     def test_anything(
         self, tmp_path: Path, array: np.ndarray, prompt: str, name: str, should_compress: bool
     ) -> None:
-        """Any array, name and prompt that the peer can write is read and verified here."""
+        """Any array, name and prompt that the peer can write can be read and verified."""
         path = tmp_path / "any.gen5"
         peer_encode(path, {name: array}, prompt=prompt, should_compress=should_compress)
         with gen5core.open(path) as file:
@@ -399,14 +399,14 @@ class TestWeReadThePeersFiles:
 
 
 def _decode_quietly(decode: Callable[[str], Any], path: Path) -> Any:
-    """Return what decode returns; the peer's file lacks the GPU that our own survey may see."""
+    """Return what decode returns, without the warning about a GPU that the peer does not see."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Environment component 'gpu' missing in file")
         return decode(str(path))
 
 
-def test_nan_in_settings_of_a_peer_file_is_no_obstacle(tmp_path: Path) -> None:
-    """0.1.0 writes NaN into META, which is no JSON; such a file opens all the same."""
+def test_nan_in_settings_of_a_peer_file_is_accepted(tmp_path: Path) -> None:
+    """gen5 0.1.0 writes NaN into META, which is not JSON; such a file can still be opened."""
     path = tmp_path / "nan.gen5"
     with contextlib.redirect_stdout(io.StringIO()):
         gen5.Gen5FileHandler().file_encoder(

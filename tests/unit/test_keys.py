@@ -1,4 +1,4 @@
-"""Keys: RFC 8032's own vectors, keys that prove nothing, files that only their owner reads, the trusted list."""
+"""Keys: the test vectors of RFC 8032, weak keys, key files that only their owner can read, the trusted list."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def key(comment: str = "anna") -> SigningKey:
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the path of an empty list that is the reader's own."""
+    """Return the path of the user's own list, which does not exist yet."""
     monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "own" / "trusted"))
     return tmp_path / "own" / "trusted"
 
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """Let new files be open to all, as far as the umask goes."""
+    """Set a umask that restricts nothing."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -91,7 +91,7 @@ def umask() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", RFC_8032)
 def test_vectors_of_the_rfc(name: str) -> None:
-    """Secret key, public key and signature of RFC 8032, and its public key takes no other message."""
+    """Secret key, public key and signature match RFC 8032; the public key accepts no other message."""
     secret, public, message, signature = (bytes.fromhex(text) for text in RFC_8032[name])
     found = SigningKey.from_seed(secret)
     assert public == found.public_key.raw == signer.public_key(secret)
@@ -104,19 +104,19 @@ def test_vectors_of_the_rfc(name: str) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=100))
 def test_agrees_with_plain_python(seed: bytes, message: bytes) -> None:
-    """Two implementations that share nothing give the same key and the same signature."""
+    """Two independent implementations give the same key and signature."""
     assert signer.sign(seed, message) == SigningKey.from_seed(seed).sign(message)
 
 
 def test_no_second_signature_from_a_first() -> None:
-    """The order of the group added to a signature's second half, which some verifiers take, is refused."""
+    """A signature with the group order added to its second half, which some verifiers accept, is refused."""
     signature = key().sign(b"message")
     second = int.from_bytes(signature[32:], "little") + signer.L
     assert not key().public_key.fits(signature[:32] + second.to_bytes(32, "little"), b"message")
 
 
 def weak_points() -> list[bytes]:
-    """Return every 32 bytes that stand for a point of order 1, 2, 4 or 8, found by trying."""
+    """Return all encodings of the points of order 1, 2, 4 and 8, found by search."""
     order_8 = next(
         point
         for y in range(2, 100)
@@ -125,9 +125,9 @@ def weak_points() -> list[bytes]:
     found = set()
     for encoded in _orbit(order_8):
         y = int.from_bytes(encoded, "little") & (2**255 - 1)
-        for written in (y, y + signer.P):
-            if written < 2**255:
-                found |= {(written | sign << 255).to_bytes(32, "little") for sign in (0, 1)}
+        for value in (y, y + signer.P):
+            if value < 2**255:
+                found |= {(value | sign << 255).to_bytes(32, "little") for sign in (0, 1)}
     return sorted(found)
 
 
@@ -135,28 +135,28 @@ def _orbit(point: signer.Point) -> list[bytes]:
     return [signer.compress(signer.multiply(times, point)) for times in range(8)]
 
 
-def test_keys_that_prove_nothing_are_refused() -> None:
-    """Points of small order, in every way of writing them; OpenSSL by itself takes such a key for any message."""
+def test_weak_keys_are_refused() -> None:
+    """Points of small order are refused in every encoding. OpenSSL accepts such a key, for any message."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     points = weak_points()
     assert len(points) == 14
     for raw in points:
-        with pytest.raises(InvalidKeyError, match=f"{raw.hex()} is no public key that proves anything"):
+        with pytest.raises(InvalidKeyError, match=f"{raw.hex()} is not a usable public key"):
             PublicKey(raw)
     identity = bytes([1, *bytes(31)])
     Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), b"whatever the message is")
 
 
 @pytest.mark.parametrize("y", [signer.P, signer.P + 3, 2**255 - 1])
-def test_a_key_has_one_form(y: int) -> None:
-    """A coordinate is below the prime; else one key could go by two names."""
-    with pytest.raises(InvalidKeyError, match="is no public key"):
+def test_a_key_has_one_encoding(y: int) -> None:
+    """A coordinate must be below the prime; otherwise one key could have two ids."""
+    with pytest.raises(InvalidKeyError, match="is not a usable public key"):
         PublicKey(y.to_bytes(32, "little"))
 
 
-def test_a_key_that_is_no_point_fits_nothing() -> None:
-    """Half of all 32 bytes are no point of the curve; such a key is not an error, and nothing fits it."""
+def test_a_key_that_is_not_a_point_verifies_nothing() -> None:
+    """Half of all byte strings are not a point of the curve; such a key is allowed, but no signature is valid."""
     y = next(y for y in range(2, 100) if signer.point_at(y) is None)
     assert not PublicKey(y.to_bytes(32, "little")).fits(key().sign(b""), b"")
 
@@ -165,7 +165,7 @@ def test_a_key_that_is_no_point_fits_nothing() -> None:
 
 
 def test_text_of_a_public_key() -> None:
-    """One line: kind, base64, comment; the id is the first half of a SHA-256."""
+    """One line with kind, base64 and comment; the id is the first half of a SHA-256."""
     public = key().public_key
     assert (public.text, str(public), public.key_id) == (LINE, f"{LINE} anna", KEY_ID)
     assert hashlib.sha256(signer.public_key(SEED)).hexdigest()[:32] == KEY_ID
@@ -175,8 +175,8 @@ def test_text_of_a_public_key() -> None:
 @pytest.mark.parametrize(
     "text", [LINE, f"{LINE} anna", f"  {LINE}\t anna \n", f"{LINE} anna's second, at home"]
 )
-def test_a_line_is_read(text: str) -> None:
-    """White space around is nothing; the comment is all that follows."""
+def test_a_line_is_parsed(text: str) -> None:
+    """Surrounding white space is ignored; the comment is the rest of the line."""
     public = parse_public_key(text)
     assert public == key().public_key
     assert public.comment == text.strip().removeprefix(LINE).strip()
@@ -185,35 +185,35 @@ def test_a_line_is_read(text: str) -> None:
 NO_KEYS = {
     "": "starts with ''; a public key is a line `gen5-ed25519 <base64> comment`",
     "ssh-ed25519 AAAA": "starts with 'ssh-ed25519'",
-    "gen5-ed25519": "a public key takes 32 bytes, 0 are given",
-    "gen5-ed25519 AAAA": "a public key takes 32 bytes, 3 are given",
+    "gen5-ed25519": "a public key has 32 bytes, got 0",
+    "gen5-ed25519 AAAA": "a public key has 32 bytes, got 3",
     "gen5-ed25519 !": "its key '!' is not base64",
     "gen5-ed25519 ü": "its key 'ü' is not base64",
-    LINE.replace("g=", "h="): "is not in the one base64 form of those bytes",
+    LINE.replace("g=", "h="): "is not canonical base64",
     LINE.rstrip("="): "is not base64",
-    f"{LINE} a\x1b[31m": "a key's comment is .*; it is one line of at most 200 characters",
+    f"{LINE} a\x1b[31m": "a key's comment is .*; it must be one line of at most 200 characters",
     f"{LINE} {'a' * 201}": "at most 200 characters",
-    "-----BEGIN PRIVATE KEY-----": "is a private key; give the public one, its file ends in .pub",
+    "-----BEGIN PRIVATE KEY-----": "is a private key; use the public key, whose file ends in .pub",
 }
 
 
 @pytest.mark.parametrize(("text", "message"), NO_KEYS.items())
-def test_what_is_no_key_is_refused(text: str, message: str) -> None:
-    """The message says what is wrong, and is also a ValueError."""
+def test_invalid_keys_are_refused(text: str, message: str) -> None:
+    """The message says what is wrong, and the error is also a ValueError."""
     with pytest.raises(InvalidKeyError, match=message) as caught:
         parse_public_key(text)
     assert isinstance(caught.value, ValueError)
 
 
-def test_a_private_key_shows_nothing() -> None:
-    """Not when printed, and it is neither pickled, copied nor written as JSON: it reaches no workflow."""
+def test_a_private_key_hides_its_bytes() -> None:
+    """It cannot be printed, pickled, copied or written as JSON, so that it cannot get into a workflow."""
     secret = key()
     assert f"<SigningKey {KEY_ID}>" == repr(secret) == str(secret)
-    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+    for use in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(
-            TypeError, match="a private key is not copied or written; pass the path of its file"
+            TypeError, match="a private key cannot be copied or serialised; pass the path of its file"
         ):
-            way(secret)
+            use(secret)
     with pytest.raises(TypeError):
         json.dumps(secret)
     with pytest.raises(gen5core.EncodeError):
@@ -225,8 +225,8 @@ def test_a_private_key_shows_nothing() -> None:
 
 
 @posix
-def test_a_private_key_is_its_owners(tmp_path: Path, umask: None) -> None:
-    """Mode 0600 whatever the umask; the public key lies beside it, for all to read."""
+def test_a_private_key_is_only_for_its_owner(tmp_path: Path, umask: None) -> None:
+    """Its mode is 0600 with any umask; the public key beside it can be read by everyone."""
     public = save_signing_key(tmp_path / "key.pem", key())
     assert public == tmp_path / "key.pub" == public_key_path(tmp_path / "key.pem")
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
@@ -237,30 +237,30 @@ def test_a_private_key_is_its_owners(tmp_path: Path, umask: None) -> None:
     assert load_public_key(public).comment == "anna"
 
 
-@pytest.mark.parametrize("there", ["key.pem", "key.pub"])
-def test_a_key_is_never_replaced(tmp_path: Path, there: str) -> None:
-    """Where either file is there, nothing is written and nothing is left."""
-    (tmp_path / there).write_text("mine")
+@pytest.mark.parametrize("existing", ["key.pem", "key.pub"])
+def test_a_key_is_never_replaced(tmp_path: Path, existing: str) -> None:
+    """If either file exists, nothing is written."""
+    (tmp_path / existing).write_text("mine")
     with pytest.raises(FileExistsError):
         save_signing_key(tmp_path / "key.pem", key())
-    assert [there] == os.listdir(tmp_path)
-    assert (tmp_path / there).read_text() == "mine"
+    assert [existing] == os.listdir(tmp_path)
+    assert (tmp_path / existing).read_text() == "mine"
 
 
 def test_a_private_key_is_not_named_pub(tmp_path: Path) -> None:
-    """It would be its own public key, and given away."""
-    with pytest.raises(InvalidKeyError, match=r"key\.pub: \.pub is what a public key's file ends in"):
+    """It would overwrite its own public key, and could be shared by mistake."""
+    with pytest.raises(InvalidKeyError, match=r"key\.pub: the suffix \.pub is for public keys"):
         save_signing_key(tmp_path / "key.pub", key())
 
 
 @posix
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610, 0o601, 0o644, 0o777])
 def test_a_private_key_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
-    """The message gives the command that mends it, and after that the key is read."""
+    """The message has the command that fixes the mode; then the key can be read."""
     path = tmp_path / "key.pem"
     save_signing_key(path, key())
     path.chmod(mode)
-    message = rf"key\.pem: others than its owner can use this private key \(mode {mode:04o}\): chmod 600 .*key\.pem$"
+    message = rf"key\.pem: users other than its owner .* \(mode {mode:04o}\): chmod 600 .*key\.pem$"
     with pytest.raises(InvalidKeyError, match=message):
         load_signing_key(path)
     path.chmod(0o400)
@@ -268,8 +268,8 @@ def test_a_private_key_that_others_can_use_is_refused(tmp_path: Path, mode: int)
 
 
 @posix
-def test_the_command_that_mends_a_mode_can_be_pasted(tmp_path: Path, umask: None) -> None:
-    """A name with a space in it is quoted as a shell needs it."""
+def test_the_command_that_fixes_a_mode_can_be_pasted(tmp_path: Path, umask: None) -> None:
+    """A path with a space is quoted for the shell."""
     path, trusted = tmp_path / "my key.pem", tmp_path / "my list"
     save_signing_key(path, key())
     trusted.touch()
@@ -282,18 +282,18 @@ def test_the_command_that_mends_a_mode_can_be_pasted(tmp_path: Path, umask: None
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600])
-def test_a_public_key_is_not_taken_for_a_private_one(tmp_path: Path, mode: int) -> None:
-    """The remedy is another file; its mode, which may be any, is not to be changed."""
+def test_a_public_key_is_not_accepted_as_a_private_key(tmp_path: Path, mode: int) -> None:
+    """The remedy is to name another file, not to change the mode."""
     public = save_signing_key(tmp_path / "k 1.pem", key())
     public.chmod(mode)
     with pytest.raises(InvalidKeyError) as caught:
         load_signing_key(public)
-    assert str(caught.value) == f"{public}: is a public key; name the file of the private one"
+    assert str(caught.value) == f"{public}: is a public key; name the file of the private key"
 
 
 @posix
 def test_a_full_disk_names_the_key_file(tmp_path: Path) -> None:
-    """Nothing of the key is left behind, and the error says where it was to go."""
+    """No part of the key is left behind, and the error names the file."""
     import resource
     import signal
 
@@ -309,8 +309,8 @@ def test_a_full_disk_names_the_key_file(tmp_path: Path) -> None:
     assert (str(tmp_path / "key.pem"), []) == (caught.value.filename, os.listdir(tmp_path))
 
 
-def test_sign_file_takes_the_file_of_a_key(tmp_path: Path) -> None:
-    """As ``save`` does, by a string or a Path, and what cannot be used is told as there."""
+def test_sign_file_accepts_the_path_of_a_key(tmp_path: Path) -> None:
+    """A string or a Path, with the same errors as in ``save``."""
     save_signing_key(tmp_path / "key.pem", key())
     path = gen5core.save(tmp_path / "a.gen5", environment=None, hardware=None)
     before = path.read_bytes()
@@ -319,7 +319,7 @@ def test_sign_file_takes_the_file_of_a_key(tmp_path: Path) -> None:
         gen5core.sign_file(path, named)
         with gen5core.open(path) as file:
             assert [found.key_id for found in file.signatures] == [KEY_ID]
-    with pytest.raises(InvalidKeyError, match="is a public key; name the file of the private one"):
+    with pytest.raises(InvalidKeyError, match="is a public key; name the file of the private key"):
         gen5core.sign_file(path, tmp_path / "key.pub")
 
 
@@ -327,13 +327,13 @@ def _other_pems() -> dict[str, tuple[bytes, str]]:
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
-    def pem(private: object, way: object = form.NoEncryption()) -> bytes:
-        return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, way)  # type: ignore[attr-defined]
+    def pem(private: object, encryption: object = form.NoEncryption()) -> bytes:
+        return private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, encryption)  # type: ignore[attr-defined]
 
     own = ed25519.Ed25519PrivateKey.generate()
     public = own.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-    other = "holds a private key of another kind than Ed25519; make one with `gen5core keygen`"
-    none = "holds no private key; make one with `gen5core keygen`"
+    other = "is a private key, but not an Ed25519 key; make one with `gen5core keygen`"
+    none = "is not a private key; make one with `gen5core keygen`"
     return {
         "encrypted": (pem(own, form.BestAvailableEncryption(b"x")), "is encrypted with a passphrase"),
         "P-256": (pem(ec.generate_private_key(ec.SECP256R1())), other),
@@ -342,13 +342,13 @@ def _other_pems() -> dict[str, tuple[bytes, str]]:
         "empty": (b"", none),
         "text": (b"gen5-ed25519 AAAA", none),
         "cut": (pem(own)[:-40], none),
-        "endless": (b"\0" * (2**20 + 1), "takes more than 1048576 bytes: it is no key file"),
+        "endless": (b"\0" * (2**20 + 1), "has more than 1048576 bytes: it is not a key file"),
     }
 
 
 @pytest.mark.parametrize("name", ["encrypted", "P-256", "Ed448", "public", "empty", "text", "cut", "endless"])
 def test_a_file_without_a_key_to_sign_with_is_refused(tmp_path: Path, name: str) -> None:
-    """Whatever else a PEM may hold, the message names the file and what it is."""
+    """The message names the file and says what is in it."""
     data, message = _other_pems()[name]
     path = tmp_path / "key.pem"
     path.write_bytes(data)
@@ -359,7 +359,7 @@ def test_a_file_without_a_key_to_sign_with_is_refused(tmp_path: Path, name: str)
 
 @posix
 def test_a_key_file_is_a_regular_file(tmp_path: Path) -> None:
-    """A FIFO would wait for ever, a folder holds no key."""
+    """A FIFO would block for ever, and a folder has no key."""
     os.mkfifo(tmp_path / "fifo", 0o600)
     for path in (tmp_path / "fifo", Path(os.devnull), tmp_path):
         with pytest.raises(InvalidKeyError, match=f"{path}: is not a regular file"):
@@ -367,12 +367,12 @@ def test_a_key_file_is_a_regular_file(tmp_path: Path) -> None:
 
 
 def test_the_public_key_of_a_file(tmp_path: Path) -> None:
-    """Remarks and empty lines are passed over; no key, two keys and a private key are refused."""
+    """Comments and empty lines are skipped; no key, two keys and a private key are refused."""
     path = tmp_path / "k.pub"
     for text, message in {
-        "": r"k\.pub: holds 0 keys; name a file that holds one",
-        f"{LINE}\n{LINE}\n": "holds 2 keys",
-        "-----BEGIN PRIVATE KEY-----\nx\n": "is a private key; give the public one",
+        "": r"k\.pub: has 0 keys; name a file with exactly one",
+        f"{LINE}\n{LINE}\n": "has 2 keys",
+        "-----BEGIN PRIVATE KEY-----\nx\n": "is a private key; use the public key",
     }.items():
         path.write_text(text)
         with pytest.raises(InvalidKeyError, match=message):
@@ -385,7 +385,7 @@ def test_the_public_key_of_a_file(tmp_path: Path) -> None:
 
 
 def test_the_configured_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GEN5_SIGNING_KEY names a file; unset or empty, nothing is configured; a file that is not there is an error."""
+    """GEN5_SIGNING_KEY names a file; unset or empty, there is no key; a missing file is an error."""
     save_signing_key(tmp_path / "key.pem", key())
     for value in (None, ""):
         monkeypatch.setenv("GEN5_SIGNING_KEY", value) if value is not None else monkeypatch.delenv(
@@ -404,8 +404,8 @@ def test_the_configured_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 # The trusted list
 
 
-def test_where_the_list_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the user's own folder, beside the keys, unless GEN5_TRUSTED_KEYS names another file."""
+def test_the_path_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the user's own folder, beside the keys, unless GEN5_TRUSTED_KEYS names another file."""
     monkeypatch.delenv("GEN5_TRUSTED_KEYS", raising=False)
     monkeypatch.setenv("GEN5_HOME", str(tmp_path))
     assert (tmp_path / "trusted_keys", tmp_path / "signing_key.pem") == (
@@ -416,14 +416,14 @@ def test_where_the_list_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert tmp_path / "other" == trusted_keys_path()
 
 
-def test_no_list_is_an_empty_one(trusted: Path) -> None:
-    """Nobody is trusted until somebody is."""
+def test_a_missing_list_is_empty(trusted: Path) -> None:
+    """No key is trusted at first, and reading creates no file."""
     assert load_trusted_keys() == ()
     assert not trusted.parent.exists()
 
 
-def test_keys_come_and_go(trusted: Path) -> None:
-    """A key is listed once, under its last comment; remarks and other keys stay."""
+def test_keys_are_added_and_removed(trusted: Path) -> None:
+    """A key is listed once, with its latest comment; comment lines and other keys stay."""
     other = SigningKey.from_seed(bytes(32), comment="ben").public_key
     assert trusted == add_trusted_key(key().public_key)
     trusted.write_text(f"# people\n\n{trusted.read_text(encoding='utf-8')}", encoding="utf-8")
@@ -438,7 +438,7 @@ def test_keys_come_and_go(trusted: Path) -> None:
 
 
 def test_a_bad_line_is_named(trusted: Path) -> None:
-    """One line that is no key stops everything: a list that is half read would trust too few without a word."""
+    """One invalid line is an error for the whole list, since skipping it would silently drop a trusted key."""
     trusted.parent.mkdir()
     trusted.write_text(f"{LINE}\nssh-ed25519 AAAA\n", encoding="utf-8")
     trusted.chmod(0o644)
@@ -454,13 +454,13 @@ def test_a_bad_line_is_named(trusted: Path) -> None:
 
 @posix
 def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> None:
-    """Who can write to it decides whom you trust; what we write is closed to others, whatever the umask."""
+    """Whoever can write to it decides which keys are trusted; a list that we write is never open to others."""
     add_trusted_key(key().public_key)
     assert stat.S_IMODE(trusted.stat().st_mode) == 0o644
     for mode in (0o664, 0o646, 0o666):
         trusted.chmod(mode)
         with pytest.raises(
-            InvalidKeyError, match=r"others than its owner can write to it.*: chmod go-w .*trusted$"
+            InvalidKeyError, match=r"users other than its owner can write to it.*: chmod go-w .*trusted$"
         ):
             load_trusted_keys()
     trusted.chmod(0o600)
@@ -469,22 +469,24 @@ def test_a_list_that_others_can_write_is_refused(trusted: Path, umask: None) -> 
 
 @posix
 def test_a_list_of_another_user_is_refused(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose file it is decides what stands in it, whatever its mode; root may read anybody's, and all read root's."""
+    """The owner of a file controls its content, whatever its mode. Root may use any list, and all users root's."""
     add_trusted_key(key().public_key)
     owner = trusted.stat().st_uid
-    for reader, is_taken in ((owner, True), (0, True), (owner + 4711, owner == 0)):
+    for reader, is_accepted in ((owner, True), (0, True), (owner + 4711, owner == 0)):
         monkeypatch.setattr(os, "geteuid", lambda reader=reader: reader)
-        if is_taken:
+        if is_accepted:
             assert len(load_trusted_keys()) == 1
             continue
-        with pytest.raises(InvalidKeyError, match=rf"belongs to another user \(uid {owner}\), so it proves"):
+        with pytest.raises(
+            InvalidKeyError, match=rf"belongs to another user \(uid {owner}\), so it cannot be trusted"
+        ):
             load_trusted_keys()
 
 
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
 def test_a_list_given_by_another_user_is_refused(trusted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that somebody put in place of yours, closed to others, is theirs all the same."""
+    """A list that another user put in place of the own one is refused even if only they can write to it."""
     add_trusted_key(key().public_key)
     os.chown(trusted, 4711, -1)
     monkeypatch.setattr(os, "geteuid", lambda: 4712)
@@ -493,7 +495,7 @@ def test_a_list_given_by_another_user_is_refused(trusted: Path, monkeypatch: pyt
 
 
 def test_a_list_that_points_nowhere_is_empty(trusted: Path) -> None:
-    """A link to a file that is not there names no list, and adding a key makes the file that it points to."""
+    """A link to a missing file is an empty list, and adding a key creates the file that it points to."""
     trusted.parent.mkdir()
     trusted.symlink_to("elsewhere")
     assert load_trusted_keys() == ()
@@ -502,7 +504,7 @@ def test_a_list_that_points_nowhere_is_empty(trusted: Path) -> None:
 
 
 def test_files_of_windows_editors(trusted: Path, tmp_path: Path) -> None:
-    """A byte order mark before the first key and CR LF behind each are no part of a key."""
+    """A byte order mark before the first key and CR LF line ends are not part of a key."""
     text = f"\ufeff{LINE} anna\r\n".encode()
     (tmp_path / "anna.pub").write_bytes(text)
     assert load_public_key(tmp_path / "anna.pub").comment == "anna"
@@ -513,11 +515,11 @@ def test_files_of_windows_editors(trusted: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
-def test_a_key_hidden_in_a_remark(tmp_path: Path, end: str) -> None:
-    """What an editor shows as one remark and Python as two lines is two keys, not one that was meant."""
+def test_a_key_hidden_in_a_comment(tmp_path: Path, end: str) -> None:
+    """A line separator that an editor may not show starts a new line, so the hidden key is counted."""
     other = SigningKey.from_seed(bytes(32)).public_key.text
     (tmp_path / "k.pub").write_text(f"# of work{end}{other}\n{LINE}\n", encoding="utf-8")
-    with pytest.raises(InvalidKeyError, match="holds 2 keys"):
+    with pytest.raises(InvalidKeyError, match="has 2 keys"):
         load_public_key(tmp_path / "k.pub")
 
 
@@ -526,8 +528,8 @@ def _signature(seed: bytes, state: str) -> Signature:
     return Signature(public.key_id, public.text, state, "a reason" if state != "valid" else "")  # type: ignore[arg-type]
 
 
-def test_the_words() -> None:
-    """unsigned, signed, trusted, and that nothing can be said; an invalid signature spoils the others."""
+def test_the_words_for_trust() -> None:
+    """unsigned, signed, trusted or unchecked; one invalid signature makes the whole file invalid."""
     own, other = SEED, bytes(32)
     listed = [key().public_key]
     other_id = SigningKey.from_seed(other).public_key.key_id
@@ -562,8 +564,8 @@ def without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_cryptography")
-def test_without_cryptography_the_remedy_is_said(tmp_path: Path) -> None:
-    """Making, loading and using a key need the package; a public key and the list do not."""
+def test_without_cryptography_the_error_has_the_remedy(tmp_path: Path) -> None:
+    """Making, loading and using a key need the package; parsing a public key and the list do not."""
     path = tmp_path / "key.pem"
     path.write_bytes(b"")
     path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""What ``open`` gives: little read at first, everything checked, each field, and files of other makers."""
+"""``open``: reads little at first and checks everything; each field; files by other writers."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    """Offset and size of every read of a file, in order."""
+    """Record the offset and size of every read of a file, in order."""
     done: Reads = []
     read_into = FileSource.read_into
 
-    def spied(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+    def record(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
         done.append((offset, view.nbytes))
         read_into(self, view, offset, chunk=chunk)
 
-    monkeypatch.setattr(FileSource, "read_into", spied)
+    monkeypatch.setattr(FileSource, "read_into", record)
     return done
 
 
 def latent_row(data: bytes, offset: int, key: str | None = "x_T", index: int = 0) -> dict[str, Any]:
-    """Return the row of a raw float32 latent of one axis, as 0.1.0 writes it."""
+    """Return the row of a raw one-dimensional float32 latent, as gen5 0.1.0 writes it."""
     return {
         "index": index,
         "type": "LATN",
@@ -97,7 +97,7 @@ def latent_row(data: bytes, offset: int, key: str | None = "x_T", index: int = 0
 
 
 def old_file(chunks: bytes, rows: list[dict[str, Any]], **info: Any) -> bytes:
-    """Return a file of version 1.0 made by hand: chunks from byte 32, then META with a wrong file size."""
+    """Return a version 1.0 file built by hand: chunks from byte 32, then META with a wrong file size."""
     file_info = {
         "magic": "GEN5",
         "version_major": 1,
@@ -114,7 +114,7 @@ def old_file(chunks: bytes, rows: list[dict[str, Any]], **info: Any) -> bytes:
 
 
 def with_trailers(data: bytes, *trailers: bytes) -> bytes:
-    """Return a sealed file with trailers put after META, the header sealed again."""
+    """Return a sealed file with trailers after META and a new seal."""
     fields = list(HEADER.unpack(data[:32]))
     fields[3] |= 2
     fields[7] += sum(len(trailer) for trailer in trailers)
@@ -135,13 +135,13 @@ class TestLaziness:
         return save(target, latents=latents, images=png(), **FACTS)
 
     def test_open(self, stored: Path, reads: Reads) -> None:
-        """Opening reads 8 bytes that tell a PNG, the header and META, each once, and nothing else."""
+        """Opening reads 8 bytes to detect a PNG, the header and META, each once, and nothing else."""
         with gen5core.open(stored) as file:
             meta = (file.header.chunk_table_offset, file.header.chunk_table_size)
         assert [(0, 8), (0, 32), meta] == reads
 
     def test_metadata(self, stored: Path, reads: Reads) -> None:
-        """Every fact of META, and what is known of latents and images, takes no further read."""
+        """All facts in META, and those on latents and images, need no further read."""
         with gen5core.open(stored) as file:
             reads.clear()
             _ = file.metadata, file.settings, file.prompt, file.hardware, file.comfyui, file.resources
@@ -151,7 +151,7 @@ class TestLaziness:
         assert reads == []
 
     def test_one_latent(self, stored: Path, reads: Reads) -> None:
-        """An array reads its own chunk, whole and once, and no other."""
+        """An array reads its own chunk once and completely, and no other."""
         with gen5core.open(stored) as file:
             for name, row in zip("ab", file.rows, strict=False):
                 reads.clear()
@@ -161,7 +161,7 @@ class TestLaziness:
                 assert row.end == max(offset + size for offset, size in reads)
 
     def test_environment(self, stored: Path, reads: Reads) -> None:
-        """The environment is read when it is asked for."""
+        """The environment is read on demand."""
         with gen5core.open(stored) as file:
             reads.clear()
             _ = file.environment
@@ -170,32 +170,32 @@ class TestLaziness:
 
     def test_open_does_not_grow(self, tmp_path: Path, reads: Reads) -> None:
         """Opening reads as little from a file of 40 MB as from one of 40 bytes."""
-        told = []
+        sizes = []
         for index, count in enumerate((10, 10_000_000)):
             path = save(tmp_path / f"{index}.gen5", latents={"a": np.ones(count, "f4")}, compression="none")
             reads.clear()
             gen5core.open(path).close()
-            told.append(sum(size for _, size in reads))
-        assert abs(told[0] - told[1]) < 32
+            sizes.append(sum(size for _, size in reads))
+        assert abs(sizes[0] - sizes[1]) < 32
 
     def test_verify_reads_every_byte(self, stored: Path) -> None:
-        """A verification looks at every byte of the file."""
+        """``verify()`` reads every byte of the file."""
         seen = np.zeros(stored.stat().st_size, bool)
         read_into = FileSource.read_into
 
-        def marking(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+        def mark(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
             seen[offset : offset + view.nbytes] = True
             read_into(self, view, offset, chunk=chunk)
 
         with gen5core.open(stored) as file, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(FileSource, "read_into", marking)
+            patch.setattr(FileSource, "read_into", mark)
             file.verify()
         assert np.flatnonzero(~seen).tolist() == []
 
 
 class TestFields:
     def test_all(self, target: Path) -> None:
-        """Every field that was saved is there under its name."""
+        """Every saved field can be read under its name."""
         save(target, latents={"initial_noise": noise(3)}, images=png(), **FACTS)
         with gen5core.open(target) as file:
             read = {name: getattr(file, name) for name in FACTS}
@@ -215,12 +215,12 @@ class TestFields:
             assert (file.settings, file.hardware, file.tags, file.prompt) == ({}, {}, (), "")
             assert (list(file.latents), file.images) == ([], ())
 
-    def test_metadata_only_of_the_other(self, target: Path) -> None:
-        """A file that holds no model_info at all has empty fields."""
+    def test_empty_model_info(self, target: Path) -> None:
+        """A file with an empty model_info has empty fields."""
         target.write_bytes(old_file(b"", []))
         with gen5core.open(target) as file:
-            told = (file.prompt, file.model_name, file.model_version, file.date, file.tags)
-        assert told == ("", "", "", "", ())
+            fields = (file.prompt, file.model_name, file.model_version, file.date, file.tags)
+        assert fields == ("", "", "", "", ())
 
     @pytest.mark.parametrize(
         ("name", "field", "value", "fault"),
@@ -235,17 +235,17 @@ class TestFields:
             ("hardware", "hardware_info", "cpu", "hardware_info is 'cpu', not an object"),
         ],
     )
-    def test_wrong_kind(self, target: Path, name: str, field: str, value: Any, fault: str) -> None:
-        """A field of another kind does not keep the file from opening; asking for it, or verify, tells."""
+    def test_wrong_type(self, target: Path, name: str, field: str, value: Any, fault: str) -> None:
+        """A field of the wrong type does not prevent opening; reading the field, or verify, raises."""
         target.write_bytes(old_file(b"", [], **{field: value}))
         with gen5core.open(target) as file:
-            for ask in (lambda: getattr(file, name), file.verify):
+            for read in (lambda: getattr(file, name), file.verify):
                 with pytest.raises(MalformedChunkError) as raised:
-                    ask()
+                    read()
                 assert str(raised.value) == f"{target}: META at offset 32: gen5_metadata.model_info.{fault}"
 
     def test_repr(self, target: Path) -> None:
-        """A file, a latent and a header row show what they are."""
+        """The repr of a file, a latent and a row describes them."""
         latents = {"initial_noise": noise(1, 4), "final_latent": [noise(2), noise(3)]}
         save(target, latents=latents, images=[png(), png()])
         with gen5core.open(target) as file:
@@ -257,7 +257,7 @@ class TestFields:
             assert str(file.rows[0]) == "chunk 0 (LATN 'initial_noise')"
 
     def test_report(self, target: Path) -> None:
-        """A verification reports what it looked at."""
+        """``verify()`` reports what it checked."""
         save(target, latents={"a": noise(3)}, **FACTS)
         with gen5core.open(target) as file:
             expected = {
@@ -274,25 +274,25 @@ class TestFields:
 
 class TestLatents:
     def test_mapping(self, target: Path) -> None:
-        """Latents are a Mapping in the order they were saved."""
+        """Latents are a Mapping in the order in which they were saved."""
         save(target, latents={"b": noise(1), "a": noise(2)})
         with gen5core.open(target) as file:
             assert (list(file.latents), len(file.latents)) == (["b", "a"], 2)
             assert [name in file.latents for name in ("a", "initial_noise", 3)] == [True, False, False]
             assert file.latents.get("c") is None
 
-    @pytest.mark.parametrize(("names", "told"), [(["b", "a"], "b, a"), ([], "none")])
-    def test_unknown_name(self, target: Path, names: list[str], told: str) -> None:
-        """A name that is not there is a KeyError that lists those that are."""
+    @pytest.mark.parametrize(("names", "listed"), [(["b", "a"], "b, a"), ([], "none")])
+    def test_unknown_name(self, target: Path, names: list[str], listed: str) -> None:
+        """An unknown name is a KeyError that lists the names in the file."""
         save(target, latents={name: noise(1) for name in names})
         with gen5core.open(target) as file, pytest.raises(KeyError) as raised:
             file.latents["c"]
-        assert str(raised.value) == f"there is no latent 'c'; the file has {told}"
+        assert str(raised.value) == f"there is no latent 'c'; the file has {listed}"
         assert isinstance(raised.value, ChunkNotFoundError)
 
     @pytest.mark.parametrize("threads", [None, 1, 2, 8])
     def test_arrays(self, target: Path, threads: int | None) -> None:
-        """Several latents are read side by side and come back by name, in the order asked for."""
+        """Several latents are read in parallel and returned by name, in the requested order."""
         latents = {str(index): noise(1000, seed=index) for index in range(6)}
         save(target, latents=latents)
         with gen5core.open(target) as file:
@@ -305,25 +305,25 @@ class TestLatents:
         assert [latents["4"].tolist(), latents["1"].tolist()] == [array.tolist() for array in some.values()]
 
     def test_arrays_use_threads(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Two threads are at work at once: each waits for the other, and both go on."""
+        """Two threads work at the same time: each waits for the other before it continues."""
         save(target, latents={"a": noise(10), "b": noise(20)}, compression="none")
         meet = threading.Barrier(2, timeout=20)
         waited = set()
         read_into = FileSource.read_into
 
-        def meeting(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+        def wait_for_the_other(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
             if threading.get_ident() not in waited:
                 waited.add(threading.get_ident())
                 meet.wait()
             read_into(self, view, offset, chunk=chunk)
 
         with gen5core.open(target) as file:
-            monkeypatch.setattr(FileSource, "read_into", meeting)
+            monkeypatch.setattr(FileSource, "read_into", wait_for_the_other)
             arrays = file.latents.arrays(threads=2)
         assert (len(waited), arrays["a"].size, arrays["b"].size) == (2, 10, 20)
 
     def test_first_error_in_order(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of several damaged latents the first asked for is told, whichever thread is first."""
+        """Of several damaged latents the first one requested is reported, whichever thread finishes first."""
         save(target, latents={"a": noise(100), "b": noise(100)}, compression="none")
         data = bytearray(target.read_bytes())
         data[60] ^= 1
@@ -331,24 +331,24 @@ class TestLatents:
         target.write_bytes(data)
         read_into = FileSource.read_into
 
-        def slow_at_first(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
+        def delay_the_first(self: FileSource, view: memoryview, offset: int, *, chunk: str) -> None:
             time.sleep(0.05 if "'a'" in chunk else 0)
             read_into(self, view, offset, chunk=chunk)
 
-        monkeypatch.setattr(FileSource, "read_into", slow_at_first)
+        monkeypatch.setattr(FileSource, "read_into", delay_the_first)
         with gen5core.open(target) as file, pytest.raises(ChecksumError, match=r"chunk 0 \(LATN 'a'\)"):
             file.latents.arrays(["a", "b"], threads=2)
 
     def test_one_file_in_many_threads(self, target: Path) -> None:
-        """One open file serves many threads at once, each with the right bytes."""
+        """Many threads can use one open file at the same time, and each gets the right bytes."""
         latents = {str(index): noise(5000, seed=index) for index in range(4)}
         save(target, latents=latents)
-        faults: list[str] = []
+        wrong: list[str] = []
 
         def work(name: str) -> None:
             for _ in range(20):
                 if file.latents[name].array().tobytes() != latents[name].tobytes():
-                    faults.append(name)
+                    wrong.append(name)
 
         with gen5core.open(target) as file:
             threads = [threading.Thread(target=work, args=(str(index % 4),)) for index in range(8)]
@@ -356,7 +356,7 @@ class TestLatents:
                 thread.start()
             for thread in threads:
                 thread.join()
-        assert faults == []
+        assert wrong == []
 
 
 class TestClosing:
@@ -372,7 +372,7 @@ class TestClosing:
         ids=["latent", "image bytes", "image", "environment", "verify"],
     )
     def test_closed(self, target: Path, ask: Callable[[Any], Any]) -> None:
-        """Reading from a closed file says where reading belongs."""
+        """Reading from a closed file is an error with the remedy."""
         save(target, latents={"a": noise(3)}, images=png(), **FACTS)
         with gen5core.open(target) as file:
             pass
@@ -382,7 +382,7 @@ class TestClosing:
             ask(file)
 
     def test_facts_outlive_the_file(self, target: Path) -> None:
-        """What META tells can be read after closing, and closing twice is no error."""
+        """META can be read after closing, and closing twice is not an error."""
         save(target, latents={"a": noise(3)}, **FACTS)
         with gen5core.open(target) as file:
             array = file.latents["a"].array()
@@ -390,7 +390,7 @@ class TestClosing:
         assert (FACTS["prompt"], FACTS["comfyui"], (3,)) == (file.prompt, file.comfyui, array.shape)
 
     def test_refused_file_is_closed(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that is refused is closed again."""
+        """A file that is refused is closed."""
         closed = []
         monkeypatch.setattr(FileSource, "close", lambda self: closed.append(self.path))
         target.write_bytes(b"no GEN5 file")
@@ -401,7 +401,7 @@ class TestClosing:
 
 class TestVerifyFlag:
     def test_digests_are_checked(self, target: Path) -> None:
-        """By default a damaged chunk is refused as it is read, naming file, chunk and offset."""
+        """By default a damaged chunk is refused when it is read; the error names file, chunk and offset."""
         save(target, latents={"a": noise(100)}, compression="none")
         _flip(target, 60)
         with gen5core.open(target) as file, pytest.raises(ChecksumError) as raised:
@@ -410,14 +410,14 @@ class TestVerifyFlag:
         assert (str(target), "chunk 0 (LATN 'a')", 32) == (error.path, error.chunk, error.offset)
 
     def test_others_stay_readable(self, target: Path) -> None:
-        """Damage to one latent does not keep the others from being read."""
+        """With one latent damaged, the others can still be read."""
         save(target, latents={"a": noise(100), "b": noise(7)}, compression="none")
         _flip(target, 60)
         with gen5core.open(target) as file:
             assert noise(7).tolist() == file.latents["b"].array().tolist()
 
-    def test_told_not_to(self, target: Path) -> None:
-        """With verify=False damaged values are handed out, and ``verify()`` still finds them."""
+    def test_verify_false(self, target: Path) -> None:
+        """With verify=False damaged values are returned, but ``verify()`` still finds them."""
         save(target, latents={"a": noise(100)}, compression="none")
         _flip(target, 60)
         with gen5core.open(target, verify=False) as file:
@@ -427,7 +427,7 @@ class TestVerifyFlag:
         assert different.tolist() == [4]
 
     def test_seal(self, target: Path) -> None:
-        """With verify=False a wrong seal opens, without it not, and ``verify()`` finds it."""
+        """A file with a wrong seal only opens with verify=False, and ``verify()`` finds it."""
         save(target, prompt="a")
         _flip(target, 24)
         with pytest.raises(ChecksumError, match=r"the seal is \w{16}, header and META give \w{16}:"):
@@ -445,7 +445,7 @@ class TestVerifyFlag:
                 file.verify()
 
     def test_limits(self, target: Path) -> None:
-        """Limits given to ``open`` hold for META and for chunks."""
+        """The limits passed to ``open`` apply to META and to chunks."""
         save(target, latents={"a": np.zeros(1000, "f4")})
         with pytest.raises(LimitError, match=r"META at offset \d+: takes \d+ bytes, the limit is 10; if you"):
             gen5core.open(target, limits=Limits(meta_stored_bytes=10))
@@ -465,7 +465,7 @@ class TestOldFiles:
     CHUNK = FRAME.pack(b"LATN", b"F32\0", 8) + DATA
 
     def test_alias(self, target: Path) -> None:
-        """The only latent of a 1.0 file is the starting noise too, whatever its name."""
+        """The only latent of a 1.0 file is also the starting noise, whatever its name."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
         with gen5core.open(target) as file:
             assert (list(file.latents), "initial_noise" in file.latents) == (["x_T"], True)
@@ -473,13 +473,13 @@ class TestOldFiles:
             assert file.latents["initial_noise"].name == "x_T"
 
     def test_no_name(self, target: Path) -> None:
-        """A latent without a name is called by its number."""
+        """A latent without a name is named by its index."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32, key=None)]))
         with gen5core.open(target) as file:
             assert (list(file.latents), "initial_noise" in file.latents) == (["latent_0"], True)
 
     def test_no_alias_of_two(self, target: Path) -> None:
-        """Of two latents neither is taken for the starting noise."""
+        """Neither of two latents counts as the starting noise."""
         rows = [latent_row(self.DATA, 32, "a"), latent_row(self.DATA, 52, "b", 1)]
         target.write_bytes(old_file(self.CHUNK * 2, rows))
         with gen5core.open(target) as file:
@@ -488,13 +488,13 @@ class TestOldFiles:
                 file.latents["initial_noise"]
 
     def test_no_alias_in_new_files(self, target: Path) -> None:
-        """A 1.1 file names its latents, so none stands for another."""
+        """In a 1.1 file no latent has a second name."""
         save(target, latents={"final_latent": noise(2)})
         with gen5core.open(target) as file:
             assert "initial_noise" not in file.latents
 
     def test_gaps(self, target: Path) -> None:
-        """A 1.0 file may have gaps between chunks, as aligning writers leave, and any order of rows."""
+        """A 1.0 file may have gaps between chunks, e.g. for alignment, and rows in any order."""
         chunks = bytes(32) + self.CHUNK + bytes(12) + self.CHUNK
         rows = [latent_row(self.DATA, 96, "b"), latent_row(self.DATA, 64, "a", 1)]
         target.write_bytes(old_file(chunks, rows))
@@ -503,7 +503,7 @@ class TestOldFiles:
             assert [array.tolist() for array in file.latents.arrays().values()] == [[1.5, -2.0]] * 2
 
     def test_unknown_chunk(self, target: Path) -> None:
-        """A chunk of an unknown type is checked, noted and passed over."""
+        """A chunk of an unknown type is checked, reported in the notes, and otherwise ignored."""
         data = b"what?"
         row = latent_row(data, 52, index=1) | {"type": "XTRA", "flags": "0000", "extra": {}}
         target.write_bytes(
@@ -515,12 +515,12 @@ class TestOldFiles:
         with gen5core.open(target) as file:
             assert list(file.latents) == ["x_T"]
             assert file.verify().notes == (
-                "version 1.0 has no seal: damage to header and META may not show",
-                "chunk 1 (XTRA) is of a type that this reader does not know",
+                "version 1.0 has no seal: damage to the header and META may go unnoticed",
+                "chunk 1 (XTRA) has a type that this reader does not know",
             )
 
     def test_wrong_file_size(self, target: Path) -> None:
-        """The manifest's wrong file size of a 1.0 file is no fault."""
+        """The wrong file size in META of a 1.0 file is not an error."""
         target.write_bytes(old_file(self.CHUNK, [latent_row(self.DATA, 32)]))
         with gen5core.open(target) as file:
             assert file.metadata["gen5_metadata"]["file_info"]["file_size"] == 1
@@ -529,7 +529,7 @@ class TestOldFiles:
 
 class TestTrailers:
     def test_unknown_types(self, target: Path) -> None:
-        """Trailers of unknown types are reported, and everything before them reads as ever."""
+        """Trailers of unknown types are reported, and everything before them is read as usual."""
         save(target, latents={"a": noise(3)}, prompt="a cat")
         before = target.read_bytes()
         target.write_bytes(with_trailers(before, trailer(b"NOTE", b"12345"), trailer(b"XXXX", b"")))
@@ -592,15 +592,15 @@ def _flip(path: Path, offset: int) -> None:
     path.write_bytes(data)
 
 
-def test_gaps_of_an_old_file_are_said() -> None:
-    """Bytes between chunks, which only version 1.0 may have, are not counted as checked, and the report says so."""
+def test_gaps_of_an_old_file_are_reported() -> None:
+    """Bytes between chunks, which only version 1.0 may have, do not count as checked and are in the notes."""
     path = Path(__file__).parents[1] / "corpus" / "valid" / "forged-1.0_gaps.gen5"
     with gen5core.open(path) as file:
         report = file.verify()
         chunks = sum(row.compressed_size for row in file.rows)
         gap_bytes = file.header.chunk_table_offset - 32 - chunks
         assert gap_bytes > 0
-        assert f"{gap_bytes} bytes between chunks belong to nothing and are not checked" in report.notes
+        assert f"{gap_bytes} bytes between chunks belong to no chunk and are not checked" in report.notes
         assert path.stat().st_size - gap_bytes == report.checked_bytes
 
 
@@ -608,8 +608,10 @@ def test_gaps_of_an_old_file_are_said() -> None:
     ("value", "message"),
     [([1], r"environment is \[1\], not an object"), ({"host": 5}, r"environment\.host is 5")],
 )
-def test_metas_environment_is_checked_without_a_chunk_of_it(tmp_path: Path, value: Any, message: str) -> None:
-    """A file whose only word of the environment is META's is checked like one that has both."""
+def test_environment_in_meta_is_checked_without_an_envc_chunk(
+    tmp_path: Path, value: Any, message: str
+) -> None:
+    """A file with an environment only in META is checked like one that has both."""
     path = tmp_path / "a.gen5"
     path.write_bytes(
         forge.build([forge.float32("a", [0.5])], edit=lambda meta: {**meta, "environment": value})

@@ -1,4 +1,4 @@
-"""What stops a release to the Comfy Registry, and that this pack's own facts do not."""
+"""The problems that prevent a release to the Comfy Registry; this pack has none."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def _load() -> ModuleType:
 check_release = _load()
 
 
-def told(changes: dict[str, Any], changelog: str = "") -> list[str]:
-    """Return what stops this pack, released from ADDRESS, with changes made; a path has slashes between its parts."""
+def problems(changes: dict[str, Any], changelog: str = "") -> list[str]:
+    """Return the problems of this pack, released from ADDRESS, with changes by path (keys joined by slashes)."""
     document = copy.deepcopy(PROJECT)
     document["project"]["urls"] = {"Repository": ADDRESS}
     for path, value in changes.items():
         *parts, name = path.split("/")
-        place = document
+        parent = document
         for part in parts:
-            place = place[part]
-        place[name] = value
-    written = changelog or f"## [{check_release.version_of(document)}] - 2026-01-01"
-    return list(check_release.missing_facts(document, written, ADDRESS))
+            parent = parent[part]
+        parent[name] = value
+    text = changelog or f"## [{check_release.version_of(document)}] - 2026-01-01"
+    return list(check_release.release_problems(document, text, ADDRESS))
 
 
-def test_this_pack_lacks_nothing() -> None:
-    """Name, version and publisher are such as the registry takes; version is the package's own."""
-    assert told({}) == []
+def test_this_pack_is_ready() -> None:
+    """The registry accepts name, version and publisher; the version is that of the package."""
+    assert problems({}) == []
     assert gen5core.__version__ == check_release.version_of(PROJECT)
 
 
@@ -64,32 +64,32 @@ def test_this_pack_lacks_nothing() -> None:
         ({"project/version": "0.1"}, "version is '0.1'"),
         ({"project/version": "0.1.0rc1"}, "version is '0.1.0rc1'"),
         ({"tool/comfy/PublisherId": ""}, "PublisherId is missing"),
-        ({"project/urls": {}}, f"Repository is None, this is '{ADDRESS}'"),
+        ({"project/urls": {}}, f"Repository is None, but this is '{ADDRESS}'"),
         ({"project/urls/Repository": "https://example.org/c"}, "Repository is 'https://example.org/c'"),
     ],
 )
-def test_each_fact_is_asked_for(changes: dict[str, Any], message: str) -> None:
-    """A fact that is missing, or of another form, is told with what is to be put there."""
-    (line,) = told(changes)
+def test_each_fact_is_checked(changes: dict[str, Any], message: str) -> None:
+    """A fact that is missing or has the wrong form is reported with the remedy."""
+    (line,) = problems(changes)
     assert message in line
 
 
 def test_the_changelog_has_the_version() -> None:
-    """A version that the changelog does not name is not released."""
-    (line,) = told({}, "## [Unreleased]\n")
-    assert "name what is under Unreleased so" in line
+    """A version without a section in the changelog is not released."""
+    (line,) = problems({}, "## [Unreleased]\n")
+    assert "rename the section Unreleased" in line
 
 
-def test_as_a_step_runs_it() -> None:
-    """Compared with a commit that is not there, the version is new, and what stops it goes to stderr."""
+def test_as_a_workflow_step() -> None:
+    """Compared with an unknown commit, the version is new, and the problems go to stderr."""
     command = [sys.executable, str(SCRIPT), "--before", "0" * 40, "--repository", ADDRESS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "is_new=true\n")
-    assert f"this is '{ADDRESS}'" in done.stderr
+    assert f"but this is '{ADDRESS}'" in done.stderr
 
 
-def test_workflows_try_the_oldest_and_the_newest() -> None:
-    """Both systems are tested on the oldest Python that the pack supports, and on the newest that it names."""
+def test_workflows_use_the_oldest_and_the_newest_python() -> None:
+    """Both systems are tested with the oldest and the newest Python that pyproject.toml names."""
     named = re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["project"]["classifiers"]))
     oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
     workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A reader in JavaScript, written from FORMAT.md, finds in every file what this package finds."""
+"""A reader in JavaScript, written from FORMAT.md, reads the same content as this package from every file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import strategies
 from hypothesis import HealthCheck, Phase, given, settings
-from second_reader import ROOT, Answer, as_facts, facts, read_all, run_reader, why_not
+from second_reader import ROOT, Content, as_facts, facts, read_all, run_reader, why_not
 
 import gen5core
 
@@ -31,24 +31,24 @@ UNDECODED = {
     "MalformedChunkError__image_text.gen5": "no image at all",
     "MalformedChunkError__image_without_pixels.gen5": "a PNG without pixels",
 }
-"""Files that only a reader of pixels refuses: FORMAT.md, "Images", gives encoded bytes as they are."""
+"""Files that only a reader of pixels must refuse: see FORMAT.md, "Images"."""
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
 @pytest.fixture(scope="module")
-def corpus() -> dict[Path, Answer]:
+def corpus() -> dict[Path, Content]:
     return read_all([*VALID, *INVALID])
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.name)
-def test_valid_file_holds_the_same(corpus: dict[Path, Answer], path: Path) -> None:
+def test_valid_file_has_the_same_content(corpus: dict[Path, Content], path: Path) -> None:
     """Both readers find the same arrays to the bit, images, settings, environment and signers."""
     assert facts(path) == as_facts(corpus[path])
 
 
-def test_valid_files_show_every_part(corpus: dict[Path, Answer]) -> None:
-    """What is compared is there: latents of both dtypes, a seed of 64 bits, images, signatures, a PNG …"""
+def test_valid_files_cover_every_part(corpus: dict[Path, Content]) -> None:
+    """The compared files have latents of both dtypes, a 64-bit seed, images, signatures, a PNG …"""
     found = [corpus[path] for path in VALID]
     dtypes = {latent["dtype"] for answer in found for latent in answer["latents"].values()}
     seeds = {answer["model_info"].get("generation_settings", {}).get("seed") for answer in found}
@@ -60,16 +60,16 @@ def test_valid_files_show_every_part(corpus: dict[Path, Answer]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED.keys() - UNDECODED.keys()))
-def test_invalid_file_is_refused(corpus: dict[Path, Answer], name: str) -> None:
-    """Whatever breaks a rule of the page is refused, and a reason given."""
+def test_invalid_file_is_refused(corpus: dict[Path, Content], name: str) -> None:
+    """A file that breaks a rule of FORMAT.md is refused with a reason."""
     answer = corpus[CORPUS / "invalid" / name]
     assert answer.keys() == {"error"}
     assert answer["error"]
 
 
 @pytest.mark.parametrize("name", sorted(UNDECODED))
-def test_only_pixels_are_left_out(corpus: dict[Path, Answer], name: str) -> None:
-    """What takes pixels to be refused is read, and a PNG that is not as written is said to be so."""
+def test_only_pixels_are_not_checked(corpus: dict[Path, Content], name: str) -> None:
+    """A file with invalid pixels is read, and a changed PNG is reported as changed."""
     answer = corpus[CORPUS / "invalid" / name]
     assert "error" not in answer
     assert answer["images"]
@@ -77,15 +77,15 @@ def test_only_pixels_are_left_out(corpus: dict[Path, Answer], name: str) -> None
 
 
 def test_command() -> None:
-    """The exit status tells read, refused and asked wrongly apart."""
+    """The exit status is 0 if all files were read, 1 if one was refused, and 2 for wrong usage."""
     read, refused, empty = run_reader(VALID[0]), run_reader(VALID[0], INVALID[0]), run_reader()
     assert [done.returncode for done in (read, refused, empty)] == [0, 1, 2]
     assert [done.stdout.count("\n") for done in (read, refused, empty)] == [1, 2, 0]
     assert empty.stderr == "usage: node scripts/read_gen5.mjs FILE...\n"
 
 
-def test_what_this_package_writes(tmp_path: Path) -> None:
-    """Nested and narrow latents, several images, a PNG with a record: read the same by both."""
+def test_files_by_this_package(tmp_path: Path) -> None:
+    """Both read nested and 8-bit latents, several images and a PNG with a record equally."""
     torch = pytest.importorskip("torch")
     noise = torch.linspace(-2, 2, 64).reshape(1, 4, 4, 4)
     latents = {
@@ -96,8 +96,10 @@ def test_what_this_package_writes(tmp_path: Path) -> None:
     }
     pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     for name, images in {"a.gen5": [pixels, pixels[:2]], "b.png": [pixels], "c.gen5": []}.items():
-        told = {"seed": 2**64 - 1, "steps": 3, "sampler": "euler"}
-        gen5core.save(tmp_path / name, latents=latents, images=images, compression="zstd", settings=told)
+        generation = {"seed": 2**64 - 1, "steps": 3, "sampler": "euler"}
+        gen5core.save(
+            tmp_path / name, latents=latents, images=images, compression="zstd", settings=generation
+        )
     answers = read_all(sorted(tmp_path.iterdir()))
     assert len(answers) == 3
     for path, answer in answers.items():
@@ -109,12 +111,14 @@ def test_what_this_package_writes(tmp_path: Path) -> None:
 @settings(
     max_examples=25,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking starts a process a step
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would start a process per step
     suppress_health_check=[HealthCheck.too_slow],
 )
 @given(strategies.files())
-def test_any_file_holds_the_same(tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any]) -> None:
-    """Whatever this package saves, both readers find it."""
+def test_any_file_has_the_same_content(
+    tmp_path_factory: pytest.TempPathFactory, saved: dict[str, Any]
+) -> None:
+    """Both readers find the same content in any file that this package saves."""
     path = tmp_path_factory.getbasetemp() / "any-read-twice.gen5"
-    gen5core.save(path, **kept)
+    gen5core.save(path, **saved)
     assert facts(path) == as_facts(read_all([path])[path])

@@ -78,6 +78,6 @@ describe("the badge of an error", () => {
   test("goes by the error's kind, not by its words", () => {
     const error = new Gen5Error("a.gen5: SIGN at offset 9", { kind: "invalid_signature" })
     expect(invalidBadge(error).textContent).toBe("Invalid signature")
-    expect(invalidBadge(new Gen5Error("the signature by 0a does not fit", { kind: "damaged" }))).toBeNull()
+    expect(invalidBadge(new Gen5Error("the signature by 0a is not valid for this file", { kind: "damaged" }))).toBeNull()
   })
 })
