@@ -144,7 +144,7 @@ SIGN_ERRORS = {
     "sign no.gen5 --key anna.pem": "no.gen5: no such file or folder; check the path",
     "sign a.gen5 --key anna.pub": "anna.pub: is a public key; name the file of the private key",
     "sign old.gen5 --key anna.pem": "old.gen5 is of version 1.0, which has no place for a signature: "
-    "`gen5core scrub` makes one of version 1.1 of it",
+    "`gen5core scrub` writes it as version 1.1",
     "trust no.pub": "no.pub: no such key file; use a .pub file, the line in it, or the key's id",
     "trust anna.pem": "anna.pem: is a private key; use the public key, whose file ends in .pub",
     "trust --remove": (
