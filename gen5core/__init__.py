@@ -1,4 +1,4 @@
-"""GEN5: one checksummed file that holds everything that made an image.
+"""GEN5: one checked file for an image and what it takes to make it again.
 
 Start here::
 
@@ -7,28 +7,29 @@ Start here::
     with gen5core.open("cat.gen5") as file:
         noise = file.latents["initial_noise"].array()
 
-The rooms, lowest layer first. A room imports only rooms above it in this list:
+A *record* is everything such a file holds except the picture itself. The rooms, lowest layer first; a room imports only
+rooms above it in this list:
 
-===============  =====================================================================
-errors           the exceptions, all of one family
-files            what operating systems require of paths, writes and threads
-graph            a ComfyUI prompt -> its sampler passes; ``graph.tables`` describes node classes
-container        the bytes of FORMAT.md: header, chunks, chunk table, META, trailers
-tensors          arrays <-> LATN payloads; seeds -> noise
-environment      what this machine is, how two machines differ, digests of model files
-signatures       Ed25519 keys, the SIGN trailer, which keys you trust
-images           pixels <-> PNG; the only parser of PNG chunks
-carrier          PNG files that carry a GEN5 file
-reader           bytes -> Gen5File
-writer           values -> one atomic file
-rewrite          a file -> a changed copy of it: sign, carry, scrub
-diff, handler    compare two files; the documented 0.1.0 API
-convert          import from and export to other formats
-cli              the ``gen5core`` command
-===============  =====================================================================
+=============  ===============================================================================
+errors         the exceptions, all of one family
+files          names, paths and atomic writes on every operating system; a small thread pool
+graph          a ComfyUI prompt -> its sampler passes; ``graph.tables`` describes node classes
+container      the bytes of FORMAT.md: header, chunks, chunk table, META, trailers; the limits
+tensors        arrays <-> LATN payloads; seeds -> noise
+environment    what this machine is, how two machines differ (drift), digests of model files
+signatures     Ed25519 keys, the SIGN trailer, the list of trusted keys
+images         pixels <-> PNG, decoding of JPEG and WebP; the only parser of PNG chunks
+carrier        PNG files that carry a record
+reader         bytes -> Gen5File
+writer         values -> one file, written atomically
+rewrite        changes to an existing file: sign, carry in a PNG and back, scrub
+diff, handler  compares two files; the documented API of the package gen5 0.1.0
+convert        import from and export to other formats
+cli            the ``gen5core`` command
+=============  ===============================================================================
 
-Each room's docstring says what each of its modules does. No room imports ComfyUI, uses the network, prints
-(except the command), or imports torch before a tensor is needed.
+The docstring of a room says what each of its modules does. No room imports ComfyUI, uses the network, prints (except
+the command), or imports torch before a tensor is needed.
 """
 
 from __future__ import annotations

@@ -1,20 +1,20 @@
-"""The nodes: each reads its sockets, calls one room or gen5core, and returns its outputs.
+"""The nodes: each reads its sockets, leaves the work to a room or to gen5core, and returns its outputs.
 
-The rooms, from the ground up. A room imports only those above it in this list:
+The rooms, lowest layer first; a room imports only those above it in this list:
 
-========  ======================================================================
+========  ==========================================================================================
 host      the only module that touches ComfyUI
-tensors   LATENT and IMAGE
+tensors   LATENT and IMAGE values
 prompt    edits the prompt graph before it runs
-stored    what nodes and the browser read from a stored file
-sampling  records one sampler run, or starts it from a file
-library   every file under output/ and input/
-saving    what Save Gen5 writes, and where it writes it
-server    read-only HTTP for the web extension
-========  ======================================================================
+stored    stored files, as nodes and the browser use them; drift, models, signatures on this machine
+sampling  records a sampler run, or starts one from a file
+library   the files of the library tab, their index and search
+saving    which noise and which recorded runs are stored, in which files, and where
+server    HTTP for the web extension
+========  ==========================================================================================
 
 There is also one module per node, which no room imports: save, load, settings, record, replay, compare, drift,
-determinism, noise.
+determinism, noise. What the browser shows is in web/.
 """
 
 from __future__ import annotations

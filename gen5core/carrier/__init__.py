@@ -1,9 +1,9 @@
-"""A PNG that carries a GEN5 file in one private chunk.
+"""A PNG that carries a record in one private chunk.
 
-=======  ======================================================
-find     whether a PNG carries a record, and where in it the record is
+=======  =============================================================================
+find     whether a PNG carries a record, and where in the PNG it is
 meta     META's ``carrier`` entry
-edited   a PNG that another program re-encoded: what it added or changed
-picture  the picture of a PNG carrier, checked against the record
-=======  ======================================================
+edited   a PNG that another program re-encoded: which other chunks it added or changed
+picture  the picture of such a PNG; checks its pixels against META's ``carrier``
+=======  =============================================================================
 """

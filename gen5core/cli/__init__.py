@@ -1,17 +1,18 @@
 """The command ``gen5core``. ``main()`` itself needs neither click nor rich, and reports if one is missing.
 
-========  ==================================================================
+========  ========================================================================
 text      values from a file -> text that is safe to print on a terminal
 group     exit codes, and errors as one line on stderr
 output    the output of a command: a new file, or stdout for ``-``
 tables    facts -> tables on a terminal, plain lines in a pipe
-verify    the command verify
-keys      keygen, sign, trust
-convert   extract, import, export, scrub
-commands  info, env, diff, and the group of all commands
-========  ==================================================================
+verify    the work of ``verify``: finds the files, checks them, prints the results
+keys      the commands keygen, sign, trust
+convert   the commands extract, import, export, scrub
+commands  the commands info, verify, env, diff, and the group of all commands
+========  ========================================================================
 
-Exit codes of every command: 0 fine, 1 damage or a difference was found, 2 an error (one line on stderr).
+Exit codes: 0 fine; 1 damage, a difference, a file that is not GEN5 or a missing signature was found; 2 an error; 130
+interrupted; 141 the reader of a pipe is gone.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """A ComfyUI prompt -> its sampler passes; independent of files and of the rest of gen5core.
 
-============  =====================================================================
+============  ================================================================================
 tables        what is known about each node class
-sampler_pass  SamplerPass, the record that comes out
+sampler_pass  SamplerPass, the result
 prompt        the prompt as nodes and links
-findings      what a query to the graph finds, and how findings are combined
-walk          follows one role (seed, model, positive …) up the graph
+findings      the answer to one question about the graph, and how several answers are combined
+walk          follows one role up the graph: the seed, the model, the positive text …
 read_pass     one sampler node and everything connected to it -> a SamplerPass
-passes        ``sampler_passes``, in the order of execution; where noise comes from
-============  =====================================================================
+passes        ``sampler_passes``, in the order of execution; whether noise can be derived
+============  ================================================================================
 
-To add a node class, add a row to one of ``tables``.
+To add a node class, add a row to the table of its kind in ``tables``. A class without a row is read by the names of its
+inputs.
 """

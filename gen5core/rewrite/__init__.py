@@ -1,10 +1,10 @@
-"""A file -> another file; what stays the same is copied, not encoded again.
+"""Changes an existing file. Signing and carrying copy the stored chunks; scrubbing encodes them again.
 
-=============  ====================================================
-sign           the same file with a signature
+=============  =============================================================
+sign           adds a signature, in place or to a copy
 carry          a ``.gen5`` -> a PNG that carries it, and back
-scrub          a file without what identifies a person or a machine
+scrub          a copy without anything that identifies a person or a machine
 scrub_image    an encoded image without its personal metadata
 private_paths  absolute paths in a text -> their last component
-=============  ====================================================
+=============  =============================================================
 """

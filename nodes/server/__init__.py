@@ -1,13 +1,14 @@
-"""Read-only HTTP for the web extension, under /gen5/.
+"""HTTP for the web extension, under /gen5/. No route changes a file outside the library's index.
 
-==========  ===============================================
+==========  ===================================================================
 errors      an exception -> an HTTP error
+origin      refuses requests that come from another website
 params      a request's query -> checked values
-truncate    as much of a value as a page can show
+truncate    limits the size of what a page is sent
 file_json   an open file as JSON
-thumbnails  small pictures of images and latents
-verify      a check of every byte that reports its progress
-handlers    what each route answers
-routes      the routes themselves, on ComfyUI's server
-==========  ===============================================
+thumbnails  images and latents -> small pictures; the browser asks for the size
+verify      checks every byte of a file and reports its progress
+handlers    the responses of the GET routes
+routes      the routes, on ComfyUI's server
+==========  ===================================================================
 """

@@ -1,16 +1,16 @@
-"""What nodes and the browser read from a stored file.
+"""Stored files, as nodes and the browser use them.
 
-===========  =======================================================================
-folders      lists folders; a stamp that changes when a file does
+===========  =============================================================================================
+folders      lists a folder, with a stamp for each file that changes when the file does
 choices      the files that Load Gen5 offers
-error_kinds  an error -> a word for programs
-paths        a name in that list -> a path inside ComfyUI's folders
-file         StoredFile, the value on a GEN5 wire: a path and a root, read on demand
+error_kinds  an error -> its machine-readable kind
+paths        a name in Load Gen5's list -> a path inside ComfyUI's folders
+file         StoredFile, the value of a GEN5 socket: opened on demand, an error if it was moved or changed
 passes       the sampler passes of a file
 start        what a replay starts from: passes, settings, latent and mask in one read
-settings     its sampler settings
+settings     the sampler settings of a file
 models       the model files that made an image, with their digests
-drift        what differs on this machine
-signatures   the signing key; how far a file's signatures are trusted here
-===========  =======================================================================
+drift        how the machine that made a file differs from this one
+signatures   the key that signs saves; how far a file's signatures are trusted here
+===========  =============================================================================================
 """
