@@ -1,18 +1,18 @@
-/** What the server's routes and nodes say, as nodes/server/, nodes/library/ and the nodes themselves write it. */
+/** The JSON of the server's routes and of the nodes' results, as written by nodes/server/, nodes/library/ and the nodes. */
 
 declare namespace Gen5 {
-  /** Of a step: bytes. */
+  /** In bytes. */
   type Progress = { done: number; total: number }
   type Size = { width?: number | null; height?: number | null }
   type Drift = { component: string; stored: string | null; current: string | null; kind?: string }
   type Signature = {
     key_id: string
     state: "valid" | "invalid" | "unchecked"
-    /** Why it is not valid or was not checked. */
+    /** Why it is invalid or was not checked. */
     reason: string
-    /** What the person's list calls the key; null where the key is not in it. */
+    /** The key's name in the user's list; null if the key is not in it. */
     comment: string | null
-    /** Why it is not known whether the key is trusted. */
+    /** Why it is unknown whether the key is trusted. */
     problem?: "unusable_list" | null
   }
   type TrustWord = "unsigned" | "signed" | "trusted" | "invalid" | "unchecked"
@@ -49,7 +49,7 @@ declare namespace Gen5 {
     loras?: ([string, number | null] | string)[]
   }
 
-  /** Of `GET /gen5/file`. */
+  /** The response of `GET /gen5/file`. */
   type Facts = Settings &
     Size & {
       name?: string
@@ -75,16 +75,16 @@ declare namespace Gen5 {
       drifts: Drift[]
       hardware?: Record<string, unknown> | null
       resources?: Record<string, unknown>[]
-      /** How many there are of what the lists hold the beginning of. */
+      /** The total numbers, for lists that hold only the first items. */
       counts?: { tags?: number; passes?: number; resources?: number; environment?: number; drifts?: number }
       comfyui_version?: string | null
       has_workflow?: boolean
     }
 
   type Graphs = { workflow: object | null; prompt: Record<string, object> | null }
-  /** Of `POST /gen5/read`. */
+  /** The response of `POST /gen5/read`. */
   type Read = Graphs & { root: string; version: string; sealed: boolean; facts: Facts }
-  /** Of `GET /gen5/verify`. */
+  /** The last line of `GET /gen5/verify`. */
   type Report = { checked_bytes: number; chunk_count: number; notes?: string[]; sealed?: boolean; trust?: Trust }
   type ErrorAnswer = { error: string; kind?: string | null }
 
@@ -109,7 +109,7 @@ declare namespace Gen5 {
   type Scan = { running: boolean; done: number; total: number }
   type Page = { items: Item[]; total: number; files: number; offset: number; scan: Scan }
 
-  /** What Save Gen5 says of a file. */
+  /** Save Gen5's result for a file. */
   type Saved = {
     filename: string
     subfolder: string
@@ -122,9 +122,9 @@ declare namespace Gen5 {
     signed_by?: string | null
     scrubbed?: string[] | null
   }
-  /** What Load Gen5 says of a file, every byte of which it has checked. */
+  /** Load Gen5's result for a file, every byte of which it has checked. */
   type Ran = { file: string; root: string; mtime: number; size_bytes: number; trust?: Trust }
-  /** What Compare With Stored says; a figure that is not finite is null. */
+  /** Compare With Stored's result; a figure that is not finite is null. */
   type Verdict = {
     verdict: string
     report: string

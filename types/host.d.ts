@@ -1,4 +1,4 @@
-/** What ComfyUI's frontend gives an extension, as far as this one uses it. */
+/** The part of ComfyUI's frontend API that this extension uses. */
 
 declare namespace Host {
   type Point = [number, number]
@@ -65,7 +65,7 @@ declare namespace Host {
     size: Point
   }
 
-  /** Where a subgraph begins or ends. */
+  /** The input or output node of a subgraph. */
   interface Boundary {
     boundingRect: ArrayLike<number> & Iterable<number>
     slots: { connect(input: Slot, node: Node, parentId?: number): void }[]
@@ -104,7 +104,7 @@ declare namespace Host {
     processMouseWheel(event: Event): void
   }
 
-  /** What a node says as it has run: under `gen5` what this pack's say. */
+  /** The output of a node's run; this pack's nodes put theirs under `gen5`. */
   interface Output {
     gen5?: any[]
   }

@@ -1,4 +1,4 @@
-/** Commands of the palette, and the keys that run them. */
+/** Commands for the palette, with their keys. */
 import { app } from "../../scripts/app.js"
 import { fileName, isLoader } from "./graph.js"
 import { sourceOf } from "./graph_links.js"
@@ -11,7 +11,7 @@ import { toast } from "./toast.js"
 import { trustWords } from "./trust.js"
 
 const LIBRARY_TAB = "gen5-library"
-const running = new Set() // names of the files that are being checked
+const running = new Set() // names of the files being checked
 
 export const commands = [
   {
@@ -34,7 +34,7 @@ export const commands = [
   },
 ]
 
-/** ComfyUI opens its own tabs with single letters; none of its keys is g, Shift+G or Shift+V. */
+/** ComfyUI opens its own tabs with single letters; it does not use g, Shift+G or Shift+V. */
 export const keybindings = [
   { commandId: "Gen5.OpenLibrary", combo: { key: "g" } },
   { commandId: "Gen5.StartFromStored", combo: { key: "g", shift: true } },
@@ -49,7 +49,7 @@ function openLibrary() {
   app.extensionManager.command.execute(`Workspace.ToggleSidebarTab.${LIBRARY_TAB}`)
 }
 
-/** Check every byte of the file that the selected Load Gen5 is set to, and say what came out. */
+/** Check every byte of the file that the selected Load Gen5 is set to, and report the result. */
 export async function verifySelected() {
   const loaders = Object.values(app.canvas.selected_nodes ?? {}).filter(isLoader)
   if (loaders.length !== 1) {

@@ -13,7 +13,7 @@ const VERDICTS = {
   differs: { text: t("compare.differs"), className: "gen5-badge-error" },
 }
 /** @type {Record<string, {panel: {name: string, label: string, stretches?: boolean}, parts: (results: any[]) => HTMLElement[]}>} */
-const SHOWN = {
+const NODE_KINDS = {
   [COMPARER]: {
     panel: { name: "gen5_verdict", label: t("compare.label") },
     parts: (/** @type {Gen5.Verdict[]} */ results) => results.map(verdict),
@@ -23,7 +23,7 @@ const SHOWN = {
     parts: (/** @type {{drifts: Gen5.Drift[]}[]} */ results) => results.flatMap(drift),
   },
 }
-const HOLDS_TABLE = 340 // px: a node is as wide as its sockets need, which leaves a table no room
+const TABLE_WIDTH = 340 // px: ComfyUI makes a node only as wide as its sockets need, too narrow for a table
 
 const panels = new WeakMap()
 
@@ -32,13 +32,13 @@ export const compareNode = {
   name: "Gen5.CompareNode",
   /** @param {Host.Node} node */
   nodeCreated(node) {
-    const shown = SHOWN[node.comfyClass ?? ""]
-    if (!shown) return
-    panels.set(node, addPanel(node, shown.panel))
+    const kind = NODE_KINDS[node.comfyClass ?? ""]
+    if (!kind) return
+    panels.set(node, addPanel(node, kind.panel))
     onResult(node, (results) => show(node, results))
-    if (node.comfyClass === CHECKER) node.setSize([Math.max(node.size[0], HOLDS_TABLE), node.size[1]])
+    if (node.comfyClass === CHECKER) node.setSize([Math.max(node.size[0], TABLE_WIDTH), node.size[1]])
   },
-  ...resultHooks(Object.keys(SHOWN), show),
+  ...resultHooks(Object.keys(NODE_KINDS), show),
 }
 
 /**
@@ -46,7 +46,7 @@ export const compareNode = {
  * @param {any[]} results
  */
 function show(node, results) {
-  panels.get(node)?.show(...SHOWN[node.comfyClass ?? ""].parts(results))
+  panels.get(node)?.show(...NODE_KINDS[node.comfyClass ?? ""].parts(results))
 }
 
 /** @param {Gen5.Verdict} result */
@@ -63,7 +63,7 @@ function verdict(result) {
 }
 
 /**
- * A figure that is not finite arrives as null.
+ * A figure that is not finite is null, since JSON has no infinity.
  *
  * @param {Gen5.Verdict} verdict
  */

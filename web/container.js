@@ -2,21 +2,21 @@ import { Gen5Error } from "./gen5_error.js"
 import { t } from "./i18n/index.js"
 
 export const HEADER_BYTES = 32
-/** What the server takes of META and what follows it; a graph of 10 000 nodes stays under 2 MiB. */
+/** The server's limit for META and what follows it; a graph of 10 000 nodes stays under 2 MiB. */
 export const TAIL_BYTES_MAX = 17 * 2 ** 20
 
 const MAGIC = "GEN5"
 const META_OFFSET = 8
 
 /**
- * Return the parts of a file that tell of its content: its header and everything from META to its end.
- * Only these two slices are read, however large the file is. Damage is left to the server to judge,
- * except where it would make the slices too large.
+ * Return the parts of a file that describe its content: its header, and everything from META to its end.
+ * Only these two slices are read, however large the file is. The server reports damage, unless it makes the
+ * slices too large to send.
  *
  * @param {Blob & {name?: string}} file a GEN5 file, or the part of a PNG that is one
- * @param {string} [name] what messages call it
+ * @param {string} [name] the file's name in messages
  * @returns {Promise<Uint8Array<ArrayBuffer>>} header and tail, back to back
- * @throws {Gen5Error} if it is no GEN5 file, or its META and trailer are too large to read
+ * @throws {Gen5Error} if it is not a GEN5 file, or its META and trailer are too large to read
  *
  * Source: FORMAT.md, "Header".
  */
@@ -26,7 +26,7 @@ export async function readHeadAndTail(file, name = file.name ?? t("file.unnamed"
   if (head.length < HEADER_BYTES) return head
   const offset = new DataView(head.buffer).getUint32(META_OFFSET, true)
   checkTail(file.size, offset, name)
-  return joined(head, await bytesOf(file, offset, file.size))
+  return concatenate(head, await bytesOf(file, offset, file.size))
 }
 
 /**
@@ -62,7 +62,7 @@ async function bytesOf(file, start, end) {
  * @param {Uint8Array} first
  * @param {Uint8Array} second
  */
-function joined(first, second) {
+function concatenate(first, second) {
   const all = new Uint8Array(first.length + second.length)
   all.set(first)
   all.set(second, first.length)

@@ -1,4 +1,4 @@
-/** Elements of a page, made without a framework. */
+/** Creates DOM elements without a framework. */
 
 const STYLES = ["gen5.css", "nodes.css", "library/library.css"]
 
@@ -12,9 +12,9 @@ const STYLES = ["gen5.css", "nodes.css", "library/library.css"]
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Options} [options] `text`; `attributes` (an object: name -> value; null and undefined are left out)
- *   `dataset`; `style` (an object); anything else is set as a property: `className`, `title`, `onclick` …
- * @param {...(Node|string|number|null|undefined|false)} children what is empty is left out
+ * @param {Options} [options] `text`; `attributes` (an object: name -> value; null and undefined are skipped);
+ *   `dataset`; `style` (an object); any other option is set as a property: `className`, `title`, `onclick` …
+ * @param {...(Node|string|number|null|undefined|false)} children empty ones are skipped
  * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, options = {}, ...children) {
@@ -29,7 +29,7 @@ export function element(tag, options = {}, ...children) {
   return made
 }
 
-/** Put the extension's style sheets in the page; a second call does nothing. */
+/** Add the extension's style sheets to the page; a second call does nothing. */
 export function loadStyles() {
   for (const name of STYLES) {
     const id = `gen5-style-${name.replace(/\W/g, "-")}`

@@ -1,7 +1,7 @@
-/** How many components of the environment differ from the stored ones, and which. */
+/** A badge and a table of the environment's components that differ from the stored ones. */
 import { element } from "./dom.js"
 import { t } from "./i18n/index.js"
-import { MOST_ROWS, componentText, shorten } from "./text.js"
+import { ROWS_MAX, componentText, shorten } from "./text.js"
 
 /** Long enough to move the pointer from the badge onto its table. */
 const LEAVE_MILLISECONDS = 250
@@ -13,7 +13,7 @@ let lastId = 0
  * Return a badge with the number of drifts; on hover, focus and click it shows a table of them.
  *
  * @param {Gen5.Drift[]} drifts
- * @param {number} [count] how many there are, where drifts are but the first
+ * @param {number} [count] total number, if drifts holds only the first ones
  * @returns {HTMLElement}
  */
 export function driftBadge(drifts, count = drifts.length) {
@@ -33,14 +33,14 @@ export function driftBadge(drifts, count = drifts.length) {
 }
 
 /**
- * Return the table alone: one row a component, stored beside here.
+ * Return the table alone: one row per component, with its stored and its current value.
  *
  * @param {Gen5.Drift[]} drifts
- * @param {number} [count] how many there are, where drifts are but the first
+ * @param {number} [count] total number, if drifts holds only the first ones
  * @returns {HTMLTableElement}
  */
 export function driftTable(drifts, count = drifts.length) {
-  const shown = drifts.slice(0, MOST_ROWS)
+  const shown = drifts.slice(0, ROWS_MAX)
   const head = [t("drift.component"), t("drift.stored"), t("drift.here")].map((text) =>
     element("th", { text, attributes: { scope: "col" } }),
   )
@@ -94,7 +94,7 @@ function driftPanel(drifts, count) {
 }
 
 /**
- * Open on hover and focus until left; a click keeps it open until the next, Escape or a click elsewhere.
+ * Open the panel on hover and focus. A click pins it until the next click, Escape or a click elsewhere.
  *
  * @param {HTMLElement} badge
  * @param {HTMLElement} button
@@ -152,12 +152,12 @@ function setOpen(button, panel, open) {
   else if (!open) panel.matches(":popover-open") && panel.hidePopover()
   else {
     panel.showPopover()
-    place(button, panel)
+    position(button, panel)
   }
 }
 
 /**
- * Tell whether the browser has popovers.
+ * Return whether the browser supports popovers.
  *
  * @param {HTMLElement} panel
  * @returns {boolean}
@@ -167,12 +167,12 @@ function hasPopover(panel) {
 }
 
 /**
- * Below the badge, above it where there is no room, and never beyond the window's edges.
+ * Position the panel below the badge, or above it if there is no room, within the window.
  *
  * @param {HTMLElement} button
  * @param {HTMLElement} panel
  */
-function place(button, panel) {
+function position(button, panel) {
   const at = button.getBoundingClientRect()
   const { offsetWidth, offsetHeight } = panel
   const below = at.bottom + GAP_PIXELS

@@ -1,4 +1,4 @@
-/** Errors of the server, by their kind: what is said of each, and the badge and icon that go with it. */
+/** Text, badge and icon for the server's errors, by their kind. */
 import { hasText, t } from "./i18n/index.js"
 
 const DAMAGED = { text: t("badge.damaged"), icon: "pi-times-circle", className: "gen5-badge-error" }
@@ -15,10 +15,10 @@ const BADGES = {
 }
 
 /**
- * Return what a person reads of an error: a text of the browser's own for some kinds; for others the server's says more,
- * which names the part at fault.
+ * Return the message of an error. Some kinds have a text here; for the others the server's message is better, since it
+ * names the faulty part.
  *
- * @param {{error?: string, kind?: string|null}} answer the server's
+ * @param {{error?: string, kind?: string|null}} answer the server's response
  * @param {string} [name] of the file
  * @returns {string}
  */

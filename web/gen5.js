@@ -1,4 +1,4 @@
-/** The extension's entry: the only module that does something when it is loaded. */
+/** The extension's entry point: the only module with side effects when it is loaded. */
 import { app } from "../../scripts/app.js"
 import { compareNode } from "./compare_node.js"
 import { loadStyles } from "./dom.js"

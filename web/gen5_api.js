@@ -1,6 +1,6 @@
 /**
- * The server's GEN5 routes and its upload. Files are named as Load Gen5 does: `sub/name.gen5`,
- * `sub/name.png [output]`. Seeds are strings.
+ * Client for the server's GEN5 routes and its upload. Files have the annotated names of Load Gen5: `sub/name.gen5`,
+ * `sub/name.png [output]`. Seeds are strings, since JavaScript loses precision above 2**53.
  */
 import { api } from "../../scripts/api.js"
 import { readHeadAndTail } from "./container.js"
@@ -14,28 +14,28 @@ export { Gen5Error }
 const TOO_LARGE = 413 // HTTP
 
 /**
- * Return what a file of this machine says, its workflow included. Only its header and META are sent.
+ * Return the facts and graphs in a local file. Only its header and META are sent to the server.
  *
  * @param {File} file
- * @param {Blob} [record] the part of it that is a GEN5 file; looked for where it is not given
+ * @param {Blob} [record] the part of it that is a GEN5 file; found if not given
  * @returns {Promise<Gen5.Read>}
  * @throws {Gen5Error}
  */
 export async function readFile(file, record) {
   const body = await readHeadAndTail(record ?? (await carriedRecord(file)) ?? file, file.name)
   const headers = { "Content-Type": "application/octet-stream" }
-  return json(await ask("/gen5/read", { method: "POST", headers, body }, file.name))
+  return json(await request("/gen5/read", { method: "POST", headers, body }, file.name))
 }
 
 /**
- * Return what the server says of one of its files, drifts included.
+ * Return the facts of a file on the server, including drifts.
  *
  * @param {string} name annotated
  * @returns {Promise<Gen5.Facts>}
  * @throws {Gen5Error}
  */
 export async function facts(name) {
-  return json(await ask(route("/gen5/file", { name }), {}, name))
+  return json(await request(route("/gen5/file", { name }), {}, name))
 }
 
 /**
@@ -44,14 +44,14 @@ export async function facts(name) {
  * @throws {Gen5Error}
  */
 export async function workflow(name) {
-  return json(await ask(route("/gen5/workflow", { name }), {}, name))
+  return json(await request(route("/gen5/workflow", { name }), {}, name))
 }
 
 /**
  * Return the address of a stored image, or of a thumbnail whose longer side is at most size.
  *
  * @param {string} name annotated
- * @param {{index?: number, size?: number, root?: string|number}} [options] root, or mtime: to ask again when the file has changed
+ * @param {{index?: number, size?: number, root?: string|number}} [options] root, or mtime: browsers cache by address, so it changes with the file
  * @returns {string}
  */
 export function imageUrl(name, { index = 0, size, root } = {}) {
@@ -79,7 +79,7 @@ export function noiseUrl(name, { latent, index = 0, size, root } = {}) {
  * @throws {Gen5Error} if the file is damaged
  */
 export async function verify(name, onProgress = () => {}, { signal } = {}) {
-  const response = await ask(route("/gen5/verify", { name }), { signal }, name)
+  const response = await request(route("/gen5/verify", { name }), { signal }, name)
   for await (const line of lines(/** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body))) {
     const message = JSON.parse(line)
     if (message.error !== undefined) throw errorOf(message, response.status, name)
@@ -97,13 +97,13 @@ export async function verify(name, onProgress = () => {}, { signal } = {}) {
  * @throws {Gen5Error}
  */
 export async function listLibrary({ query = "", offset = 0, limit = 60, refresh = false, signal } = {}) {
-  const page = await json(await ask(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
+  const page = await json(await request(route("/gen5/library", { query, offset, limit, refresh: Number(refresh) }), { signal }))
   for (const item of page.items ?? []) if (item.error) item.error = errorText(item, item.name)
   return page
 }
 
 /**
- * Copy a file of this machine into input/; a file of the same name is kept, and the copy gets another name.
+ * Copy a local file into input/; if a file of that name exists, the copy gets another name.
  *
  * @param {File} file
  * @returns {Promise<string>} its annotated name
@@ -114,7 +114,7 @@ export async function upload(file) {
   const body = new FormData()
   body.append("image", file, file.name)
   body.append("type", "input")
-  const { name, subfolder } = await json(await ask("/upload/image", { method: "POST", body }).catch(tellTooLarge))
+  const { name, subfolder } = await json(await request("/upload/image", { method: "POST", body }).catch(explainTooLarge))
   return subfolder ? `${subfolder}/${name}` : name
 }
 
@@ -122,7 +122,7 @@ export async function upload(file) {
  * @param {Gen5Error} error
  * @returns {never}
  */
-function tellTooLarge(error) {
+function explainTooLarge(error) {
   if (error.status !== TOO_LARGE) throw error
   throw new Gen5Error(t("error.upload"), { status: TOO_LARGE, kind: "too_large" })
 }
@@ -132,16 +132,16 @@ function tellTooLarge(error) {
  * @param {Record<string, string|number|undefined>} query
  */
 function route(path, query) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined)
-  return `${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
+  const defined = Object.entries(query).filter(([, value]) => value !== undefined)
+  return `${path}?${new URLSearchParams(defined.map(([name, value]) => [name, String(value)]))}`
 }
 
 /**
  * @param {string} path
  * @param {RequestInit} [options]
- * @param {string} [name] of the file that it is about
+ * @param {string} [name] of the file that is requested
  */
-async function ask(path, options, name) {
+async function request(path, options, name) {
   let response
   try {
     response = await api.fetchApi(path, options)
@@ -149,7 +149,7 @@ async function ask(path, options, name) {
     if (error.name === "AbortError") throw error
     throw new Gen5Error(t("error.no_answer", { message: error.message }))
   }
-  if (!response.ok) throw errorOf(await answerOf(response), response.status, name)
+  if (!response.ok) throw errorOf(await errorBody(response), response.status, name)
   return response
 }
 
@@ -166,13 +166,13 @@ function errorOf(answer, status, name) {
  * @param {Response} response
  * @returns {Promise<Gen5.ErrorAnswer>}
  */
-async function answerOf(response) {
+async function errorBody(response) {
   const text = await response.text().catch(() => "")
   try {
     const answer = JSON.parse(text)
     if (typeof answer.error === "string") return answer
   } catch {
-    // not one of the extension's own answers: say its status
+    // not a response of the extension: report its status
   }
   return { error: t("error.status", { status: `${response.status} ${response.statusText}`.trim() }) }
 }

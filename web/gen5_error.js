@@ -1,9 +1,9 @@
-/** What a person reads when a GEN5 file or the server cannot do what was asked. */
+/** An error with a message for the user: a GEN5 file is faulty, or the server cannot do what was requested. */
 export class Gen5Error extends Error {
   /**
    * @param {string} message
-   * @param {{status?: number, kind?: string}} [answer] HTTP status of the server's answer, 0 where it gave none; kind: the
-   *   server's word for the error, "" where it gave none
+   * @param {{status?: number, kind?: string}} [answer] HTTP status of the server's response, 0 if there was none; kind: the
+   *   server's kind of the error, "" if it gave none
    */
   constructor(message, { status = 0, kind = "" } = {}) {
     super(message)

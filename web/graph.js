@@ -1,8 +1,8 @@
-/** The graph on the canvas: Load Gen5 put into it, and samplers started from a stored file. */
+/** Changes to the open graph: adding Load Gen5, and starting samplers from a stored file. */
 /** @import { Source } from "./graph_links.js" */
 import { app } from "../../scripts/app.js"
-import { freePlace, GAP } from "./graph_layout.js"
-import { connectSource, drop, feedsOnly, inputNames, modelInputs, originOf, sourceOf, upstream } from "./graph_links.js"
+import { freePosition, GAP } from "./graph_layout.js"
+import { connectSource, disconnect, feedsOnly, inputNames, modelInputs, originOf, sourceOf, upstream } from "./graph_links.js"
 import { t } from "./i18n/index.js"
 
 const LOADER = "Gen5Load"
@@ -12,16 +12,16 @@ const SEEDS = ["seed", "noise_seed", "rng_seed", "base_seed"]
 const STEPS = ["steps", "num_steps", "total_steps", "base_steps", "num_inference_steps", "sigmas", "custom_sigmas"]
 const ACTIVE = 0 // of node.mode; others are muted or bypassed
 /**
- * Room that nodes are made with. Growing by themselves later, they would cover others, and their growth would be a
- * step of undo of its own.
+ * Space reserved when nodes are created. If they grew later, they would cover other nodes, and undo would treat the
+ * growth as a separate step.
  */
 const NAME_WIDTH = 320
-const PANEL_HEIGHT = 340 // of what Load Gen5 shows of its file
-const NODES2_HEIGHT = 40 // by which Nodes 2.0 draws rows taller
+const PANEL_HEIGHT = 340 // of Load Gen5's panel
+const NODES2_HEIGHT = 40 // extra height of the rows in Nodes 2.0
 
 /**
- * Tell whether a node samples: it takes a latent_image, and a guider, or a model with seed and steps.
- * AddNoise, which has neither a seed nor steps, does not.
+ * Return whether a node is a sampler: it has a latent_image input, and either a guider or a model, a seed and steps.
+ * AddNoise has neither a seed nor steps, so it is not one.
  *
  * @param {Host.Node} node
  */
@@ -34,7 +34,7 @@ export function isSampler(node) {
 }
 
 /**
- * Tell whether a node is a Load Gen5.
+ * Return whether a node is a Load Gen5.
  *
  * @param {Host.Node} node
  */
@@ -43,7 +43,8 @@ export function isLoader(node) {
 }
 
 /**
- * Tell whether a node still is where it was: another workflow that is opened comes into the same graph.
+ * Return whether a node is still in its graph. Opening another workflow reuses the graph object, so node.graph alone
+ * does not show it.
  *
  * @param {Host.Node} node
  */
@@ -52,7 +53,7 @@ export function isInGraph(node) {
 }
 
 /**
- * Return the file that a Load Gen5 is set to, annotated.
+ * Return the annotated name of the file that a Load Gen5 is set to.
  *
  * @param {Host.Node} loader
  */
@@ -67,7 +68,7 @@ export function fileName(loader) {
  * @returns the node
  */
 export function addLoader(name, { pos, graph = app.canvas.graph }) {
-  return asOneStep(graph, () => {
+  return asOneUndoStep(graph, () => {
     const loader = makeLoader(name)
     loader.pos = [...pos]
     graph.add(loader)
@@ -76,7 +77,7 @@ export function addLoader(name, { pos, graph = app.canvas.graph }) {
 }
 
 /**
- * Set a Load Gen5 to a file, one that its list does not know yet included.
+ * Set a Load Gen5 to a file, adding the file to its list if it is missing.
  *
  * @param {Host.Node} loader
  * @param {string} name
@@ -92,30 +93,30 @@ export function setFile(loader, name) {
 }
 
 /**
- * Start a sampler from a stored file: Load Gen5 and Replay Sampling are put in front of it, or, where a Replay
- * Sampling already feeds it, that one's file is changed. One step of undo.
- * @param {Host.Node} sampler a node that {@link isSampler} says yes to
+ * Start a sampler from a stored file: insert Load Gen5 and Replay Sampling before it, or, if a Replay Sampling already
+ * feeds it, change the file of that one. A single undo step.
+ * @param {Host.Node} sampler a node for which {@link isSampler} is true
  * @param {string} name annotated as in Load Gen5's `file` widget
- * @returns {{loader: Host.Node, replay: Host.Node|null}} replay is null where the server puts one in as it is queued
+ * @returns {{loader: Host.Node, replay: Host.Node|null}} replay is null if the server inserts one when the graph is queued
  */
 export function startFromStored(sampler, name) {
-  return asOneStep(sampler.graph, () => {
+  return asOneUndoStep(sampler.graph, () => {
     const owner = modelOwner(sampler)
     const replay = owner && upstream(owner, "model", (node) => node.type === REPLAY, modelInputs)
     if (replay) return { loader: changeFile(replay, name), replay }
-    return owner ? putReplay(sampler, owner, name) : wireNoise(sampler, name)
+    return owner ? insertReplay(sampler, owner, name) : wireNoise(sampler, name)
   })
 }
 
 /**
- * Do changes that one undo takes back.
+ * Make changes as a single undo step.
  *
  * @template Result
  * @param {Host.Graph} graph
  * @param {() => Result} change
  * @returns {Result}
  */
-export function asOneStep(graph, change) {
+export function asOneUndoStep(graph, change) {
   const { canvas } = app
   canvas.emitBeforeChange?.()
   graph.beforeChange?.()
@@ -130,7 +131,8 @@ export function asOneStep(graph, change) {
 }
 
 /**
- * Else the order changes as the graph is queued, which older frontends take for a step to be undone.
+ * Update the execution order now. Otherwise it would change when the graph is queued, which older frontends record as an
+ * undo step.
  *
  * @param {Host.Graph} graph
  */
@@ -139,8 +141,8 @@ function orderNodes(graph) {
 }
 
 /**
- * The node whose `model` a sampler samples with: itself or its guider; null where that lies in another graph.
- * @throws {Error} where there is no such node
+ * Return the node whose `model` a sampler uses: itself or its guider; null if that is in another graph.
+ * @throws {Error} if there is no such node
  * @param {Host.Node} sampler
  */
 function modelOwner(sampler) {
@@ -158,13 +160,13 @@ function modelOwner(sampler) {
  * @param {Host.Node} owner
  * @param {string} name
  */
-function putReplay(sampler, owner, name) {
+function insertReplay(sampler, owner, name) {
   const { graph } = sampler
-  const alone = owner === sampler ? owner : ownGuider(sampler, owner)
+  const alone = owner === sampler ? owner : copyGuider(sampler, owner)
   const found = findLoader(graph, name)
   const loader = found ?? makeLoader(name)
   const replay = makeReplay()
-  place(graph, alone, found ? [replay] : [loader, replay])
+  addLeftOf(graph, alone, found ? [replay] : [loader, replay])
   connectSource(sourceOf(alone, "model"), replay, "model")
   rewire(loader, "gen5", replay, "gen5")
   rewire(replay, "model", alone, "model")
@@ -173,7 +175,8 @@ function putReplay(sampler, owner, name) {
 }
 
 /**
- * Tell whether a sampler goes on from another one's result: that, and not what the file's first pass began with.
+ * Return whether a sampler refines the result of another one. It then keeps that latent, instead of the one that the
+ * file's first pass started from.
  *
  * @param {Host.Node} sampler
  */
@@ -182,7 +185,8 @@ function refines(sampler) {
 }
 
 /**
- * Where the model is out of reach (a guider outside of this subgraph), the server does it as it is queued.
+ * Connect only the noise. If the model is out of reach (a guider outside this subgraph), the server inserts Replay
+ * Sampling when the graph is queued.
  *
  * @param {Host.Node} sampler
  * @param {string} name
@@ -191,22 +195,22 @@ function wireNoise(sampler, name) {
   const { graph } = sampler
   const found = findLoader(graph, name)
   const loader = found ?? makeLoader(name)
-  if (!found) place(graph, sampler, [loader])
+  if (!found) addLeftOf(graph, sampler, [loader])
   rewire(loader, "noise", sampler, "latent_image")
   return { loader, replay: null }
 }
 
 /**
- * Give a sampler a guider of its own, so that others of that guider are left alone.
+ * Give a sampler its own copy of a guider, so that other samplers of that guider do not change.
  *
  * @param {Host.Node} sampler
  * @param {Host.Node} guider
  */
-function ownGuider(sampler, guider) {
+function copyGuider(sampler, guider) {
   if (feedsOnly(guider, sampler)) return guider
   const copy = guider.clone()
   copy.id = -1
-  place(sampler.graph, guider, [copy])
+  addLeftOf(sampler.graph, guider, [copy])
   for (const { name } of guider.inputs) connectSource(sourceOf(guider, name), copy, name)
   const { slot } = /** @type {Source} */ (sourceOf(sampler, "guider"))
   rewire(copy, slot, sampler, "guider")
@@ -214,7 +218,7 @@ function ownGuider(sampler, guider) {
 }
 
 /**
- * Set a Replay Sampling to another file; a Load Gen5 that others use too stays as it is.
+ * Set a Replay Sampling to another file; a Load Gen5 that other nodes use as well does not change.
  *
  * @param {Host.Node} replay
  * @param {string} name
@@ -230,7 +234,7 @@ function changeFile(replay, name) {
   }
   const found = findLoader(graph, name)
   const loader = found ?? makeLoader(name)
-  if (!found) place(graph, replay, [loader])
+  if (!found) addLeftOf(graph, replay, [loader])
   rewire(loader, "gen5", replay, "gen5")
   return loader
 }
@@ -268,16 +272,16 @@ function findLoader(graph, name) {
 }
 
 /**
- * Add nodes side by side, left of another, where nothing is in the way.
+ * Add nodes side by side, left of another, without covering anything.
  *
  * @param {Host.Graph} graph
  * @param {Host.Node} beside
  * @param {Host.Node[]} nodes
  */
-function place(graph, beside, nodes) {
+function addLeftOf(graph, beside, nodes) {
   const width = nodes.reduce((sum, node) => sum + node.size[0], GAP * (nodes.length - 1))
   const height = Math.max(...nodes.map((node) => node.size[1]))
-  const [left, top] = freePlace(graph, beside, [width, height])
+  const [left, top] = freePosition(graph, beside, [width, height])
   let x = left
   for (const node of nodes) {
     node.pos = [x, top]
@@ -293,7 +297,7 @@ function place(graph, beside, nodes) {
  * @param {string} input
  */
 function rewire(from, output, to, input) {
-  drop(to, input)
+  disconnect(to, input)
   from.connect(output, to, input)
 }
 

@@ -1,26 +1,26 @@
-/** Room on the canvas: where new nodes go so that they cover nothing. */
+/** Finds positions for new nodes where they cover nothing. */
 
 /**
  * @typedef {{x: number, y: number, width: number, height: number}} Box
- * @typedef {{x: number, width: number, height: number}} Column what is placed, wherever its top will be
+ * @typedef {{x: number, width: number, height: number}} Column the box to place, whose top is not chosen yet
  * @typedef {[number, number]} Span of tops
  * @typedef {{box: Box, blocked: (column: Column) => Span[]}} Obstacle
  */
 
 export const GAP = 40
-const APART = GAP / 2 // px at least between what is there and what is new
-const GROWTH = 60 // px: what a node shows later may need more height than it was made with
+const MARGIN = GAP / 2 // px, least distance between existing and new nodes
+const GROWTH = 60 // px: reserved, since a node may grow when it shows a result
 const TITLE_HEIGHT = 30
 const GROUP_TITLE_HEIGHT = 40
 
 /**
- * Return the place nearest to a node's left side where a box covers no node and crosses no group's border.
+ * Return the position nearest to a node's left side where a box covers no node and crosses no group's border.
  * @param {Host.Node} beside the node that the box goes left of
  * @param {[number, number]} size width and height without the title bar
  * @param {Host.Graph} graph
  * @returns {[number, number]} top left below the title bar, as in `node.pos`
  */
-export function freePlace(graph, beside, size) {
+export function freePosition(graph, beside, size) {
   const [width, height] = size
   const taken = obstacles(graph)
   const own = boxOf(beside)
@@ -37,7 +37,7 @@ export function freePlace(graph, beside, size) {
 }
 
 /**
- * Left edges to try, the nearest first: beside the node, and left of whatever is there.
+ * Return the left edges to try, nearest first: beside the node, and left of each obstacle.
  *
  * @param {Obstacle[]} taken
  * @param {number} right
@@ -49,7 +49,7 @@ function columns(taken, right, width) {
 }
 
 /**
- * Return the number nearest to a wanted one that lies within none of the ranges.
+ * Return the number nearest to a wanted one that is outside all ranges.
  *
  * @param {number} wanted
  * @param {Span[]} ranges
@@ -70,37 +70,37 @@ function obstacles(graph) {
   const ends = [graph.inputNode, graph.outputNode].flatMap((end) => (end ? [fromRect([...end.boundingRect])] : []))
   const groups = (graph.groups ?? graph._groups ?? []).map((group) => fromRect([...group.pos, ...group.size]))
   return [
-    ...[...graph.nodes.map(boxOf), ...ends].map((box) => ({ box, blocked: (/** @type {Column} */ column) => beyond(box, column) })),
-    ...groups.map((box) => ({ box, blocked: (/** @type {Column} */ column) => borders(box, column) })),
+    ...[...graph.nodes.map(boxOf), ...ends].map((box) => ({ box, blocked: (/** @type {Column} */ column) => coveringTops(box, column) })),
+    ...groups.map((box) => ({ box, blocked: (/** @type {Column} */ column) => crossingTops(box, column) })),
   ]
 }
 
 /**
- * Return the range of tops with which a box of a column covers another.
+ * Return the range of tops at which a box of a column would cover another box.
  *
  * @param {Box} box
  * @param {Column} column
  * @returns {Span[]}
  */
-function beyond(box, { x, width, height }) {
-  const isBeside = x >= box.x + box.width + APART || box.x >= x + width + APART
-  return isBeside ? [] : [[box.y - height - APART, box.y + box.height + APART]]
+function coveringTops(box, { x, width, height }) {
+  const isBeside = x >= box.x + box.width + MARGIN || box.x >= x + width + MARGIN
+  return isBeside ? [] : [[box.y - height - MARGIN, box.y + box.height + MARGIN]]
 }
 
 /**
- * Return the ranges of tops with which a box of a column lies across a group's border or on its title.
+ * Return the ranges of tops at which a box of a column would cross a group's border or cover its title.
  *
  * @param {Box} group
  * @param {Column} column
  * @returns {Span[]}
  */
-function borders(group, column) {
+function crossingTops(group, column) {
   const isWithin = column.x >= group.x && column.x + column.width <= group.x + group.width
-  if (!isWithin) return beyond(group, column)
+  if (!isWithin) return coveringTops(group, column)
   const bottom = group.y + group.height
   return [
-    [group.y - column.height - APART, group.y + GROUP_TITLE_HEIGHT],
-    [bottom - column.height, bottom + APART],
+    [group.y - column.height - MARGIN, group.y + GROUP_TITLE_HEIGHT],
+    [bottom - column.height, bottom + MARGIN],
   ]
 }
 

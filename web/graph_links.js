@@ -1,21 +1,21 @@
 /**
- * Links of a graph, read and made by the names of inputs, in root graphs and subgraphs alike.
+ * Read and make the links of a graph by input name, in root graphs and subgraphs.
  *
  * @typedef {{graph: Host.Graph, link: Host.Link, node: Host.Node|null, slot: number}} Source node is null for a subgraph's
  *   own input
  */
 
 /**
- * Return the names of everything that a node takes, by wire or by widget.
+ * Return the names of all inputs of a node, links and widgets.
  *
  * @param {Host.Node} node
  */
 export function inputNames(node) {
-  return new Set([...(node.inputs ?? []), ...(node.widgets ?? [])].map((given) => given.name))
+  return new Set([...(node.inputs ?? []), ...(node.widgets ?? [])].map((named) => named.name))
 }
 
 /**
- * Return what an input is wired to, or null.
+ * Return the source that an input is linked to, or null.
  * @param {Host.Node} node
  * @param {string} name
  * @returns {Source|null}
@@ -28,7 +28,7 @@ export function sourceOf(node, name) {
 }
 
 /**
- * Return the source behind the reroutes of another; null where they end, or go in a circle.
+ * Return the source at the start of a chain of reroutes; null if the chain is unconnected or circular.
  *
  * @param {Source|null} source
  */
@@ -44,7 +44,7 @@ export function originOf(source) {
 }
 
 /**
- * Wire a source to an input, past the reroutes on its former link; null changes nothing.
+ * Link a source to an input, keeping the reroutes on its former link; null changes nothing.
  *
  * @param {Source|null} source
  * @param {Host.Node} node
@@ -58,38 +58,38 @@ export function connectSource(source, node, name) {
 }
 
 /**
- * Take the wire off an input, and reroutes that were only on it.
+ * Remove the link of an input, with the reroutes that only it used.
  *
  * @param {Host.Node} node
  * @param {string} name
  */
-export function drop(node, name) {
+export function disconnect(node, name) {
   const slot = node.findInputSlot(name)
   if (node.getInputLink(slot)) node.disconnectInput(slot)
 }
 
 /**
- * Return the nearest node above an input that fits; null if there is none.
- * @param {(node: Host.Node) => boolean} fits
- * @param {(node: Host.Node) => Host.Slot[]} [through] the inputs of a node to go on from; by default all
+ * Return the nearest node upstream of an input that matches; null if there is none.
+ * @param {(node: Host.Node) => boolean} matches
+ * @param {(node: Host.Node) => Host.Slot[]} [through] returns the inputs of a node to follow; by default all
  * @param {Host.Node} node
  * @param {string} name
  */
-export function upstream(node, name, fits, through = (above) => above.inputs ?? []) {
+export function upstream(node, name, matches, through = (above) => above.inputs ?? []) {
   const pending = [sourceOf(node, name)?.node]
   const seen = new Set()
   while (pending.length) {
     const above = pending.shift()
     if (!above || seen.has(above)) continue
     seen.add(above)
-    if (fits(above)) return above
+    if (matches(above)) return above
     pending.push(...through(above).map((input) => sourceOf(above, input.name)?.node))
   }
   return null
 }
 
 /**
- * Return the inputs of a node that a MODEL comes through; a reroute has one without a name.
+ * Return the inputs that pass a MODEL on. A reroute's only input has no name, so all of a reroute's inputs count.
  *
  * @param {Host.Node} node
  */
@@ -99,7 +99,7 @@ export function modelInputs(node) {
 }
 
 /**
- * Tell whether all wires of a node's outputs end at one other node, reroutes passed.
+ * Return whether all links from a node's outputs lead to one other node, directly or through reroutes.
  *
  * @param {Host.Node} node
  * @param {Host.Node} target

@@ -1,19 +1,19 @@
-/** Load Gen5 in the browser: an upload button, files dropped on the node, and what the chosen file is. */
+/** Load Gen5 in the browser: an upload button, drops on the node, and a panel about the chosen file. */
 import { app } from "../../scripts/app.js"
 import { t } from "./i18n/index.js"
 import { toast } from "./toast.js"
 import { facts, upload } from "./gen5_api.js"
-import { asOneStep, isInGraph, setFile } from "./graph.js"
+import { asOneUndoStep, isInGraph, setFile } from "./graph.js"
 import { createLoadPanel } from "./load_panel.js"
 import { onResult, resultHooks } from "./panel.js"
 
 const LOADER = "Gen5Load"
 const DRIFT_SETTING = "Gen5.Drift.Default"
 const ACCEPTED = /\.(gen5|png)$/i
-const SETTLES = 60 // ms: a node that is made, configured and linked in one go asks the server once
+const DEBOUNCE_MS = 60 // a node that is created, configured and linked in one go sends one request
 
 /**
- * @typedef {{node: Host.Node, view: ReturnType<typeof createLoadPanel>, asked: number, timer: number, ran: Gen5.Ran|null,
+ * @typedef {{node: Host.Node, view: ReturnType<typeof createLoadPanel>, requestId: number, timer: number, ran: Gen5.Ran|null,
  *   wasLinked: boolean}} State
  * @type {WeakMap<Host.Node, {refresh: () => void, uploads: number, say: (text: string) => void, ran: (results: any[]) => void}>}
  */
@@ -25,7 +25,7 @@ export const loadNode = {
   /** @param {Host.Node} node */
   nodeCreated(node) {
     if (node.comfyClass !== LOADER) return
-    takeDriftSetting(node)
+    applyDriftSetting(node)
     addUpload(node)
     addFilePanel(node)
   },
@@ -36,11 +36,12 @@ export const loadNode = {
 }
 
 /**
- * A node that a workflow brings has its own value; it is known by the graph that is being put together right now.
+ * Set a new node to the default for drift. A node that is loaded with a workflow keeps its own value: ComfyUI is then
+ * configuring a graph.
  *
  * @param {Host.Node} node
  */
-function takeDriftSetting(node) {
+function applyDriftSetting(node) {
   if (app.configuringGraph) return
   const widget = widgetOf(node, "on_drift")
   const wanted = app.extensionManager?.setting?.get(DRIFT_SETTING)
@@ -60,16 +61,16 @@ function addUpload(node) {
   button.label = t("load.upload")
   button.serialize = false
   node.onDragOver = (event) => [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file")
-  node.onDragDrop = (event) => takeDrop(node, event)
+  node.onDragDrop = (event) => handleDrop(node, event)
 }
 
 /**
- * Return true for a drop that is taken; any other goes on to the canvas.
+ * Return true if the drop is handled; any other goes on to the canvas.
  *
  * @param {Host.Node} node
  * @param {DragEvent} event
  */
-function takeDrop(node, event) {
+function handleDrop(node, event) {
   const files = [...(event.dataTransfer?.files ?? [])].filter(({ name }) => ACCEPTED.test(name))
   if (!files.length) return false
   uploadAll(node, files)
@@ -77,7 +78,7 @@ function takeDrop(node, event) {
 }
 
 /**
- * Upload files, and set the node to the first of them, unless another was chosen meanwhile.
+ * Upload files, and set the node to the first of them, unless another file was chosen in the meantime.
  *
  * @param {Host.Node} node
  * @param {File[]} files
@@ -98,7 +99,7 @@ async function uploadAll(node, files) {
   say("")
   if (!names.length) return
   const isOvertaken = number !== panel.uploads || widgetOf(node, "file")?.value !== before
-  if (isInGraph(node) && isOvertaken) names.forEach((name) => list(widgetOf(node, "file"), name))
+  if (isInGraph(node) && isOvertaken) names.forEach((name) => setListed(widgetOf(node, "file"), name))
   else if (isInGraph(node)) choose(node, names)
   else toast("info", t("load.uploaded", { names: names.join(", ") }), t("load.uploaded.nodeGone"))
 }
@@ -114,47 +115,47 @@ async function uploadOne(file) {
 }
 
 /**
- * The last one set is the one that stays: the others only become known to the list.
+ * Set the node to the first name. All are set, the first one last, since setting a name adds it to the node's list.
  *
  * @param {Host.Node} node
  * @param {string[]} names
  */
 function choose(node, names) {
-  asOneStep(node.graph, () => names.reverse().forEach((name) => setFile(node, name)))
+  asOneUndoStep(node.graph, () => names.reverse().forEach((name) => setFile(node, name)))
 }
 
 /** @param {Host.Node} node */
 function addFilePanel(node) {
   const view = createLoadPanel(node)
   /** @type {State} */
-  const state = { node, view, asked: 0, timer: 0, ran: null, wasLinked: false }
+  const state = { node, view, requestId: 0, timer: 0, ran: null, wasLinked: false }
   const refresh = () => {
     clearTimeout(state.timer)
-    state.timer = window.setTimeout(() => ask(state), SETTLES)
+    state.timer = window.setTimeout(() => loadFacts(state), DEBOUNCE_MS)
   }
-  panels.set(node, { refresh, uploads: 0, say: view.say, ran: (/** @type {Gen5.Ran[]} */ results) => takeRun(state, results, refresh) })
-  dropThrough(view.element, node)
+  panels.set(node, { refresh, uploads: 0, say: view.say, ran: (/** @type {Gen5.Ran[]} */ results) => applyRun(state, results, refresh) })
+  forwardDrops(view.element, node)
   chain(widgetOf(node, "file"), "callback", refresh)
   chain(widgetOf(node, "batch_index"), "callback", () => view.setBatchIndex(batchIndex(node)))
   chain(node, "onConfigure", () => {
-    list(widgetOf(node, "file"), fileOf(node, null))
+    setListed(widgetOf(node, "file"), fileOf(node, null))
     refresh()
   })
   chain(node, "onConnectionsChange", () => isLinked(node, "file") !== state.wasLinked && refresh())
   chain(node, "onRemoved", view.stop)
-  onResult(node, (results) => takeRun(state, results, refresh))
+  onResult(node, (results) => applyRun(state, results, refresh))
   refresh()
 }
 
 /**
- * Ask the server for the facts of the chosen file. An answer that a later question has overtaken is dropped.
+ * Request the facts of the chosen file and show them. A response to an outdated request is dropped.
  *
  * @param {State} state
  */
-async function ask(state) {
+async function loadFacts(state) {
   const { node, view } = state
-  const asked = ++state.asked
-  const isCurrent = () => asked === state.asked
+  const requestId = ++state.requestId
+  const isCurrent = () => requestId === state.requestId
   const name = fileOf(node, state.ran)
   state.wasLinked = isLinked(node, "file")
   if (!name) {
@@ -166,33 +167,33 @@ async function ask(state) {
     if (isCurrent()) view.showFile(name, found, batchIndex(node), state.ran)
   } catch (error) {
     if (!isCurrent()) return
-    if (error.kind === "not_found") list(widgetOf(node, "file"), name, false)
+    if (error.kind === "not_found") setListed(widgetOf(node, "file"), name, false)
     view.showProblem(name, error)
   }
 }
 
 /**
- * Put a name on the list of files, or take it off. A file that came after the list was made is there all the same;
- * Nodes 2.0 looks at the list as it draws the node, so a workflow's file is on it before the server was asked.
+ * Add a name to the node's list of files, or remove it. The list may be older than the file. Nodes 2.0 reads it as it
+ * draws the node, so a workflow's file is added before the server has confirmed that it exists.
  *
  * @param {Host.Widget|undefined} widget
  * @param {string|null} name
- * @param {boolean} [isThere]
+ * @param {boolean} [exists]
  */
-function list(widget, name, isThere = true) {
+function setListed(widget, name, exists = true) {
   const values = widget?.options?.values
-  if (!widget || !name || !Array.isArray(values) || values.includes(name) === isThere) return
-  widget.options.values = isThere ? [...values, name] : values.filter((value) => value !== name)
+  if (!widget || !name || !Array.isArray(values) || values.includes(name) === exists) return
+  widget.options.values = exists ? [...values, name] : values.filter((value) => value !== name)
 }
 
 /**
- * A run has checked every byte of the file that it names.
+ * Show the result of a run, which has checked every byte of its file.
  *
  * @param {State} state
  * @param {Gen5.Ran[]} results
  * @param {() => void} refresh
  */
-function takeRun(state, results, refresh) {
+function applyRun(state, results, refresh) {
   const [last] = results.slice(-1)
   if (!last) return
   state.ran = last
@@ -200,12 +201,12 @@ function takeRun(state, results, refresh) {
 }
 
 /**
- * Let a file dropped on the panel reach the node as one dropped beside it does: the classic canvas is below.
+ * Pass a drop on the panel on to its node. The panel covers the classic canvas, which handles drops elsewhere.
  *
  * @param {HTMLElement} panel
  * @param {Host.Node} node
  */
-function dropThrough(panel, node) {
+function forwardDrops(panel, node) {
   /** @param {boolean} on */
   const mark = (on) => panel.classList.toggle("gen5-drop-here", on)
   panel.addEventListener("dragover", (event) => {
@@ -216,7 +217,7 @@ function dropThrough(panel, node) {
   panel.addEventListener("dragleave", () => mark(false))
   panel.addEventListener("drop", () => {
     mark(false)
-    app.dragOverNode = node // what ComfyUI hands the drop to
+    app.dragOverNode = node // the node that ComfyUI passes the drop to
   })
 }
 

@@ -1,4 +1,4 @@
-/** What Load Gen5 shows of the chosen file. */
+/** Load Gen5's panel about the chosen file. */
 import { element } from "./dom.js"
 import { driftBadge } from "./drift_table.js"
 import { verify } from "./gen5_api.js"
@@ -12,8 +12,8 @@ import { invalidBadge, trustList } from "./trust.js"
 /**
  * @typedef {ReturnType<typeof addPanel>} Panel
  * @typedef {{name: string, facts: Gen5.Facts, batchIndex: number, isVerified: boolean, isChecking: boolean,
- *   failure: string|null, check: AbortController}} Shown
- * @typedef {{root: string, mtime?: number, size_bytes: number}} State of a file
+ *   failure: string|null, check: AbortController}} CurrentFile
+ * @typedef {{root: string, mtime?: number, size_bytes: number}} FileState identity of a file's version
  * @typedef {[string, string]} Words text and tooltip
  */
 
@@ -34,17 +34,17 @@ const CARRIER = [t("load.carrier"), t("load.carrier.tip")]
  * @returns {{element: HTMLElement, say: (text: string) => void, showNothing: (text: string) => void,
  *   showProblem: (name: string, error: Error & {kind?: string}) => void,
  *   showFile: (name: string, facts: Gen5.Facts, batchIndex: number, ran: Gen5.Ran|null) => void,
- *   setBatchIndex: (index: number) => void, setRun: (ran: Gen5.Ran) => boolean, stop: () => void}} setRun tells whether
- *   that file is shown; stop ends a check that runs
+ *   setBatchIndex: (index: number) => void, setRun: (ran: Gen5.Ran) => boolean, stop: () => void}} setRun returns whether
+ *   that file is displayed; stop cancels a running check
  */
 export function createLoadPanel(node) {
   const panel = addPanel(node, { name: "gen5_file", label: t("load.label"), stretches: true })
-  /** @type {Shown|null} */
-  let shown = null
-  const draw = () => shown && panel.show(...fileParts(panel, shown))
+  /** @type {CurrentFile|null} */
+  let current = null
+  const draw = () => current && panel.show(...fileParts(panel, current))
   const leave = () => {
-    shown?.check.abort()
-    shown = null
+    current?.check.abort()
+    current = null
   }
   return {
     element: panel.element,
@@ -58,44 +58,44 @@ export function createLoadPanel(node) {
       panel.show(problem(name, error))
     },
     showFile(name, facts, batchIndex, ran) {
-      const isVerified = Boolean(isSameFile(shown, name, facts) && shown?.isVerified) || isRunOf(ran, name, facts)
+      const isVerified = Boolean(isSameFile(current, name, facts) && current?.isVerified) || isRunOf(ran, name, facts)
       leave()
-      shown = { name, facts, batchIndex, isVerified, isChecking: false, failure: null, check: new AbortController() }
+      current = { name, facts, batchIndex, isVerified, isChecking: false, failure: null, check: new AbortController() }
       draw()
     },
     setBatchIndex(index) {
-      if (!shown || shown.batchIndex === index) return
-      shown.batchIndex = index
+      if (!current || current.batchIndex === index) return
+      current.batchIndex = index
       draw()
     },
     setRun(ran) {
-      if (!shown || !isRunOf(ran, shown.name, shown.facts)) return false
-      if (!shown.isVerified) {
-        setIntact(shown, ran.trust)
+      if (!current || !isRunOf(ran, current.name, current.facts)) return false
+      if (!current.isVerified) {
+        setIntact(current, ran.trust)
         draw()
       }
       return true
     },
     stop() {
-      if (!shown?.isChecking) return
-      shown.check.abort()
-      shown.check = new AbortController()
+      if (!current?.isChecking) return
+      current.check.abort()
+      current.check = new AbortController()
       panel.say("")
     },
   }
 }
 
 /**
- * @param {Shown|null} shown
+ * @param {CurrentFile|null} current
  * @param {string} name
  * @param {Gen5.Facts} facts
  */
-function isSameFile(shown, name, facts) {
-  return shown !== null && shown.name === name && isSameState(shown.facts, facts)
+function isSameFile(current, name, facts) {
+  return current !== null && current.name === name && isSameState(current.facts, facts)
 }
 
 /**
- * Whether a run checked the file as it is now.
+ * Return whether a run checked the current version of the file.
  *
  * @param {Gen5.Ran|null} ran
  * @param {string} name
@@ -106,27 +106,27 @@ function isRunOf(ran, name, facts) {
 }
 
 /**
- * The root tells files of another content apart, not a damaged copy: that was written at another time.
+ * Return whether two states are of the same file. A damaged copy has the same root, but another mtime.
  *
- * @param {State} one
- * @param {State} other
+ * @param {FileState} one
+ * @param {FileState} other
  */
 function isSameState(one, other) {
   return one.root === other.root && one.mtime === other.mtime && one.size_bytes === other.size_bytes
 }
 
 /**
- * @param {Shown} shown
+ * @param {CurrentFile} current
  * @param {Gen5.Trust|undefined} trust
  */
-function setIntact(shown, trust) {
-  shown.isVerified = true
-  shown.failure = null
-  if (trust) shown.facts.trust = trust
+function setIntact(current, trust) {
+  current.isVerified = true
+  current.failure = null
+  if (trust) current.facts.trust = trust
 }
 
 /**
- * An error of a kind names its file.
+ * Show an error. Messages of errors with a kind name the file already.
  *
  * @param {string} name
  * @param {Error & {kind?: string}} error
@@ -140,13 +140,13 @@ function problem(name, error) {
 
 /**
  * @param {Panel} panel
- * @param {Shown} shown
+ * @param {CurrentFile} current
  */
-function fileParts(panel, shown) {
-  const { name, facts, batchIndex } = shown
+function fileParts(panel, current) {
+  const { name, facts, batchIndex } = current
   const noise = noiseThumbnail(name, facts)
   const pictures = storedPictures(name, facts, batchIndex, noise.show)
-  return [pictures, settings(facts, noise.element), badges(panel, shown), signatures(facts)]
+  return [pictures, settings(facts, noise.element), badges(panel, current), signatures(facts)]
 }
 
 /**
@@ -187,18 +187,18 @@ function placeInBatch({ index, count }) {
 
 /**
  * @param {Panel} panel
- * @param {Shown} shown
+ * @param {CurrentFile} current
  */
-function badges(panel, shown) {
-  const { facts, isVerified } = shown
+function badges(panel, current) {
+  const { facts, isVerified } = current
   const drift = facts.environment.length || facts.drifts.length ? driftBadge(facts.drifts, facts.counts?.drifts) : null
   const carrier = facts.carrier && badge(...CARRIER)
-  const row = element("div", { className: "gen5-badges" }, seal(shown), carrier, drift)
-  if (!isVerified) row.append(verifyButton(panel, shown))
+  const row = element("div", { className: "gen5-badges" }, seal(current), carrier, drift)
+  if (!isVerified) row.append(verifyButton(panel, current))
   return row
 }
 
-/** @param {Shown} shown */
+/** @param {CurrentFile} current */
 function seal({ facts: { sealed }, isVerified, failure }) {
   if (failure) return badge(FAILED, failure, "gen5-badge-error gen5-seal")
   const [text, title] = isVerified ? INTACT : sealed ? SEALED : UNSEALED
@@ -220,53 +220,53 @@ function signatures({ trust }) {
 }
 
 /**
- * The button stays focused and in place while the check runs, so that its end shows where it was asked for.
- * Another batch_index draws the badges again meanwhile.
+ * Make the Verify button. It keeps focus and position while the check runs, so that the result appears in its place.
+ * Another batch_index redraws the badges in the meantime.
  *
  * @param {Panel} panel
- * @param {Shown} shown
+ * @param {CurrentFile} current
  */
-function verifyButton(panel, shown) {
+function verifyButton(panel, current) {
   const button = element("button", {
     className: "gen5-button",
     type: "button",
     text: t("verify.button"),
     title: t("verify.button.tip"),
-    onclick: () => !shown.isChecking && run(),
+    onclick: () => !current.isChecking && run(),
   })
   return button
 
   async function run() {
     button.setAttribute("aria-busy", "true")
-    shown.isChecking = true
-    const { signal } = shown.check
+    current.isChecking = true
+    const { signal } = current.check
     try {
-      const report = await verify(shown.name, (step) => panel.say(progress(step)), { signal })
+      const report = await verify(current.name, (step) => panel.say(progress(step)), { signal })
       if (signal.aborted) return
-      setIntact(shown, report.trust)
-      stamp(panel.element, shown)
+      setIntact(current, report.trust)
+      updateBadges(panel.element, current)
       panel.say(verdict(report))
     } catch (error) {
       if (signal.aborted) return
-      shown.failure = error.message
-      stamp(panel.element, shown)
+      current.failure = error.message
+      updateBadges(panel.element, current)
       panel.say(error.message, true)
     } finally {
-      shown.isChecking = false
+      current.isChecking = false
       button.removeAttribute("aria-busy")
     }
   }
 }
 
 /**
- * Put what a check found where it stands: the button keeps its focus.
+ * Update the badges in place after a check, so that the button keeps the focus.
  *
  * @param {HTMLElement} root
- * @param {Shown} shown
+ * @param {CurrentFile} current
  */
-function stamp(root, shown) {
-  root.querySelector(".gen5-seal")?.replaceWith(seal(shown))
-  root.querySelector(".gen5-signatures")?.replaceWith(signatures(shown.facts))
+function updateBadges(root, current) {
+  root.querySelector(".gen5-seal")?.replaceWith(seal(current))
+  root.querySelector(".gen5-signatures")?.replaceWith(signatures(current.facts))
 }
 
 /** @param {Gen5.Progress} step */

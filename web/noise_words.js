@@ -1,8 +1,8 @@
-/** What noise a file holds, in words. */
+/** Describes the noise in a file. */
 import { hasText, t } from "./i18n/index.js"
 
 /**
- * Return where noise is from; null for a source that is not known.
+ * Return the text for a source of noise; null if it is unknown.
  *
  * @param {string|null} [source] recorded, provided, derived or none
  * @returns {string|null}
@@ -13,10 +13,10 @@ export function noiseSource(source) {
 }
 
 /**
- * Tell where the starting noise is from, or why there is none.
+ * Describe the source of the starting noise, or why there is none.
  *
  * @param {{noise_source?: string|null, reason?: string|null, reason_kind?: string|null}} facts
- * @param {boolean} [hasNoise] whether some is stored, for files that do not say where from
+ * @param {boolean} [hasNoise] whether any is stored, for files that do not record its source
  * @returns {string}
  */
 export function startingNoise({ noise_source: source, reason: text, reason_kind: kind }, hasNoise = false) {
@@ -29,7 +29,7 @@ export function startingNoise({ noise_source: source, reason: text, reason_kind:
 }
 
 /**
- * Tell whether the noise that the sampler added at each step is stored, or why not.
+ * Describe whether the noise that the sampler added at each step is stored, or why not.
  *
  * @param {{noise_source?: string|null, step_noise?: {pass: number, stored: boolean, reason: string|null}[]}} facts
  * @returns {string}

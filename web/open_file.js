@@ -1,6 +1,5 @@
 /**
- * Opening .gen5 files and PNGs that carry a record: a drop on the canvas and the Open menu load the workflow that a
- * record holds.
+ * Opens .gen5 files and PNGs that carry a record: a drop on the canvas and the Open menu load the workflow in the record.
  */
 import { app } from "../../scripts/app.js"
 import { Gen5Error, readFile, upload } from "./gen5_api.js"
@@ -12,21 +11,21 @@ import { toast } from "./toast.js"
 
 const GEN5 = /\.gen5$/i
 const PNG = /\.png$/i
-const PNG_TYPE = "image/png" // of a picture that is dragged from another page, whose name is its address
+const PNG_TYPE = "image/png" // a picture dragged from another page has its address as its name
 const SUFFIX = /\.(gen5|png)$/i
-const DROPPED = "file_drop" // what ComfyUI says of a drop; of the Open menu it says file_button
+const DROPPED = "file_drop" // ComfyUI's name for a drop; that for the Open menu is file_button
 
-/** @typedef {(file: File) => Promise<unknown>} Load ComfyUI's own way */
+/** @typedef {(file: File) => Promise<unknown>} Load ComfyUI's own handleFile */
 
 /** @type {File|null} */
 let opened = null
 
-/** The extension: ComfyUI's way to open a file, taught one more kind. */
+/** The extension: makes ComfyUI open GEN5 files. */
 export const openFile = {
   name: "Gen5.OpenFile",
   setup() {
-    teachOpenMenu()
-    teachHandleFile()
+    extendOpenMenu()
+    wrapHandleFile()
   },
 }
 
@@ -39,13 +38,13 @@ export function lastOpened() {
   return opened
 }
 
-function teachOpenMenu() {
+function extendOpenMenu() {
   const input = /** @type {HTMLInputElement|null} */ (document.getElementById("comfy-file-input"))
   if (input) input.accept = [input.accept, ".gen5"].filter(Boolean).join(",")
 }
 
-/** ComfyUI has no hook for kinds of files; other files go on with all that was handed in. */
-function teachHandleFile() {
+/** Wrap app.handleFile, since ComfyUI has no hook for file types; other files are passed on with all arguments. */
+function wrapHandleFile() {
   const original = app.handleFile
   app.handleFile = function (file, ...rest) {
     const load = (/** @type {File} */ given) => original.call(this, given, ...rest)
@@ -76,7 +75,7 @@ async function openGen5(file, source, load) {
 }
 
 /**
- * A picture whose record cannot be read is still a picture.
+ * Open a PNG. If its record cannot be read, it is opened as an ordinary picture.
  *
  * @param {File} file
  * @param {unknown} source
@@ -88,18 +87,18 @@ async function openPng(file, source, load) {
     const record = await carriedRecord(file)
     stored = record && (await readFile(file, record))
   } catch (error) {
-    tellUnread(file, error)
+    reportUnreadable(file, error)
   }
   return stored ? openStored(stored, file, source, load) : load(file)
 }
 
 /**
- * A file that the browser cannot read need not have a record: ComfyUI tells of it.
+ * Report an unreadable record. Other errors, such as a file that the browser cannot read, are left to ComfyUI to report.
  *
  * @param {File} file
  * @param {unknown} error
  */
-function tellUnread(file, error) {
+function reportUnreadable(file, error) {
   if (!(error instanceof Gen5Error)) return
   toast("warn", t("open.unread", { name: file.name }), t("open.unread.detail", { message: error.message }))
 }
@@ -114,12 +113,12 @@ async function openStored({ workflow, prompt }, file, source, load) {
   opened = file
   const graph = workflow ?? prompt
   if (graph) return load(asJsonFile(graph, file.name))
-  offerLoader(file, placeFor(source)) // not awaited: ComfyUI shows its spinner over the page until this returns
+  offerLoader(file, positionFor(source)) // not awaited: ComfyUI covers the page with a spinner until this returns
   return undefined
 }
 
 /**
- * The name is what ComfyUI calls the tab by, up to its last dot.
+ * Make a JSON file for ComfyUI, which names the tab after it, up to the last dot.
  *
  * @param {object} graph
  * @param {string} name
@@ -129,12 +128,12 @@ function asJsonFile(graph, name) {
 }
 
 /**
- * Where the pointer let go of the file, else the middle of what is seen.
+ * Return the position of the drop, else the middle of the visible part of the graph.
  *
  * @param {unknown} source
  * @returns {Host.Point}
  */
-function placeFor(source) {
+function positionFor(source) {
   if (source === DROPPED) return [...app.canvas.graph_mouse]
   const [x, y, width, height] = app.canvas.ds.visible_area
   return [x + width / 2, y + height / 2]
@@ -146,11 +145,11 @@ function placeFor(source) {
  */
 async function offerLoader(file, pos) {
   toast("info", t("open.noWorkflow", { name: file.name }), t("open.noWorkflow.detail"))
-  const place = openPlace()
+  const target = openTarget()
   try {
     if (!(await wantsLoader(file))) return
     const name = await upload(file)
-    if (openPlace().some((one, index) => one !== place[index])) {
+    if (openTarget().some((one, index) => one !== target[index])) {
       toast("info", t("open.uploaded", { name }), t("open.uploaded.elsewhere"))
       return
     }
@@ -161,8 +160,8 @@ async function offerLoader(file, pos) {
   }
 }
 
-/** What a node would be added to: another workflow that is opened comes into the same graph. */
-function openPlace() {
+/** Return graph and workflow that a node would be added to; both, since opening another workflow reuses the graph object. */
+function openTarget() {
   return [app.canvas.graph, app.extensionManager.workflow?.activeWorkflow]
 }
 

@@ -1,16 +1,16 @@
-/** A panel in a node: facts and pictures in a DOM widget that has no value, in both renderers. */
+/** A panel in a node, for both renderers: a DOM widget without a value that shows facts and pictures. */
 import { app } from "../../scripts/app.js"
 import { element } from "./dom.js"
 
-/** The one child of a panel, if any, that takes what height is left; its min-height is in CSS. */
+/** Class of the one child of a panel, if any, that takes the remaining height; its min-height is set in CSS. */
 export const STRETCHES = "gen5-stretch"
 
 const CANVAS_MARGINS = 20 // px that the classic canvas leaves above and below a DOM widget
 const CANVAS_GAP = 4 // px that it adds to a widget of fixed height
 const PADDING = 3 // px, as in nodes.css
 const GAP = 6 // px, as in nodes.css
-const UNSEEN_HEIGHT = 40 // px, until the page has laid the panel out
-const LEAST_WIDTH = 60 // px: narrower it is not laid out yet, and its lines break at every letter
+const INITIAL_HEIGHT = 40 // px, until the panel has been laid out
+const WIDTH_MIN = 60 // px: a narrower panel is not laid out yet, and its lines break at every letter
 const MIDDLE_BUTTON = 1
 
 /** @typedef {{value: number, measure: () => void}} Height */
@@ -18,22 +18,22 @@ const MIDDLE_BUTTON = 1
 let lastPanel = 0
 
 /**
- * Add a panel to a node, below its widgets. It is in no saved workflow and in no prompt, and takes no room
- * until something is shown.
+ * Add a panel to a node, below its widgets. It is not saved in workflows or prompts, and takes no space until it has
+ * content.
  *
  * @param {Host.Node} node
- * @param {{name: string, label: string, stretches?: boolean}} options name of the widget; label is what assistive
- *   technology calls the panel; stretches: it shares what height the node has to spare, if a child {@link STRETCHES}
+ * @param {{name: string, label: string, stretches?: boolean}} options name of the widget; label is the
+ *   panel's accessible name; stretches: it grows with the node if it has a child of class {@link STRETCHES}
  * @returns {{element: HTMLElement, show: (...children: (Node|null|false)[]) => void,
- *   say: (text: string, isProblem?: boolean) => void}} show puts content in; say tells of what goes on, below it
+ *   say: (text: string, isProblem?: boolean) => void}} show replaces the content; say shows a status below it
  */
 export function addPanel(node, { name, label, stretches = false }) {
   const content = element("div", { className: "gen5-node-content" })
-  const said = element("p", { className: "gen5-said", attributes: { role: "status" } })
+  const status = element("p", { className: "gen5-said", attributes: { role: "status" } })
   const attributes = { role: "group", "aria-label": label }
-  const root = element("div", { className: "gen5-node-panel", hidden: true, attributes }, content, said)
+  const root = element("div", { className: "gen5-node-panel", hidden: true, attributes }, content, status)
   const height = trackHeight(root, () => node.setDirtyCanvas?.(true, true))
-  root.addEventListener("toggle", height.measure, true) // of details, which tell no one else
+  root.addEventListener("toggle", height.measure, true) // captured, since the toggle event of details elements does not bubble
   addWidget(node, name, root, height, stretches)
   leaveGesturesToCanvas(root)
   const redo = () => {
@@ -43,13 +43,13 @@ export function addPanel(node, { name, label, stretches = false }) {
   return {
     element: root,
     show(...children) {
-      said.textContent = ""
+      status.textContent = ""
       content.replaceChildren(...children.filter((child) => child instanceof Node))
       redo()
     },
     say(text, isProblem = false) {
-      said.textContent = text
-      said.classList.toggle("gen5-problem", isProblem)
+      status.textContent = text
+      status.classList.toggle("gen5-problem", isProblem)
       redo()
     },
   }
@@ -69,7 +69,7 @@ export function nodeAt(locator) {
 }
 
 /**
- * Call a function with what a node's own run says under `gen5`, and after it whatever was there before.
+ * Call a function with the `gen5` output of each run of a node, after the node's former handler.
  *
  * @param {Host.Node} node
  * @param {(results: any[]) => void} show
@@ -83,8 +83,8 @@ export function onResult(node, show) {
 }
 
 /**
- * The hooks of an extension whose nodes show results: of some classes, each time that ComfyUI has outputs for nodes
- * that have not run themselves: on coming back to a workflow's tab, and after an undo, which makes all nodes again.
+ * Return the hooks of an extension whose nodes show results, for when ComfyUI restores outputs of nodes without a run:
+ * after switching back to a workflow's tab, and after an undo, which creates all nodes again.
  *
  * @param {string[]} classes
  * @param {(node: Host.Node, results: any[]) => void} show
@@ -110,7 +110,7 @@ export function resultHooks(classes, show) {
  */
 function addWidget(node, name, root, height, stretches) {
   const needed = () => (isEmpty(root) ? 0 : height.value + CANVAS_MARGINS)
-  lastPanel += 1 // Nodes 2.0 takes a node made again by an undo for the former one, unless a widget's type differs
+  lastPanel += 1 // Nodes 2.0 reuses the panel of a node that undo has replaced, unless the widget's type differs
   const widget = node.addDOMWidget(name, `gen5_panel_${lastPanel}`, root, {
     serialize: false,
     getMinHeight: needed,
@@ -120,37 +120,37 @@ function addWidget(node, name, root, height, stretches) {
   })
   widget.serialize = false // the option keeps it out of prompts, this out of workflows
   if (stretches) return
-  widget.computeLayoutSize = undefined // else Nodes 2.0 gives it half of the height that a preview could have
+  widget.computeLayoutSize = undefined // otherwise Nodes 2.0 gives it half of the height reserved for a preview
   widget.computeSize = (width = 0) => [width, needed() - CANVAS_GAP]
 }
 
 /** @param {HTMLElement} root */
 function isEmpty(root) {
-  const [content, said] = root.children
-  return !content.hasChildNodes() && !said.textContent
+  const [content, status] = root.children
+  return !content.hasChildNodes() && !status.textContent
 }
 
 /**
- * Keep the least height of a panel: asked in every frame, so it is measured only when something changes.
+ * Cache the minimum height of a panel. It is read in every frame, so it is measured only when something changes.
  *
  * @param {HTMLElement} root
  * @param {() => void} changed
  */
 function trackHeight(root, changed) {
-  const height = { value: UNSEEN_HEIGHT, measure }
+  const height = { value: INITIAL_HEIGHT, measure }
   if (window.ResizeObserver) new ResizeObserver(measure).observe(root)
   return height
 
   function measure() {
-    if (root.offsetWidth >= LEAST_WIDTH) height.value = leastHeight(root)
+    if (root.offsetWidth >= WIDTH_MIN) height.value = minHeight(root)
     changed()
   }
 }
 
 /** @param {HTMLElement} root */
-function leastHeight(root) {
-  const [content, said] = root.children
-  const children = /** @type {HTMLElement[]} */ ([...content.children, said]).filter((child) => child.offsetHeight > 0)
+function minHeight(root) {
+  const [content, status] = root.children
+  const children = /** @type {HTMLElement[]} */ ([...content.children, status]).filter((child) => child.offsetHeight > 0)
   const heights = children.map((child) =>
     child.classList.contains(STRETCHES) ? parseFloat(getComputedStyle(child).minHeight) : child.offsetHeight,
   )
@@ -158,7 +158,7 @@ function leastHeight(root) {
 }
 
 /**
- * Zoom with the wheel and pan with the middle button over a panel, as elsewhere on the classic canvas.
+ * Make the wheel zoom and the middle button pan over a panel, as elsewhere on the classic canvas.
  *
  * @param {HTMLElement} root
  */
@@ -168,7 +168,7 @@ function leaveGesturesToCanvas(root) {
    * @param {(event: MouseEvent) => boolean} applies
    */
   const pass = (method, applies) => (/** @type {MouseEvent} */ event) => {
-    if (window.LiteGraph?.vueNodesMode || !applies(event)) return // Nodes 2.0 sees to it itself
+    if (window.LiteGraph?.vueNodesMode || !applies(event)) return // Nodes 2.0 does this itself
     event.preventDefault()
     app.canvas[method](event)
   }

@@ -1,15 +1,15 @@
-/** The GEN5 file that a PNG carries in one chunk, found by the headers of its chunks: no pixel is read. */
+/** Finds the GEN5 file that a PNG carries in one chunk, by reading only the chunks' headers. */
 import { errorText } from "./error_words.js"
 import { Gen5Error } from "./gen5_error.js"
 import { t } from "./i18n/index.js"
 
 /**
  * @typedef {{key: "error.png.count"|"error.png.end"|"error.png.damaged"|"error.png.first"|"error.png.within", kind: string,
- *   params: Record<string, string|number>}} Fault what is wrong, as a text's key, and the error's kind
- * @typedef {{type: string, start: number, end: number, fault?: Fault|false}} Chunk where its data lies
+ *   params: Record<string, string|number>}} Fault the text's key, its parameters, and the error's kind
+ * @typedef {{type: string, start: number, end: number, fault?: Fault|false}} Chunk the range of its data
  */
 
-/** Chunks that are stepped over: an encoder that writes 8 KiB at a time needs them for 800 MB of pixels. */
+/** The most chunks read: enough for 800 MB of pixels from an encoder that writes 8 KiB per chunk. */
 export const CHUNKS_MAX = 100_000
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -19,21 +19,21 @@ const CARRIER = "gfVE"
 const FIRST = "IHDR"
 const PIXELS = ["IDAT", "fdAT"]
 const END = "IEND"
-const CUT = "truncated" // kinds of errors, as the server's
+const TRUNCATED = "truncated" // the server's kinds of errors
 const DAMAGED = "damaged"
 const LETTERS = /^[A-Za-z]{4}$/
-/** Of a chunk that is none. */
+/** In place of a chunk that cannot be read. */
 const BROKEN = { type: "", start: 0, end: 0 }
 const HEAD_BYTES = 8 // length and type
 const CRC_BYTES = 4
 const LENGTH_MAX = 2 ** 31 - 1
 
 /**
- * Return the part of a PNG that is a GEN5 file; whether that one is whole is not looked at.
+ * Return the part of a PNG that is a GEN5 file, without checking that part.
  *
  * @param {Blob & {name?: string}} file of any kind
- * @returns {Promise<Blob|null>} null where it is no PNG, or one without a record, damaged ones included
- * @throws {Gen5Error} if the PNG has a record and is cut or damaged, or has two
+ * @returns {Promise<Blob|null>} null if it is not a PNG, or has no record, even if it is damaged
+ * @throws {Gen5Error} if the PNG has a record and is truncated or damaged, or has two records
  *
  * Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3.
  */
@@ -51,22 +51,22 @@ export async function carriedRecord(file) {
 }
 
 /**
- * Refuse a PNG that carries no record, and what is a PNG by its name alone. Files of other kinds are not looked at.
+ * Reject a PNG without a record, and a file that is a PNG only by its name. Other kinds of files are not checked.
  *
  * @param {Blob & {name?: string}} file
  * @throws {Gen5Error}
  */
 export async function requireRecord(file) {
-  if ((await isOfOtherKind(file)) || (await carriedRecord(file))) return
+  if ((await isOtherKind(file)) || (await carriedRecord(file))) return
   throw new Gen5Error(errorText({ kind: "stripped" }, file.name ?? t("file.unnamedPng")), { kind: "stripped" })
 }
 
 /**
- * A GEN5 file is one under any name.
+ * Return whether a file is not a PNG, by content or name. A GEN5 file is one whatever its name.
  *
  * @param {Blob & {name?: string}} file
  */
-async function isOfOtherKind(file) {
+async function isOtherKind(file) {
   if (PNG_NAME.test(file.name ?? "")) return startsWith(file, GEN5)
   return !(await isPng(file))
 }
@@ -86,11 +86,10 @@ async function startsWith(file, bytes) {
 }
 
 /**
- * Tell whether a walk from chunk to chunk may come to a record. Encoders write pixels in hundreds of chunks of one
- * length, also those of an animation's frames, and each slice takes most of a millisecond: such runs are leapt over,
- * so that ordinary pictures open at once.
- * No other chunk may stand among those of pixels (PNG, 5.6). A leap into a record that holds a PNG of its own may end at
- * what is no chunk: then the walk decides.
+ * Return whether a PNG may have a record; false is certain. Encoders write pixels, and frames of an animation, in hundreds
+ * of chunks of equal length, and each slice takes most of a millisecond, so such runs are skipped to open ordinary
+ * pictures at once. Chunks of pixels are contiguous (PNG, 5.6). A skip into a record that contains a PNG may end at an
+ * invalid chunk: the file is then read chunk by chunk.
  *
  * @param {Blob} file
  */
@@ -100,10 +99,10 @@ async function mayCarry(file) {
 }
 
 /**
- * Yield where the chunks of a PNG lie, IEND last, or the one at which it breaks off, with its fault.
+ * Yield the chunks of a PNG up to IEND, or up to the first faulty one, with its fault.
  *
  * @param {Blob} file
- * @param {(file: Blob, chunk: Chunk) => Promise<number>} [next] where the next chunk begins
+ * @param {(file: Blob, chunk: Chunk) => Promise<number>} [next] returns the offset of the next chunk
  * @returns {AsyncGenerator<Chunk>}
  */
 async function* chunksOf(file, next = async (_, { end }) => end + CRC_BYTES) {
@@ -118,7 +117,7 @@ async function* chunksOf(file, next = async (_, { end }) => end + CRC_BYTES) {
 }
 
 /**
- * Return where the first chunk behind this one begins that is not alike: leaps grow while they meet its like, then shrink.
+ * Return the offset of the next chunk that differs in type or length. Steps double while chunks are alike, then halve.
  *
  * @param {Blob} file
  * @param {Chunk} chunk
@@ -144,7 +143,7 @@ async function endOfRun(file, { type, start, end }) {
  */
 async function chunkAt(file, offset) {
   const head = await bytesOf(file, offset, offset + HEAD_BYTES)
-  if (head.length < HEAD_BYTES) return { ...BROKEN, fault: { key: "error.png.end", kind: CUT, params: { size: file.size, chunk: END } } }
+  if (head.length < HEAD_BYTES) return { ...BROKEN, fault: { key: "error.png.end", kind: TRUNCATED, params: { size: file.size, chunk: END } } }
   const length = new DataView(head.buffer).getUint32(0)
   const type = String.fromCharCode(...head.slice(4))
   if (!LETTERS.test(type) || length > LENGTH_MAX) {
@@ -166,7 +165,7 @@ function faultOf(file, offset, { type, length, end }) {
     return { key: "error.png.first", kind: DAMAGED, params: { chunk: type } }
   }
   const isCut = end + CRC_BYTES > file.size
-  return isCut && { key: "error.png.within", kind: CUT, params: { size: file.size, chunk: type, length } }
+  return isCut && { key: "error.png.within", kind: TRUNCATED, params: { size: file.size, chunk: type, length } }
 }
 
 /**

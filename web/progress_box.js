@@ -1,11 +1,11 @@
-/** A box at the foot of the page that tells how far something is which was begun by a key or the palette. */
+/** A box at the bottom of the page with the progress of a task started by a key or from the palette. */
 import { element } from "./dom.js"
 import { t } from "./i18n/index.js"
 
 /**
- * Show a box.
+ * Show a progress box.
  *
- * @param {string} label what goes on, e.g. `Verifying a.gen5`
+ * @param {string} label the task, e.g. `Verifying a.gen5`
  * @param {() => void} onStop called by its button
  * @returns {{step: (progress: {done: number, total: number}) => void, close: () => void}}
  */

@@ -1,4 +1,4 @@
-/** "Start from stored noise": in a sampler's menu, by a file dropped on it, and as a command. */
+/** "Start from stored noise": in a sampler's menu, by dropping a file on it, and as a command. */
 import { app } from "../../scripts/app.js"
 import { upload } from "./gen5_api.js"
 import { isInGraph, isSampler, startFromStored } from "./graph.js"
@@ -10,17 +10,17 @@ import { toast } from "./toast.js"
 export const replay = {
   name: "Gen5.Replay",
   setup: watchSaves,
-  nodeCreated: takeDrops,
+  nodeCreated: acceptDrops,
   getNodeMenuItems: nodeMenu,
   getCanvasMenuItems: canvasMenu,
 }
 
 /**
- * Start the sampler that is meant: the selected one, else the last one of the graph that is open.
- * @param {{name: () => string|Promise<string>}} [file] one of {@link knownFiles}; by default the one opened last, else one that is asked for
+ * Start the selected sampler, or, if there is none, the last one of the open graph.
+ * @param {{name: () => string|Promise<string>}} [file] one of {@link knownFiles}; by default the one opened last, else one that the user chooses
  */
 export async function startChosen(file = knownFiles().find((known) => known.isOpened)) {
-  const sampler = meantSampler()
+  const sampler = targetSampler()
   if (sampler) await start(sampler, file)
   else toast("warn", t("start.noSampler"), t("start.noSampler.detail"))
 }
@@ -30,17 +30,17 @@ function nodeMenu(node) {
   if (!isSampler(node)) return []
   const choices = knownFiles().map((file) => ({ content: file.label, callback: () => start(node, file) }))
   choices.push({ content: t("start.choose"), callback: () => start(node) })
-  refreshKnownFiles({ refresh: true }) // for the next time: a menu does not wait
+  refreshKnownFiles({ refresh: true }) // for the next menu, since this one cannot wait for the server
   return [null, { content: t("start.title"), has_submenu: true, submenu: { options: choices } }]
 }
 
 function canvasMenu() {
-  if (!meantSampler()) return []
+  if (!targetSampler()) return []
   return [null, { content: t("start.titleInCanvas"), callback: () => startChosen() }]
 }
 
 /**
- * Start a sampler from a known file, or from one that is asked for.
+ * Start a sampler from a known file, or from one that the user chooses.
  *
  * @param {Host.Node} sampler
  * @param {{name: () => string|Promise<string>}|undefined} [file]
@@ -62,11 +62,11 @@ async function askForFile() {
 }
 
 /**
- * Let a .gen5 be dropped on a sampler; all else goes where it went before.
+ * Accept .gen5 files dropped on a sampler; other drops are handled as before.
  *
  * @param {Host.Node} node
  */
-function takeDrops(node) {
+function acceptDrops(node) {
   if (!isSampler(node)) return
   const { onDragOver, onDragDrop } = node
   node.onDragOver = function (event) {
@@ -81,7 +81,7 @@ function takeDrops(node) {
 }
 
 /**
- * While dragging, a browser tells kinds, not names: which file it is shows at the drop.
+ * Return whether files are being dragged. Browsers reveal their names only at the drop.
  *
  * @param {DragEvent} event
  */
@@ -89,7 +89,7 @@ function carriesFiles(event) {
   return [...(event.dataTransfer?.types ?? [])].includes("Files")
 }
 
-function meantSampler() {
+function targetSampler() {
   const { canvas } = app
   const selected = Object.values(canvas.selected_nodes ?? {}).filter(isSampler)
   if (selected.length) return selected[0]
@@ -97,7 +97,8 @@ function meantSampler() {
 }
 
 /**
- * ComfyUI writes the order into the nodes, which older frontends take for a step to be undone.
+ * Return the nodes in execution order. ComfyUI writes the order into the nodes, so it is restored: older frontends would
+ * record the change as an undo step.
  *
  * @param {Host.Graph} graph
  */

@@ -1,4 +1,4 @@
-/** The files that a sampler can be started from: the one opened last, those saved since, the newest of the library. */
+/** The files offered for starting a sampler: the one opened last, those just saved, and the library's newest. */
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { listLibrary, upload } from "./gen5_api.js"
@@ -10,7 +10,7 @@ const SUFFIX = ".gen5"
 const ACCEPTED = ".gen5,.png"
 const SCAN_MILLISECONDS = 1000
 
-/** Of files of this machine: their names in input/, so that none is copied twice. */
+/** Names in input/ of local files that were uploaded, so that none is uploaded twice. */
 const copies = new WeakMap()
 /** @type {string[]} */
 let saved = []
@@ -18,8 +18,8 @@ let saved = []
 let listed = []
 
 /**
- * Return what the menus offer, without waiting for the server.
- * @returns {{label: string, isOpened: boolean, name: () => string|Promise<string>}[]} name: annotated, in a folder of the server
+ * Return the files for the menus, without waiting for the server.
+ * @returns {{label: string, isOpened: boolean, name: () => string|Promise<string>}[]} name: the annotated name on the server
  */
 export function knownFiles() {
   const newest = [...new Set([...saved, ...listed])].slice(0, LISTED)
@@ -30,9 +30,9 @@ export function knownFiles() {
 }
 
 /**
- * Ask for the newest files of the library, for the next menu.
+ * Request the newest files of the library, for the next menu.
  *
- * @param {{refresh?: boolean}} [options] refresh: let the server look into its folders first
+ * @param {{refresh?: boolean}} [options] refresh: make the server scan its folders first
  */
 export async function refreshKnownFiles({ refresh = false } = {}) {
   if (app.extensionManager.setting.get("Gen5.Library.Enabled") === false) return
@@ -41,11 +41,11 @@ export async function refreshKnownFiles({ refresh = false } = {}) {
     listed = items.filter((item) => !item.error).map((item) => item.name)
     if (scan.running) setTimeout(refreshKnownFiles, SCAN_MILLISECONDS)
   } catch {
-    // The menu then has what was opened and saved.
+    // the menu still offers the opened and saved files
   }
 }
 
-/** Note files as they are saved, so that they head the list at once. */
+/** Remember files as they are saved, so that they are first in the list at once. */
 export function watchSaves() {
   api.addEventListener("executed", ({ detail }) => {
     for (const saved of detail?.output?.gen5 ?? []) if (saved?.filename) remember(annotated(saved))
@@ -53,7 +53,7 @@ export function watchSaves() {
   refreshKnownFiles({ refresh: true })
 }
 
-/** Ask the person for a .gen5 file, or a PNG that carries a record; null where none is chosen. */
+/** Let the user choose a .gen5 file, or a PNG that carries a record; null if none is chosen. */
 export function chooseFile() {
   const input = document.createElement("input")
   Object.assign(input, { type: "file", accept: ACCEPTED })
@@ -65,8 +65,8 @@ export function chooseFile() {
 }
 
 /**
- * Return the .gen5 among the files of a drop, or undefined. PNGs are left to ComfyUI: whether one carries a record is
- * known only after the drop is over, and what was dropped is then out of its reach.
+ * Return the .gen5 among the dropped files, or undefined. PNGs are left to ComfyUI: whether one carries a record is known
+ * only after the event, when ComfyUI can no longer read what was dropped.
  *
  * @param {DragEvent} event
  */
@@ -92,7 +92,7 @@ function annotated({ filename, subfolder, type }) {
 }
 
 /**
- * Menus read a text with < as markup.
+ * Escape a text for a menu, which parses < as markup.
  *
  * @param {string} text
  */

@@ -1,4 +1,4 @@
-/** Save Gen5 in the browser: which file was written, how large it is, what noise is in it, and what was left out. */
+/** Save Gen5 in the browser: the written file, its size, its noise, and what was left out for privacy. */
 import { element } from "./dom.js"
 import { t } from "./i18n/index.js"
 import { startingNoise, stepNoise } from "./noise_words.js"
@@ -47,7 +47,7 @@ function saved(file) {
 }
 
 /**
- * What Gen5.Privacy.Scrub took out: each thing under a line that counts them.
+ * List what Gen5.Privacy.Scrub removed, below a line with the number of things.
  *
  * @param {string[]|null|undefined} things
  */

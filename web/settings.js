@@ -1,4 +1,4 @@
-/** What a person can set, run by key, and read about this pack. */
+/** The pack's settings, commands with their keys, and badge on the About page. */
 import { commands, keybindings } from "./commands.js"
 import { t } from "./i18n/index.js"
 import { VERSION } from "./version.js"

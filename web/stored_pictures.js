@@ -1,23 +1,23 @@
-/** The pictures of a file in a node, one at a time, each with its starting noise. */
+/** The pictures of a file, shown in a node one at a time, each with its starting noise. */
 import { element } from "./dom.js"
 import { imageUrl, noiseUrl } from "./gen5_api.js"
 import { t } from "./i18n/index.js"
 import { STRETCHES } from "./panel.js"
 import { pixels } from "./text.js"
 
-const PICTURE_SIZE = 1024 // px, longer side: sharp in a large node on a dense screen
+const PICTURE_SIZE = 1024 // px, longer side: sharp in a large node on a high-density screen
 const NOISE_SIZE = 128
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
 /**
- * Show a file's pictures: that of batch_index, or the first with buttons to the others. A PNG that is one of a batch
- * has one picture, and the noise of all.
+ * Show a file's pictures: the one that batch_index selects, or the first with buttons for the others. A PNG of one image
+ * of a batch has one picture, and the noise of the whole batch.
  *
  * @param {string} name annotated
- * @param {Gen5.Facts} facts of the file, as the server gives them
+ * @param {Gen5.Facts} facts of the file, from the server
  * @param {number} batchIndex −1 for all
- * @param {(index: number) => void} [onShow] called with the picture that is shown, counted in the batch
+ * @param {(index: number) => void} [onShow] called with the index in the batch of the picture shown
  * @returns {HTMLElement}
  */
 export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
@@ -26,7 +26,7 @@ export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
   if (!images.length) return element("p", { className: "gen5-faint", text: t("picture.none") })
   if (batchIndex >= images.length) return outOfRange(batchIndex, images.length)
   const parts = pictureParts()
-  const state = facts.mtime ?? facts.root // a PNG with another picture has the same root
+  const state = facts.mtime ?? facts.root // not the root alone: a PNG with another picture may have the same one
   let index = 0
   /** @param {number} wanted */
   const show = (wanted) => {
@@ -45,7 +45,7 @@ export function storedPictures(name, facts, batchIndex, onShow = () => {}) {
  *
  * @param {string} name annotated
  * @param {Gen5.Facts} facts of the file
- * @returns {{element: HTMLElement|null, show: (index: number) => void}} null where the file holds none
+ * @returns {{element: HTMLElement|null, show: (index: number) => void}} element: null if the file has no noise
  */
 export function noiseThumbnail(name, facts) {
   const latent = startingLatent(facts)
@@ -66,7 +66,7 @@ export function noiseThumbnail(name, facts) {
 }
 
 /**
- * A file of 0.1.0 with one latent of another name has that one for its starting noise.
+ * Return the latent with the starting noise. Files of 0.1.0 may name it otherwise: there, the only latent is it.
  *
  * @param {Gen5.Facts} facts
  */
@@ -151,7 +151,7 @@ function browseWith(figure, place, step) {
   figure.addEventListener("keydown", (event) => {
     if (!STEPS[event.key]) return
     event.preventDefault()
-    event.stopPropagation() // the canvas would move the node
+    event.stopPropagation() // otherwise the canvas would move the node
     step(STEPS[event.key])
   })
 }

@@ -1,9 +1,9 @@
-/** Facts of a file, in words. */
+/** Formats the facts of a file as text. */
 import { formatAgo, formatNumber, t } from "./i18n/index.js"
 
-/** Rows that a table or list shows at most. */
-export const MOST_ROWS = 200
-const LONGEST = 20_100 // characters: 20 000 of a prompt, and what the server says of the rest
+/** The most rows that a table or list shows. */
+export const ROWS_MAX = 200
+const TEXT_MAX = 20_100 // characters: the server's 20 000 of a prompt, and its note about the rest
 const UNITS = ["", "kB", "MB", "GB", "TB"]
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const SPANS = [
@@ -50,7 +50,7 @@ export function progressText({ done, total }) {
 }
 
 /**
- * Return what a file was sampled with, in one line; what is not known is left out.
+ * Return the sampler settings of a file in one line, without those that are unknown.
  *
  * @param {Gen5.Settings} facts
  * @returns {string} e.g. `euler / normal, 20 steps, cfg 7, seed 18446744073709551615`
@@ -58,18 +58,18 @@ export function progressText({ done, total }) {
 export function samplerLine(facts) {
   const { sampler, scheduler, steps, cfg, denoise, seed } = facts
   const parts = [
-    [sampler, scheduler].filter(known).join(" / "),
-    known(steps) && t("settings.steps", { count: steps }),
-    known(cfg) && t("settings.cfg", { value: shortNumber(cfg) }),
-    known(denoise) && denoise !== 1 && t("settings.denoise", { value: shortNumber(denoise) }),
-    known(seed) && t("settings.seed", { value: seed }),
+    [sampler, scheduler].filter(isKnown).join(" / "),
+    isKnown(steps) && t("settings.steps", { count: steps }),
+    isKnown(cfg) && t("settings.cfg", { value: shortNumber(cfg) }),
+    isKnown(denoise) && denoise !== 1 && t("settings.denoise", { value: shortNumber(denoise) }),
+    isKnown(seed) && t("settings.seed", { value: seed }),
   ]
   return parts.filter(Boolean).join(", ")
 }
 
 /**
- * @param {number} seconds a moment, in seconds since 1970 (a file's mtime)
- * @param {number} [now] the present one
+ * @param {number} seconds time in seconds since 1970 (a file's mtime)
+ * @param {number} [now] the current time, likewise
  * @returns {string} e.g. `just now`, `3 hours ago`
  */
 export function ago(seconds, now = Date.now() / 1000) {
@@ -80,10 +80,10 @@ export function ago(seconds, now = Date.now() / 1000) {
 }
 
 /**
- * Tell a component of the environment as a person reads it.
+ * Format a component of the environment for people to read.
  *
  * @param {string|null} [canonical] e.g. `name=torch;version=2.6.0;cuda=12.4`
- * @returns {string|null} e.g. `version 2.6.0 · cuda 12.4`; other text as it is, null where there is none
+ * @returns {string|null} e.g. `version 2.6.0 · cuda 12.4`; other text unchanged, null if there is none
  */
 export function componentText(canonical) {
   if (!canonical) return null
@@ -93,10 +93,10 @@ export function componentText(canonical) {
 }
 
 /**
- * Tell what a check found that came upon no damage.
+ * Describe the result of a check that found no damage.
  *
- * @param {{checked_bytes: number, chunk_count: number, notes?: string[]}} report notes: what could not be vouched for;
- *   beside one, not every byte is said to be as it was written
+ * @param {{checked_bytes: number, chunk_count: number, notes?: string[]}} report notes: what could not be checked;
+ *   if there is one, the text does not claim that every byte is as it was written
  * @returns {string} e.g. `Intact. Every byte is as it was written: 3.1 MB in 3 chunks.`
  */
 export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }) {
@@ -106,13 +106,13 @@ export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }
 }
 
 /**
- * Return a text, or the beginning of one that a page could not lay out, and how much more there is.
+ * Return a text, shortened with the number of omitted characters if it is too long for a page to lay out.
  *
  * @param {string} text
  * @param {number} [most] characters
  * @returns {string}
  */
-export function shorten(text, most = LONGEST) {
+export function shorten(text, most = TEXT_MAX) {
   return text.length > most ? t("text.cut", { text: text.slice(0, most), count: text.length - most }) : text
 }
 
@@ -121,12 +121,12 @@ export function shorten(text, most = LONGEST) {
  * @param {Value|null|undefined} value
  * @returns {value is Value}
  */
-function known(value) {
+function isKnown(value) {
   return value !== null && value !== undefined && value !== ""
 }
 
 /**
- * What a float of 32 bits was meant as: 5.5, not 5.500000001.
+ * Round away the noise of a 32-bit float: 5.5, not 5.500000001.
  *
  * @param {number} value
  */

@@ -1,8 +1,8 @@
 import { app } from "../../scripts/app.js"
 
-/** How long a message stays, in milliseconds; an error stays until it is closed, since it says what to do. */
+/** How long a message is shown, in milliseconds. An error stays until it is closed, since it says what to do. */
 /** @type {Record<string, number>} */
-const LIFE = { success: 4000, info: 8000, warn: 12_000 }
+const LIFETIMES = { success: 4000, info: 8000, warn: 12_000 }
 
 /**
  * Show a message in ComfyUI's corner.
@@ -12,5 +12,5 @@ const LIFE = { success: 4000, info: 8000, warn: 12_000 }
  * @param {string} [detail]
  */
 export function toast(severity, summary, detail) {
-  app.extensionManager.toast.add({ severity, summary, detail, life: LIFE[severity] })
+  app.extensionManager.toast.add({ severity, summary, detail, life: LIFETIMES[severity] })
 }

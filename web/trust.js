@@ -1,12 +1,12 @@
 /**
- * What a file's signatures are worth, in words: *signed by K* where a signature by the key K is valid, *trusted* where K
- * is in the person's list. *Intact* is another thing, and Verify's to say.
+ * Describes a file's signatures: *signed by K* if a signature by the key K is valid, *trusted* if K is in the user's list.
+ * Neither says that the file is *intact*: only Verify does.
  */
 import { element } from "./dom.js"
 import { t } from "./i18n/index.js"
 
 /**
- * What stands on a badge, by the word for the whole file; an unsigned one has none.
+ * The badges, by the trust of the file; an unsigned file has none.
  *
  * @type {Record<string, {text: string, icon: string, className: string, title: string}>}
  */
@@ -30,7 +30,7 @@ export const TRUST_BADGES = {
 const WORDS = { valid: signedBy, invalid: invalidBy, unchecked: uncheckedBy }
 
 /**
- * Return one line for each signature, in words alone.
+ * Return one line of text per signature.
  *
  * @param {Gen5.Trust|undefined} trust
  * @returns {string[]} none for an unsigned file
@@ -60,8 +60,7 @@ export function trustList(trust) {
 }
 
 /**
- * Return the badge that goes with an error, where that is of an invalid signature: such a file is not opened, so there
- * are no facts of it.
+ * Return the badge for the error of an invalid signature, else null. Such a file is not opened, so it has no facts.
  *
  * @param {Error & {kind?: string}} error
  * @returns {HTMLElement|null}
@@ -76,7 +75,7 @@ function badgeOf({ text, className, title }) {
 }
 
 /**
- * Tell by which key a file was signed, as it is saved.
+ * Return the text that names the key of a signature.
  *
  * @param {{key_id: string, comment?: string|null}} given
  */
@@ -95,7 +94,7 @@ function uncheckedBy({ key_id: id, reason }) {
 }
 
 /**
- * What is said of a signature, and what more of its key; beside an invalid one no other is called trusted.
+ * Describe a signature and its key. If any signature of the file is invalid, no other is called trusted.
  *
  * @param {Gen5.Signature} signature
  * @param {Gen5.TrustWord} word

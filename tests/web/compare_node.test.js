@@ -36,31 +36,31 @@ describe("Compare With Stored", () => {
     [EXACT, "Bit-exact", "gen5-badge-ok"],
     [{ ...DIFFERS, verdict: "within tolerance" }, "Within tolerance", "gen5-badge-warn"],
     [DIFFERS, "Differs", "gen5-badge-error"],
-  ])("the verdict, in a live region", (told, words, className) => {
-    made("Gen5Compare").onExecuted({ gen5: [told] })
+  ])("shows the verdict in a live region", (result, words, className) => {
+    made("Gen5Compare").onExecuted({ gen5: [result] })
     const badge = document.querySelector("strong")
     expect(badge.textContent).toBe(words)
     expect(badge.className).toContain(className)
     expect(badge.closest("[role=status]")).not.toBeNull()
   })
 
-  test("the figures", () => {
+  test("shows the figures", () => {
     made("Gen5Compare").onExecuted({ gen5: [DIFFERS] })
     expect(document.body.textContent).toContain("L∞ 0.01235, tolerance 0.001, PSNR 41.23 dB")
   })
 
-  test("a figure that is infinite", () => {
+  test("shows an infinite figure", () => {
     made("Gen5Compare").onExecuted({ gen5: [{ ...DIFFERS, max_difference: null, psnr: null, tolerance: 0 }] })
     expect(document.body.textContent).toContain("L∞ infinite, PSNR infinite")
   })
 
-  test("each line of the report", () => {
+  test("shows each line of the report", () => {
     made("Gen5Compare").onExecuted({ gen5: [EXACT] })
     const lines = [...document.querySelectorAll("li")].map((line) => line.textContent)
     expect(lines).toEqual(["latent: bit-exact", "images: bit-exact"])
   })
 
-  test("shows its verdict again on coming back to the tab", () => {
+  test("shows its verdict again after switching back to the tab", () => {
     const node = made("Gen5Compare")
     app.rootGraph = { getNodeById: () => node }
     compareNode.onNodeOutputsUpdated({ 1: { gen5: [EXACT] } })
@@ -73,7 +73,7 @@ describe("Environment Drift", () => {
     expect(made("Gen5Environment").size).toEqual([340, 100])
   })
 
-  test("a table of what differs", () => {
+  test("shows a table of the differences", () => {
     const drifts = [{ component: "numpy", stored: "1.0", current: "2.0", kind: "differs" }]
     made("Gen5Environment").onExecuted({ gen5: [{ drifts }] })
     expect(document.querySelector("strong").textContent).toBe("1 thing differs")
@@ -81,7 +81,7 @@ describe("Environment Drift", () => {
     expect(document.querySelector("[tabindex='0']").querySelector("table")).not.toBeNull()
   })
 
-  test("nothing differs", () => {
+  test("says that nothing differs", () => {
     made("Gen5Environment").onExecuted({ gen5: [{ drifts: [] }] })
     expect(document.querySelector("strong").textContent).toBe("Nothing differs")
     expect(document.querySelector("table")).toBeNull()

@@ -9,7 +9,7 @@ describe("readHeadAndTail", () => {
     expect([...sent.slice(HEADER_BYTES)]).toEqual([7, 8, 9])
   })
 
-  test("reads nothing but these two slices", async () => {
+  test("reads only these two slices", async () => {
     const file = gen5File({ chunks: new Array(5000).fill(1), tail: [7, 8] })
     const slice = vi.spyOn(file, "slice")
     const whole = vi.spyOn(file, "arrayBuffer")
@@ -18,7 +18,7 @@ describe("readHeadAndTail", () => {
     expect(whole).not.toHaveBeenCalled()
   })
 
-  test("reads a META offset above 2 GiB as it is", async () => {
+  test("reads a META offset above 2 GiB as an unsigned number", async () => {
     const file = gen5File({ offset: 0xfffffff0 })
     Object.defineProperty(file, "size", { value: 0xfffffff4 })
     const slice = vi.spyOn(file, "slice")
@@ -26,26 +26,26 @@ describe("readHeadAndTail", () => {
     expect(slice).toHaveBeenLastCalledWith(0xfffffff0, 0xfffffff4)
   })
 
-  test("refuses a file of another kind, by name", async () => {
+  test("rejects a file of another kind, with its name", async () => {
     const file = new File([new Uint8Array(64)], "picture.gen5")
     await expect(readHeadAndTail(file)).rejects.toThrow("picture.gen5 is not a GEN5 file: it does not begin with GEN5")
   })
 
-  test("refuses an empty file", async () => {
+  test("rejects an empty file", async () => {
     await expect(readHeadAndTail(new File([], "empty.gen5"))).rejects.toThrow("empty.gen5 is not a GEN5 file")
   })
 
-  test("sends a header that is cut, for the server to say so", async () => {
+  test("sends a truncated header, so that the server reports it", async () => {
     const sent = await readHeadAndTail(new File(["GEN5", new Uint8Array(10)], "cut.gen5"))
     expect(sent.length).toBe(14)
   })
 
-  test("sends the header alone where META would lie behind the end", async () => {
+  test("sends only the header if the offset of META is beyond the end", async () => {
     const sent = await readHeadAndTail(gen5File({ offset: 1_000_000 }))
     expect(sent.length).toBe(HEADER_BYTES)
   })
 
-  test("refuses to send a META that is larger than any", async () => {
+  test("does not send a META above the limit", async () => {
     const file = gen5File({ offset: 100 })
     Object.defineProperty(file, "size", { value: 101 + TAIL_BYTES_MAX })
     await expect(readHeadAndTail(file)).rejects.toThrow(

@@ -28,17 +28,17 @@ describe("element", () => {
     expect(made.textContent).toBe("<img src=x onerror=alert(1)><b>")
   })
 
-  test("leaves out children that are not there", () => {
+  test("skips empty children", () => {
     expect(element("p", {}, null, undefined, false, "", "a", element("i")).childNodes.length).toBe(2)
   })
 
-  test("calls what it is given for a click", () => {
+  test("calls its onclick function", () => {
     const onclick = vi.fn()
     element("button", { onclick }).click()
     expect(onclick).toHaveBeenCalledOnce()
   })
 
-  test("leaves properties alone that are undefined", () => {
+  test("skips undefined properties", () => {
     expect(element("p", { title: undefined, text: undefined }).outerHTML).toBe("<p></p>")
   })
 })
@@ -46,7 +46,7 @@ describe("element", () => {
 describe("loadStyles", () => {
   beforeEach(() => document.head.replaceChildren())
 
-  test("puts each sheet in the page once", () => {
+  test("adds each style sheet once", () => {
     loadStyles()
     loadStyles()
     const sheets = [...document.head.querySelectorAll("link[rel=stylesheet]")].map((link) => link.href)

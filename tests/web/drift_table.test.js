@@ -28,7 +28,7 @@ function press(key) {
 }
 
 describe("driftTable", () => {
-  test("has a row for each component, stored beside here", () => {
+  test("has a row for each component, with its stored and current value", () => {
     const rows = [...driftTable(DRIFTS).rows].map((row) => [...row.cells].map((cell) => cell.textContent))
     expect(rows).toEqual([
       ["Component", "Stored", "Here"],
@@ -37,25 +37,25 @@ describe("driftTable", () => {
     ])
   })
 
-  test("tells which cells are headers", () => {
+  test("marks header cells", () => {
     const scopes = [...driftTable(DRIFTS).querySelectorAll("th")].map((cell) => cell.scope)
     expect(scopes).toEqual(["col", "col", "col", "row", "row"])
   })
 })
 
 describe("driftBadge", () => {
-  test("counts", () => {
+  test("shows the number of drifts", () => {
     expect(button.textContent).toBe("2 drifts")
     expect(driftBadge(DRIFTS.slice(1)).querySelector("button").textContent).toBe("1 drift")
   })
 
-  test("says where nothing differs, with nothing to open", () => {
+  test("says that nothing differs, with nothing to open", () => {
     const none = driftBadge([])
     expect(none.textContent).toBe("No drift")
     expect(none.querySelector("button")).toBeNull()
   })
 
-  test("names what the button opens", () => {
+  test("the button refers to its panel", () => {
     expect(button.getAttribute("aria-controls")).toBe(panel.id)
     expect(driftBadge(DRIFTS).querySelector("[id]").id).not.toBe(panel.id)
     expect(isOpen()).toBe(false)
@@ -78,7 +78,7 @@ describe("driftBadge", () => {
     expect(isOpen()).toBe(true)
   })
 
-  test("opens when it is reached by key, and closes when it is left", () => {
+  test("opens on keyboard focus, and closes when the focus leaves", () => {
     vi.spyOn(button, "matches").mockReturnValue(true)
     button.focus()
     expect(isOpen()).toBe(true)
@@ -104,7 +104,7 @@ describe("driftBadge", () => {
     expect(isOpen()).toBe(false)
   })
 
-  test("closes on Escape, and only then keeps the key from others", () => {
+  test("closes on Escape, and stops the key only then", () => {
     const others = vi.fn()
     document.body.addEventListener("keydown", others, { once: true })
     button.click()

@@ -1,4 +1,4 @@
-/** A graph as LiteGraph keeps it, as far as web/graph.js asks: nodes, links with ids, subgraph inputs. */
+/** A fake of the parts of LiteGraph's graph that web/graph.js uses: nodes, links with ids, subgraph inputs. */
 
 const KINDS = {
   Gen5Load: {
@@ -37,7 +37,7 @@ const KINDS = {
 }
 const SIZE = [200, 100]
 
-/** One node; `widgets` of its kind come with their values. */
+/** One node; the `widgets` of its type have their values. */
 export class FakeNode {
   constructor(type) {
     const { inputs = {}, outputs = [], widgets = {}, lists = {} } = KINDS[type]
@@ -87,7 +87,7 @@ export class FakeNode {
   }
 }
 
-/** A graph, or with `inputs` a subgraph that takes them. */
+/** A graph, or, with `inputs`, a subgraph that has them. */
 export class FakeGraph {
   constructor({ inputs } = {}) {
     Object.assign(this, { nodes: [], groups: [], links: new Map(), changes: 0, open: 0, lastLink: 0 })
@@ -118,7 +118,7 @@ export class FakeGraph {
     if (!this.open) this.changes += 1
   }
 
-  /** Make a node of a kind at a place, its inputs wired: `{model: [node, 0], latent_image: [node, 0, reroute]}`. */
+  /** Add a node of a type at a position, with its inputs linked: `{model: [node, 0], latent_image: [node, 0, reroute]}`. */
   make(type, wires = {}, pos = [0, 0]) {
     const node = this.add(new FakeNode(type))
     node.pos = [...pos]
@@ -126,7 +126,7 @@ export class FakeGraph {
     return node
   }
 
-  /** Return what an input is wired to: `Model.0`, `inputs.0` for a subgraph's own, or null. */
+  /** Return the source of an input: `Model.0`, `inputs.0` for a subgraph's own, or null. */
   wired(node, name) {
     const link = node.getInputLink(node.findInputSlot(name))
     if (!link) return null
@@ -147,5 +147,5 @@ class FakeInputNode {
   }
 }
 
-/** What LiteGraph is in the browser: nodes by their class. */
+/** A fake of the global LiteGraph: creates nodes by their class. */
 export const fakeLiteGraph = { createNode: (type) => new FakeNode(type) }

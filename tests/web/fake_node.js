@@ -1,8 +1,8 @@
-/** A node as LiteGraph and ComfyUI give it to an extension, as far as this pack uses it. */
+/** A fake node with what this pack uses of LiteGraph's and ComfyUI's API. */
 
 /**
  * @param {string} comfyClass
- * @param {object[]} [widgets] as its definition makes them
+ * @param {object[]} [widgets] those of its definition
  */
 export function fakeNode(comfyClass, widgets = []) {
   const node = {
@@ -39,12 +39,12 @@ export function loaderWidgets({ file = "a.gen5", files = ["a.gen5", "b.gen5"] } 
   ]
 }
 
-/** Widgets as LiteGraph stores them in a workflow. */
+/** The widget values that LiteGraph stores in a workflow. */
 export function storedValues(node) {
   return node.widgets.filter((widget) => widget.serialize !== false).map((widget) => widget.value)
 }
 
-/** What the server says of a file. */
+/** The server's facts of a file. */
 export function fileFacts(changes = {}) {
   return {
     name: "a.gen5",

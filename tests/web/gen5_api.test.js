@@ -41,11 +41,11 @@ describe("readFile", () => {
   test("posts header and tail as bytes and returns the answer", async () => {
     answerWith({ root: "ab", workflow: null })
     expect(await readFile(gen5File({ chunks: [1, 2], tail: [5, 6] }))).toEqual({ root: "ab", workflow: null })
-    const [asked] = api.requests
-    expect(asked.route).toBe("/gen5/read")
-    expect(asked.method).toBe("POST")
-    expect(asked.headers).toEqual({ "Content-Type": "application/octet-stream" })
-    expect([...asked.body.slice(32)]).toEqual([5, 6])
+    const [request] = api.requests
+    expect(request.route).toBe("/gen5/read")
+    expect(request.method).toBe("POST")
+    expect(request.headers).toEqual({ "Content-Type": "application/octet-stream" })
+    expect([...request.body.slice(32)]).toEqual([5, 6])
   })
 
   test("posts header and tail of the record that a PNG carries", async () => {
@@ -55,7 +55,7 @@ describe("readFile", () => {
     expect([...api.requests[0].body.slice(32)]).toEqual([5, 6])
   })
 
-  test("calls the PNG by its name where what it carries is no GEN5 file", async () => {
+  test("names the PNG if its record is not a GEN5 file", async () => {
     const file = carrierOf(new Array(40).fill(0), "cat.png")
     expect(await errorOf(readFile(file))).toEqual([0, "cat.png is not a GEN5 file: it does not begin with GEN5"])
   })
@@ -79,30 +79,30 @@ describe("errors", () => {
     expect(await errorOf(facts(NAME))).toEqual([404, `${NAME} is not there`])
   })
 
-  test("have a remedy of the browser's own by their kind: here, in a check, and in the library", async () => {
+  test("have the browser's remedy for their kind: in a request, in a check, and in the library", async () => {
     const answer = { error: "META: takes 9 bytes, the limit is 8", kind: "over_limit" }
     answerWith(answer, 422)
-    const [, told] = await errorOf(facts(NAME))
-    expect(told).toMatch(/^META: takes 9 bytes, the limit is 8; .*take another copy/)
+    const [, message] = await errorOf(facts(NAME))
+    expect(message).toMatch(/^META: takes 9 bytes, the limit is 8; .*take another copy/)
     streamOf(JSON.stringify(answer))
-    expect(await errorOf(verify(NAME))).toEqual([200, told])
+    expect(await errorOf(verify(NAME))).toEqual([200, message])
     answerWith({ items: [answer, { error: null }] })
-    expect((await listLibrary()).items).toEqual([{ ...answer, error: told }, { error: null }])
+    expect((await listLibrary()).items).toEqual([{ ...answer, error: message }, { error: null }])
   })
 
-  test("tell the status where the answer is not the extension's", async () => {
+  test("have the status if the response is not the extension's", async () => {
     api.answer = () => new Response("<h1>502</h1>", { status: 502, statusText: "Bad Gateway" })
     expect(await errorOf(facts(NAME))).toEqual([502, "ComfyUI answered 502 Bad Gateway"])
   })
 
-  test("tell that there was no answer", async () => {
+  test("say that there was no response", async () => {
     api.answer = () => {
       throw new TypeError("Failed to fetch")
     }
     expect(await errorOf(facts(NAME))).toEqual([0, "ComfyUI does not answer: Failed to fetch"])
   })
 
-  test("tell of an answer that is no JSON", async () => {
+  test("say that a response is not JSON", async () => {
     api.answer = () => new Response("ok")
     const [status, message] = await errorOf(facts(NAME))
     expect(status).toBe(200)
@@ -131,7 +131,7 @@ describe("addresses", () => {
     )
   })
 
-  test("ask for one page of the library", async () => {
+  test("request one page of the library", async () => {
     answerWith({ total: 0 })
     await listLibrary({ query: "a lighthouse", offset: 60, refresh: true })
     await listLibrary()
@@ -145,7 +145,7 @@ describe("addresses", () => {
 describe("verify", () => {
   const REPORT = { checked_bytes: 9, chunk_count: 2, notes: [], sealed: true }
 
-  test("tells the progress and returns the report, however the lines are cut", async () => {
+  test("reports progress and returns the report, however the lines are split", async () => {
     const text = new TextEncoder().encode(`{"done":1,"total":9}\n{"done":9,"total":9}\n{"report":${JSON.stringify(REPORT)}}\n`)
     streamOf(text.slice(0, 7), text.slice(7, 30), text.slice(30))
     const steps = vi.fn()
@@ -153,27 +153,27 @@ describe("verify", () => {
     expect(steps.mock.calls).toEqual([[{ done: 1, total: 9 }], [{ done: 9, total: 9 }]])
   })
 
-  test("reads a last line without an end", async () => {
+  test("reads a last line without a line break", async () => {
     streamOf(`{"report":${JSON.stringify(REPORT)}}`)
     expect(await verify(NAME)).toEqual(REPORT)
   })
 
-  test("raises the server's message for a damaged file", async () => {
+  test("throws the server's message for a damaged file", async () => {
     streamOf('{"done":1,"total":9}\n', '{"error":"chunk 2: sha256 differs"}\n')
     expect(await errorOf(verify(NAME))).toEqual([200, "chunk 2: sha256 differs"])
   })
 
-  test("raises where the answer breaks off", async () => {
+  test("throws if the response is incomplete", async () => {
     streamOf('{"done":1,"total":9}\n')
     expect(await errorOf(verify(NAME))).toEqual([0, `The check of ${NAME} ended before its report`])
   })
 
-  test("passes on that it was given up", async () => {
+  test("passes on an abort", async () => {
     const signal = AbortSignal.abort()
     api.answer = () => {
-      throw new DOMException("given up", "AbortError")
+      throw new DOMException("aborted", "AbortError")
     }
-    await expect(verify(NAME, undefined, { signal })).rejects.toThrow("given up")
+    await expect(verify(NAME, undefined, { signal })).rejects.toThrow("aborted")
     expect(api.requests[0].signal).toBe(signal)
   })
 })
@@ -186,7 +186,7 @@ describe("upload", () => {
     expect([route, method, body.get("type"), body.get("image").name]).toEqual(["/upload/image", "POST", "input", "a.gen5"])
   })
 
-  test("sends a PNG that carries a record, and no other", async () => {
+  test("sends a PNG only if it carries a record", async () => {
     answerWith({ name: "cat.png", subfolder: "" })
     expect(await upload(carrierOf(gen5Bytes(), "cat.png"))).toBe("cat.png")
     const [, message] = await errorOf(upload(pngFile([chunk("IEND")], "plain.png")))
@@ -194,7 +194,7 @@ describe("upload", () => {
     expect(api.requests).toHaveLength(1)
   })
 
-  test("names the folder that it lies in", async () => {
+  test("includes the file's folder", async () => {
     answerWith({ name: "a.gen5", subfolder: "in/here", type: "input" })
     expect(await upload(new File(["x"], "a.gen5"))).toBe("in/here/a.gen5")
   })

@@ -1,10 +1,10 @@
-/** Files that begin as a GEN5 file does; their META is whatever a test says. */
+/** Files that begin like a GEN5 file; tests choose their META. */
 
 const HEADER_BYTES = 32
 
 /**
  * @param {{chunks?: number[], tail?: number[], offset?: number}} [content]
- *   offset: what the header says of META, by default where the tail lies
+ *   offset: META's offset in the header, by default that of the tail
  * @returns {number[]}
  */
 export function gen5Bytes({ chunks = [], tail = [1], offset = HEADER_BYTES + chunks.length } = {}) {
@@ -15,7 +15,7 @@ export function gen5Bytes({ chunks = [], tail = [1], offset = HEADER_BYTES + chu
 }
 
 /**
- * @param {object} [content] as of {@link gen5Bytes}, and the file's name
+ * @param {object} [content] as for {@link gen5Bytes}, and the file's name
  * @returns {File}
  */
 export function gen5File({ name = "stored.gen5", ...content } = {}) {

@@ -41,21 +41,21 @@ function ofType(type) {
 }
 
 describe("isSampler", () => {
-  test.each(["KSampler", "SamplerCustom", "SamplerCustomAdvanced"])("%s is one", (type) => {
+  test.each(["KSampler", "SamplerCustom", "SamplerCustomAdvanced"])("is true for %s", (type) => {
     expect(isSampler(new FakeNode(type))).toBe(true)
   })
 
-  test.each(["AddNoise", "VAEEncode", "Model", "Gen5Replay"])("%s is none", (type) => {
+  test.each(["AddNoise", "VAEEncode", "Model", "Gen5Replay"])("is false for %s", (type) => {
     expect(isSampler(new FakeNode(type))).toBe(false)
   })
 
-  test("a node without inputs or widgets is none", () => {
+  test("is false for a node without inputs or widgets", () => {
     expect(isSampler({ type: "Note" })).toBe(false)
   })
 })
 
 describe("setFile", () => {
-  test("adds the name to the list, and tells the node", () => {
+  test("adds the name to the list, and notifies the node", () => {
     const loader = new FakeNode("Gen5Load")
     const [widget] = loader.widgets
     widget.callback = vi.fn()
@@ -75,7 +75,7 @@ describe("setFile", () => {
 })
 
 describe("addLoader", () => {
-  test("puts a Load Gen5 set to the file into the graph that is open", () => {
+  test("adds a Load Gen5 set to the file to the open graph", () => {
     const loader = addLoader("a/b.gen5", { pos: [10, 20] })
     expect([loader.type, loader.pos, file(loader), graph.nodes]).toEqual(["Gen5Load", [10, 20], "a/b.gen5", [loader]])
     expect(events).toEqual(["before", "after"])
@@ -83,7 +83,7 @@ describe("addLoader", () => {
 })
 
 describe("startFromStored", () => {
-  test("wires Load Gen5 and Replay Sampling before the sampler, in one step", () => {
+  test("inserts Load Gen5 and Replay Sampling before the sampler, in one undo step", () => {
     const sampler = textToImage()
     const { loader, replay } = startFromStored(sampler, "x.gen5")
     expect(file(loader)).toBe("x.gen5")
@@ -94,20 +94,20 @@ describe("startFromStored", () => {
     expect([graph.changes, graph.open, events]).toEqual([1, 0, ["before", "after"]])
   })
 
-  test("leaves a sampler without a model to be wired by hand", () => {
+  test("leaves the model of Replay Sampling unconnected if the sampler has none", () => {
     const sampler = graph.make("KSampler", {}, [800, 0])
     const { replay } = startFromStored(sampler, "x.gen5")
     expect(graph.wired(replay, "model")).toBe(null)
     expect(graph.wired(sampler, "model")).toBe(`Gen5Replay#${replay.id}.0`)
   })
 
-  test("keeps the reroutes on the model's wire", () => {
+  test("keeps the reroutes on the model's link", () => {
     const sampler = graph.make("KSampler", { model: [graph.make("Model"), 0, 7] }, [800, 0])
     const { replay } = startFromStored(sampler, "x.gen5")
     expect(replay.getInputLink(0).parentId).toBe(7)
   })
 
-  test("takes the model of a guider", () => {
+  test("uses the model of a guider", () => {
     const [guider, sampler] = guided()
     const { replay } = startFromStored(sampler, "x.gen5")
     expect(graph.wired(guider, "model")).toBe(`Gen5Replay#${replay.id}.0`)
@@ -123,7 +123,7 @@ describe("startFromStored", () => {
     expect(graph.wired(guider, "model")).toBe(`Gen5Replay#${replay.id}.0`)
   })
 
-  test("gives a sampler that shares its guider one of its own", () => {
+  test("gives a sampler that shares its guider its own copy", () => {
     const [guider, sampler, other] = guided(2)
     const { replay } = startFromStored(sampler, "x.gen5")
     const [, own] = ofType("Guider")
@@ -134,20 +134,20 @@ describe("startFromStored", () => {
     expect(graph.wired(guider, "model")).toBe("Model#1.0")
   })
 
-  test("uses a Load Gen5 that is set to the file already", () => {
+  test("reuses a Load Gen5 that is set to the file already", () => {
     const there = addLoader("x.gen5", { pos: [0, 600] })
     const { loader } = startFromStored(textToImage(), "x.gen5")
     expect(loader).toBe(there)
     expect(ofType("Gen5Load")).toEqual([there])
   })
 
-  test("does not use a muted one", () => {
+  test("does not reuse a muted one", () => {
     addLoader("x.gen5", { pos: [0, 600] }).mode = 2
     startFromStored(textToImage(), "x.gen5")
     expect(ofType("Gen5Load")).toHaveLength(2)
   })
 
-  test("changes only the file where a Replay Sampling feeds the sampler already", () => {
+  test("changes only the file if a Replay Sampling feeds the sampler already", () => {
     const sampler = textToImage()
     const first = startFromStored(sampler, "x.gen5")
     const second = startFromStored(sampler, "y.gen5")
@@ -159,7 +159,7 @@ describe("startFromStored", () => {
     ])
   })
 
-  test("finds that Replay Sampling behind other nodes of the model", () => {
+  test("finds that Replay Sampling before other nodes of the model", () => {
     const sampler = textToImage()
     const { replay } = startFromStored(sampler, "x.gen5")
     const lora = graph.make("Lora", { model: [replay, 0] })
@@ -168,7 +168,7 @@ describe("startFromStored", () => {
     expect(startFromStored(sampler, "y.gen5").replay).toBe(replay)
   })
 
-  test("wakes a Replay Sampling that was bypassed", () => {
+  test("enables a bypassed Replay Sampling", () => {
     const sampler = textToImage()
     const { loader, replay } = startFromStored(sampler, "x.gen5")
     loader.mode = replay.mode = 4
@@ -176,7 +176,7 @@ describe("startFromStored", () => {
     expect([loader.mode, replay.mode]).toEqual([0, 0])
   })
 
-  test("keeps the latent of a sampler that goes on from another one's result", () => {
+  test("keeps the latent of a sampler that refines another one's result", () => {
     const first = textToImage()
     const decoded = graph.make("VAEDecode", { samples: [first, 0] }, [1300, 0])
     const encoded = graph.make("VAEEncode", { pixels: [decoded, 0] }, [1600, 0])
@@ -186,7 +186,7 @@ describe("startFromStored", () => {
     expect(graph.wired(second, "latent_image")).toBe(`VAEEncode#${encoded.id}.0`)
   })
 
-  test("takes another Load Gen5 where the present one serves others too", () => {
+  test("uses another Load Gen5 if other nodes use the present one", () => {
     const sampler = textToImage()
     const { loader, replay } = startFromStored(sampler, "x.gen5")
     const other = graph.make("KSampler", { latent_image: [loader, 0] }, [1000, 900])
@@ -205,7 +205,7 @@ describe("startFromStored", () => {
     expect(graph.wired(replay, "model")).toBe("inputs.0")
   })
 
-  test("leaves it to the server where the guider is outside of the subgraph", () => {
+  test("leaves it to the server if the guider is outside the subgraph", () => {
     graph = new FakeGraph({ inputs: ["guider"] })
     const sampler = graph.make("SamplerCustomAdvanced", {}, [400, 0])
     graph.inputNode.connect(0, sampler, "guider")
@@ -214,7 +214,7 @@ describe("startFromStored", () => {
     expect(graph.wired(sampler, "latent_image")).toBe(`Gen5Load#${loader.id}.0`)
   })
 
-  test("refuses where there is no model to put it before, and changes nothing", () => {
+  test("throws if there is no model to insert it before, and changes nothing", () => {
     const guider = graph.make("GuiderOfPipe")
     const sampler = graph.make("SamplerCustomAdvanced", { guider: [guider, 0] })
     expect(() => startFromStored(sampler, "x.gen5")).toThrow("GuiderOfPipe has no model input")

@@ -11,9 +11,9 @@ const TREES = MODULES.map((name) => [name, ts.createSourceFile(name, readFileSyn
 
 /** A key, or the fixed beginning of one: `kind.` of `kind.${kind}`. */
 const KEY = /^[a-z]\w*\.(?:\w+\.)*\w*$/i
-/** Two words of a sentence side by side, or one word as it begins a label. */
+/** Two adjacent words of a sentence, or one capitalised word of a label. */
 const WORDS = /[a-z,:;.]{2,} [a-z]{2,}|^[A-Z][a-z]+[ .…]?$|…/
-/** Literals that look like words and are read by no person: names of the web's and ComfyUI's own. */
+/** Literals that look like text but are not shown: names that the web platform and ComfyUI define. */
 const NO_TEXTS = new Set([
   ..."ArrowDown ArrowUp ArrowLeft ArrowRight PageDown PageUp Home End Enter Escape Files AbortError".split(" "),
   ..."Library Drift Scrub Automatic Enabled".split(" "), // categories of settings, which locales/ translates
@@ -25,7 +25,7 @@ function visit(node, see) {
   ts.forEachChild(node, (child) => visit(child, see))
 }
 
-/** Every literal of a module that is a value: not an import's name, a property's name, or a class. */
+/** Every literal of a module that is a value, not the name of an import, property or class. */
 function literals(tree) {
   const found = []
   visit(tree, (node) => {
@@ -46,7 +46,7 @@ function isClasses(text) {
 describe("the texts of the modules", () => {
   const used = TREES.flatMap(([, tree]) => literals(tree)).filter((text) => KEY.test(text))
 
-  test("are all there", () => {
+  test("all exist", () => {
     const keys = []
     for (const [name, tree] of TREES) {
       visit(tree, (node) => {
@@ -63,7 +63,7 @@ describe("the texts of the modules", () => {
     expect(Object.keys(en).filter((key) => !isUsed(key))).toEqual([])
   })
 
-  test("stand in i18n/ alone", () => {
+  test("are in i18n/ alone", () => {
     const left = TREES.flatMap(([name, tree]) =>
       literals(tree)
         .filter((text) => WORDS.test(text) && !isClasses(text) && !NO_TEXTS.has(text))
@@ -72,7 +72,7 @@ describe("the texts of the modules", () => {
     expect(left).toEqual([])
   })
 
-  test("are told from other literals", () => {
+  test("are distinguished from other literals", () => {
     const module = 'import "./a.js"; say("Try again"); say(`${n} files left`); say("Verify"); say("gen5-a gen5-b"); say("none")'
     const texts = literals(ts.createSourceFile("a.js", module, ts.ScriptTarget.Latest, true))
     expect(texts.filter((text) => WORDS.test(text) && !isClasses(text))).toEqual(["Try again", "files left", "Verify"])
@@ -80,11 +80,11 @@ describe("the texts of the modules", () => {
 })
 
 describe("t", () => {
-  test("puts values in, as they are", () => {
+  test("inserts values unchanged", () => {
     expect(t("error.named", { name: "{message}", message: "$&" })).toBe("{message}: $&")
   })
 
-  test("chooses the plural by the count, and writes it as the language does", () => {
+  test("chooses the plural by the count, and formats it for the language", () => {
     expect([0, 1, 2, 5000].map((count) => t("drift.count", { count }))).toEqual([
       "0 drifts",
       "1 drift",
@@ -107,7 +107,7 @@ describe("another language", () => {
     return import("../../web/i18n/index.js")
   }
 
-  test.each(["de", "de-AT"])("is ComfyUI's, numbers too: %s", async (locale) => {
+  test.each(["de", "de-AT"])("follows ComfyUI's setting, also for numbers: %s", async (locale) => {
     const texts = await withLocale(locale)
     expect(texts.t("drift.none")).toBe("Keine Abweichung")
     expect(texts.t("drift.count", { count: 1 })).toBe("1 Abweichung")
@@ -115,16 +115,16 @@ describe("another language", () => {
     expect(texts.formatAgo(3, "hour")).toBe("vor 3 Stunden")
   })
 
-  test("is English where it has no text", async () => {
+  test("falls back to English for a missing text", async () => {
     expect((await withLocale("de")).t("drift.here")).toBe("Here")
   })
 
-  test.each(["xx", "no locale!", "", null])("is English where there is none: %j", async (locale) => {
+  test.each(["xx", "no locale!", "", null])("falls back to English if it has no module: %j", async (locale) => {
     expect((await withLocale(locale)).t("drift.none")).toBe("No drift")
   })
 })
 
-test("numbers, moments and spans are English by default", () => {
+test("numbers, dates and durations are English by default", () => {
   expect(formatNumber(1234.5)).toBe("1,234.5")
   expect(formatAgo(1, "day")).toBe("1 day ago")
   expect(formatDate("2026-03-01T12:00:00")).toContain("2026")

@@ -32,25 +32,25 @@ function item(changes = {}) {
 describe("createCard", () => {
   beforeEach(() => document.body.replaceChildren())
 
-  test("tells name, age, prompt, seed, sampler, model and tags", () => {
+  test("shows name, age, prompt, seed, sampler, model and tags", () => {
     const text = createCard(item()).element.textContent
     for (const part of ["ComfyUI_00001_.gen5", "2 hours ago", "a cat", "seed 18446744073709551615", "euler", "a.safetensors", "night"]) {
       expect(text).toContain(part)
     }
   })
 
-  test("a file in output/ needs no folder, one in input/ says so", () => {
+  test("shows the folder of a file in input/, but not output/", () => {
     expect(createCard(item()).element.textContent).not.toContain("output")
     expect(createCard(item({ name: "a.gen5" })).element.textContent).toContain("input")
   })
 
-  test("drifts are counted", () => {
+  test("shows the number of drifts", () => {
     expect(createCard(item({ drift_count: 3 })).element.textContent).toContain("3 drifts")
     expect(createCard(item({ drift_count: 1 })).element.textContent).toContain("1 drift")
     expect(createCard(item({ drift_count: null })).element.textContent).not.toContain("drift")
   })
 
-  test("a damaged file is listed with its message", () => {
+  test("shows the error of a damaged file", () => {
     const damaged = createCard(item({ error: "META is cut short", kind: "truncated", prompt: null, seed: null }))
     expect(damaged.element.textContent).toContain("damaged")
     expect(damaged.element.textContent).toContain("META is cut short")
@@ -68,12 +68,12 @@ describe("createCard", () => {
     expect(card.querySelectorAll(`.${icon}`)).toHaveLength(2)
   })
 
-  test("a file without facts is listed too", () => {
+  test("shows a file without facts", () => {
     const bare = { prompt: null, seed: null, sampler: null, model_name: null, tags: null, images: 0, latents: 0 }
     expect(createCard(item(bare)).element.textContent).toContain("No prompt")
   })
 
-  test("what a file says is text, never markup", () => {
+  test("shows a file's text as text, never as markup", () => {
     const hostile = item({ name: `${HOSTILE}.gen5`, prompt: HOSTILE, tags: [HOSTILE], model_name: HOSTILE, sampler: HOSTILE })
     const card = createCard(hostile)
     document.body.append(card.element)
@@ -84,11 +84,11 @@ describe("createCard", () => {
     expect(window.hacked).toBeUndefined()
   })
 
-  test("another file of the same name has another picture", () => {
-    const asked = vi.spyOn(HTMLImageElement.prototype, "src", "set")
+  test("requests a new picture for another file of the same name", () => {
+    const requested = vi.spyOn(HTMLImageElement.prototype, "src", "set")
     for (const mtime of [1, 2]) createCard(item({ mtime })).showPicture()
-    const [[first], [second]] = asked.mock.calls
-    asked.mockRestore()
+    const [[first], [second]] = requested.mock.calls
+    requested.mockRestore()
     expect(first).not.toBe(second)
   })
 
@@ -102,28 +102,28 @@ describe("createCard", () => {
     expect(badges.map((badge) => badge.textContent)).toContain(words)
   })
 
-  test.each(["unsigned", null, undefined])("a file that is %s has no word", (trust) => {
+  test.each(["unsigned", null, undefined])("has no badge of trust for a file that is %s", (trust) => {
     expect(createCard(item({ trust })).element.textContent).not.toMatch(/sign|trust/)
   })
 
-  test("a tag is called one, so that none passes for a word of trust", () => {
+  test("labels tags, so that none looks like a badge of trust", () => {
     const badges = createCard(item({ trust: "unsigned", tags: ["trusted", "signed"] })).element.querySelectorAll(".gen5-library-badge")
     expect([...badges].map((badge) => badge.textContent)).toEqual(["tag trusted", "tag signed"])
   })
 
-  test("an invalid signature stands out in the error colour, and is not called damage", () => {
+  test("shows an invalid signature in the error colour, and not as damage", () => {
     const card = createCard(item({ trust: "invalid", error: "the signature does not fit" })).element
     expect(card.querySelector(".gen5-badge-error").textContent).toBe("invalid signature")
     expect(card.textContent).not.toContain("damaged")
   })
 
-  test("a PNG that carries the record is marked", () => {
+  test("marks a PNG that carries the record", () => {
     const words = (carrier) => createCard(item({ carrier, tags: [] })).element.textContent
     expect(words(true)).toContain("PNG")
     expect(words(false)).not.toContain("PNG")
   })
 
-  test("what is not there yet is a grey row", () => {
+  test("is a grey row if the item is not loaded yet", () => {
     expect(createCard(undefined).element.getAttribute("aria-label")).toBe("Loading")
   })
 })

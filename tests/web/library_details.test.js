@@ -109,7 +109,7 @@ describe("createDetails", () => {
     return [...details.element.querySelectorAll("details")].find((one) => one.textContent.startsWith(title)).textContent
   }
 
-  test("everything that the file says has its section", async () => {
+  test("shows a section for each kind of facts", async () => {
     await open()
     expect(sections()).toEqual([
       "Settings",
@@ -128,13 +128,13 @@ describe("createDetails", () => {
     expect(sectionText("Hardware")).toContain("model A CPU · cores 8")
   })
 
-  test("pictures have the file's state in their address, and noise its root", async () => {
+  test("addresses of pictures contain the file's mtime, and those of noise its root", async () => {
     await open()
     const addresses = [...details.element.querySelectorAll("img")].map((picture) => picture.getAttribute("src"))
     expect(addresses).toEqual(["/image?index=0&size=1024&root=0", "/noise?root=ab12"])
   })
 
-  test("a click in the table of drifts does not fold the section", async () => {
+  test("a click in the table of drifts does not close the section", async () => {
     await open()
     const panel = details.element.querySelector(".gen5-drift-panel")
     const { open: before } = panel.closest("details")
@@ -142,7 +142,7 @@ describe("createDetails", () => {
     expect(panel.closest("details").open).toBe(before)
   })
 
-  test("a drift stands beside what was stored", async () => {
+  test("a drift is shown beside the stored value", async () => {
     await open()
     const values = [...details.element.querySelectorAll("dd")].map((value) => value.textContent)
     expect(values).toContain("version 3.12.1")
@@ -150,7 +150,7 @@ describe("createDetails", () => {
     expect(values).toContain("not storedhere: a new card")
   })
 
-  test("what a file lacks has no section and no button", async () => {
+  test("missing facts have no section and no button", async () => {
     const nothing = { passes: [], latents: [], images: [], environment: [], drifts: [], hardware: {}, resources: [], has_workflow: false }
     await open(nothing)
     expect(sections()).toEqual(["Settings", "File", "Changes against the open graph"])
@@ -169,18 +169,18 @@ describe("createDetails", () => {
     expect(picture.getAttribute("src")).toContain("index=0")
   })
 
-  test("pictures of unknown size have none, and those beside them theirs", async () => {
+  test("pictures of unknown size have none, the others have theirs", async () => {
     await open({ images: [{ width: null, height: null, size_bytes: 1 }, { width: 4, height: 2, size_bytes: 1 }] })
     const picture = details.element.querySelector("figure img")
-    const told = () => [picture.alt, picture.getAttribute("width"), picture.getAttribute("height")]
-    expect(told()).toEqual(["Picture 1 of 2", null, null])
+    const attributes = () => [picture.alt, picture.getAttribute("width"), picture.getAttribute("height")]
+    expect(attributes()).toEqual(["Picture 1 of 2", null, null])
     button("Next picture").click()
-    expect(told()).toEqual(["Picture 2 of 2, 4 × 2", "4", "2"])
+    expect(attributes()).toEqual(["Picture 2 of 2, 4 × 2", "4", "2"])
     button("Next picture").click()
-    expect(told()).toEqual(["Picture 1 of 2", null, null])
+    expect(attributes()).toEqual(["Picture 1 of 2", null, null])
   })
 
-  test("of what is too much for a page its beginning is shown, and how much more there is", async () => {
+  test("lists and texts too long for a page are shortened, with the number of omitted items", async () => {
     const many = (count, make) => Array.from({ length: count }, (_, index) => make(index))
     await open({
       prompt: "p".repeat(1_000_000),
@@ -199,7 +199,7 @@ describe("createDetails", () => {
     expect(sectionText("Environment")).toContain("… 4,800 more")
   })
 
-  test("what a file says is text, never markup", async () => {
+  test("a file's text is shown as text, never as markup", async () => {
     const drifts = [{ component: HOSTILE, stored: HOSTILE, current: HOSTILE, kind: "changed" }]
     await open({
       prompt: HOSTILE,
@@ -218,7 +218,7 @@ describe("createDetails", () => {
     expect(window.hacked).toBeUndefined()
   })
 
-  test("a damaged file says why, can be verified, and tried again", async () => {
+  test("a damaged file shows its error, and can be verified or read again", async () => {
     facts.mockRejectedValueOnce(new Error("META is cut short at 96"))
     await show()
     expect(details.element.textContent).toContain("META is cut short at 96")
@@ -228,7 +228,7 @@ describe("createDetails", () => {
     await vi.waitFor(() => expect(sections()).toContain("Settings"))
   })
 
-  test("verifying shows its progress and its verdict", async () => {
+  test("verifying shows its progress and result", async () => {
     await open()
     let finish
     verify.mockImplementation((name, onProgress) => {
@@ -246,14 +246,14 @@ describe("createDetails", () => {
     expect(bar.hidden).toBe(true)
   })
 
-  test("verifying a damaged file says what is wrong", async () => {
+  test("verifying a damaged file shows the error", async () => {
     await open()
     verify.mockRejectedValue(new Error("chunk 1 (TENS) at 4096: digest differs"))
     button("Verify").click()
     await vi.waitFor(() => expect(details.element.querySelector(".gen5-library-wrong").textContent).toContain("digest differs"))
   })
 
-  test("signatures stand above the sections; an unsigned file has none, which its facts tell", async () => {
+  test("signatures are above the sections; an unsigned file has none, as its facts say", async () => {
     await open({ trust: signed() })
     expect(signatures()).toBe(`SignedSigned by key ${KEY}. The key is not in your list.`)
     expect(sectionText("File")).not.toContain("Signature")
@@ -263,7 +263,7 @@ describe("createDetails", () => {
     expect(sectionText("File")).toContain("Signaturenone")
   })
 
-  test("verifying tells what the signatures are worth by now", async () => {
+  test("verifying updates the trust of the signatures", async () => {
     await open({ trust: signed() })
     verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, sealed: true, notes: [], trust: trusted("Alice") })
     button("Verify").click()
@@ -272,13 +272,13 @@ describe("createDetails", () => {
     expect(details.element.querySelector(".gen5-library-verdict").textContent).not.toMatch(/trusted/i)
   })
 
-  test("a file that is refused for its signature says so in words", async () => {
+  test("a file rejected for its signature says so", async () => {
     facts.mockRejectedValueOnce(new Gen5Error("take another copy", { kind: "invalid_signature" }))
     await show()
     expect(details.element.querySelector(".gen5-badge-error").textContent).toBe("Invalid signature")
   })
 
-  test("a PNG that carries the record is called one", async () => {
+  test("a PNG that carries the record is labelled", async () => {
     await open({ carrier: true })
     expect(sectionText("File")).toContain("carried in a PNG")
   })
@@ -287,19 +287,19 @@ describe("createDetails", () => {
     return details.element.querySelector(".gen5-signatures").textContent
   }
 
-  test("leaving ends a verification that runs", async () => {
+  test("leaving cancels a running check", async () => {
     await open()
-    let given
+    let signalOfCheck
     verify.mockImplementation((name, onProgress, { signal }) => {
-      given = signal
+      signalOfCheck = signal
       return new Promise(() => {})
     })
     button("Verify").click()
     details.dispose()
-    expect(given.aborted).toBe(true)
+    expect(signalOfCheck.aborted).toBe(true)
   })
 
-  test("the workflow is handed to ComfyUI as a JSON file of the same name", async () => {
+  test("the workflow is passed to ComfyUI as a JSON file of the same name", async () => {
     await open()
     workflow.mockResolvedValue({ workflow: { nodes: [] }, prompt: null })
     button("Open workflow").click()
@@ -308,7 +308,7 @@ describe("createDetails", () => {
     expect([file.name, file.type]).toEqual(["ComfyUI_00001_.json", "application/json"])
   })
 
-  test("a workflow that cannot be read is told in a toast", async () => {
+  test("a workflow that cannot be read is reported in a toast", async () => {
     await open()
     workflow.mockRejectedValue(new Error("the file is gone"))
     button("Open workflow").click()
@@ -316,7 +316,7 @@ describe("createDetails", () => {
     expect(app.handleFile).not.toHaveBeenCalled()
   })
 
-  test("a loader is added where the graph is seen, not upon another node", async () => {
+  test("a loader is added in the visible part of the graph, not on top of another node", async () => {
     await open()
     app.canvas.graph.nodes.push({ pos: [50, 50] })
     button("Add Load Gen5").click()

@@ -26,7 +26,7 @@ describe("diffPrompts", () => {
     expect(isSame(diff)).toBe(true)
   })
 
-  test("a changed value is told with both, under the node's present title", () => {
+  test("a changed value is listed with both values, under the node's present title", () => {
     const present = prompt()
     present[3].inputs.steps = 30
     present[3]._meta.title = "Renamed"
@@ -40,7 +40,7 @@ describe("diffPrompts", () => {
     ])
   })
 
-  test("a title alone is no change", () => {
+  test("a changed title is not a change", () => {
     const present = prompt()
     present[1]._meta.title = "Renamed"
     expect(isSame(diffPrompts(prompt(), present))).toBe(true)
@@ -54,7 +54,7 @@ describe("diffPrompts", () => {
     expect(diff.onlyPresent).toEqual([{ id: "3", type: "KSamplerAdvanced", title: "KSamplerAdvanced" }])
   })
 
-  test("a changed link is told with where it comes from", () => {
+  test("a changed link is listed with its source", () => {
     const present = prompt()
     present[9] = { class_type: "LoraLoader", inputs: {}, _meta: { title: "LoRA" } }
     present[3].inputs.model = ["9", 0]
@@ -68,7 +68,7 @@ describe("diffPrompts", () => {
     ])
   })
 
-  test("a link in place of a value, and an input that is no more", () => {
+  test("a link in place of a value, and a removed input", () => {
     const present = prompt()
     present[3].inputs.seed = ["2", 0]
     delete present[3].inputs.steps
@@ -79,7 +79,7 @@ describe("diffPrompts", () => {
     ])
   })
 
-  test("lists and objects are compared by what they hold", () => {
+  test("lists and objects are compared by content", () => {
     const stored = { 1: { class_type: "Any", inputs: { value: { b: [1, 2, 3], a: null } } } }
     const alike = { 1: { class_type: "Any", inputs: { value: { a: null, b: [1, 2, 3] } } } }
     const other = { 1: { class_type: "Any", inputs: { value: { a: null, b: [1, 2, 4] } } } }
@@ -87,27 +87,27 @@ describe("diffPrompts", () => {
     expect(diffPrompts(stored, other).changed).toHaveLength(1)
   })
 
-  test("names that every object has are nothing special", () => {
+  test("names of Object.prototype's properties are ordinary names", () => {
     const hostile = JSON.parse('{"__proto__": {"class_type": "A", "inputs": {"__proto__": 1, "constructor": ["toString", 0]}}}')
     const diff = diffPrompts(hostile, {})
     expect(diff.onlyStored).toEqual([{ id: "__proto__", type: "A", title: "A" }])
     expect(diff.onlyPresent).toEqual([])
   })
 
-  test.each([null, undefined, [], "text", { 1: null }, { 1: { inputs: null } }])("what is no prompt (%j) has no nodes", (value) => {
+  test.each([null, undefined, [], "text", { 1: null }, { 1: { inputs: null } }])("an invalid prompt (%j) has no nodes", (value) => {
     expect(diffPrompts(value, value)).toEqual({ onlyStored: [], onlyPresent: [], changed: [], same: 0 })
   })
 })
 
 describe("diffWorkflows", () => {
-  test("places do not count", () => {
+  test("positions are ignored", () => {
     const moved = workflow()
     moved.nodes[0].pos = [500, 500]
     moved.nodes[0].size = [1, 1]
     expect(isSame(diffWorkflows(workflow(), moved))).toBe(true)
   })
 
-  test("widgets are told by name where the type's names are known, else by place", () => {
+  test("widgets are named if the type's names are known, else numbered", () => {
     const present = workflow()
     present.nodes[1].widgets_values = [6, "fixed", 20]
     const names = (type) => (type === "KSampler" ? ["seed", "control_after_generate", "steps"] : undefined)
@@ -115,7 +115,7 @@ describe("diffWorkflows", () => {
     expect(diffWorkflows(workflow(), present).changed[0].inputs[0].name).toBe("widget 1")
   })
 
-  test("links and modes are told", () => {
+  test("links and modes are compared", () => {
     const present = workflow()
     present.links = []
     present.nodes[1].inputs[0].link = null
@@ -166,7 +166,7 @@ describe("diffWorkflows", () => {
     ])
   })
 
-  describe("two subgraphs of one name, each with a node of one id", () => {
+  describe("two subgraphs of one name, with nodes of the same id", () => {
     const part = (id, seed, name = "Refine") => ({ id, name, nodes: [{ id: 1, type: "KSampler", widgets_values: { seed } }] })
     const graph = (...subgraphs) => ({ ...workflow(), definitions: { subgraphs } })
     const changes = (stored, present) =>
@@ -179,32 +179,32 @@ describe("diffWorkflows", () => {
       expect(changes(stored, graph(part("a", 5), part("b", 2)))).toEqual([["Refine:1", 1, 5]])
     })
 
-    test("are the same by their ids, in whichever order and under whichever name", () => {
+    test("are matched by their ids, in any order and under any name", () => {
       const stored = graph(part("a", 1), part("b", 2))
       expect(isSame(diffWorkflows(stored, graph(part("b", 2), part("a", 1))))).toBe(true)
       expect(isSame(diffWorkflows(stored, graph(part("a", 1, "Other"), part("b", 2))))).toBe(true)
     })
 
-    test("are the same in their order where their ids are others", () => {
+    test("are matched in order if their ids differ", () => {
       const stored = graph(part("a", 1), part("b", 2))
       expect(isSame(diffWorkflows(stored, graph(part("c", 1), part("d", 2))))).toBe(true)
       expect(changes(stored, graph(part("c", 1), part("d", 4)))).toEqual([["Refine (2):1", 2, 4]])
     })
 
-    test("one of them that is gone is told of", () => {
+    test("are listed if one of them is gone", () => {
       const diff = diffWorkflows(graph(part("a", 1), part("b", 2)), graph(part("b", 2)))
       expect(diff.onlyStored).toEqual([{ id: "Refine:1", type: "KSampler", title: "KSampler" }])
       expect(diff.onlyPresent).toEqual([])
     })
 
-    test("the node that stands for one is the same where its subgraph is", () => {
+    test("have matching nodes in the parent graph if they match", () => {
       const using = (id) => ({ ...graph(part(id, 1)), nodes: [{ id: 9, type: id }], links: [] })
       const diff = diffWorkflows(using("a"), using("b"))
       expect([isSame(diff), diff.same]).toEqual([true, 2])
     })
   })
 
-  test.each([null, {}, { nodes: "no" }, { nodes: [null, 3], links: [null] }])("what is no workflow (%j) has no nodes", (value) => {
+  test.each([null, {}, { nodes: "no" }, { nodes: [null, 3], links: [null] }])("an invalid workflow (%j) has no nodes", (value) => {
     expect(diffWorkflows(value, value)).toEqual({ onlyStored: [], onlyPresent: [], changed: [], same: 0 })
   })
 })

@@ -13,7 +13,7 @@ describe("PagedList", () => {
   let list
   let opened
   let pictures
-  let asked
+  let requested
 
   let layOut
 
@@ -31,12 +31,12 @@ describe("PagedList", () => {
     all = names(10_000)
     opened = []
     pictures = []
-    asked = []
+    requested = []
     list = new PagedList({
       label: "Files",
       rowHeight: ROW,
       fetchPage: async (offset, limit) => {
-        asked.push(offset)
+        requested.push(offset)
         return { total: all.length, items: all.slice(offset, offset + limit).map((name) => ({ name })) }
       },
       createRow: (item) => {
@@ -82,20 +82,20 @@ describe("PagedList", () => {
     return document.getElementById(list.box.getAttribute("aria-activedescendant"))?.textContent
   }
 
-  test("is where it was once it is laid out, though it came back into the page before", async () => {
+  test("keeps its scroll position if it is put back into the page before it is laid out", async () => {
     await scrollTo(200_000)
     const height = vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0)
     list.element.remove()
     document.body.append(list.element)
     list.restore()
-    list.element.scrollTop = 0 // as a browser has it of what is not laid out
+    list.element.scrollTop = 0 // a browser reports 0 for an element that is not laid out
     height.mockReturnValue(ROOM)
     layOut()
     expect(list.element.scrollTop).toBe(200_000)
     expect(texts()).toContain("file2000")
   })
 
-  test("is where it was also where nobody tells that it is laid out", async () => {
+  test("keeps its scroll position even if no observer reports its layout", async () => {
     await scrollTo(200_000)
     const height = vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(0)
     list.element.remove()
@@ -115,7 +115,7 @@ describe("PagedList", () => {
     expect(texts()).toEqual(all.slice(4996, 5009))
   })
 
-  test("each row says its place among all", async () => {
+  test("each row has its position in the whole list", async () => {
     await scrollTo(500_000)
     const row = [...list.box.children].find((one) => one.textContent === "file5000")
     expect(row.getAttribute("aria-posinset")).toBe("5001")
@@ -123,22 +123,22 @@ describe("PagedList", () => {
     expect(row.style.transform).toBe("translateY(500000px)")
   })
 
-  test("rows stay in the order of the list, whichever way it was scrolled", async () => {
+  test("rows stay in the order of the list after scrolling either way", async () => {
     for (const top of [40_000, 39_700, 39_900, 39_500]) await scrollTo(top)
     expect(texts()).toEqual(all.slice(391, 404))
   })
 
-  test("a fast scroll asks for where it ends, not for what it passes", async () => {
-    asked.length = 0
+  test("a fast scroll requests the pages where it ends, not those it passes", async () => {
+    requested.length = 0
     for (let top = 0; top < 900_000; top += 10_000) {
       list.element.scrollTop = top
       list.element.dispatchEvent(new Event("scroll"))
     }
     await settle()
-    expect(asked).toEqual([8880])
+    expect(requested).toEqual([8880])
   })
 
-  test("pictures are asked for once scrolling rests", async () => {
+  test("pictures are requested once scrolling pauses", async () => {
     pictures.length = 0
     for (let top = 0; top < 90_000; top += 10_000) {
       list.element.scrollTop = top
@@ -150,7 +150,7 @@ describe("PagedList", () => {
     expect(new Set(pictures)).toEqual(new Set(all.slice(796, 809)))
   })
 
-  test("the keys move by one, by a page and to the ends", async () => {
+  test("keys move by one row, by a page and to the ends", async () => {
     list.focus()
     expect(activeText()).toBe("file0")
     press("ArrowDown")
@@ -171,7 +171,7 @@ describe("PagedList", () => {
     expect(list.element.scrollTop).toBe(0)
   })
 
-  test("the keys stop at both ends", async () => {
+  test("keys stop at both ends", async () => {
     list.focus()
     press("ArrowUp")
     expect(activeText()).toBe("file0")
@@ -190,7 +190,7 @@ describe("PagedList", () => {
     expect(opened).toEqual(["file1", "file1", "file3"])
   })
 
-  test("keys that mean something else to ComfyUI pass through", () => {
+  test("keys that ComfyUI uses are passed on", () => {
     list.focus()
     expect(press("Enter", { ctrlKey: true }).defaultPrevented).toBe(false)
     expect(press("r").defaultPrevented).toBe(false)
@@ -204,7 +204,7 @@ describe("PagedList", () => {
     expect(selected.map((row) => row.textContent)).toEqual(["file1"])
   })
 
-  test("new files above leave the row at the top where it is", async () => {
+  test("new files above do not move the top row", async () => {
     await scrollTo(300_050)
     list.activate(3001)
     all.unshift("new0", "new1", "new2")
@@ -218,7 +218,7 @@ describe("PagedList", () => {
     expect(list.total).toBe(10_003)
   })
 
-  test("the active row stays the same file where newer ones come above it, at the top of the list too", async () => {
+  test("the active row stays the same file if newer ones are added above it, even at the top of the list", async () => {
     list.focus()
     for (const key of ["ArrowDown", "ArrowDown"]) press(key)
     all.unshift("new0", "new1")
@@ -226,7 +226,7 @@ describe("PagedList", () => {
     expect(list.element.scrollTop).toBe(0)
     expect(activeText()).toBe("file2")
     press("Enter")
-    all.unshift(...Array.from({ length: 70 }, (_, index) => `newer${index}`)) // it goes to another page
+    all.unshift(...Array.from({ length: 70 }, (_, index) => `newer${index}`)) // which moves it to another page
     await Promise.all([list.refresh(), settle()])
     press("Enter")
     press("ArrowDown")
@@ -234,7 +234,7 @@ describe("PagedList", () => {
     expect(opened).toEqual(["file2", "file2", "file3"])
   })
 
-  test("where the active file is gone, the one in its place is active, and stays so", async () => {
+  test("if the active file is gone, the one in its position becomes and stays active", async () => {
     list.activate(4)
     all.splice(4, 1)
     await Promise.all([list.refresh(), settle()])
@@ -244,16 +244,16 @@ describe("PagedList", () => {
     expect(activeText()).toBe("file5")
   })
 
-  test("a press of the pointer gives the focus, and moves nothing", async () => {
+  test("a pointer press focuses the list and moves nothing", async () => {
     await scrollTo(250)
-    vi.spyOn(list.box, "matches").mockReturnValue(false) // :focus-visible, of a focus that the pointer gave
+    vi.spyOn(list.box, "matches").mockReturnValue(false) // :focus-visible does not match focus by pointer
     list.focus()
     expect([list.active, list.element.scrollTop]).toEqual([-1, 250])
     press("ArrowDown")
     expect(activeText()).toBe("file2")
   })
 
-  test("at the very top new files come into view", async () => {
+  test("new files are shown if the list is at the very top", async () => {
     all.unshift("new")
     list.refresh()
     await settle()
@@ -261,7 +261,7 @@ describe("PagedList", () => {
     expect(list.element.scrollTop).toBe(0)
   })
 
-  test("a list that shrank under a scrolled view has no rows beyond its end", async () => {
+  test("a list that shrinks while scrolled has no rows beyond its end", async () => {
     await scrollTo(900_000)
     all.length = 3
     list.refresh()
@@ -270,7 +270,7 @@ describe("PagedList", () => {
     expect(texts()).toEqual(["file0", "file1", "file2"])
   })
 
-  test("a reset begins at the top with nothing active", async () => {
+  test("a reset starts at the top with no active row", async () => {
     await scrollTo(300_000)
     list.activate(3000)
     list.reset()

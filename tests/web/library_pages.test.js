@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from "vitest"
 import { Pages } from "../../web/library/pages.js"
 
-/** A library whose items are called by their place, newest first. */
+/** A library whose items are named by their position, newest first. */
 function fakeServer(total) {
-  const server = { names: Array.from({ length: total }, (_, index) => `file${index}`), asked: [], aborted: [], waiting: [] }
+  const server = { names: Array.from({ length: total }, (_, index) => `file${index}`), requested: [], aborted: [], waiting: [] }
   server.fetchPage = (offset, limit, signal) => {
-    server.asked.push(offset)
+    server.requested.push(offset)
     signal.addEventListener("abort", () => server.aborted.push(offset))
     return new Promise((resolve, reject) => {
       const answer = () =>
@@ -37,32 +37,32 @@ describe("Pages", () => {
     await server.answerAll()
   })
 
-  test("the first answer tells how many there are", () => {
+  test("the first response has the number of items", () => {
     expect(pages.total).toBe(1000)
     expect(pages.get(59)).toEqual({ name: "file59" })
     expect(pages.get(60)).toBeUndefined()
   })
 
-  test("a page is asked for once, and kept", async () => {
+  test("a page is requested once, and kept", async () => {
     pages.want(0, 70)
     pages.want(0, 70)
-    expect(server.asked).toEqual([0, 60])
+    expect(server.requested).toEqual([0, 60])
     await server.answerAll()
     pages.want(0, 119)
-    expect(server.asked).toEqual([0, 60])
+    expect(server.requested).toEqual([0, 60])
     expect(pages.get(119)).toEqual({ name: "file119" })
   })
 
-  test("a page that was scrolled past is given up", async () => {
+  test("the request for a page that was scrolled past is cancelled", async () => {
     for (let first = 0; first < 900; first += 100) pages.want(first, first + 10)
     await server.answerAll()
-    expect(server.asked).toEqual([0, 60, 180, 300, 360, 480, 600, 660, 780])
+    expect(server.requested).toEqual([0, 60, 180, 300, 360, 480, 600, 660, 780])
     expect(server.aborted).toEqual([60, 180, 300, 360, 480, 600, 660])
     expect(pages.get(800)).toEqual({ name: "file800" })
     expect(pages.get(300)).toBeUndefined()
   })
 
-  test("an answer that comes after its page was given up changes nothing", async () => {
+  test("a response to a cancelled request changes nothing", async () => {
     pages.want(100, 110)
     const late = server.waiting.pop()
     pages.reset()
@@ -72,18 +72,18 @@ describe("Pages", () => {
     expect(pages.get(100)).toBeUndefined()
   })
 
-  test("a failed page is told, and not asked for again by itself", async () => {
+  test("a failed page is reported, and not requested again automatically", async () => {
     pages.want(100, 110)
     server.waiting.pop().fail("the server is gone")
     await vi.waitFor(() => expect(errors).toEqual(["the server is gone"]))
     pages.want(100, 110)
-    expect(server.asked).toEqual([0, 60])
+    expect(server.requested).toEqual([0, 60])
     pages.expire()
     pages.want(100, 110)
-    expect(server.asked).toEqual([0, 60, 60])
+    expect(server.requested).toEqual([0, 60, 60])
   })
 
-  test("a failed page is asked for again once the server has answered for another", async () => {
+  test("a failed page is requested again once the server has sent another", async () => {
     pages.want(100, 110)
     server.waiting.pop().fail("the server was busy")
     await vi.waitFor(() => expect(errors).toEqual(["the server was busy"]))
@@ -91,11 +91,11 @@ describe("Pages", () => {
     await server.answerAll()
     pages.want(100, 110)
     await server.answerAll()
-    expect(server.asked).toEqual([0, 60, 180, 60])
+    expect(server.requested).toEqual([0, 60, 180, 60])
     expect(pages.get(100)).toEqual({ name: "file100" })
   })
 
-  test("known items stay until the fresh answer is there", async () => {
+  test("known items stay until the new response arrives", async () => {
     server.names.unshift("new")
     pages.expire()
     pages.want(0, 10)
@@ -110,15 +110,15 @@ describe("Pages", () => {
     pages.want(60, 70)
     await server.answerAll()
     expect(pages.get(60)).toEqual({ name: "file59" })
-    server.asked.length = 0
+    server.requested.length = 0
     pages.want(0, 70)
-    expect(server.asked).toEqual([])
+    expect(server.requested).toEqual([])
     clock = 1000
     pages.want(0, 70)
-    expect(server.asked).toEqual([0])
+    expect(server.requested).toEqual([0])
   })
 
-  test("an item is found where newer ones pushed it", async () => {
+  test("an item is found after newer ones were added above it", async () => {
     pages.want(500, 510)
     await server.answerAll()
     server.names.unshift(...Array.from({ length: 130 }, (_, index) => `new${index}`))
@@ -129,7 +129,7 @@ describe("Pages", () => {
     expect(await found).toBe(635)
   })
 
-  test("an item that is gone is not found", async () => {
+  test("a removed item is not found", async () => {
     server.names.splice(20, 1)
     pages.expire()
     const found = pages.find("file20", 20)

@@ -47,11 +47,11 @@ describe("library", () => {
     app.ui.settings.dispatchEvent(new CustomEvent("Gen5.Library.Enabled.change", { detail: { value } }))
   }
 
-  test("the tab is there unless the setting is off", async () => {
+  test("the tab is registered unless the setting is off", async () => {
     expect(await setup()).toMatchObject({ id: "gen5-library", type: "custom", icon: "pi pi-images" })
   })
 
-  test("a setting that is off leaves the tab out, and turning it on adds it", async () => {
+  test("turning the setting on adds the tab", async () => {
     enabled = false
     expect(await setup()).toBeUndefined()
     change(true)
@@ -65,7 +65,7 @@ describe("library", () => {
     expect(manager.unregisterSidebarTab.mock.calls).toEqual([["gen5-library"]])
   })
 
-  test("where a tab cannot be removed it is said that it goes later", async () => {
+  test("a tab that cannot be removed is reported to go later", async () => {
     await setup()
     delete manager.unregisterSidebarTab
     change(false)
@@ -81,7 +81,7 @@ describe("library", () => {
     expect(place.children).toHaveLength(1)
   })
 
-  test("another tab in the same element has it for itself", async () => {
+  test("the library leaves an element that another tab uses", async () => {
     const tab = await setup()
     const place = document.createElement("div")
     tab.render(place)
@@ -94,7 +94,7 @@ describe("library", () => {
     expect(place.firstChild.tagName).toBe("SECTION")
   })
 
-  test("a Save Gen5 that ran leads to one new reading, a loader's does not", async () => {
+  test("a run of Save Gen5 causes one scan, a run of a loader does not", async () => {
     vi.useFakeTimers()
     const tab = await setup()
     tab.render(document.createElement("div"))

@@ -65,7 +65,7 @@ describe("LibraryView", () => {
     find("input").dispatchEvent(new Event("input"))
   }
 
-  function asked() {
+  function requested() {
     return listLibrary.mock.calls.map(([options]) => options)
   }
 
@@ -73,15 +73,15 @@ describe("LibraryView", () => {
     return [...view.element.querySelectorAll("button")].find((one) => (one.getAttribute("aria-label") ?? one.textContent) === label)
   }
 
-  test("opening asks for the first page and lets the server look for new files, once", async () => {
+  test("opening requests the first page and one scan for new files", async () => {
     await open()
-    expect(asked()[0]).toMatchObject({ query: "", offset: 0, limit: 60, refresh: true })
-    expect(asked().filter(({ refresh }) => refresh)).toHaveLength(1)
+    expect(requested()[0]).toMatchObject({ query: "", offset: 0, limit: 60, refresh: true })
+    expect(requested().filter(({ refresh }) => refresh)).toHaveLength(1)
     expect(find('[role="status"]').textContent).toBe("200 files")
     expect(view.element.querySelectorAll('[role="option"]').length).toBeLessThan(20)
   })
 
-  test("opening again shows the cards at once, where they were, and looks for new files", async () => {
+  test("opening again shows the cards at once in their old position, and looks for new files", async () => {
     await open()
     view.pause()
     view.element.remove()
@@ -89,17 +89,17 @@ describe("LibraryView", () => {
     view.resume()
     expect(view.element.querySelectorAll('[role="option"]').length).toBeGreaterThan(0)
     await settle()
-    expect(asked().filter(({ refresh }) => refresh)).toHaveLength(2)
+    expect(requested().filter(({ refresh }) => refresh)).toHaveLength(2)
   })
 
-  test("typing searches once it rests", async () => {
+  test("typing searches after a pause", async () => {
     await open()
     for (const text of ["f", "fi", "file1", "file19"]) {
       search(text)
       await settle(100)
     }
     await settle()
-    expect(asked().map(({ query }) => query).filter(Boolean)).toEqual(["file19"])
+    expect(requested().map(({ query }) => query).filter(Boolean)).toEqual(["file19"])
     expect(find('[role="status"]').textContent).toBe("11 of 200 files")
   })
 
@@ -115,7 +115,7 @@ describe("LibraryView", () => {
     expect(find('[role="status"]').textContent).toBe("200 files")
   })
 
-  test("nothing found says so and offers to clear the search", async () => {
+  test("a search without matches says so and offers to clear it", async () => {
     await open()
     search("no such file")
     await settle()
@@ -132,7 +132,7 @@ describe("LibraryView", () => {
     expect(find(".gen5-library-empty").textContent).toContain("Save Gen5")
   })
 
-  test("a scan is followed to its end, and what it found is shown", async () => {
+  test("a scan is polled until it ends, and its files are shown", async () => {
     library.scan = { running: true, done: 10, total: 400 }
     await open()
     expect(find("progress").hidden).toBe(false)
@@ -144,34 +144,34 @@ describe("LibraryView", () => {
     await settle(1500)
     expect(find("progress").hidden).toBe(true)
     expect(find('[role="option"]').textContent).toContain("brand-new")
-    const calls = asked().length
+    const calls = requested().length
     await settle(5000)
-    expect(asked().length).toBe(calls)
+    expect(requested().length).toBe(calls)
   })
 
-  test("a closed tab asks for nothing", async () => {
+  test("a closed tab sends no requests", async () => {
     library.scan = { running: true, done: 10, total: 400 }
     await open()
     view.pause()
     view.element.remove()
-    const calls = asked().length
+    const calls = requested().length
     view.rescan()
     await settle(5000)
-    expect(asked().length).toBe(calls)
+    expect(requested().length).toBe(calls)
   })
 
-  test("an error is told in words, and tried again on request", async () => {
+  test("an error is shown, with a button to try again", async () => {
     listLibrary.mockRejectedValueOnce(new Error("ComfyUI does not answer"))
     await open()
     expect(find(".gen5-library-empty").textContent).toContain("ComfyUI does not answer")
     button("Try again").click()
     await settle()
     expect(find(".gen5-library-empty")).toBeNull()
-    expect(asked().at(-1).refresh || asked().at(-2).refresh).toBe(true)
+    expect(requested().at(-1).refresh || requested().at(-2).refresh).toBe(true)
     expect(find('[role="status"]').textContent).toBe("200 files")
   })
 
-  test("an error after cards were shown leaves them", async () => {
+  test("an error keeps the cards that are shown already", async () => {
     await open()
     listLibrary.mockRejectedValueOnce(new Error("ComfyUI does not answer"))
     view.rescan()
@@ -180,7 +180,7 @@ describe("LibraryView", () => {
     expect(find('[role="option"]')).not.toBeNull()
   })
 
-  test("details take the list's place; going back returns to the row", async () => {
+  test("details replace the list; going back returns to the row", async () => {
     await open()
     find('[role="listbox"]').focus()
     find('[role="listbox"]').dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }))
@@ -205,7 +205,7 @@ describe("LibraryView", () => {
       await settle(2000)
     }
 
-    test("keeps to its file where a newer one comes above it, while it has the focus", async () => {
+    test("stays with its file if a newer one is added above, while it has the focus", async () => {
       await open()
       hover("file1")
       const top = parseFloat(bar().style.top)
@@ -218,7 +218,7 @@ describe("LibraryView", () => {
       expect(bar().getAttribute("aria-label")).toBe("Actions for file1.gen5")
     })
 
-    test("goes, and leaves the focus to the list, where its file is gone", async () => {
+    test("is hidden and focuses the list if its file is gone", async () => {
       await open()
       hover("file1")
       button("Add Load Gen5").focus()
@@ -227,7 +227,7 @@ describe("LibraryView", () => {
       expect(document.activeElement).toBe(find('[role="listbox"]'))
     })
 
-    test("goes where rows move and it has no focus", async () => {
+    test("is hidden if rows move while it has no focus", async () => {
       await open()
       hover("file1")
       expect(bar().hidden).toBe(false)

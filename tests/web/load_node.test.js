@@ -7,7 +7,7 @@ import { answerWith, api, resetApi } from "./stubs/api.js"
 import { app, resetApp } from "./stubs/app.js"
 import { INVALID, KEY, signed, trusted, unchecked } from "./trust_facts.js"
 
-/** What a run tells of the file of `fileFacts`. */
+/** The result of a run on the file of `fileFacts`. */
 const STATE = { root: "r".repeat(64), mtime: 0, size_bytes: 3_100_000 }
 
 beforeEach(() => {
@@ -54,14 +54,14 @@ function dropped(...files) {
 }
 
 describe("widgets", () => {
-  test("button and panel are in no workflow", () => {
+  test("button and panel are not saved in workflows", () => {
     const node = loader()
     expect(storedValues(node)).toEqual(["a.gen5", "warn", -1])
     expect(node.widgets.map(({ name }) => name)).toEqual(["file", "on_drift", "batch_index", "upload_gen5", "gen5_file"])
     expect(widget(node, "upload_gen5").options.serialize).toBe(false)
   })
 
-  test("a callback that was there before is called as well", async () => {
+  test("the former callback is called as well", async () => {
     const node = fakeNode("Gen5Load", loaderWidgets())
     const callback = (widget(node, "file").callback = vi.fn(() => "kept"))
     loadNode.nodeCreated(node)
@@ -81,16 +81,16 @@ describe("Gen5.Drift.Default", () => {
     app.extensionManager.setting.get = (id) => (id === "Gen5.Drift.Default" ? "error" : undefined)
   })
 
-  test("is what a node that a person adds starts with", () => {
+  test("is the initial value of a node that the user adds", () => {
     expect(widget(loader(), "on_drift").value).toBe("error")
   })
 
-  test("does not touch a node that a workflow brings", () => {
+  test("does not change a node that a workflow loads", () => {
     app.configuringGraph = true
     expect(widget(loader(), "on_drift").value).toBe("warn")
   })
 
-  test("a value that the node does not know is left out", () => {
+  test("is ignored if the node does not have that value", () => {
     app.extensionManager.setting.get = () => "explode"
     expect(widget(loader(), "on_drift").value).toBe("warn")
   })
@@ -115,7 +115,7 @@ describe("upload", () => {
     expect(api.requests.at(-1).route).toBe("/gen5/file?name=new+%281%29.gen5")
   })
 
-  test("of several the first is chosen, all are listed", async () => {
+  test("of several files the first is chosen and all are listed", async () => {
     const names = ["one.gen5", "two.gen5"]
     api.answer = (route) =>
       new Response(JSON.stringify(route === "/upload/image" ? { name: names.shift(), subfolder: "" } : fileFacts()))
@@ -134,7 +134,7 @@ describe("upload", () => {
     expect(widget(node, "file").value).toBe("cat.PNG")
   })
 
-  test("a PNG without a record is told of, and those beside it are uploaded", async () => {
+  test("a PNG without a record is reported, and the other files are uploaded", async () => {
     answerUploads()
     const node = loader()
     const plain = pngFile([chunk("IEND")], "plain.png")
@@ -172,7 +172,7 @@ describe("upload", () => {
       await settle()
     }
 
-    test("the last one that was asked for stays, and its message until it ends", async () => {
+    test("the last one started is chosen, and its message stays until it ends", async () => {
       const node = loader()
       node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
       await settle()
@@ -186,7 +186,7 @@ describe("upload", () => {
       expect(widget(node, "file").options.values).toEqual(["a.gen5", "b.gen5", "slow.gen5", "last.gen5"])
     })
 
-    test("one that an earlier, slower one outlasts stays", async () => {
+    test("one stays chosen when an earlier, slower one ends after it", async () => {
       const node = loader()
       node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
       await settle()
@@ -198,7 +198,7 @@ describe("upload", () => {
       expect(widget(node, "file").options.values).toContain("slow.gen5")
     })
 
-    test("a file that the person chose stays", async () => {
+    test("a file that the user chose stays", async () => {
       const node = loader()
       node.onDragDrop(dropped(new File(["x"], "slow.gen5")))
       await settle()
@@ -209,13 +209,13 @@ describe("upload", () => {
     })
   })
 
-  test("one that ends after its node is gone changes nothing but the input folder, and says so", async () => {
+  test("one that ends after its node is gone changes only the input folder, and says so", async () => {
     let answer
     api.answer = (route) => (route === "/upload/image" ? new Promise((resolve) => (answer = resolve)) : new Response("{}"))
     const node = loader()
     node.onDragDrop(dropped(file))
     await settle()
-    node.graph.nodes = [] // another tab has come into the same graph; LiteGraph leaves node.graph as it was
+    node.graph.nodes = [] // another tab now uses the same graph object; LiteGraph does not reset node.graph
     answer(new Response('{"name": "new.gen5", "subfolder": ""}'))
     await settle()
     expect(widget(node, "file").value).toBe("a.gen5")
@@ -236,13 +236,13 @@ describe("upload", () => {
     expect(node.onDragOver({ dataTransfer: { items: [{ kind: "string" }], files: [] } })).toBe(false)
   })
 
-  test("a drop on the panel is handed to the node", () => {
+  test("a drop on the panel is passed to the node", () => {
     const node = loader()
     document.querySelector(".gen5-node-panel").dispatchEvent(new Event("drop", { bubbles: true }))
     expect(app.dragOverNode).toBe(node)
   })
 
-  test("what fails is told, and the node keeps its file", async () => {
+  test("a failure is reported, and the node keeps its file", async () => {
     api.answer = (route) =>
       route === "/upload/image" ? new Response('{"error": "the disk is full"}', { status: 507 }) : new Response("{}", { status: 404 })
     const node = loader()
@@ -254,7 +254,7 @@ describe("upload", () => {
 })
 
 describe("the panel", () => {
-  test("tells seed, sampler, size, noise, seal and drift", async () => {
+  test("shows seed, sampler, size, noise, seal and drift", async () => {
     loader()
     await settle()
     for (const part of ["Seed 18446744073709551615", "euler / normal, 20 steps, cfg 7", "512 × 768, 3 pictures, 3.1 MB"]) {
@@ -265,7 +265,7 @@ describe("the panel", () => {
     expect(document.querySelector(".gen5-noise").alt).toBe("Starting noise")
   })
 
-  test("drifts are counted", async () => {
+  test("shows the number of drifts", async () => {
     answerWith(fileFacts({ drifts: [{ component: "numpy", stored: "1", current: "2", kind: "differs" }] }))
     loader()
     await settle()
@@ -288,7 +288,7 @@ describe("the panel", () => {
     expect(text()).toContain("Starting noise: none: no sampler was found")
   })
 
-  test("pictures one after the other, by buttons and arrow keys, each with its noise", async () => {
+  test("shows one picture at a time with its noise, by buttons and arrow keys", async () => {
     loader()
     await settle()
     const shown = () => document.querySelector("figcaption span").textContent
@@ -317,7 +317,7 @@ describe("the panel", () => {
     expect(text()).toContain("batch_index is 3, the file holds 3 pictures: 0 to 2, or −1 for all.")
   })
 
-  test("a PNG that is one of a batch shows its picture with its own noise", async () => {
+  test("shows the picture of a PNG of one image of a batch with its own noise", async () => {
     const place = { index: 1, count: 3 }
     answerWith(fileFacts({ carrier: true, images: [{ width: 512, height: 768, size_bytes: 1 }], image_of_batch: place }))
     const node = loader()
@@ -333,7 +333,7 @@ describe("the panel", () => {
     expect(document.querySelector(".gen5-noise").src).toContain("index=2")
   })
 
-  test("text of files is never markup", async () => {
+  test("shows text of files as text, never as markup", async () => {
     answerWith(fileFacts({ sampler: "<b>bold</b>", reason: "<i>", noise_source: "none" }))
     loader()
     await settle()
@@ -341,7 +341,7 @@ describe("the panel", () => {
   })
 })
 
-describe("the words of trust", () => {
+describe("the badges of trust", () => {
   const badges = () => [...document.querySelectorAll(".gen5-badge")].map((badge) => badge.textContent)
 
   async function show(changes) {
@@ -350,12 +350,12 @@ describe("the words of trust", () => {
     await settle()
   }
 
-  test("none for an unsigned file", async () => {
+  test("are absent for an unsigned file", async () => {
     await show({})
     expect(badges()).toEqual(["Sealed", "No drift"])
   })
 
-  test("signed by a key, trusted, invalid, unchecked: each in its own words", async () => {
+  test("say whether the file is signed, trusted, invalid or unchecked", async () => {
     await show({ trust: signed() })
     expect(badges()).toEqual(["Sealed", "No drift", "Signed"])
     expect(text()).toContain(`Signed by key ${KEY}. The key is not in your list.`)
@@ -370,7 +370,7 @@ describe("the words of trust", () => {
     expect(text()).toContain("unchecked: the package cryptography is not installed")
   })
 
-  test("a file that is refused for its signature says so beside the server's words", async () => {
+  test("show the invalid signature of a rejected file beside the server's message", async () => {
     answerWith({ error: "a.gen5: SIGN at offset 9: it was changed; take another copy", kind: "invalid_signature" }, 422)
     loader()
     await settle()
@@ -378,7 +378,7 @@ describe("the words of trust", () => {
     expect(document.querySelector("[role=alert]").textContent).toContain("take another copy")
   })
 
-  test("a PNG that carries the record is called one", async () => {
+  test("show that a PNG carries the record", async () => {
     await show({ carrier: true })
     expect(badges()).toEqual(["Sealed", "In a PNG", "No drift"])
   })
@@ -391,8 +391,8 @@ describe("the words of trust", () => {
   })
 })
 
-describe("asking the server", () => {
-  test("once for what is set in one go", async () => {
+describe("requests to the server", () => {
+  test("are combined for changes made in one go", async () => {
     const node = loader()
     node.onConfigure({})
     widget(node, "file").callback("a.gen5")
@@ -400,7 +400,7 @@ describe("asking the server", () => {
     expect(api.requests.map(({ route }) => route)).toEqual(["/gen5/file?name=a.gen5"])
   })
 
-  test("an answer that a later question has overtaken is dropped", async () => {
+  test("a response to an outdated request is dropped", async () => {
     const answers = {}
     api.answer = (route) => new Promise((resolve) => (answers[route] = resolve))
     const node = loader()
@@ -413,14 +413,14 @@ describe("asking the server", () => {
     expect(text()).toContain("Seed 2")
   })
 
-  test("what is wrong with the file is told in the server's words", async () => {
+  test("a file's error is shown with the server's message", async () => {
     answerWith({ error: "a.gen5: META at offset 9: its digest differs", kind: "damaged" }, 422)
     loader()
     await settle()
     expect(document.querySelector("[role=alert]").textContent).toBe("a.gen5: META at offset 9: its digest differs")
   })
 
-  test("a file that is gone is taken off the list, one that is new is put on it", async () => {
+  test("a missing file is removed from the list, a new one is added", async () => {
     const node = loader({ file: "new.gen5" })
     node.onConfigure({})
     expect(widget(node, "file").options.values).toContain("new.gen5")
@@ -430,7 +430,7 @@ describe("asking the server", () => {
     expect(document.querySelector("[role=alert]").textContent).toBe("new.gen5 is not there")
   })
 
-  test("no file, or one that comes by a link", async () => {
+  test("are not sent without a file, nor for a linked one before a run", async () => {
     const node = loader({ file: undefined, files: [] })
     widget(node, "file").value = undefined
     await settle()
@@ -446,7 +446,7 @@ describe("asking the server", () => {
     expect(text()).toContain("Intact")
   })
 
-  test("again when ComfyUI lists its files anew", async () => {
+  test("are repeated when ComfyUI refreshes its lists of files", async () => {
     const node = loader()
     await settle()
     app.rootGraph = { nodes: [node, { comfyClass: "KSampler" }] }
@@ -459,7 +459,7 @@ describe("asking the server", () => {
 describe("verified", () => {
   const RAN = { ...STATE, file: "a.gen5", drift: [] }
 
-  test("once the node has run on that file", async () => {
+  test("after the node has run on that file", async () => {
     const node = loader()
     await settle()
     expect(text()).not.toContain("Intact")
@@ -468,7 +468,7 @@ describe("verified", () => {
     expect(button("Verify")).toBeUndefined()
   })
 
-  test("also where the run comes back with the tab, before the server has answered", async () => {
+  test("also if the run is restored with the tab before the server has responded", async () => {
     const node = loader()
     app.rootGraph = { getNodeById: () => node }
     loadNode.onNodeOutputsUpdated({ 1: { gen5: [RAN] } })
@@ -476,7 +476,7 @@ describe("verified", () => {
     expect(text()).toContain("Intact")
   })
 
-  test("not where the file is another one by now", async () => {
+  test("not if another file has been chosen since", async () => {
     const node = loader()
     await settle()
     node.onExecuted({ gen5: [{ ...RAN, root: "0" }] })
@@ -485,7 +485,7 @@ describe("verified", () => {
     expect(api.requests).toHaveLength(2)
   })
 
-  test("not where another file has the same root: a copy may be damaged", async () => {
+  test("not if another file has the same root: a copy may be damaged", async () => {
     const node = loader()
     await settle()
     node.onExecuted({ gen5: [RAN] })
@@ -496,7 +496,7 @@ describe("verified", () => {
     expect(text()).not.toContain("Intact")
   })
 
-  test.each([{ mtime: 1 }, { size_bytes: 3_100_001 }, { root: "0" }])("not by the run where the file has %o by now", async (changes) => {
+  test.each([{ mtime: 1 }, { size_bytes: 3_100_001 }, { root: "0" }])("not by the run if the file now has %o", async (changes) => {
     const node = loader()
     await settle()
     node.onExecuted({ gen5: [RAN] })
@@ -506,12 +506,12 @@ describe("verified", () => {
     await settle()
     expect(text()).not.toContain("Intact")
     expect(button("Verify")).toBeDefined()
-    node.onExecuted({ gen5: [RAN] }) // as a workflow's tab that comes back tells it again
+    node.onExecuted({ gen5: [RAN] }) // ComfyUI repeats it after switching back to the tab
     await settle()
     expect(text()).not.toContain("Intact")
   })
 
-  test("not where the file was written since, of the same root", async () => {
+  test("not if the file was written again since with the same root", async () => {
     answerVerify({ report: { checked_bytes: 1, chunk_count: 1, sealed: true } })
     const node = loader()
     await settle()
@@ -532,7 +532,7 @@ describe("verified", () => {
         : new Response(JSON.stringify(fileFacts()))
   }
 
-  test("by the button, with what was found", async () => {
+  test("by the button, with the result", async () => {
     answerVerify({ done: 5, total: 10 }, { report: { checked_bytes: 3_100_000, chunk_count: 3, notes: ["a note"], sealed: true } })
     loader()
     await settle()
@@ -542,7 +542,7 @@ describe("verified", () => {
     expect(document.querySelector(".gen5-said").textContent).toBe("Intact, as far as could be checked: 3.1 MB in 3 chunks. a note.")
   })
 
-  test("by the button, with what the signatures are worth by now", async () => {
+  test("by the button, with the current trust of the signatures", async () => {
     answerVerify({ report: { checked_bytes: 1, chunk_count: 1, notes: [], sealed: true, trust: trusted("Alice") } })
     loader()
     await settle()
@@ -552,7 +552,7 @@ describe("verified", () => {
     expect(document.querySelector(".gen5-said").textContent).toBe("Intact. Every byte is as it was written: 1 byte in 1 chunk.")
   })
 
-  test("is given up with its node, and can be asked for again where that comes back", async () => {
+  test("is cancelled with its node, and can be started again when the node comes back", async () => {
     const signals = []
     api.answer = (route, { signal }) => {
       if (!route.startsWith("/gen5/verify")) return new Response(JSON.stringify(fileFacts()))
@@ -577,7 +577,7 @@ describe("verified", () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
   })
 
-  test("once at a time, also where another batch_index has drawn the button anew", async () => {
+  test("once at a time, even if another batch_index has redrawn the button", async () => {
     api.answer = (route) =>
       route.startsWith("/gen5/verify") ? new Promise(() => {}) : new Response(JSON.stringify(fileFacts()))
     const node = loader()
@@ -589,7 +589,7 @@ describe("verified", () => {
     expect(api.requests.filter(({ route }) => route.startsWith("/gen5/verify"))).toHaveLength(1)
   })
 
-  test("or what is damaged", async () => {
+  test("not if the file is damaged, which is reported", async () => {
     answerVerify({ error: "chunk 0: SHA-256 differs" })
     loader()
     await settle()
@@ -603,7 +603,7 @@ describe("verified", () => {
   test.each([
     [{ report: { checked_bytes: 1, chunk_count: 1, sealed: true } }, "Intact"],
     [{ error: "chunk 0: SHA-256 differs" }, "Check failed"],
-  ])("what was found stands there with another batch_index too: %#", async (found, expected) => {
+  ])("the result stays with another batch_index: %#", async (found, expected) => {
     answerVerify(found)
     const node = loader()
     await settle()

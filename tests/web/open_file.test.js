@@ -26,7 +26,7 @@ async function content(call) {
 }
 
 describe("files of other kinds", () => {
-  test.each(["a.png", "a.json", "a.gen5.png", "gen5", "agen5"])("%s goes on with all its arguments", async (name) => {
+  test.each(["a.png", "a.json", "a.gen5.png", "gen5", "agen5"])("%s is passed on with all arguments", async (name) => {
     const file = new File(["x"], name)
     const options = { deferWarnings: true }
     expect(await app.handleFile(file, "file_drop", options, "later")).toBe("loaded")
@@ -35,7 +35,7 @@ describe("files of other kinds", () => {
     expect(readFile).not.toHaveBeenCalled()
   })
 
-  test.each(["plain.png", "http://127.0.0.1/api/view?filename=plain.png"])("an ordinary PNG, %s, too", async (name) => {
+  test.each(["plain.png", "http://127.0.0.1/api/view?filename=plain.png"])("an ordinary PNG, %s, is passed on too", async (name) => {
     const file = pngFile([chunk("tEXt", [1, 2]), chunk("IEND")], name)
     const options = { deferWarnings: true }
     expect(await app.handleFile(file, "file_drop", options, "later")).toBe("loaded")
@@ -44,7 +44,7 @@ describe("files of other kinds", () => {
     expect(app.toasts).toEqual([])
   })
 
-  test("a PNG that cannot be read is left to ComfyUI to tell of", async () => {
+  test("a PNG that cannot be read is left to ComfyUI to report", async () => {
     const file = pngFile([chunk("IEND")])
     file.slice = () => ({ arrayBuffer: async () => Promise.reject(new DOMException("gone", "NotReadableError")) })
     expect(await app.handleFile(file)).toBe("loaded")
@@ -52,7 +52,7 @@ describe("files of other kinds", () => {
     expect(app.toasts).toEqual([])
   })
 
-  test("nothing at all goes on too", async () => {
+  test("a call without a file is passed on too", async () => {
     await app.handleFile()
     expect(original).toHaveBeenCalledOnce()
   })
@@ -74,13 +74,13 @@ describe("a .gen5 file", () => {
     expect(lastOpened()).toBe(file)
   })
 
-  test("opens in API form where there is no workflow", async () => {
+  test("opens in API form if there is no workflow", async () => {
     readFile.mockResolvedValue({ workflow: null, prompt: { 1: { class_type: "KSampler", inputs: {} } } })
     await app.handleFile(gen5File())
     expect(await content(original.mock.calls[0])).toEqual({ 1: { class_type: "KSampler", inputs: {} } })
   })
 
-  test("that is damaged is told, and nothing is loaded", async () => {
+  test("that is damaged is reported, and nothing is loaded", async () => {
     readFile.mockRejectedValue(new Gen5Error("META: the seal is wrong", 422))
     const file = gen5File()
     await app.handleFile(file)
@@ -93,20 +93,20 @@ describe("a .gen5 file", () => {
 })
 
 describe("a PNG that carries a record", () => {
-  test("opens as its workflow, under its name, by the record alone", async () => {
+  test("opens as its workflow, under its name, from the record alone", async () => {
     readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
     const file = carrierOf(gen5Bytes({ tail: [7] }), "Cat v1.5.PNG")
     expect(await app.handleFile(file, "file_drop", { a: 1 })).toBe("loaded")
     const [call] = original.mock.calls
     expect([call[0].name, call[0].type, ...call.slice(1)]).toEqual(["Cat v1.5.json", "application/json", "file_drop", { a: 1 }])
     expect(await content(call)).toEqual({ nodes: [1] })
-    const [given, record] = readFile.mock.calls[0]
-    expect([given, record.size]).toEqual([file, 33])
+    const [opened, record] = readFile.mock.calls[0]
+    expect([opened, record.size]).toEqual([file, 33])
     expect(lastOpened()).toBe(file)
     expect(app.toasts).toEqual([])
   })
 
-  test("opens by its type where its name is an address", async () => {
+  test("is recognised by its type if its name is an address", async () => {
     readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
     await app.handleFile(carrierOf(gen5Bytes(), "/api/view?filename=cat.png&type=output"))
     expect(original.mock.calls[0][0].type).toBe("application/json")
@@ -115,7 +115,7 @@ describe("a PNG that carries a record", () => {
   test.each([
     ["that the server refuses", () => carrierOf(gen5Bytes(), "cat.png"), "META: the seal is wrong"],
     ["that is cut", () => pngFile([chunk("IHDR"), chunk("gfVE", [1], 99)], "cat.png"), "cat.png ends after 33 bytes"],
-  ])("%s is told of, and the picture opens as ComfyUI does", async (_, make, message) => {
+  ])("%s is reported, and ComfyUI opens the picture", async (_, make, message) => {
     readFile.mockRejectedValue(new Gen5Error("META: the seal is wrong", 422))
     const before = lastOpened()
     const file = make()
@@ -129,7 +129,7 @@ describe("a PNG that carries a record", () => {
     expect(detail).toContain("The picture is opened as an ordinary PNG.")
   })
 
-  test("without a workflow becomes a Load Gen5, once that is wanted", async () => {
+  test("without a workflow becomes a Load Gen5, once confirmed", async () => {
     readFile.mockResolvedValue({ workflow: null, prompt: null })
     app.extensionManager.dialog.confirm = async () => true
     upload.mockResolvedValue("cat.png")
@@ -138,7 +138,7 @@ describe("a PNG that carries a record", () => {
     expect(original).not.toHaveBeenCalled()
   })
 
-  test("what fails while its workflow is loaded is not told as damage of the record", async () => {
+  test("a failure to load the workflow is not reported as damage of the record", async () => {
     readFile.mockResolvedValue({ workflow: { nodes: [1] }, prompt: null })
     original.mockRejectedValue(new Error("no such node"))
     await expect(app.handleFile(carrierOf(gen5Bytes()))).rejects.toThrow("no such node")
@@ -149,7 +149,7 @@ describe("a PNG that carries a record", () => {
 describe("a file without a workflow", () => {
   beforeEach(() => readFile.mockResolvedValue({ workflow: null, prompt: null }))
 
-  test("is told of, and the offer does not hold up ComfyUI", async () => {
+  test("is reported, and the offer does not block ComfyUI", async () => {
     const confirm = vi.fn(() => new Promise(() => {}))
     app.extensionManager.dialog.confirm = confirm
     await app.handleFile(gen5File({ chunks: new Array(2000).fill(0) }), "file_drop")
@@ -170,7 +170,7 @@ describe("a file without a workflow", () => {
     expect(lastOpened()).toBe(file)
   })
 
-  test("becomes a Load Gen5 where it was dropped, once that is wanted", async () => {
+  test("becomes a Load Gen5 where it was dropped, once confirmed", async () => {
     app.extensionManager.dialog.confirm = async () => true
     app.canvas.graph_mouse = [12, 34]
     upload.mockResolvedValue("stored (1).gen5")
@@ -181,7 +181,7 @@ describe("a file without a workflow", () => {
     expect(app.toasts.at(-1).severity).toBe("success")
   })
 
-  test("becomes one in the middle of what is seen, from the menu", async () => {
+  test("becomes one in the middle of the view, if opened from the menu", async () => {
     app.extensionManager.dialog.confirm = async () => true
     upload.mockResolvedValue("stored.gen5")
     await app.handleFile(gen5File(), "file_button")
@@ -211,7 +211,7 @@ describe("a file without a workflow", () => {
     expect(upload).not.toHaveBeenCalled()
   })
 
-  test("that cannot be uploaded is told", async () => {
+  test("that cannot be uploaded is reported", async () => {
     app.extensionManager.dialog.confirm = async () => true
     upload.mockRejectedValue(new Gen5Error("ComfyUI answered 413", 413))
     await app.handleFile(gen5File())
@@ -222,7 +222,7 @@ describe("a file without a workflow", () => {
 })
 
 describe("the Open menu", () => {
-  test("offers .gen5 beside what it offered", () => {
+  test("offers .gen5 in addition", () => {
     expect(document.getElementById("comfy-file-input").accept).toBe(".json,image/png,.gen5")
   })
 })

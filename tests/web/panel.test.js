@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 
 describe("addPanel", () => {
-  test("is in no workflow and in no prompt", () => {
+  test("is not saved in workflows or prompts", () => {
     const node = fakeNode("Gen5Save", [{ name: "tags", value: "cat" }])
     addPanel(node, OPTIONS)
     expect(storedValues(node)).toEqual(["cat"])
@@ -20,7 +20,7 @@ describe("addPanel", () => {
     expect(node.widgets[1].options.getValue()).toBe("")
   })
 
-  test("no two are of one type: Nodes 2.0 would keep the panel of a node that an undo has replaced", () => {
+  test("each has its own type, or Nodes 2.0 would keep the panel of a node that undo has replaced", () => {
     const types = [1, 2].map(() => {
       const node = fakeNode("Gen5Save")
       addPanel(node, OPTIONS)
@@ -35,7 +35,7 @@ describe("addPanel", () => {
     expect(root.getAttribute("aria-label")).toBe("A test")
   })
 
-  test("takes no room until something is shown, and none once nothing is", () => {
+  test("takes no space without content", () => {
     const node = fakeNode("Gen5Save")
     const panel = addPanel(node, OPTIONS)
     const { options, computeSize } = node.widgets[0]
@@ -47,7 +47,7 @@ describe("addPanel", () => {
     expect([panel.element.hidden, options.getMinHeight()]).toEqual([true, 0])
   })
 
-  test("is of fixed height, or takes what is left where a child stretches", () => {
+  test("has a fixed height, or takes the remaining height if a child stretches", () => {
     const fixed = fakeNode("Gen5Save")
     addPanel(fixed, OPTIONS)
     expect(fixed.widgets[0].computeLayoutSize).toBeUndefined()
@@ -60,7 +60,7 @@ describe("addPanel", () => {
     expect(options.getMaxHeight()).toBeUndefined()
   })
 
-  test("what is said stands in a live region that stays in the page", () => {
+  test("shows its status in a live region that stays in the page", () => {
     const panel = addPanel(fakeNode("Gen5Save"), OPTIONS)
     const said = panel.element.querySelector("[role=status]")
     panel.show(element("p", { text: "shown" }))
@@ -72,7 +72,7 @@ describe("addPanel", () => {
     expect(said.className).not.toContain("gen5-problem")
   })
 
-  test("the wheel zooms the classic canvas, and is left to Nodes 2.0", () => {
+  test("passes the wheel to the classic canvas, and not in Nodes 2.0", () => {
     const { element: root } = addPanel(fakeNode("Gen5Save"), OPTIONS)
     app.canvas.processMouseWheel = vi.fn()
     vi.stubGlobal("LiteGraph", { vueNodesMode: true })
@@ -85,10 +85,10 @@ describe("addPanel", () => {
 })
 
 describe("onResult", () => {
-  test("is called with what is told under gen5, after what was there before", () => {
+  test("calls its function with the gen5 output, after the former handler", () => {
     const calls = []
     const node = { onExecuted: (output) => calls.push(["before", output]) }
-    onResult(node, (told) => calls.push(["shown", told]))
+    onResult(node, (results) => calls.push(["shown", results]))
     node.onExecuted({ gen5: [1] })
     node.onExecuted({ images: [] })
     node.onExecuted(undefined)
@@ -105,24 +105,24 @@ describe("resultHooks", () => {
     app.rootGraph = { getNodeById: (id) => nodes[id] ?? null, subgraphs: new Map([["uuid", inner]]) }
   })
 
-  test("finds nodes of the graph and of its subgraphs", () => {
+  test("find nodes of the graph and of its subgraphs", () => {
     expect(nodeAt("1")).toBe(nodes[1])
     expect(nodeAt("uuid:3")).toBe(nodes[3])
     expect(nodeAt("gone:3")).toBeNull()
     expect(nodeAt("99")).toBeNull()
   })
 
-  test("leaves other classes, nodes that are gone and outputs of others alone", () => {
+  test("ignore other classes, removed nodes and other outputs", () => {
     const shown = []
     const outputs = { 1: { gen5: ["a"] }, 2: { gen5: ["b"] }, 7: { gen5: ["c"] }, "uuid:3": { gen5: ["d"] }, 3: { images: [] } }
-    const hooks = resultHooks(["Gen5Save"], (node, told) => shown.push([node, told]))
+    const hooks = resultHooks(["Gen5Save"], (node, results) => shown.push([node, results]))
     hooks.onNodeOutputsUpdated(outputs)
     expect(shown).toEqual([[nodes[1], ["a"]], [nodes[3], ["d"]]])
     hooks.onNodeOutputsUpdated(undefined)
     expect(shown).toHaveLength(2)
   })
 
-  test("show what ComfyUI still has once a graph was put together again", () => {
+  test("show the outputs that ComfyUI keeps after a graph is configured again", () => {
     const show = vi.fn()
     const hooks = resultHooks(["Gen5Save"], show)
     hooks.afterConfigureGraph()

@@ -17,23 +17,23 @@ describe("carriedRecord", () => {
   test.each([
     ["before IEND", [HEADER, PIXELS, RECORD, END]],
     ["before the pixels", [HEADER, RECORD, PIXELS, END]],
-    ["with chunks behind it", [HEADER, RECORD, chunk("tEXt", [1]), PIXELS, END]],
-    ["with bytes behind IEND", [HEADER, RECORD, END, [1, 2, 3]]],
+    ["with chunks after it", [HEADER, RECORD, chunk("tEXt", [1]), PIXELS, END]],
+    ["with bytes after IEND", [HEADER, RECORD, END, [1, 2, 3]]],
     ["beside empty and unknown chunks", [HEADER, chunk("aaAA"), chunk("ZZzz", [9]), RECORD, END]],
-  ])("is the data of the chunk, wherever it lies: %s", async (_, chunks) => {
+  ])("is the data of the chunk, at any position: %s", async (_, chunks) => {
     expect(await bytesOf(await carriedRecord(pngFile(chunks)))).toEqual([5, 6, 7])
   })
 
-  test("may be empty: the server says what that is worth", async () => {
+  test("may be empty: the server reports that", async () => {
     expect(await bytesOf(await carriedRecord(pngFile([HEADER, chunk("gfVE"), END])))).toEqual([])
   })
 
-  test("is null where the letters differ in case", async () => {
+  test("is null if the letters differ in case", async () => {
     const others = ["gfve", "GFVE", "gfvE", "gFVE"].map((type) => chunk(type, [1]))
     expect(await carriedRecord(pngFile([HEADER, ...others, END]))).toBeNull()
   })
 
-  test("is null where another chunk's data or text has its letters", async () => {
+  test("is null if another chunk's data or text has its letters", async () => {
     expect(await carriedRecord(pngFile([HEADER, chunk("tEXt", RECORD), END]))).toBeNull()
   })
 
@@ -41,7 +41,7 @@ describe("carriedRecord", () => {
     expect(await carriedRecord(carrierOf(gen5Bytes(), "cat.dat"))).not.toBeNull()
   })
 
-  test("reads slices of 8 bytes, no pixel", async () => {
+  test("reads slices of 8 bytes and no pixels", async () => {
     const file = pngFile([HEADER, PIXELS, PIXELS, RECORD, END])
     const slice = vi.spyOn(file, "slice")
     const whole = vi.spyOn(file, "arrayBuffer")
@@ -51,7 +51,7 @@ describe("carriedRecord", () => {
     expect(whole).not.toHaveBeenCalled()
   })
 
-  test.each([1, 2, 3, 4, 5, 7, 8, 9, 63, 64, 65, 772])("is found behind %d chunks of pixels of one length", async (count) => {
+  test.each([1, 2, 3, 4, 5, 7, 8, 9, 63, 64, 65, 772])("is found after %d chunks of pixels of equal length", async (count) => {
     const pixels = new Array(count).fill(chunk("IDAT", [1, 2]))
     const last = chunk("IDAT", [1])
     for (const rest of [[RECORD, END], [last, RECORD, END], [last, RECORD, chunk("tEXt", [1]), END]]) {
@@ -59,7 +59,7 @@ describe("carriedRecord", () => {
     }
   })
 
-  test.each(["IDAT", "fdAT"])("is told to be missing by few slices, however many chunks of %s there are", async (type) => {
+  test.each(["IDAT", "fdAT"])("is found to be missing with few slices, for any number of chunks of %s", async (type) => {
     const pixels = new Array(3000).fill(chunk(type, [1, 2]))
     const file = pngFile([HEADER, chunk("tEXt", [1]), ...pixels, chunk(type, [1]), END])
     const slice = vi.spyOn(file, "slice")
@@ -67,25 +67,25 @@ describe("carriedRecord", () => {
     expect(slice.mock.calls.length).toBeLessThan(50)
   })
 
-  test("is null where only a leap, and no walk from chunk to chunk, comes to one", async () => {
+  test("is null if a skip, but no reading chunk by chunk, finds one", async () => {
     const pixels = chunk("IDAT", [1, 2])
     const trap = chunk("tEXt", [0, 0, 0, 0, 0, 0, ...pixels, ...RECORD])
     const file = pngFile([HEADER, pixels, pixels, trap, END])
     const slice = vi.spyOn(file, "slice")
     expect(await carriedRecord(file)).toBeNull()
-    expect(slice.mock.calls.filter(([start]) => start === 89).length).toBeGreaterThan(1) // there the leap met RECORD
+    expect(slice.mock.calls.filter(([start]) => start === 89).length).toBeGreaterThan(1) // the offset where the skip met RECORD
   })
 
-  test("is found where a leap over chunks of pixels ends among those of a PNG within it", async () => {
+  test("is found if a skip over chunks of pixels ends in a PNG inside the record", async () => {
     const pixels = chunk("IDAT", [1, 2])
     const data = [0, 0, 0, 0, 0, 0, ...pixels, ...new Array(20).fill(0)]
     const file = pngFile([HEADER, pixels, pixels, chunk("gfVE", data), END])
     const slice = vi.spyOn(file, "slice")
     expect(await bytesOf(await carriedRecord(file))).toEqual(data)
-    expect(slice.mock.calls.map(([start]) => start)).toContain(89) // the end of that leap
+    expect(slice.mock.calls.map(([start]) => start)).toContain(89) // the end of that skip
   })
 
-  test("reads 8 bytes of what is no PNG", async () => {
+  test("reads 8 bytes of a file that is not a PNG", async () => {
     const file = new File([new Uint8Array(100)], "x.png")
     const slice = vi.spyOn(file, "slice")
     expect(await carriedRecord(file)).toBeNull()
@@ -102,7 +102,7 @@ describe("carriedRecord", () => {
     ["data that is cut", pngFile([HEADER, chunk("IDAT", [1], 900)])],
     ["a length above 2 GiB", pngFile([HEADER, chunk("IDAT", [1], 0xffffffff), RECORD, END])],
     ["a type that is no letters", pngFile([HEADER, chunk("ID4T", [1]), RECORD, END])],
-    ["a record behind IEND", pngFile([HEADER, END, RECORD])],
+    ["a record after IEND", pngFile([HEADER, END, RECORD])],
     ["a PNG of Apple's kind, whose first chunk is CgBI", pngFile([chunk("CgBI", [1]), HEADER, RECORD, END])],
   ])("is null, without an error, for %s", async (_, file) => {
     expect(await carriedRecord(file)).toBeNull()
@@ -117,13 +117,13 @@ describe("carriedRecord", () => {
     ["a chunk after it is cut", [HEADER, RECORD, chunk("IDAT", [1], 900)], "within its IDAT of 900 bytes"],
     ["no chunk follows", [HEADER, RECORD, [0, 0, 0, 0, 0, 0, 0, 0]], "picture.png is damaged at offset 48"],
     ["there are two", [HEADER, RECORD, RECORD, END], "picture.png carries two records, a PNG carries one"],
-  ])("is an error where %s", async (_, chunks, message) => {
+  ])("is an error if %s", async (_, chunks, message) => {
     const error = await carriedRecord(pngFile(chunks)).catch((caught) => caught)
     expect(error).toBeInstanceOf(Gen5Error)
     expect(error.message).toContain(message)
   })
 
-  test("gives up after so many chunks", async () => {
+  test("gives up after the limit of chunks", async () => {
     const file = endless()
     const slice = vi.spyOn(file, "slice")
     expect(await carriedRecord(file)).toBeNull()
@@ -132,25 +132,25 @@ describe("carriedRecord", () => {
 })
 
 describe("requireRecord", () => {
-  test("lets carriers and files of other kinds pass", async () => {
+  test("accepts carriers and files of other kinds", async () => {
     await requireRecord(carrierOf(gen5Bytes()))
     await requireRecord(gen5File())
     await requireRecord(new File([], "empty"))
     await requireRecord(gen5File({ name: "renamed.png" }))
   })
 
-  test.each(["cat.png", "CAT.PNG"])("refuses what is a PNG by its name alone: %s", async (name) => {
+  test.each(["cat.png", "CAT.PNG"])("rejects a file that is a PNG only by its name: %s", async (name) => {
     await expect(requireRecord(new File(["RIFF....WEBP"], name))).rejects.toThrow(`${name} carries no GEN5 record`)
   })
 
-  test("refuses a plain PNG, with what to do", async () => {
+  test("rejects a plain PNG, with a remedy", async () => {
     await expect(requireRecord(pngFile([HEADER, END], "cat.png"))).rejects.toThrow(
       /^cat\.png carries no GEN5 record: .* Choose the original file, or the \.gen5 beside it\.$/,
     )
   })
 })
 
-/** A PNG of pixels without end, each chunk of another length than the one before; it takes no memory. */
+/** An endless PNG of pixels, each chunk of another length than the one before, generated so that it takes no memory. */
 function endless() {
   const first = { 0: SIGNATURE, 8: chunk("IHDR") }
   const bytesAt = (from) => first[from] ?? chunk("IDAT", [], from % 2 ? 3 : 1)

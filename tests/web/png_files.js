@@ -1,4 +1,4 @@
-/** PNGs as far as their chunks are concerned: no picture is in them, and no CRC is right. */
+/** PNGs with valid chunk headers only: they contain no picture, and their CRCs are wrong. */
 
 export const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 const CRC = [0, 0, 0, 0]
@@ -6,7 +6,7 @@ const CRC = [0, 0, 0, 0]
 /**
  * @param {string} type
  * @param {number[]|Uint8Array} [data]
- * @param {number} [length] what the chunk says, by default how much data it has
+ * @param {number} [length] the length in its header, by default that of its data
  * @returns {number[]} the chunk's bytes
  */
 export function chunk(type, data = [], length = data.length) {
@@ -17,7 +17,7 @@ export function chunk(type, data = [], length = data.length) {
 }
 
 /**
- * @param {number[][]} chunks all that follows the signature
+ * @param {number[][]} chunks everything after the signature
  * @param {string} [name]
  * @returns {File}
  */
@@ -26,7 +26,7 @@ export function pngFile(chunks, name = "picture.png") {
 }
 
 /**
- * A PNG with a record where a writer puts it.
+ * A PNG with a record in its usual position.
  *
  * @param {number[]} record its bytes
  * @param {string} [name]

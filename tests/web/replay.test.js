@@ -46,28 +46,28 @@ function dragged(...files) {
 }
 
 describe("a sampler's menu", () => {
-  test("offers to choose a file where none is known", () => {
+  test("offers to choose a file if none is known", () => {
     expect(labels()).toEqual(["Choose a file…"])
   })
 
-  test("is not another node's", () => {
+  test("is absent from other nodes", () => {
     expect(replay.getNodeMenuItems(new FakeNode("Model"))).toEqual([])
   })
 
-  test("offers the newest of the library, those that can be read", async () => {
+  test("offers the newest readable files of the library", async () => {
     await listed("b.gen5 [output]", { name: "bad.gen5", error: "damaged" }, "a.gen5")
     expect(labels()).toEqual(["b.gen5 [output]", "a.gen5", "Choose a file…"])
     choices()[1].callback()
     await vi.waitFor(() => expect(startFromStored).toHaveBeenCalledWith(sampler, "a.gen5"))
   })
 
-  test("does not ask for the library where it is off", () => {
+  test("does not request the library if it is off", () => {
     app.extensionManager.setting.get = () => false
     replay.getNodeMenuItems(sampler)
     expect(listLibrary).not.toHaveBeenCalled()
   })
 
-  test("heads the list with files as they are saved", async () => {
+  test("lists files first as they are saved", async () => {
     await listed("old.gen5 [output]")
     const gen5 = [{ filename: "new.gen5", subfolder: "sub", type: "output" }]
     api.dispatchEvent(new CustomEvent("executed", { detail: { output: { gen5 } } }))
@@ -76,7 +76,7 @@ describe("a sampler's menu", () => {
     expect(labels().slice(0, 2)).toEqual(["sub/new.gen5 [output]", "old.gen5 [output]"])
   })
 
-  test("shows no markup of a name", async () => {
+  test("escapes markup in names", async () => {
     await listed("<img src=x>.gen5")
     expect(labels()).toContain("‹img src=x›.gen5")
   })
@@ -109,7 +109,7 @@ describe("a drop on a sampler", () => {
     expect(startFromStored).toHaveBeenCalledWith(sampler, "uploaded/dropped.GEN5")
   })
 
-  test("goes on where it is something else", async () => {
+  test("is passed on if it is something else", async () => {
     const before = { onDragOver: vi.fn(() => true), onDragDrop: vi.fn(async () => true) }
     Object.assign(sampler, before)
     replay.nodeCreated(sampler)
@@ -120,7 +120,7 @@ describe("a drop on a sampler", () => {
     expect(startFromStored).not.toHaveBeenCalled()
   })
 
-  test("changes nothing where another workflow was opened during the upload", async () => {
+  test("changes nothing if another workflow was opened during the upload", async () => {
     replay.nodeCreated(sampler)
     const dropping = sampler.onDragDrop(dragged(DROPPED))
     app.canvas.graph.nodes.splice(0)
@@ -129,7 +129,7 @@ describe("a drop on a sampler", () => {
     expect(app.toasts[0].detail).toBe("KSampler is no longer in the open workflow")
   })
 
-  test("falls through to the canvas where nobody takes it", async () => {
+  test("goes on to the canvas if no handler accepts it", async () => {
     replay.nodeCreated(sampler)
     expect(await sampler.onDragDrop(dragged(new File(["x"], "a.json")))).toBe(false)
     expect(sampler.onDragOver(dragged())).toBe(false)
@@ -151,13 +151,13 @@ test("the canvas menu leaves the order of nodes as it was", () => {
 })
 
 describe("the command", () => {
-  test("takes the file opened last and the last sampler", async () => {
+  test("uses the file opened last and the last sampler", async () => {
     lastOpened.mockReturnValue(DROPPED)
     await startChosen()
     expect(startFromStored).toHaveBeenCalledWith(sampler, "uploaded/dropped.GEN5")
   })
 
-  test("takes the selected sampler", async () => {
+  test("uses the selected sampler", async () => {
     const other = app.canvas.graph.make("KSampler")
     app.canvas.graph.nodes.reverse()
     app.canvas.selected_nodes = { 1: new FakeNode("Model"), 2: other }
@@ -166,7 +166,7 @@ describe("the command", () => {
     expect(startFromStored.mock.calls[0][0]).toBe(other)
   })
 
-  test("asks for a file where none was opened", async () => {
+  test("asks for a file if none was opened", async () => {
     const clicked = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function () {
       Object.defineProperty(this, "files", { value: [DROPPED] })
       this.onchange()
@@ -176,7 +176,7 @@ describe("the command", () => {
     expect(startFromStored).toHaveBeenCalledWith(sampler, "uploaded/dropped.GEN5")
   })
 
-  test("does nothing where the person chooses none", async () => {
+  test("does nothing if the user chooses none", async () => {
     vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function () {
       this.oncancel()
     })
@@ -185,13 +185,13 @@ describe("the command", () => {
     expect(app.toasts).toEqual([])
   })
 
-  test("says so where there is no sampler", async () => {
+  test("says so if there is no sampler", async () => {
     app.canvas.graph.nodes.pop()
     await startChosen()
     expect(app.toasts[0]).toMatchObject({ severity: "warn", summary: "No sampler here" })
   })
 
-  test("is in the canvas menu where there is a sampler", () => {
+  test("is in the canvas menu if there is a sampler", () => {
     expect(replay.getCanvasMenuItems(app.canvas)[1].content).toBe("Gen5: Start from stored noise")
     app.canvas.graph.nodes.pop()
     expect(replay.getCanvasMenuItems(app.canvas)).toEqual([])

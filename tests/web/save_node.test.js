@@ -33,7 +33,7 @@ describe("Save Gen5", () => {
     expect(document.querySelector(".gen5-node-panel").hidden).toBe(true)
   })
 
-  test("tells file, size and noise", () => {
+  test("shows file, size and noise", () => {
     saver().onExecuted({ gen5: [SAVED] })
     const { textContent } = document.body
     for (const part of ["ComfyUI_00001_.gen5, 3.1 MB", "recorded while sampling", "the sampler added none"]) {
@@ -42,28 +42,28 @@ describe("Save Gen5", () => {
     expect(document.querySelector("strong").title).toBe("output/gen5/ComfyUI_00001_.gen5")
   })
 
-  test("tells each of several files", () => {
+  test("shows each of several files", () => {
     saver().onExecuted({ gen5: [SAVED, { ...SAVED, filename: "other.gen5" }] })
     expect(document.querySelectorAll(".gen5-saved")).toHaveLength(2)
   })
 
-  test("marks what is lacking, and says why", () => {
+  test("marks missing noise, with the reason", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, noise_source: "none", reason: "no sampler was found" }] })
     expect(document.querySelector(".gen5-lacking").textContent).toBe("Starting noise: none: no sampler was found")
   })
 
-  test("says why in its own words where the server has a word for it", () => {
+  test("has its own text for a reason of a known kind", () => {
     expect(startingNoise({ noise_source: "none", reason: "said otherwise", reason_kind: "no_sampler" })).toBe(
       "Starting noise: none: no sampler was found above this node",
     )
   })
 
-  test("a reason beside stored noise is told as well, once", () => {
+  test("shows a reason beside stored noise, once", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, reason: "no recorded run was found for node 3" }] })
     expect(document.body.textContent.split("no recorded run was found for node 3")).toHaveLength(2)
   })
 
-  test("tells by which key the file was signed, and that of no key otherwise", () => {
+  test("shows the key that signed the file, and no key otherwise", () => {
     const node = saver()
     node.onExecuted({ gen5: [{ ...SAVED, signed_by: KEY }] })
     expect(document.body.textContent).toContain(`Signed by key ${KEY}`)
@@ -71,7 +71,7 @@ describe("Save Gen5", () => {
     expect(document.body.textContent).not.toContain("Signed")
   })
 
-  test("tells what was left out, each thing once", () => {
+  test("lists what was left out, each thing once", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, scrubbed: ["machine_name", "path <b>/home/x</b> became y"] }] })
     const part = document.querySelector("details")
     expect(part.querySelector("summary").textContent).toBe("Left out for privacy: 2 things")
@@ -81,17 +81,17 @@ describe("Save Gen5", () => {
     ])
   })
 
-  test.each([[undefined], [[]]])("tells of nothing where nothing was left out: %j", (scrubbed) => {
+  test.each([[undefined], [[]]])("lists nothing if nothing was left out: %j", (scrubbed) => {
     saver().onExecuted({ gen5: [{ ...SAVED, scrubbed }] })
     expect(document.querySelector("details")).toBeNull()
   })
 
-  test("text is never markup", () => {
+  test("shows text as text, never as markup", () => {
     saver().onExecuted({ gen5: [{ ...SAVED, filename: "<img src=x>", reason: "<b>" }] })
     expect(document.querySelector("img, b")).toBeNull()
   })
 
-  test("shows its result again on coming back to the tab", () => {
+  test("shows its result again after switching back to the tab", () => {
     const node = saver()
     app.rootGraph = { getNodeById: () => node }
     saveNode.onNodeOutputsUpdated({ 1: { gen5: [SAVED] } })
@@ -114,30 +114,30 @@ describe("startingNoise", () => {
     ["none", "Starting noise: none"],
   ])("%s", (source, words) => expect(startingNoise({ noise_source: source })).toBe(words))
 
-  test("of a file that does not say where from", () => {
+  test("of a file that does not record its source", () => {
     expect(startingNoise({ noise_source: null }, true)).toBe("Starting noise: stored")
     expect(startingNoise({ noise_source: null }, false)).toBe("Starting noise: none")
   })
 })
 
 describe("stepNoise", () => {
-  const told = (...passes) => ({
+  const recorded = (...passes) => ({
     noise_source: "recorded",
     step_noise: passes.map(([stored, reason], pass) => ({ pass, stored, reason: reason ?? null })),
   })
 
   test("stored, for all or for some passes", () => {
-    expect(stepNoise(told([true], [true]))).toBe("Step noise: stored")
-    expect(stepNoise(told([true], [false]))).toBe("Step noise: stored for 1 of 2 passes")
-    expect(stepNoise(told([true], [false, "too large"]))).toBe("Step noise: stored for 1 of 2 passes; else not: too large")
+    expect(stepNoise(recorded([true], [true]))).toBe("Step noise: stored")
+    expect(stepNoise(recorded([true], [false]))).toBe("Step noise: stored for 1 of 2 passes")
+    expect(stepNoise(recorded([true], [false, "too large"]))).toBe("Step noise: stored for 1 of 2 passes; else not: too large")
   })
 
   test("not stored, each reason once", () => {
-    expect(stepNoise(told([false, "never"], [false, "never"]))).toBe("Step noise: not stored: never")
+    expect(stepNoise(recorded([false, "never"], [false, "never"]))).toBe("Step noise: not stored: never")
   })
 
   test("none added, or nothing recorded", () => {
-    expect(stepNoise(told([false]))).toBe("Step noise: the sampler added none")
+    expect(stepNoise(recorded([false]))).toBe("Step noise: the sampler added none")
     expect(stepNoise({ noise_source: "derived", step_noise: [{ pass: 0, stored: false, reason: null }] })).toBe(
       "Step noise: not recorded",
     )

@@ -9,7 +9,7 @@ import { trusted } from "./trust_facts.js"
 
 vi.mock("../../web/gen5_api.js", () => ({ verify: vi.fn(), listLibrary: vi.fn(), upload: vi.fn() }))
 
-/** Keys of ComfyUI's frontends 1.27 to 1.58 (platform/keybindings/defaults.ts), and what browsers keep for themselves. */
+/** Keys of ComfyUI's frontends 1.27 to 1.58 (platform/keybindings/defaults.ts), and those reserved by browsers. */
 const TAKEN = [
   ..."rqwnmavhp.".split(""),
   ..."Escape Delete Backspace".split(" "),
@@ -49,7 +49,7 @@ describe("settings", () => {
     expect(Object.fromEntries(found)).toEqual(CONTRACT)
   })
 
-  test("have their words in locales/", () => {
+  test("have their texts in locales/", () => {
     const expected = settings.settings.map(({ id, name, tooltip, options }) => {
       const choices = options && { options: Object.fromEntries(options.map((option) => [option, option])) }
       return [key(id), { name, tooltip, ...choices }]
@@ -57,7 +57,7 @@ describe("settings", () => {
     expect(locale("settings")).toEqual(Object.fromEntries(expected))
   })
 
-  test("stand under categories that locales/ names", () => {
+  test("are in categories that locales/ names", () => {
     const named = locale("main").settingsCategories
     const used = settings.settings.flatMap(({ category }) => category.slice(0, 2))
     expect(Object.keys(named).sort()).toEqual([...new Set(used)].sort())
@@ -65,12 +65,12 @@ describe("settings", () => {
 })
 
 describe("commands", () => {
-  test("have their words in locales/", () => {
+  test("have their texts in locales/", () => {
     const expected = settings.commands.map(({ id, label }) => [key(id), { label }])
     expect(locale("commands")).toEqual(Object.fromEntries(expected))
   })
 
-  test("have keys that nobody else has", () => {
+  test("have keys that are not in use", () => {
     const combos = settings.keybindings.map(({ combo }) => {
       const held = Object.entries({ Ctrl: combo.ctrl, Alt: combo.alt, Shift: combo.shift })
       return [...held.filter(([, on]) => on).map(([name]) => name), combo.key].join("+")
@@ -86,7 +86,7 @@ describe("commands", () => {
     expect(app.extensionManager.command.execute).toHaveBeenCalledWith("Workspace.ToggleSidebarTab.gen5-library")
   })
 
-  test("say where the library is turned on", () => {
+  test("say how to turn the library on", () => {
     app.extensionManager.setting.get = () => false
     command("Gen5.OpenLibrary")()
     expect(app.toasts[0].summary).toBe("The library is off")
@@ -101,7 +101,7 @@ describe("commands", () => {
     expect(app.toasts[0].detail).toBe("Intact. Every byte is as it was written: 1.5 MB in 4 chunks.")
   })
 
-  test("tell what a check cannot vouch for, and leave time to read it", async () => {
+  test("report what a check could not cover, and leave time to read it", async () => {
     verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, notes: ["9 bytes follow the end of the PNG"] })
     app.canvas.selected_nodes = { 3: loader("a.png") }
     await command("Gen5.VerifySelected")()
@@ -109,13 +109,13 @@ describe("commands", () => {
     expect(app.toasts[0].detail).toContain("9 bytes follow the end of the PNG.")
   })
 
-  test.each([undefined, ""])("ask for a file where none is chosen: %j", async (name) => {
+  test.each([undefined, ""])("ask for a file if none is chosen: %j", async (name) => {
     app.canvas.selected_nodes = { 3: loader(name) }
     await command("Gen5.VerifySelected")()
     expect([verify.mock.calls, app.toasts[0].summary]).toEqual([[], "No file is chosen"])
   })
 
-  test("tell by whom the file was signed", async () => {
+  test("report who signed the file", async () => {
     verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, notes: [], trust: trusted("Alice") })
     app.canvas.selected_nodes = { 3: loader("a.gen5") }
     await command("Gen5.VerifySelected")()
@@ -123,7 +123,7 @@ describe("commands", () => {
     expect(app.toasts[0].detail).toContain("Trusted")
   })
 
-  test("show how far a check is, run one a file at a time, and clear up", async () => {
+  test("show a check's progress, run one check per file at a time, and clean up", async () => {
     let finish
     verify.mockImplementation(() => new Promise((resolve) => (finish = resolve)))
     app.canvas.selected_nodes = { 3: loader("a.gen5") }
@@ -140,7 +140,7 @@ describe("commands", () => {
     expect(box()).toBeNull()
   })
 
-  test("stop a check when that is wanted, without a message", async () => {
+  test("stop a check on request, without a message", async () => {
     verify.mockImplementation(
       (_name, _step, { signal }) =>
         new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")))),
@@ -152,7 +152,7 @@ describe("commands", () => {
     expect([box(), app.toasts]).toEqual([null, []])
   })
 
-  test("verify no file that a link overrules", async () => {
+  test("do not verify the widget's file if the input is linked", async () => {
     const node = loader("a.gen5")
     node.inputs.push({ name: "file", type: "COMBO", link: 1 })
     node.graph = { links: new Map([[1, { origin_id: 9, origin_slot: 0 }]]), getNodeById: () => null }
@@ -161,7 +161,7 @@ describe("commands", () => {
     expect([verify.mock.calls, app.toasts[0].summary]).toEqual([[], "Its file comes by a link"])
   })
 
-  test("tell what is damaged", async () => {
+  test("report damage", async () => {
     verify.mockRejectedValue(new Error("chunk 2 is not what was written"))
     app.canvas.selected_nodes = { 3: loader("a.gen5") }
     await command("Gen5.VerifySelected")()
@@ -178,7 +178,7 @@ describe("commands", () => {
   )
 })
 
-test("the about badge tells name and version", () => {
+test("the about badge has name and version", () => {
   const [badge] = settings.aboutPageBadges
   expect(badge.label).toBe(`Gen5 ${VERSION}`)
   expect(badge.url).toMatch(/docs\/Gen5Save\.md$/)

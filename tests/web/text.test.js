@@ -14,8 +14,8 @@ describe("fileSize", () => {
     [3_141_592, "3.1 MB"],
     [4_294_967_295, "4.3 GB"],
     [5e15, "5000 TB"],
-  ])("tells %d bytes as %s", (bytes, told) => {
-    expect(fileSize(bytes)).toBe(told)
+  ])("formats %d bytes as %s", (bytes, expected) => {
+    expect(fileSize(bytes)).toBe(expected)
   })
 })
 
@@ -25,17 +25,17 @@ describe("samplerLine", () => {
     expect(samplerLine(facts)).toBe("euler / normal, 20 steps, cfg 7, seed 18446744073709551615")
   })
 
-  test("leaves out what is not known", () => {
+  test("omits unknown settings", () => {
     const facts = { sampler: "ddim", scheduler: null, steps: 1, cfg: null, denoise: null, seed: null }
     expect(samplerLine(facts)).toBe("ddim, 1 step")
     expect(samplerLine({})).toBe("")
   })
 
-  test("tells denoise where it is not 1, and seed 0", () => {
+  test("includes a denoise other than 1, and seed 0", () => {
     expect(samplerLine({ denoise: 0.6, seed: "0" })).toBe("denoise 0.6, seed 0")
   })
 
-  test("tells a float of 32 bits as it was meant", () => {
+  test("rounds a 32-bit float to the number that was meant", () => {
     expect(samplerLine({ cfg: 5.300000190734863 })).toBe("cfg 5.3")
   })
 })
@@ -52,18 +52,18 @@ describe("ago", () => {
     [86_400 * 364, "12 months ago"],
     [86_400 * 365 * 2, "2 years ago"],
     [-30, "just now"],
-  ])("tells %d seconds before now as %s", (passed, told) => {
-    expect(ago(NOW - passed, NOW)).toBe(told)
+  ])("formats %d seconds ago as %s", (passed, expected) => {
+    expect(ago(NOW - passed, NOW)).toBe(expected)
   })
 })
 
 describe("verdict", () => {
-  test("every byte is as it was written, where all was checked", () => {
+  test("says that every byte is as it was written if all was checked", () => {
     const report = { checked_bytes: 3_141_592, chunk_count: 3, notes: [] }
     expect(verdict(report)).toBe("Intact. Every byte is as it was written: 3.1 MB in 3 chunks.")
   })
 
-  test("that is not said beside what could not be vouched for", () => {
+  test("does not say so if something could not be checked", () => {
     const notes = ["9 bytes follow the end of the PNG and are not checked", "another note"]
     expect(verdict({ checked_bytes: 1, chunk_count: 1, notes })).toBe(
       "Intact, as far as could be checked: 1 byte in 1 chunk. " +

@@ -8,35 +8,35 @@ function list(trust) {
   return { badge: shown.querySelector(".gen5-badge"), lines: [...shown.querySelectorAll("li")].map((line) => line.textContent) }
 }
 
-describe("the three words", () => {
-  test("an unsigned file has none", () => {
+describe("the description of signatures", () => {
+  test("is empty for an unsigned file", () => {
     expect(trustList({ word: "unsigned", signatures: [] })).toBeNull()
     expect(trustList(undefined)).toBeNull()
     expect(trustWords(undefined)).toEqual([])
   })
 
-  test("signed: by which key, and that it is not in the list", () => {
+  test("signed: has the key, and that it is not in the list", () => {
     const { badge, lines } = list(signed())
     expect(badge.textContent).toBe("Signed")
     expect(lines).toEqual([`Signed by key ${KEY}. The key is not in your list.`])
   })
 
-  test("trusted: by what the list calls the key, and its id", () => {
+  test("trusted: has the key's name in the list, and its id", () => {
     const { badge, lines } = list(trusted("Alice, studio"))
     expect([badge.textContent, badge.className]).toEqual(["Trusted", "gen5-badge gen5-badge-ok"])
     expect(lines).toEqual([`Signed by Alice, studio, key ${KEY}. Trusted: the key is in your list.`])
   })
 
-  test("trusted under a key that the list gives no name", () => {
+  test("trusted: has only the id of a key without a name", () => {
     expect(list(trusted("")).lines).toEqual([`Signed by key ${KEY}. Trusted: the key is in your list.`])
   })
 
-  test("beside a trusted key another one is not", () => {
+  test("says which of several keys is trusted", () => {
     const trust = { word: "trusted", signatures: [...trusted("Alice").signatures, signature({ key_id: OTHER_KEY })] }
     expect(list(trust).lines[1]).toBe(`Signed by key ${OTHER_KEY}. The key is not in your list.`)
   })
 
-  test("invalid: in words and the error colour, and no other signature is called trusted", () => {
+  test("invalid: has text and the error colour, and no other signature is called trusted", () => {
     const trust = { word: "invalid", signatures: [INVALID, ...trusted("Alice").signatures] }
     const { badge, lines } = list(trust)
     expect([badge.textContent, badge.className]).toEqual(["Invalid signature", "gen5-badge gen5-badge-error"])
@@ -44,7 +44,7 @@ describe("the three words", () => {
     expect(trustWords(trust).join(" ")).not.toMatch(/trusted/i)
   })
 
-  test("unchecked: why", () => {
+  test("unchecked: has the reason", () => {
     const { badge, lines } = list(unchecked())
     expect(badge.textContent).toBe("Signature unchecked")
     expect(lines).toEqual([
@@ -52,21 +52,21 @@ describe("the three words", () => {
     ])
   })
 
-  test("a list of keys that cannot be used is told of", () => {
+  test("reports a list of keys that cannot be used", () => {
     const trust = { word: "signed", signatures: [signature({ problem: "unusable_list" })] }
     expect(trustWords(trust)).toEqual([
       `Signed by key ${KEY}. Whether it is trusted is not known: your list of trusted keys cannot be used; \`gen5core trust\` says why.`,
     ])
   })
 
-  test("none of them says intact", () => {
+  test("never says intact", () => {
     for (const trust of [signed(), trusted("Alice"), unchecked()]) {
       expect(trustList(trust).outerHTML + trustWords(trust)).not.toMatch(/intact/i)
     }
   })
 })
 
-test("what keys are called is text, never markup", () => {
+test("names of keys are text, never markup", () => {
   const shown = trustList(trusted("<img src=x onerror=alert(1)>"))
   expect(shown.querySelector("img")).toBeNull()
   expect(shown.textContent).toContain("<img")
@@ -75,7 +75,7 @@ test("what keys are called is text, never markup", () => {
 test("a saved file's key has no name", () => expect(signedBy({ key_id: KEY })).toBe(`Signed by key ${KEY}`))
 
 describe("the badge of an error", () => {
-  test("goes by the error's kind, not by its words", () => {
+  test("depends on the error's kind, not on its message", () => {
     const error = new Gen5Error("a.gen5: SIGN at offset 9", { kind: "invalid_signature" })
     expect(invalidBadge(error).textContent).toBe("Invalid signature")
     expect(invalidBadge(new Gen5Error("the signature by 0a is not valid for this file", { kind: "damaged" }))).toBeNull()

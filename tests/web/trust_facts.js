@@ -1,10 +1,10 @@
-/** What the server says of signatures. */
+/** The server's facts of signatures. */
 
 export const KEY = "0123456789abcdef0123456789abcdef"
 export const OTHER_KEY = "fedcba9876543210fedcba9876543210"
 export const INVALID = { key_id: OTHER_KEY, state: "invalid", reason: "it was changed", comment: null }
 
-/** A signature that fits, by a key that is not in the person's list. */
+/** A valid signature by a key that is not in the user's list. */
 export function signature(changes = {}) {
   return { key_id: KEY, state: "valid", reason: "", comment: null, ...changes }
 }
@@ -13,7 +13,7 @@ export function signed() {
   return { word: "signed", signatures: [signature()] }
 }
 
-/** @param {string} comment what the person's list calls the key */
+/** @param {string} comment the key's name in the user's list */
 export function trusted(comment) {
   return { word: "trusted", signatures: [signature({ comment })] }
 }

@@ -1,4 +1,4 @@
-/** English. `{name}` stands for what is put in; where a number chooses the form, a text is an object of plural forms. */
+/** English. `{name}` is replaced by a value; a text that depends on a number is an object of plural forms. */
 export default {
   // Settings and commands: the same as in locales/en/
   "setting.drift": "What a new Load Gen5 does on drift",
@@ -318,7 +318,7 @@ export default {
   "facts.wasDtype": "{dtype} (was {original})",
   "facts.unknown": "–",
 
-  // The stored workflow beside the open graph
+  // The stored workflow compared with the open graph
   "diff.title": "Changes against the open graph",
   "diff.comparing": "Comparing…",
   "diff.noWorkflow": "The file holds no workflow.",

@@ -1,6 +1,6 @@
 /**
- * The texts that people read, in the language that ComfyUI is set to. A module beside this one, named as the language is
- * (`fr.js`), is all that another one takes: it exports what `en.js` does, or as much of it as there is.
+ * The user interface's texts in ComfyUI's language. To add a language, add a module named after it (`fr.js`) to this
+ * folder that exports what `en.js` does, or a part of it: the other texts are in English then.
  */
 import { app } from "../../../scripts/app.js"
 import en from "./en.js"
@@ -14,18 +14,18 @@ const COUNTS = new Intl.NumberFormat(LOCALE)
  * Return a text.
  *
  * @param {keyof typeof en} key
- * @param {Record<string, string|number>} [params] what stands for `{name}` in it; `count` chooses the plural, and is written
- *   as the language writes numbers
+ * @param {Record<string, string|number>} [params] the values for `{name}`; `count` selects the plural form, and is
+ *   formatted as the language formats numbers
  * @returns {string}
  */
 export function t(key, params = {}) {
   const { count } = params
-  const given = typeof count === "number" ? { ...params, count: COUNTS.format(count) } : params
-  return formOf(TEXTS[key], count).replace(/\{(\w+)\}/g, (whole, name) => String(given[name] ?? whole))
+  const values = typeof count === "number" ? { ...params, count: COUNTS.format(count) } : params
+  return formOf(TEXTS[key], count).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole))
 }
 
 /**
- * Tell whether there is a text of that key.
+ * Return whether there is a text with that key.
  *
  * @param {string} key
  * @returns {key is keyof typeof en}
@@ -35,7 +35,7 @@ export function hasText(key) {
 }
 
 /**
- * Return a number as the language writes it.
+ * Format a number for the language.
  *
  * @param {number} value
  * @param {Intl.NumberFormatOptions} [options]
@@ -46,7 +46,7 @@ export function formatNumber(value, options) {
 }
 
 /**
- * Return a moment as the language writes it.
+ * Format a date and time for the language.
  *
  * @param {string|number} date
  * @returns {string}
@@ -56,7 +56,7 @@ export function formatDate(date) {
 }
 
 /**
- * Return how long ago something was, as the language says it.
+ * Format how long ago something was for the language.
  *
  * @param {number} count
  * @param {Intl.RelativeTimeFormatUnit} unit
@@ -85,7 +85,7 @@ function knownLocale(wanted) {
 }
 
 /**
- * Return the texts of a language, `zh-TW` before `zh`; none where there is no module of it.
+ * Return the texts of a language, `zh-TW` before `zh`; none if it has no module.
  *
  * @param {string} locale
  * @returns {Promise<Partial<typeof en>>}

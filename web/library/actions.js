@@ -8,7 +8,7 @@ import { shortName, stem } from "./words.js"
 const STEP = 30
 
 /**
- * Open the workflow that a file holds, as if its JSON had been dropped: ComfyUI names and checks it.
+ * Open the workflow in a file as ComfyUI opens a dropped JSON file, so that it names the tab and validates the workflow.
  * @param {string} name annotated
  */
 export function openWorkflow(name) {
@@ -21,19 +21,19 @@ export function openWorkflow(name) {
 }
 
 /**
- * Put a Load Gen5 for a file in the middle of what is seen of the graph.
+ * Add a Load Gen5 for a file in the middle of the visible part of the graph.
  * @param {string} name annotated
  */
 export function placeLoader(name) {
   return attempt(t("library.loaderFailed"), () => {
-    const node = addLoader(name, { pos: freeSpot() })
+    const node = addLoader(name, { pos: freePosition() })
     select(node)
     toast("success", t("load.added"), shortName(name))
   })
 }
 
 /**
- * Let the selected sampler start from a file's noise.
+ * Make the selected sampler start from a file's noise.
  * @param {string} name annotated
  */
 export function startSelected(name) {
@@ -50,7 +50,7 @@ function selectedSampler() {
   throw new Error(selected.length ? t("library.manySamplers", { count: selected.length }) : t("library.noSampler"))
 }
 
-function freeSpot() {
+function freePosition() {
   const [x, y, width, height] = app.canvas.ds.visible_area
   /** @type {Host.Point} */
   const spot = [x + width / 2, y + height / 2]

@@ -10,10 +10,10 @@ export const CARD_HEIGHT = 104
 const THUMBNAIL = 256
 
 /**
- * One file of the library as a row; a grey one where its facts are not there yet.
+ * Make the row of one file; a grey placeholder if its facts have not been loaded.
  * @param {Gen5.Item} [item] of `GET /gen5/library`
- * @returns {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} showPicture asks for the
- *   thumbnail, once; dropPicture gives up one that is still on its way
+ * @returns {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} showPicture loads the
+ *   thumbnail, once; dropPicture cancels a load that has not finished
  */
 export function createCard(item) {
   if (!item) return { element: waitingCard() }
@@ -75,7 +75,7 @@ function badgeLine(item) {
     readBadge(TRUST_BADGES[item.trust ?? "unsigned"]),
     drifts > 0 && badge("pi-exclamation-triangle", t("drift.count", { count: drifts }), "gen5-badge-warn"),
     folderOf(item.name) !== "output" && badge("pi-folder", folderOf(item.name)),
-    ...(item.tags ?? []).map((tag) => badge("pi-tag", t("library.tag", { tag }))), // else a file could call itself trusted
+    ...(item.tags ?? []).map((tag) => badge("pi-tag", t("library.tag", { tag }))), // labelled, so that no file can call itself trusted
   ]
   return element("div", { className: "gen5-library-badges" }, ...badges)
 }
@@ -131,8 +131,8 @@ function startPicture(icon, item) {
 }
 
 /**
- * The picture, or where there is none the starting noise. A browser shows the picture of an address again without
- * asking: another file of the same name needs another one, and a list has no root to tell it by.
+ * Return the address of the picture, or of the starting noise if there is none. Browsers cache by address, so that of
+ * another file of the same name must differ: by its mtime, since the library's list has no root.
  *
  * @param {Gen5.Item} item
  */

@@ -11,10 +11,10 @@ import { diffPrompts, diffWorkflows, isSame } from "./workflow_diff.js"
  * @typedef {Map<string, string|null>} Seeds by node id
  */
 
-const SHOWN = 300
+const VALUE_LENGTH = 300
 
 /**
- * The section that tells how the stored workflow and the graph that is open differ; compared once it is opened.
+ * Make the section with the differences between the stored workflow and the open graph; compared when it is opened.
  * @param {Gen5.Facts} facts
  * @param {string} name annotated
  */
@@ -124,7 +124,7 @@ function changeLine({ name, stored, present }, seed) {
 }
 
 /**
- * A seed beyond 2⁵³ has lost its last digits as a number; the file's facts have it whole.
+ * JavaScript's numbers lose the last digits of a seed above 2⁵³, so it is taken from the file's facts, as a string.
  *
  * @param {Input|undefined} input
  * @param {string|null|undefined} [seed]
@@ -135,7 +135,7 @@ function inputText(input, seed) {
   const isRounded = typeof input.value === "number" && Math.abs(input.value) > Number.MAX_SAFE_INTEGER
   if (isRounded && seed && Number(seed) === input.value) return seed
   const text = valueText(input.value)
-  return text.length > SHOWN ? t("text.begins", { text: text.slice(0, SHOWN) }) : text
+  return text.length > VALUE_LENGTH ? t("text.begins", { text: text.slice(0, VALUE_LENGTH) }) : text
 }
 
 /** @param {string} text */

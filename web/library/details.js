@@ -17,10 +17,10 @@ import { shortName } from "./words.js"
  */
 
 /**
- * Everything about one file.
+ * Show everything about one file.
  * @param {string} name annotated
  * @param {{onBack: () => void}} options
- * @returns {{element: HTMLElement, focus: () => void, dispose: () => void}} dispose ends what still runs
+ * @returns {{element: HTMLElement, focus: () => void, dispose: () => void}} dispose stops a running check
  */
 export function createDetails(name, { onBack }) {
   const back = iconButton("pi-arrow-left", t("library.back"), onBack)

@@ -2,24 +2,24 @@ import { element } from "../dom.js"
 import { OPEN, targetOf } from "./list_keys.js"
 import { Pages } from "./pages.js"
 
-/** Rows kept in the page above and below what is seen. */
+/** Rows kept in the page above and below the visible ones. */
 const OVERSCAN = 4
-/** While scrolling, pages are asked for at most this often. */
+/** While scrolling, pages are requested at most this often. */
 const WANT_MS = 80
-/** Pictures are asked for once scrolling has rested this long. */
+/** Pictures are requested once scrolling has paused for this long. */
 const REST_MS = 120
 const RESTALE_MS = 1100
 
 /**
  * @typedef {{element: HTMLElement, showPicture?: () => void, dropPicture?: () => void}} Drawn
  * @typedef {Drawn & {item: Gen5.Item|undefined, index: number}} Row
- * @typedef {{name: string, index: number}} Place
+ * @typedef {{name: string, index: number}} Anchor
  */
 
 /**
- * A listbox of any length of which only the visible rows are in the page.
+ * A listbox of any length; only its visible rows are in the page.
  *
- * The focus stays on the listbox; `aria-activedescendant` names the row that the keys have reached.
+ * The focus stays on the listbox; `aria-activedescendant` names the active row.
  */
 export class PagedList {
   /**
@@ -27,10 +27,10 @@ export class PagedList {
    * @param {string} options.label name of the listbox
    * @param {number} options.rowHeight height of every row in pixels
    * @param {(offset: number, limit: number, signal: AbortSignal) => Promise<{items: Gen5.Item[], total: number}>} options.fetchPage
-   * @param {(item: Gen5.Item|undefined) => Drawn} options.createRow undefined: the item is not there yet
+   * @param {(item: Gen5.Item|undefined) => Drawn} options.createRow undefined: the item is not loaded yet
    * @param {(item: Gen5.Item) => void} options.onOpen Enter or a click
    * @param {(item: Gen5.Item|undefined, top: number) => void} [options.onActive] the row that keys or pointer have reached
-   * @param {() => void} [options.onChange] an answer has come, or rows have moved
+   * @param {() => void} [options.onChange] a response has arrived, or rows have moved
    * @param {(error: Error) => void} [options.onError]
    */
   constructor(options) {
@@ -60,12 +60,12 @@ export class PagedList {
     this._listen()
   }
 
-  /** @returns {number|null} how many items there are; null before the first answer */
+  /** @returns {number|null} the number of items; null before the first response */
   get total() {
     return this.pages.total
   }
 
-  /** Show another query from its beginning. */
+  /** Show the results of another query from the start. */
   reset() {
     this.pages.reset()
     this._setActive(-1)
@@ -74,7 +74,7 @@ export class PagedList {
     this._ask()
   }
 
-  /** Read the list again; the row at the top and the active one stay where they are, also when newer ones came above. */
+  /** Read the list again; the top row and the active row stay in place even if newer rows were added above. */
   async refresh() {
     const anchor = this._anchor()
     const active = this._activeName ? { name: this._activeName, index: this.active } : null
@@ -93,7 +93,7 @@ export class PagedList {
     return row?.item ? { item: row.item, top: row.index * this._options.rowHeight } : null
   }
 
-  /** Put the rows in the page that are to be seen now. */
+  /** Put the visible rows in the page. */
   update() {
     const total = this.total ?? 0
     this.box.style.height = `${total * this._options.rowHeight}px`
@@ -106,8 +106,8 @@ export class PagedList {
   }
 
   /**
-   * Come back into the page: an element taken out of it forgets how far it was scrolled, and hears of its size only if
-   * it was without one for a frame.
+   * Restore the list after it was put back into the page: a removed element loses its scroll position, and its
+   * ResizeObserver fires only if it had no size for a frame.
    */
   restore() {
     this.element.scrollTop = this._top
@@ -130,7 +130,7 @@ export class PagedList {
     this._setActive(Math.max(0, Math.min(index, this.total - 1)))
     this._reveal(this.active)
     this.update()
-    this._tellActive(this.active)
+    this._reportActive(this.active)
   }
 
   _listen() {
@@ -159,17 +159,17 @@ export class PagedList {
   }
 
   /**
-   * @param {Place|null} anchor
-   * @param {Place|null} active
+   * @param {Anchor|null} anchor
+   * @param {Anchor|null} active
    */
   async _findAgain(anchor, active) {
-    /** @param {Place|null} one */
+    /** @param {Anchor|null} one */
     const find = (one) => one && this.pages.find(one.name, one.index).catch(() => -1)
     this._isFinding = true
-    const [place, activePlace] = await Promise.all([find(anchor), find(active)])
+    const [place, activeIndex] = await Promise.all([find(anchor), find(active)])
     this._isFinding = false
     if (anchor && place !== null && place >= 0) this._shift(place - anchor.index)
-    if (activePlace === -1 && this._activeName === active?.name) this._setActive(this.active) // it is gone
+    if (activeIndex === -1 && this._activeName === active?.name) this._setActive(this.active) // its file is gone
     this.update()
     this._options.onChange?.()
   }
@@ -180,7 +180,7 @@ export class PagedList {
     this._activeName = this.pages.get(index)?.name
   }
 
-  /** Find the active row where newer ones pushed it. */
+  /** Find the active row after newer ones were added above it. */
   _follow() {
     this._activeName ??= this.pages.get(this.active)?.name
     if (!this._activeName || this.pages.get(this.active)?.name === this._activeName) return
@@ -214,7 +214,7 @@ export class PagedList {
 
   _resized() {
     if (!this.element.isConnected || this.element.clientHeight === 0) return
-    this.element.scrollTop = this._top // lost where it came back into the page before it was laid out
+    this.element.scrollTop = this._top // the browser resets it if the list was put back before it was laid out
     this.update()
     this._ask()
     this._settle()
@@ -319,7 +319,7 @@ export class PagedList {
     else this.activate(to)
   }
 
-  /** A row that is made active between press and release would scroll another one under the pointer. */
+  /** Activate a row on keyboard focus only: one made active during a click would scroll another row under the pointer. */
   _focused() {
     if (this.active < 0 && this.box.matches(":focus-visible")) this.activate(this._visible(0).first)
   }
@@ -343,7 +343,7 @@ export class PagedList {
   /** @param {Event} event */
   _hover(event) {
     const index = optionIndex(event)
-    if (index !== undefined) this._tellActive(index)
+    if (index !== undefined) this._reportActive(index)
   }
 
   /** @param {number} index */
@@ -353,7 +353,7 @@ export class PagedList {
   }
 
   /** @param {number} index */
-  _tellActive(index) {
+  _reportActive(index) {
     this._options.onActive?.(this.pages.get(index), index * this._options.rowHeight)
   }
 }

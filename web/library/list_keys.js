@@ -1,12 +1,12 @@
-/** What the keys of a listbox do, as the ARIA Authoring Practices Guide has it. */
+/** The keys of a listbox, following the ARIA Authoring Practices Guide. */
 
 /** @type {"open"} */
 export const OPEN = "open"
 
 /**
  * @param {string} key of a keydown event
- * @param {{active: number, page: number, total: number}} list page: rows that are seen at once, but one
- * @returns {number|"open"|undefined} the row to go to, which may lie beyond an end; undefined for any other key
+ * @param {{active: number, page: number, total: number}} list page: one less than the number of visible rows
+ * @returns {number|"open"|undefined} the row to move to, which may be out of range; undefined for any other key
  */
 export function targetOf(key, { active, page, total }) {
   /** @type {Record<string, number|"open">} */

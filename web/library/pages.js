@@ -1,7 +1,7 @@
-/** How long a page that may have moved is still shown before it is asked for again. */
+/** How long a page whose items may have moved is shown before it is requested again. */
 const STALE_MS = 1000
-/** Pages kept: 12 000 items of 60, about 8 MB. */
-const KEPT = 200
+/** The most pages kept: 12 000 items at 60 per page, about 8 MB. */
+const PAGES_MAX = 200
 
 /**
  * @typedef {{items: Gen5.Item[], total: number}} Answer
@@ -9,10 +9,10 @@ const KEPT = 200
  */
 
 /**
- * The pages of a long list: fetched when they come into view, kept, and given up when they left it again.
+ * The pages of a long list. A page is fetched when it comes into view; the request is cancelled if it leaves the view.
  *
- * A page that was read before the list changed is stale: its items stay until the new answer is there,
- * so that nothing flickers.
+ * A page that was read before the list changed is stale: its items stay until the new response has arrived, to avoid
+ * flicker.
  */
 export class Pages {
   /**
@@ -36,7 +36,7 @@ export class Pages {
   }
 
   /**
-   * @returns {Gen5.Item|undefined} the item at index, once its page is there
+   * @returns {Gen5.Item|undefined} the item at index, if its page is loaded
    * @param {number} index
    */
   get(index) {
@@ -44,7 +44,7 @@ export class Pages {
   }
 
   /**
-   * @returns {number} index of a known item, −1 where its page is not there; of two pages the one read last is right
+   * @returns {number} index of a known item, −1 if its page is not loaded; if two pages have it, the one read last counts
    * @param {string} name
    */
   placeOf(name) {
@@ -52,7 +52,7 @@ export class Pages {
   }
 
   /**
-   * Ask for what is missing of first…last, and give up what no one looks at any more.
+   * Request the missing pages of first…last, and cancel requests for pages that are no longer in view.
    *
    * @param {number} first
    * @param {number} last
@@ -68,9 +68,9 @@ export class Pages {
   }
 
   /**
-   * Fetch one page, whatever is known of it.
+   * Fetch one page, even if it is loaded already.
    * @param {number} number page, 0 first
-   * @param {{kept?: boolean}} [options] kept: not given up by {@link want}
+   * @param {{kept?: boolean}} [options] kept: not cancelled by {@link want}
    * @returns {Promise<Gen5.Item[]>}
    */
   read(number, { kept = false } = {}) {
@@ -87,7 +87,7 @@ export class Pages {
     return request.answer
   }
 
-  /** Forget everything: another query. */
+  /** Forget everything, for another query. */
   reset() {
     for (const number of [...this._pending.keys()]) this._giveUp(number)
     this._pages.clear()
@@ -95,7 +95,7 @@ export class Pages {
     this.total = null
   }
 
-  /** Ask again for what is looked at; until the answers are there the known items stay. */
+  /** Request the pages in view again; the known items stay until the responses arrive. */
   expire() {
     this._failed.clear()
     for (const page of this._pages.values()) page.due = 0
@@ -103,10 +103,10 @@ export class Pages {
   }
 
   /**
-   * Find where an item went after the list changed.
+   * Find an item's index after the list changed.
    * @param {string} name
    * @param {number} near its former index
-   * @returns {Promise<number>} its index, or −1 where it is not in the pages tried
+   * @returns {Promise<number>} its index, or −1 if it is not in the pages tried
    */
   async find(name, near) {
     const former = this.total
@@ -175,13 +175,13 @@ export class Pages {
    * @param {Answer} answer
    */
   _keep(number, { items, total }) {
-    this._failed.clear() // the server answers again: what is in view is asked for again
+    this._failed.clear() // the server responds again, so failed pages may be retried
     if (total !== this.total) this._expireOthers()
     this.total = total
     this._pages.delete(number)
     this._pages.set(number, { items, due: Infinity })
     const [oldest] = this._pages.keys()
-    if (this._pages.size > KEPT) this._pages.delete(oldest)
+    if (this._pages.size > PAGES_MAX) this._pages.delete(oldest)
     this._onChange()
   }
 

@@ -1,7 +1,7 @@
-/** Small pieces that the library is made of. Text from files goes in as text, never as markup. */
+/** The library's basic elements. Text from files is set as text, never as markup. */
 import { element } from "../dom.js"
 import { t } from "../i18n/index.js"
-import { MOST_ROWS, shorten } from "../text.js"
+import { ROWS_MAX, shorten } from "../text.js"
 
 /**
  * A decorative PrimeIcon.
@@ -12,7 +12,7 @@ export function icon(name) {
 }
 
 /**
- * A button that shows an icon only; screen readers and hovering give its name.
+ * A button with an icon only; its name is in its tooltip and for screen readers.
  * @param {string} iconName
  * @param {string} label
  * @param {() => void} onclick
@@ -30,7 +30,7 @@ export function iconButton(iconName, label, onclick) {
  * @param {string} iconName
  * @param {string} text
  * @param {() => void} onclick
- * @param {string} [title] what it does in more words
+ * @param {string} [title] a longer description
  */
 export function textButton(iconName, text, onclick, title) {
   return element(
@@ -42,7 +42,7 @@ export function textButton(iconName, text, onclick, title) {
 }
 
 /**
- * What stands where there is nothing to show: why, and what can be done.
+ * A notice in place of content: why there is none, and what to do.
  * @param {string} iconName
  * @param {string} title
  * @param {string} text
@@ -62,13 +62,13 @@ export function notice(iconName, title, text, action, onclick) {
 }
 
 /**
- * Facts with their names; what is not known is left out.
+ * A list of names and values, without unknown values.
  * @param {[string, any][]} facts
  */
 export function factList(facts) {
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== "")
-  const rows = known.slice(0, MOST_ROWS).flatMap(([name, value]) => fact(name, value))
-  const more = known.length > MOST_ROWS && element("dd", {}, moreLine(known.length))
+  const rows = known.slice(0, ROWS_MAX).flatMap(([name, value]) => fact(name, value))
+  const more = known.length > ROWS_MAX && element("dd", {}, moreLine(known.length))
   return element("dl", { className: "gen5-library-list" }, ...rows, more)
 }
 
@@ -82,14 +82,14 @@ function fact(name, value) {
 }
 
 /**
- * Draw the first of many; what is left out is counted below.
+ * Draw the first items of a list, and a line with the number of the others.
  * @param {any[]} list
  * @param {(one: any) => Node} draw
- * @param {number} [count] how many there are, where list is but their beginning
+ * @param {number} [count] total number, if list holds only the first ones
  * @returns {Node[]}
  */
 export function firstOf(list, draw, count = list.length) {
-  const shown = list.slice(0, MOST_ROWS).map(draw)
+  const shown = list.slice(0, ROWS_MAX).map(draw)
   return count > shown.length ? [...shown, moreLine(count, shown.length)] : shown
 }
 
@@ -97,21 +97,21 @@ export function firstOf(list, draw, count = list.length) {
  * @param {number} count
  * @param {number} [shown]
  */
-function moreLine(count, shown = MOST_ROWS) {
+function moreLine(count, shown = ROWS_MAX) {
   return element("p", { className: "gen5-library-muted", text: t("text.more", { count: count - shown }) })
 }
 
 /**
  * A section that opens and closes.
  * @param {string} title
- * @param {{count?: string|number, extra?: HTMLElement, isOpen?: boolean, onOpen?: (body: HTMLElement) => void}} [options] onOpen: the first time
+ * @param {{count?: string|number, extra?: HTMLElement, isOpen?: boolean, onOpen?: (body: HTMLElement) => void}} [options] onOpen: called when it is first opened
  * @param {...Node} children
  */
 export function section(title, { count, extra, isOpen = false, onOpen } = {}, ...children) {
   const summary = element("summary", {}, element("span", { className: "gen5-library-section-title", text: title }))
   if (count !== undefined) summary.append(element("span", { className: "gen5-library-muted", text: String(count) }))
   if (extra) {
-    extra.addEventListener("click", (event) => event.preventDefault()) // else a click in its panel folds the section
+    extra.addEventListener("click", (event) => event.preventDefault()) // otherwise a click in its panel would close the section
     summary.append(extra)
   }
   const body = element("div", { className: "gen5-library-section-body" }, ...children)
@@ -122,15 +122,15 @@ export function section(title, { count, extra, isOpen = false, onOpen } = {}, ..
 }
 
 /**
- * A table with a head.
+ * A table with a header row.
  * @param {string[]} head
  * @param {(string|number|null|undefined)[][]} rows
  * @param {string} label
  */
 export function table(head, rows, label) {
   const headCells = head.map((text) => element("th", { text, attributes: { scope: "col" } }))
-  const body = rows.slice(0, MOST_ROWS).map((row) => element("tr", {}, ...row.map((text) => element("td", { text: cellText(text) }))))
-  const more = rows.length > MOST_ROWS && element("caption", { className: "gen5-library-more" }, moreLine(rows.length))
+  const body = rows.slice(0, ROWS_MAX).map((row) => element("tr", {}, ...row.map((text) => element("td", { text: cellText(text) }))))
+  const more = rows.length > ROWS_MAX && element("caption", { className: "gen5-library-more" }, moreLine(rows.length))
   return element(
     "table",
     { className: "gen5-library-table", attributes: { "aria-label": label } },

@@ -7,10 +7,10 @@ import { iconButton } from "./parts.js"
 const PREVIEW = 1024
 
 /**
- * The pictures of a file, one at a time.
+ * Show the pictures of a file, one at a time.
  * @param {string} name annotated
  * @param {Gen5.Size[]} images
- * @param {string|number} [root] of the file, or its mtime: a browser shows the picture of an address again without asking
+ * @param {string|number} [root] of the file, or its mtime: part of the address, since browsers cache by address
  */
 export function pictures(name, images, root) {
   let index = 0
@@ -24,7 +24,7 @@ export function pictures(name, images, root) {
     const { width, height } = images[index]
     missing.hidden = true
     picture.hidden = false
-    const isKnown = width && height // which version 1.0 of the format does not tell
+    const isKnown = width && height // version 1.0 of the format does not store the size
     const numbers = { number: index + 1, all: images.length }
     const title = t("picture.numbered", numbers)
     picture.alt = isKnown ? t("picture.sized", { picture: title, size: pixels(width, height) }) : title

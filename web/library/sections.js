@@ -8,10 +8,10 @@ import { factList, firstOf, section, table } from "./parts.js"
 import { joinFacts, valueText } from "./words.js"
 
 /**
- * The sections of a file's facts.
+ * Make the sections with a file's facts.
  * @param {Gen5.Facts} facts of `GET /gen5/file`
  * @param {string} name annotated
- * @returns {HTMLElement[]} those that have something to tell
+ * @returns {HTMLElement[]} without empty sections
  */
 export function factSections(facts, name) {
   return [
@@ -138,7 +138,7 @@ function environment({ environment: parts, drifts, counts }) {
 }
 
 /**
- * What was stored, and under it what is here instead.
+ * Show the stored value, and below it the current one if that differs.
  *
  * @param {string|null} value
  * @param {Gen5.Drift|undefined} drift

@@ -6,7 +6,7 @@ import { LibraryView } from "./view.js"
 
 const TAB_ID = "gen5-library"
 const SETTING = "Gen5.Library.Enabled"
-/** A queue that saves many files at once reads the folders once. */
+/** Debounce, so that a queue that saves many files at once causes one scan of the folders. */
 const SAVED_MS = 800
 
 /** @type {LibraryView|null} */
@@ -14,13 +14,13 @@ let view = null
 let isShown = false
 let savedTimer = 0
 
-/** The Library, a tab of the sidebar: every .gen5 file under output/ and input/. */
+/** The extension: the library, a tab of the sidebar with every .gen5 file under output/ and input/. */
 export const library = {
   name: "Gen5.Library",
   setup() {
     showTab(app.extensionManager.setting.get(SETTING) !== false)
     app.ui?.settings?.addEventListener?.(`${SETTING}.change`, (event) => showTab(/** @type {CustomEvent} */ (event).detail.value !== false))
-    api.addEventListener("executed", (event) => noticeSaved(event.detail?.output?.gen5))
+    api.addEventListener("executed", (event) => rescanAfterSave(event.detail?.output?.gen5))
   },
 }
 
@@ -51,7 +51,7 @@ function tab() {
 }
 
 /**
- * ComfyUI calls this again each time it draws the sidebar, with the same element or another.
+ * Show the library in an element. ComfyUI calls this each time it draws the sidebar, with the same element or another.
  *
  * @param {HTMLElement} place
  */
@@ -59,17 +59,18 @@ function open(place) {
   view ??= new LibraryView()
   if (view.element.parentElement === place) return
   place.replaceChildren(view.element)
-  leaveToOthers(place, view)
+  yieldToOtherTabs(place, view)
   view.resume()
 }
 
 /**
- * Two custom tabs get the same element, one after the other: make room for one that only appends.
+ * Remove the library when another tab adds to its element. ComfyUI gives custom tabs the same element one after the
+ * other, and some tabs only append.
  *
  * @param {HTMLElement} place
  * @param {LibraryView} shown
  */
-function leaveToOthers(place, shown) {
+function yieldToOtherTabs(place, shown) {
   const observer = new MutationObserver(() => {
     if (place.children.length === 1 && shown.element.parentElement === place) return
     observer.disconnect()
@@ -80,7 +81,7 @@ function leaveToOthers(place, shown) {
 }
 
 /** @param {any[]|undefined} files */
-function noticeSaved(files) {
+function rescanAfterSave(files) {
   if (!files?.some?.((file) => file?.filename)) return
   clearTimeout(savedTimer)
   savedTimer = window.setTimeout(() => view?.rescan(), SAVED_MS)

@@ -10,9 +10,9 @@ import { icon, textButton } from "./parts.js"
  */
 
 /**
- * A button that lets the server read every byte of a file against its digests, and what came of it.
+ * Make a button that checks every byte of a file on the server, and an element for progress and result.
  * @param {string} name annotated
- * @param {{onReport?: (report: Gen5.Report) => void}} [options] onReport: called with what a check of an intact file found
+ * @param {{onReport?: (report: Gen5.Report) => void}} [options] onReport: called with the report on an intact file
  * @returns {{button: HTMLElement, element: HTMLElement, stop: () => void}}
  */
 export function createVerifier(name, { onReport = () => {} } = {}) {
@@ -42,10 +42,10 @@ async function run(name, parts) {
   text.textContent = t("verify.running")
   try {
     const report = await verify(name, (step) => progress(parts, step), { signal })
-    tell(parts, "pi-check-circle", verdict(report))
+    showResult(parts, "pi-check-circle", verdict(report))
     parts.onReport(report)
   } catch (error) {
-    if (!signal.aborted) tell(parts, "pi-times-circle", error.message, "gen5-library-wrong")
+    if (!signal.aborted) showResult(parts, "pi-times-circle", error.message, "gen5-library-wrong")
   } finally {
     control.abort = null
     button.removeAttribute("aria-disabled")
@@ -68,7 +68,7 @@ function progress({ bar, text }, step) {
  * @param {string} words
  * @param {string} [className]
  */
-function tell({ bar, text, box }, iconName, words, className = "") {
+function showResult({ bar, text, box }, iconName, words, className = "") {
   bar.hidden = true
   box.className = `gen5-library-verdict ${className}`
   text.replaceChildren(icon(iconName), element("span", { text: words }))

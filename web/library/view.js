@@ -12,7 +12,7 @@ const SEARCH_MS = 200
 const POLL_MS = 600
 const BAR_HEIGHT = 36
 
-/** The Library's panel. It lives on while its tab is closed, so that opening it again shows it at once. */
+/** The library's panel. It is kept while its tab is closed, so that it is shown at once when the tab is opened again. */
 export class LibraryView {
   constructor() {
     this._query = ""
@@ -23,7 +23,7 @@ export class LibraryView {
     this._mustScan = true
     /** @type {ReturnType<typeof createDetails>|null} */
     this._details = null
-    /** @type {Gen5.Item|null} what the bar is for */
+    /** @type {Gen5.Item|null} the file that the bar belongs to */
     this._offered = null
     /** @type {number|undefined} */
     this._pollTimer = undefined
@@ -44,7 +44,7 @@ export class LibraryView {
     this._list.element.addEventListener("pointerleave", () => this._withdraw())
   }
 
-  /** The tab was opened: show what is known, and look for new files. */
+  /** Show the known files and look for new ones; called when the tab is opened. */
   resume() {
     if (this._list.total === null) {
       this._mustScan = true
@@ -55,13 +55,13 @@ export class LibraryView {
     }
   }
 
-  /** The tab was closed. */
+  /** Stop polling and loading; called when the tab is closed. */
   pause() {
     clearTimeout(this._pollTimer)
     this._pollTimer = undefined
   }
 
-  /** Let the server look for new files, and show them. */
+  /** Make the server look for new files, and show them. */
   rescan() {
     if (!this.element.isConnected) return
     this._mustScan = true
@@ -108,7 +108,7 @@ export class LibraryView {
     )
   }
 
-  /** What the row under the pointer, or the one reached by keys, can be used for at once. */
+  /** Make the bar of actions for the row under the pointer, or the one reached by keys. */
   _makeBar() {
     const bar = element(
       "div",
@@ -140,7 +140,7 @@ export class LibraryView {
     if (!this._bar.contains(document.activeElement)) this._bar.hidden = true
   }
 
-  /** The rows have changed: without the focus the bar goes, with it it stays with its file. */
+  /** Update the bar after the rows have changed: it follows its file if it has the focus, and is hidden otherwise. */
   _moveBar() {
     if (this._bar.hidden || this._list.total === null) return
     if (!this._bar.contains(document.activeElement)) {

@@ -1,8 +1,8 @@
-/** Words and figures that the library shows. */
+/** Names and values formatted for the library. */
 import { t } from "../i18n/index.js"
 
 /**
- * Tell the folder that an annotated name is in: input, output or temp.
+ * Return the folder of an annotated name: input, output or temp.
  * @param {string} name
  */
 export function folderOf(name) {
@@ -10,7 +10,7 @@ export function folderOf(name) {
 }
 
 /**
- * The file name alone, without folders and annotation.
+ * Return the file name without folders and annotation.
  * @param {string} name
  */
 export function shortName(name) {
@@ -18,7 +18,7 @@ export function shortName(name) {
 }
 
 /**
- * The file name without its ending, as a workflow is called.
+ * Return the file name without its extension, for the name of a workflow.
  * @param {string} name
  */
 export function stem(name) {
@@ -26,7 +26,7 @@ export function stem(name) {
 }
 
 /**
- * What there is of some facts, in one line.
+ * Join the known facts in one line.
  * @param {(string|number|null|undefined|false)[]} facts
  */
 export function joinFacts(facts) {
@@ -34,7 +34,7 @@ export function joinFacts(facts) {
 }
 
 /**
- * A value of a graph as one line of text.
+ * Format a value of a graph as one line of text.
  * @param {any} value
  */
 export function valueText(value) {

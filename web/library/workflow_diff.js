@@ -1,8 +1,8 @@
 /**
- * What differs between two graphs, without a page to show it on.
+ * Compare two graphs; independent of the page that shows the result.
  *
  * A graph is either an API prompt (`app.graphToPrompt().output`) or a workflow (`app.graph.serialize()`).
- * Positions, sizes, colours and groups are ignored: they change no picture.
+ * Positions, sizes, colours and groups are ignored, since they do not change the picture.
  *
  * @typedef {{id: string, type: string, title: string}} NodeName
  * @typedef {Map<string, NodeName & {inputs: Map<string, Input>}>} Nodes
@@ -39,7 +39,7 @@ export function diffWorkflows(stored, present, widgetNames = () => undefined) {
 }
 
 /**
- * Tell whether two graphs are the same.
+ * Return whether two graphs are the same.
  * @param {GraphDiff} diff
  */
 export function isSame(diff) {
@@ -47,7 +47,7 @@ export function isSame(diff) {
 }
 
 /**
- * A node under its id; another type under the same id is another node.
+ * Match nodes by id. Nodes of the same id but different types are different nodes.
  *
  * @param {Nodes} stored
  * @param {Nodes} present
@@ -80,7 +80,7 @@ function changedInputs(stored, present) {
 }
 
 /**
- * Two links are the same if they come from the same output, whatever that node is called.
+ * Return whether two inputs are the same. Links are if they come from the same output; the node's title is ignored.
  *
  * @param {Input|undefined} one
  * @param {Input|undefined} other
@@ -157,8 +157,8 @@ function subgraphsOf(workflow) {
 }
 
 /**
- * Give each subgraph of a workflow a key, the same as its like has in the other one: that is the one of its id, else the
- * one of its name, the first of several with the first. Names may repeat: the title tells them apart.
+ * Give each subgraph of a workflow a key that its counterpart in the other workflow shares: the subgraph of the same id,
+ * else of the same name, in order. Names may repeat, so the title tells such subgraphs apart.
  *
  * @param {any[]} own
  * @param {any[]} others
@@ -223,7 +223,7 @@ function asList(value) {
 }
 
 /**
- * Links are arrays in a workflow and objects in a subgraph: link id -> node and output.
+ * Return node and output by link id. Links are arrays in a workflow and objects in a subgraph.
  *
  * @param {any} graph
  */

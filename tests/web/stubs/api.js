@@ -1,8 +1,8 @@
-/** Stands for ComfyUI's scripts/api.js. Tests set what it answers and read what it was asked. */
+/** Stub of ComfyUI's scripts/api.js. Tests set its responses and read its requests. */
 
 export const api = new EventTarget()
 
-/** Make `api` as new: it answers every request with 404 until `answerWith` says otherwise. */
+/** Reset `api`: it answers every request with 404 until `answerWith` is called. */
 export function resetApi() {
   api.requests = []
   api.answer = () => new Response("", { status: 404, statusText: "Not Found" })
@@ -13,7 +13,7 @@ export function resetApi() {
   }
 }
 
-/** Let every request be answered with value as JSON. */
+/** Answer every request with value as JSON. */
 export function answerWith(value, status = 200) {
   api.answer = () => new Response(JSON.stringify(value), { status })
 }

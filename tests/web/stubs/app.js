@@ -1,8 +1,8 @@
-/** Stands for ComfyUI's scripts/app.js. Tests put what they need onto `app` and call {@link resetApp} before each. */
+/** Stub of ComfyUI's scripts/app.js. Tests add what they need to `app` and call {@link resetApp} before each test. */
 
 export const app = {}
 
-/** Make `app` as new: what it was told is in `app.toasts` and `app.extensions`. */
+/** Reset `app`; it records calls in `app.toasts` and `app.extensions`. */
 export function resetApp() {
   for (const key of Object.keys(app)) delete app[key]
   const toasts = []

@@ -1,4 +1,4 @@
-/** What browsers have and jsdom's Blob lacks. */
+/** Adds methods that jsdom's Blob lacks. */
 
 Blob.prototype.arrayBuffer ??= function () {
   return read(this, "readAsArrayBuffer")

@@ -1,4 +1,4 @@
-/** Stands for the module of another language. */
+/** Stub of the module of another language. */
 export default {
   "drift.none": "Keine Abweichung",
   "drift.count": { one: "{count} Abweichung", other: "{count} Abweichungen" },
