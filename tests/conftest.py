@@ -1,4 +1,4 @@
-"""What every test may rely on: nothing is written to the home folder of whoever runs them, and no test is timed."""
+"""Settings for all tests: nothing is written to the user's home folder, and no test has a time limit."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def sha256(data: bytes) -> str:
 
 
 def frame(kind: str, flags: str, payload: bytes, *, size: int | None = None) -> bytes:
-    """Return a payload after its 12-byte frame header; size is the one that the header claims."""
+    """Return a payload after its 12-byte frame header; size is what the header claims."""
     claimed = len(payload) if size is None else size
     return struct.pack("<4s4sI", kind.encode("latin-1"), flags.encode("latin-1"), claimed) + payload
 
@@ -402,8 +402,8 @@ def _run_blocks(data: bytes, count: int) -> list[tuple[int, int, bytes]]:
     """Return size, kind (0 raw, 1 RLE) and bytes of each block."""
     if count == 1:
         return [(len(data), 0, data)]
-    whole, rest = divmod(count, BLOCK_BYTES)
-    return [(size, 1, data) for size in [BLOCK_BYTES] * whole + [rest] if size]
+    full_blocks, rest = divmod(count, BLOCK_BYTES)
+    return [(size, 1, data) for size in [BLOCK_BYTES] * full_blocks + [rest] if size]
 
 
 def _block_header(size: int, kind: int, *, last: bool) -> bytes:

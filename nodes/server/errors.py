@@ -1,27 +1,24 @@
-"""What a route refuses: who asks from elsewhere, what is asked wrongly, and what a file does not give."""
+"""Errors as HTTP responses: invalid queries, and files that cannot be read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ...gen5core.errors import ChunkNotFoundError, FormatError, Gen5Error
 from ..stored.error_kinds import fault_of, kind_of
 
 MAX_MESSAGE = 2000
-"""Characters: a message may quote names out of a file, which may hold megabytes of each."""
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+"""Characters; a message may quote names from a file, and each of those may be megabytes long."""
 
 
 class HttpError(Exception):
-    """A response that says why there is no other.
+    """A request that is refused, with the status and body of the response.
 
     Attributes
     ----------
     kind : a word by which the browser chooses its own text, badge and remedy
-    message : what is wrong, in English, for whatever has no text of its own for the kind
+    message : what is wrong, in English, for clients that have no text of their own for the kind
     """
 
     def __init__(self, status: HTTPStatus, kind: str, message: str) -> None:
@@ -29,54 +26,17 @@ class HttpError(Exception):
         self.status, self.kind, self.message = status, kind, message[:MAX_MESSAGE]
 
     def as_json(self) -> dict[str, str]:
-        """Return what a response, or the last line of a check, says of it."""
+        """Return the body of an error response, which is also the last line of a failed check."""
         return {"error": self.message, "kind": self.kind}
 
 
-def check_origin(headers: Mapping[str, str]) -> None:
-    """Refuse what a page of another site asks.
-
-    Parameters
-    ----------
-    headers : of the request, their names in any case
-
-    Where the browser says that the page is the server's own, the origin need not be the Host that arrives here: a
-    proxy may have changed that.
-
-    Raises
-    ------
-    HttpError
-
-    Source: RFC 6454, section 7; Fetch Metadata Request Headers, section 2.3.
-    """
-    site = headers.get("Sec-Fetch-Site")  # which no page can set
-    if site == "cross-site":
-        raise HttpError(HTTPStatus.FORBIDDEN, "other_site", "another site may not ask this")
-    origin = headers.get("Origin")
-    if site != "same-origin" and origin is not None and not _is_same(origin, headers.get("Host", "")):
-        raise HttpError(HTTPStatus.FORBIDDEN, "other_site", f"a page of {origin:.200} may not ask this")
-
-
-def _is_same(origin: str, host: str) -> bool:
-    try:
-        theirs = urlsplit(origin)
-        port = _DEFAULT_PORTS.get(theirs.scheme)
-        ours = urlsplit(f"{theirs.scheme}://{host}")
-        return bool(port and theirs.hostname) and (theirs.hostname, theirs.port or port) == (
-            ours.hostname,
-            ours.port or port,
-        )
-    except ValueError:  # a port that is no number
-        return False
-
-
 def http_error_of(error: Gen5Error | OSError, name: str = "", path: Path | None = None) -> HttpError:
-    """Return the HTTP error that an error means.
+    """Return an error of the library or the file system as an HTTP error.
 
     Parameters
     ----------
-    error : as it was raised
-    name, path : the file as the person knows it, and where it lies, which is left out
+    error : the error that was raised; its ``path`` is replaced by name
+    name, path : the file's name as the user gave it, and its real path, which the message must not reveal
     """
     kind = kind_of(error)
     if not isinstance(error, Gen5Error):

@@ -1,7 +1,7 @@
-"""What an open file tells, as JSON for the browser: no seed as a number, no value of an unexpected type.
+"""The content of an open file as JSON for the browser: seeds as text, no value of an unexpected type.
 
-A browser keeps integers up to 2^53 only, and seeds go up to 2^64 − 1. Of lists and texts without end it gets the
-beginning, and how much more there is.
+JavaScript is exact for integers up to 2^53 only, and seeds go up to 2^64 − 1. Very long lists and texts are cut, and
+the number of omitted items or characters is added.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _PASS_INTEGERS = ("steps", "start_step", "end_step", "width", "height", "batch_s
 _PASS_NUMBERS = ("cfg", "denoise", "guidance")
 _PASS_LISTS = ("clip_names", "unresolved")
 _PASSES_TEXT = 200_000
-"""Characters that the texts of one kind may take in all passes."""
+"""Characters that one text field, such as ``positive``, may take in all passes together."""
 
 
 def describe(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return what header and META tell; nothing else is read.
+    """Return the facts in header and META; nothing else is read.
 
     Raises
     ------
     FormatError
-        in one of its kinds, if META breaks a rule.
+        (or a subclass) if META breaks a rule.
     """
     capture, comfyui = file.capture or {}, file.comfyui or {}
-    place, passes, tags = batch_position(file), captured_passes(file), file.tags
+    position, passes, tags = batch_position(file), captured_passes(file), file.tags
     resources = [stored for stored in file.resources if isinstance(stored, dict)]
     budget = Budget()
     facts = {
@@ -65,7 +65,7 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
         "passes": _passes(first_rows(passes), file),
         "latents": [row for latent in file.latents.values() for row in _latent(latent)],
         "images": [_image(image) for image in file.images],
-        "image_of_batch": None if place is None else asdict(place),
+        "image_of_batch": None if position is None else asdict(position),
         "environment": _components(file.metadata.get("environment")),
         "hardware": Budget().take(file.hardware),
         "resources": [budget.take(stored) for stored in first_rows(resources)],
@@ -78,7 +78,7 @@ def describe(file: gen5core.Gen5File) -> dict[str, Any]:
 
 
 def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return what ``describe`` does, the whole environment, and what differs from it here.
+    """Return what ``describe`` does, the complete environment, and how this machine differs from the file.
 
     Raises
     ------
@@ -99,16 +99,19 @@ def describe_here(file: gen5core.Gen5File) -> dict[str, Any]:
 
 
 def graphs(file: gen5core.Gen5File) -> dict[str, Any]:
-    """Return the workflow and the prompt; None for what the file does not have."""
+    """Return the workflow and the prompt, each None if the file does not have it."""
     comfyui = file.comfyui or {}
     found = {name: comfyui.get(name) for name in ("workflow", "prompt")}
     return {name: graph if isinstance(graph, dict) else None for name, graph in found.items()}
 
 
 def _size_bytes(file: gen5core.Gen5File) -> int:
-    """Return the size of a file; of a PNG that carries it, the size as it was written, for the PNG may be elsewhere."""
-    around = 0 if file.carrier is None else file.carrier.png_bytes + FRAME_BYTES
-    return file.header.file_size + around
+    """Return the size of a file, or of the PNG that carries it as it was written.
+
+    The PNG itself may not be available: the browser sends only the record's header and META.
+    """
+    png_bytes = 0 if file.carrier is None else file.carrier.png_bytes + FRAME_BYTES
+    return file.header.file_size + png_bytes
 
 
 def _shortened(facts: Mapping[str, Any], most: int = MAX_TEXT) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def _items(entry: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _latent(latent: StoredTensor) -> Iterator[dict[str, Any]]:
-    """Yield one row, of a nested latent one a part."""
+    """Yield one row per part of a latent; only a nested one has several."""
     for number, part in enumerate(latent.parts):
         yield {
             "name": latent.name,

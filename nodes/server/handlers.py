@@ -1,4 +1,4 @@
-"""What each GET route answers; plain functions that may block, run beside the server's event loop."""
+"""The handlers of the GET routes: plain functions that may block, so they run outside the server's event loop."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .thumbnails import image_thumbnail, noise_thumbnail, picture_type
 LIBRARY_SETTING = "Gen5.Library.Enabled"
 MAX_INDEX = 9999
 MAX_SIZE = 2048
-"""Of a picture's longer side, in pixels."""
+"""Pixels of a thumbnail's longer side."""
 MAX_OFFSET = 10**9
 MAX_PICTURE_BYTES = 2**28
-"""An image is held in memory to send it."""
+"""Bytes of an image that is sent as stored; it is held in memory."""
 JSON_TYPE = "application/json"
 _KEPT = {"Cache-Control": "private, no-cache"}
 _FRESH = {"Cache-Control": "no-store"}
@@ -33,16 +33,16 @@ _FRESH = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, as far as an answer depends on it."""
+    """The parts of a request that a response depends on."""
 
     query: Query
     known_tags: frozenset[str] = frozenset()
-    """ETags of what the browser has; with one of them there is nothing to send."""
+    """ETags of what the browser has cached; for one of these the response is 304."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response."""
+    """A complete response."""
 
     body: bytes = b""
     content_type: str = JSON_TYPE
@@ -51,25 +51,25 @@ class Response:
 
 
 def json_response(value: Any) -> Response:
-    """Return value as JSON, numbers that JSON does not have as null.
+    """Return a response with value as JSON; NaN and infinities become null.
 
     Raises
     ------
     EncodeError
-        if it is nested too deeply.
+        if value is nested too deeply.
     """
-    return Response(strict_json.dumps(value, "the answer").encode())
+    return Response(strict_json.dumps(value, "the response").encode())
 
 
 def error_response(error: HttpError) -> Response:
-    """Return what a refused request is answered: ``error`` for people, ``kind`` for programs."""
-    body = strict_json.dumps(error.as_json(), "the answer").encode()
+    """Return the response to a refused request: ``error`` for people, ``kind`` for programs."""
+    body = strict_json.dumps(error.as_json(), "the response").encode()
     return Response(body, status=error.status)
 
 
 @contextmanager
 def opened(named: NamedFile) -> Iterator[gen5core.Gen5File]:
-    """Open a file; its errors name it as the person does.
+    """Open a file; error messages contain the name from the request, not its path.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def opened(named: NamedFile) -> Iterator[gen5core.Gen5File]:
 
 
 def handle_parts(head_and_tail: bytes) -> Response:
-    """Answer what header and META of a file tell that the browser has.
+    """Describe a file that only the browser has, from its header and META.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def handle_parts(head_and_tail: bytes) -> Response:
 
 
 def handle_file(request: Request) -> Response:
-    """Answer the facts of a file, and what differs from them here."""
+    """Return the facts of a file, and how this machine differs from its environment."""
     named = read_file_name(request.query)
     with opened(named) as file:
         status = named.path.stat()
@@ -107,18 +107,18 @@ def handle_file(request: Request) -> Response:
 
 
 def handle_workflow(request: Request) -> Response:
-    """Answer the workflow and the prompt of a file."""
+    """Return the workflow and the prompt of a file."""
     with opened(read_file_name(request.query)) as file:
         return json_response(graphs(file))
 
 
 def handle_image(request: Request) -> Response:
-    """Answer a stored image, as it is or smaller."""
+    """Return a stored image, as it is stored or as a thumbnail."""
     index = read_integer(request.query, "index", 0, 0, MAX_INDEX)
     size = read_integer(request.query, "size", 0, 1, MAX_SIZE) if "size" in request.query else None
     with opened(read_file_name(request.query)) as file:
         if index >= len(file.images):
-            raise ChunkNotFoundError(f"it holds {len(file.images)} images, there is no number {index}")
+            raise ChunkNotFoundError(f"there is no image {index}; it has {len(file.images)}")
         image = file.images[index]
         if image.size_bytes > MAX_PICTURE_BYTES:
             message = f"image {index} takes {image.size_bytes} bytes, the limit is {MAX_PICTURE_BYTES}"
@@ -131,7 +131,7 @@ def handle_image(request: Request) -> Response:
 
 
 def handle_noise(request: Request) -> Response:
-    """Answer a latent as a picture."""
+    """Return a latent as a picture."""
     name = request.query.get("latent", "initial_noise")
     index = read_integer(request.query, "index", 0, 0, MAX_INDEX)
     size = read_integer(request.query, "size", 128, 1, MAX_SIZE)
@@ -142,12 +142,12 @@ def handle_noise(request: Request) -> Response:
 
 
 def handle_library(request: Request) -> Response:
-    """Answer a page of the library.
+    """Return a page of the library.
 
     Raises
     ------
     HttpError
-        also where the person turned the library off.
+        also if the user has turned the library off.
     """
     if not host.setting(LIBRARY_SETTING, True):
         message = "the library is turned off: turn it on in ComfyUI's settings, under Gen5"
@@ -164,7 +164,7 @@ def handle_library(request: Request) -> Response:
 
 
 def _kept(request: Request, tag: str, make: Callable[[], tuple[bytes, str]]) -> Response:
-    """Return what make gives (bytes, content type), or nothing where the browser has it under tag."""
+    """Return what make returns (bytes, content type), or a 304 if the browser has it under tag."""
     headers = {**_KEPT, "ETag": f'"{tag}"'}
     if tag in request.known_tags:
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -1,4 +1,4 @@
-"""The query of a route: names, numbers and switches, each checked before anything is done with it."""
+"""The parameters of a route's query: file names, integers and switches, each checked before it is used."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file as Load Gen5's widget names it, and where that is."""
+    """A file's name as Load Gen5's widget has it, e.g. ``a.gen5 [output]``, and its path."""
 
     name: str
     path: Path
 
 
 def read_file_name(query: Query) -> NamedFile:
-    """Return the file that ``name`` stands for, confined to its folder; it need not be there.
+    """Return the file that ``name`` refers to, confined to its folder; it may not exist.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_file_name(query: Query) -> NamedFile:
 
 
 def read_integer(query: Query, key: str, default: int, lowest: int, highest: int) -> int:
-    """Return an integer from lowest to highest, default where it is left out.
+    """Return an integer from lowest to highest, or default if it is missing.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def read_integer(query: Query, key: str, default: int, lowest: int, highest: int
 
 
 def read_switch(query: Query, key: str) -> bool:
-    """Return whether a switch is 1; 0, or left out, it is not.
+    """Return whether a switch is 1; it is off if it is 0 or missing.
 
     Raises
     ------

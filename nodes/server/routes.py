@@ -1,6 +1,6 @@
 """Read-only HTTP for the web extension, served at /gen5/… and /api/gen5/… by ComfyUI's own server.
 
-Whatever blocks runs in a thread; the event loop guards, reads the body and sends.
+Whatever blocks runs in a thread; the event loop checks the origin, reads the body and sends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from ...gen5core.container.spec import Limits
 from .. import host
-from .errors import HttpError, check_origin
+from .errors import HttpError
 from .handlers import (
     Request,
     Response,
@@ -27,12 +27,13 @@ from .handlers import (
     handle_parts,
     handle_workflow,
 )
+from .origin import check_origin
 from .verify import Check
 
 Result = TypeVar("Result")
 PREFIX = "/gen5/"
 MAX_BODY_BYTES = Limits().meta_stored_bytes + 2**20
-"""The header, META, and room for what follows META."""
+"""The header, META, and space for the trailers after META."""
 BODY_TYPE = "application/octet-stream"
 LINES_TYPE = "application/x-ndjson"
 _READ_BYTES = 2**16
@@ -44,16 +45,16 @@ _GET: dict[str, Callable[[Request], Response]] = {
     "library": handle_library,
 }
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="gen5-routes")
-"""No more at once: each may hold a picture or a latent in memory."""
+"""Few, since each may hold a picture or a latent in memory."""
 _CHECKS = ThreadPoolExecutor(1, thread_name_prefix="gen5-checks")
-"""Apart, since a check takes long; one at a time, since it has threads of its own."""
+"""Separate, since a check takes long; one at a time, since it starts threads of its own."""
 
 
 def register() -> bool:
-    """Add the routes to ComfyUI's; tell whether there is a server for that, and they were not there yet."""
+    """Add the routes to ComfyUI's; return False if there is no server, or if it has them already."""
     table = host.routes()
     if table is None or any(getattr(route, "path", "").startswith(PREFIX) for route in table):
-        return False  # two copies of this pack: the server would not start with a route twice
+        return False  # two copies of this pack are installed: aiohttp does not start with a route added twice
     web = importlib.import_module("aiohttp.web")
     for name, answer in _GET.items():
         table.get(PREFIX + name)(_served(web, partial(_answer, answer)))
@@ -63,7 +64,7 @@ def register() -> bool:
 
 
 def _served(web: Any, handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
-    """Return handle as aiohttp wants it: guarded, its answers made responses."""
+    """Return handle as an aiohttp handler that checks the origin first and converts responses and errors."""
 
     async def serve(request: Any) -> Any:
         try:
@@ -98,9 +99,11 @@ async def _body(request: Any) -> bytes:
     ------
     HttpError
     """
-    sent_type = request.headers.get("Content-Type", "")  # aiohttp's own property takes none for this type
+    sent_type = request.headers.get("Content-Type", "")  # aiohttp's property gives this type if there is none
     if sent_type.split(";")[0].strip().lower() != BODY_TYPE or "Content-Encoding" in request.headers:
-        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "bad_body", f"send {BODY_TYPE}, not encoded")
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "bad_body", f"send {BODY_TYPE} without a Content-Encoding"
+        )
     body = bytearray()
     if (request.content_length or 0) <= MAX_BODY_BYTES:
         async for piece in request.content.iter_chunked(_READ_BYTES):
@@ -112,19 +115,19 @@ async def _body(request: Any) -> bytes:
     raise HttpError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "too_large",
-        f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file, and META to its end",
+        f"more than {MAX_BODY_BYTES} bytes: send only the file's first 32 bytes, and everything from META on",
     )
 
 
 async def _verify(web: Any, request: Any) -> Any:
-    """Send how far the check of a file is, line by line, and its end.
+    """Send the progress of a check of a file as lines of JSON, the result last.
 
     Raises
     ------
     HttpError
     """
-    if request.method == "HEAD":  # which aiohttp takes with GET, and lines would be sent as its body
-        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "bad_method", "a check is asked for with GET")
+    if request.method == "HEAD":  # aiohttp routes HEAD to GET's handler, which would send a body
+        raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "bad_method", "request a check with GET, not HEAD")
     check = await _in_thread(Check.begin, request.query)
     response = web.StreamResponse(headers={"Content-Type": LINES_TYPE, "Cache-Control": "no-store"})
     lines: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -138,7 +141,7 @@ async def _verify(web: Any, request: Any) -> Any:
             await response.write(line)
         await response.write_eof()
     except ConnectionError:
-        pass  # the browser has gone, and there is no one to answer
+        pass  # the browser has closed the connection
     finally:
         check.stop()
         await running

@@ -1,4 +1,4 @@
-"""Small pictures of what a file holds: its images, and latents as a person can look at them."""
+"""Thumbnails of a file's images, and its latents as pictures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ...gen5core.images.stored import StoredImage
 from ...gen5core.tensors.stored import StoredTensor
 
 NOISE_RANGE = 3.0
-"""What becomes black and white: three standard deviations of a sampler's noise."""
+"""Values of ±3 become white and black: three standard deviations of a sampler's noise."""
 MAX_LATENT_BYTES = 2**30
-"""A latent is read whole to show a part of it."""
+"""Bytes of a latent, which is read completely even if only a part is shown."""
 LARGE_PIXELS = 2**24
-"""Of images with more, one is decoded at a time: it takes some fourteen bytes a pixel."""
+"""Images with more pixels are decoded one at a time, since that takes about fourteen bytes per pixel."""
 _LARGE = threading.Lock()
 _WEBP_QUALITY = 80
 _CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 
 
 def picture_type(data: bytes) -> str:
-    """Return the content type of a stored image, by its bytes.
+    """Return the content type of a stored image, detected from its bytes.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def picture_type(data: bytes) -> str:
 
 
 def image_thumbnail(image: StoredImage, size: int) -> tuple[bytes, str]:
-    """Return an image whose longer side is at most size, and its content type: WebP where Pillow has it, else PNG.
+    """Return an image whose longer side is at most size, and its content type: WebP if Pillow has it, else PNG.
 
     Raises
     ------
     FormatError
-        in one of its kinds, if the stored bytes do not match or are no image.
+        (or a subclass) if the stored bytes do not match their digest or are not an image.
     """
     with _LARGE if _is_large(image.bytes) else nullcontext():
         pixels = image.array()
@@ -62,25 +62,25 @@ def image_thumbnail(image: StoredImage, size: int) -> tuple[bytes, str]:
 
 
 def _is_large(data: bytes) -> bool:
-    """Tell whether an image is large, by its bytes: META may claim any size."""
+    """Return whether an image is large, from its bytes, since META may claim any size."""
     try:
         info = image_info(data)
-    except (EncodeError, LimitError):  # decoding it says what is wrong
+    except (EncodeError, LimitError):  # decoding it raises the error that is reported
         return False
     return info.width * info.height > LARGE_PIXELS
 
 
 def noise_thumbnail(latent: StoredTensor, index: int, size: int) -> bytes:
-    """Return one image of a latent as a PNG whose longer side is size: three channels as colours, −3..3.
+    """Return one image of a latent as a PNG whose longer side is size, with three channels as colours from −3 to 3.
 
-    Of a nested latent the first part is shown, of a video the first frame, of step noise the first draw.
+    The first part of a nested latent, the first frame of a video, and the first draw of step noise are shown.
 
     Raises
     ------
     ChunkNotFoundError
         if the latent has no such image.
     FormatError
-        in one of its kinds, if the stored bytes do not match, or are too many.
+        (or a subclass) if the stored bytes do not match their digest, or are more than ``MAX_LATENT_BYTES``.
     """
     part = latent.parts[0]
     size_bytes = math.prod(part.shape) * part.dtype.itemsize
@@ -95,9 +95,9 @@ def noise_thumbnail(latent: StoredTensor, index: int, size: int) -> bytes:
 
 
 def _planes(array: npt.NDArray[Any], name: str, index: int) -> npt.NDArray[Any]:
-    """Return one image of a latent: shape (H, W, C), C 1 or 3.
+    """Return one image of a latent, shape (H, W, C) with C 1 or 3.
 
-    A mask is (B, H, W), audio (B, C, L): what has three axes or fewer is shown as one grey plane.
+    A mask is (B, H, W) and audio (B, C, L); anything with three axes or fewer is shown as one grey plane.
     """
     if name.split(".")[0] == "step_noise" and array.ndim > 1:
         array = _at(array, 0, name)
@@ -115,15 +115,15 @@ def _planes(array: npt.NDArray[Any], name: str, index: int) -> npt.NDArray[Any]:
 
 def _at(array: npt.NDArray[Any], index: int, name: str) -> npt.NDArray[Any]:
     if index >= array.shape[0]:
-        raise ChunkNotFoundError(f"latent {name!r:.80} holds {array.shape[0]}, there is no number {index}")
-    taken: npt.NDArray[Any] = array[index]
-    return taken
+        raise ChunkNotFoundError(f"latent {name!r:.80} has no number {index}; it has {array.shape[0]}")
+    item: npt.NDArray[Any] = array[index]
+    return item
 
 
 def _sampled(planes: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """Return planes with a longer side of size, no value mixed with its neighbours.
+    """Return planes resized to a longer side of size by picking values, without interpolation.
 
-    Before anything is computed, for a large latent takes several times its memory otherwise.
+    Picking comes before any computation, which would take several times the memory of a large latent.
     """
     height, width = planes.shape[:2]
     rows, columns = (

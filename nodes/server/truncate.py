@@ -1,4 +1,4 @@
-"""As much of META as a page can show: a file of some kilobytes may hold a prompt of 60 MB, or a million entries."""
+"""Limits on what a page is sent of META: a file of a few kilobytes may hold a 60 MB prompt or a million entries."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 MAX_ROWS = 200
-"""Of each list: passes, models, tags, components."""
+"""Items of each list: passes, models, tags, components."""
 MAX_PROMPT = 20_000
-"""Characters of a text that a person may want to read whole."""
+"""Characters of a text that a person may want to read in full."""
 MAX_TEXT = 2000
 """Characters of any other text."""
 MAX_DEPTH = 20
-"""Of values within values."""
+"""Levels of nested lists and objects."""
 
 
 def first_rows(rows: Sequence[Item]) -> Sequence[Item]:
-    """Return the rows that are listed one by one."""
+    """Return the first ``MAX_ROWS`` rows."""
     return rows[:MAX_ROWS]
 
 
 def shorten(text: str, most: int = MAX_TEXT) -> str:
-    """Return a text, or its beginning and how many characters more there are."""
+    """Return text, or its first characters and the number of omitted ones."""
     return text if len(text) <= most else f"{text[:most]}… {len(text) - most} more"
 
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for values of any shape, out of JSON, that are shown together."""
+    """How many more JSON values and characters fit, shared by everything that is shown together."""
 
     values: int = 5000
     characters: int = 200_000
 
     def take(self, value: Any, depth: int = 0) -> Any:
-        """Return a value; what is too much of it is left out, or stands as ``…``."""
+        """Return value, with parts that exceed the budget omitted or replaced by ``…``."""
         self.values -= 1
         if isinstance(value, str):
             return self._text(value)
@@ -57,6 +57,6 @@ class Budget:
         return fitted if len(fitted) == len(value) else {**fitted, "…": f"{len(value) - len(fitted)} more"}
 
     def _text(self, text: str) -> str:
-        shown = shorten(text, max(min(MAX_TEXT, self.characters), 0))
-        self.characters -= len(shown)
-        return shown
+        short = shorten(text, max(min(MAX_TEXT, self.characters), 0))
+        self.characters -= len(short)
+        return short

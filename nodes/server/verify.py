@@ -1,4 +1,4 @@
-"""A check of every byte of a file that tells how far it is, and can be given up."""
+"""A check of every byte of a file that reports its progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .errors import http_error_of
 from .params import NamedFile, Query, read_file_name
 
 SECONDS_BETWEEN = 0.1
-"""From one word of progress to the next."""
+"""Shortest time from one line of progress to the next."""
 
 
 class _Stopped(Exception):
-    """No one waits for the check any more."""
+    """The check was cancelled."""
 
 
 class Check:
@@ -29,7 +29,7 @@ class Check:
     def __init__(self, named: NamedFile, file: gen5core.Gen5File) -> None:
         self._named, self._file = named, file
         self._is_stopped = threading.Event()
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     @classmethod
     def begin(cls, query: Query) -> Check:
@@ -46,10 +46,10 @@ class Check:
             raise http_error_of(error, named.name, named.path) from error
 
     def run(self, put: Callable[[bytes | None], Any]) -> None:
-        """Check the file, and put a line of JSON for each word of progress, one for the end, and None."""
+        """Check the file, putting lines of JSON for progress, one for the result or the error, and None at the end."""
         try:
             with self._file as file:
-                put(_line({"report": _facts(file.verify(progress=self._tell(put)))}))
+                put(_line({"report": _facts(file.verify(progress=self._report_to(put)))}))
         except (Gen5Error, OSError) as error:
             put(_line(http_error_of(error, self._named.name, self._named.path).as_json()))
         except _Stopped:
@@ -58,19 +58,19 @@ class Check:
             put(None)
 
     def stop(self) -> None:
-        """Let the check end at the next block."""
+        """Cancel the check, which ends at its next block."""
         self._is_stopped.set()
 
-    def _tell(self, put: Callable[[bytes], Any]) -> Callable[[int, int], None]:
-        def tell(done_bytes: int, total_bytes: int) -> None:
+    def _report_to(self, put: Callable[[bytes], Any]) -> Callable[[int, int], None]:
+        def report(done_bytes: int, total_bytes: int) -> None:
             if self._is_stopped.is_set():
                 raise _Stopped
             now = time.monotonic()
-            if done_bytes == total_bytes or now - self._told_at >= SECONDS_BETWEEN:
-                self._told_at = now
+            if done_bytes == total_bytes or now - self._reported_at >= SECONDS_BETWEEN:
+                self._reported_at = now
                 put(_line({"done": done_bytes, "total": total_bytes}))
 
-        return tell
+        return report
 
 
 def _facts(report: Report) -> dict[str, Any]:

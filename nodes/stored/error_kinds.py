@@ -1,4 +1,4 @@
-"""An error as a word for programs, by which the browser chooses its own texts, badges and remedies."""
+"""Errors as words for programs; the browser chooses its texts, badges and remedies by them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...gen5core.errors import (
     UnsupportedVersionError,
 )
 
-_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+_MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (SignatureError, "invalid_signature"),
     (NotGen5Error, "not_gen5"),
@@ -30,11 +30,11 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (MemoryError, "over_memory"),
     (RecursionError, "over_memory"),
 )
-"""The first class that fits counts."""
+"""The first matching class decides, so subclasses come before their base class."""
 
 
 def kind_of(error: Exception) -> str:
-    """Return the word for an error: its own where it was raised with one, else its class's.
+    """Return the word for an error: its own ``kind`` if it was raised with one, otherwise that of its class.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def kind_of(error: Exception) -> str:
     """
     if isinstance(error, Gen5Error) and error.kind is not None:
         return error.kind
-    if isinstance(error, OSError) and error.errno in _NOT_THERE:
+    if isinstance(error, OSError) and error.errno in _MISSING:
         return "not_found"
     return next((kind for known, kind in _KINDS if isinstance(error, known)), "unreadable")
 
 
 def fault_of(error: Gen5Error) -> str:
-    """Return an error's message, without a remedy that only a program can take."""
+    """Return an error's message, without remedies that only a programmer can use."""
     return error.fault if isinstance(error, FormatError) else str(error)

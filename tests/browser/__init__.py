@@ -1,1 +1,1 @@
-"""The web extension in a real browser, before a real ComfyUI, in the frontends and renderers that people use."""
+"""The web extension in a real browser with a real ComfyUI, in the frontends and renderers that people use."""

@@ -4,10 +4,10 @@
 ``server``    the ComfyUI that serves it, with this pack and the test pack; its input/ and output/ are private
 ``renderer``  ``classic`` or ``nodes2``; ``frontend`` is the version of the browser side and its folder
 ``shot``      ``shot("name")`` writes build/screenshots/<frontend>-<renderer>/name.png; ``screenshot(of, "name")``
-              does so where a test opens pages itself
-``page_settings``  override it in a module to open ``page`` under other settings; ``open_page(settings)`` opens another
+              does so for tests that open pages themselves
+``page_settings``  override it in a module to open ``page`` with other settings; ``open_page(settings)`` opens another
 
-Narrow a run with ``--frontend 1.58.1 --renderer classic``, both of which may be given more than once.
+Narrow a run with ``--frontend 1.58.1 --renderer classic``, each of which may be repeated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # ComfyUI tries to call out
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # ComfyUI tries to reach the internet
 ]
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Skip the modules, which import playwright, where it is not installed."""
+    """Skip the modules if playwright, which they import, is not installed."""
     return None if HAS_PLAYWRIGHT else _Untested.from_parent(parent, path=module_path)
 
 
@@ -76,7 +76,7 @@ class _Untested(pytest.Module):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what takes a server on each frontend, and what takes a page under each renderer as well."""
+    """Run tests with a server on each frontend, and tests with a page under each renderer too."""
     if "frontend" in metafunc.fixturenames:
         frontends = chosen(metafunc.config, "frontend", find_frontends(os.environ)) or [None]
         ids = [frontend.version if frontend else "none" for frontend in frontends]
@@ -104,7 +104,7 @@ def _missing(callspec: Any) -> str:
 
 @pytest.fixture(scope="session")
 def install() -> Install:
-    """The newest ComfyUI of this machine, or the first that COMFYUI_PATH names."""
+    """The newest ComfyUI of this machine, or the first one in COMFYUI_PATH."""
     return find_installs(os.environ)[0]
 
 
@@ -138,7 +138,7 @@ def _chromium() -> str | None:
 
 @pytest.fixture
 def page_errors() -> PageErrors:
-    """The errors of all pages of the test so far; a test that means to raise some takes them out."""
+    """The errors of all pages of the test so far; a test that expects some removes them."""
     return PageErrors()
 
 
@@ -146,7 +146,7 @@ def page_errors() -> PageErrors:
 def open_page(
     server: Server, browser: Browser, renderer: str, page_errors: PageErrors
 ) -> Iterator[Callable[..., Page]]:
-    """Return what opens ComfyUI in a browser that has never seen it, under more settings than the usual."""
+    """Return a function that opens ComfyUI in a fresh browser, with additional settings."""
     contexts = []
 
     def open_one(settings: dict[str, Any] | None = None, **context: Any) -> Page:
@@ -165,7 +165,7 @@ def open_page(
 
 
 def reset(server: Server, settings: dict[str, Any]) -> None:
-    """Let the server know these settings alone, and no workflow that an earlier test stored."""
+    """Give the server only these settings, and remove the workflows that earlier tests stored."""
     user = server.folder / "user" / "default"
     (user / "comfy.settings.json").unlink(missing_ok=True)
     shutil.rmtree(user / "workflows", ignore_errors=True)
@@ -175,19 +175,19 @@ def reset(server: Server, settings: dict[str, Any]) -> None:
 
 @pytest.fixture
 def page_settings() -> dict[str, Any]:
-    """Settings that ``page`` is opened under, beside the usual ones."""
+    """Additional settings that ``page`` is opened with."""
     return {}
 
 
 @pytest.fixture
 def page(open_page: Callable[..., Page], page_settings: dict[str, Any]) -> Page:
-    """A page with ComfyUI open, in a browser that has never seen it."""
+    """A page with ComfyUI open, in a fresh browser."""
     return open_page(page_settings)
 
 
 @pytest.fixture
 def screenshot(frontend: Frontend, renderer: str) -> Callable[[Any, str], Path]:
-    """Return what writes a screenshot of a page, or of a locator."""
+    """Return a function that writes a screenshot of a page or a locator."""
 
     def take(of: Any, name: str) -> Path:
         path = SCREENSHOTS / f"{frontend.version}-{renderer}" / f"{name}.png"
@@ -200,7 +200,7 @@ def screenshot(frontend: Frontend, renderer: str) -> Callable[[Any, str], Path]:
 
 @pytest.fixture
 def shot(page: Page, screenshot: Callable[[Any, str], Path]) -> Callable[..., Path]:
-    """Return what writes a screenshot: of ``page``, or of a locator."""
+    """Return a function that writes a screenshot of ``page`` or of a locator."""
 
     def take(name: str, of: Any = None) -> Path:
         return screenshot(of or page, name)
@@ -219,7 +219,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
-    """Show with a failure what the server wrote during the test, and leave a picture of the page."""
+    """Add to a failure what the server logged during the test, and save a screenshot."""
     report = yield
     if report.failed and (running := _fixture(item, "server")) is not None:
         report.sections.append(("ComfyUI's log", running.log(item.stash.get(_LOG_OFFSET, 0))))

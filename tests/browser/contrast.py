@@ -1,4 +1,4 @@
-"""The contrast of every text in a part of the page to its background."""
+"""The contrast of each text in a part of the page with its background."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONTRAST = """selector => {
 
 
 def check_contrast(page: Page, selector: str = ".gen5-library", least_texts: int = 4) -> None:
-    """Check each text, of which there are so many, within the element that selector names; it has a background."""
+    """Check each text, of which there are at least least_texts, in the element that selector names."""
     found = page.evaluate(_CONTRAST, selector)
     assert len(found) >= least_texts, found
     poor = [one for one in found if one["ratio"] < READABLE]

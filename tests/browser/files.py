@@ -1,4 +1,4 @@
-"""Files to open in a page: made by queueing graphs of the test pack."""
+"""Files to open in a page, made by queueing graphs of the test pack."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def make_gen5(
 
 
 def annotated(server: Server, path: Path) -> str:
-    """Return how Load Gen5 names a file in output/ or input/."""
+    """Return the name that Load Gen5 has for a file in output/ or input/."""
     if path.is_relative_to(server.output):
         return f"{path.relative_to(server.output).as_posix()} [output]"
     return path.relative_to(server.input).as_posix()
 
 
 def as_workflow(prompt: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a graph in API form as the browser stores it: nodes in columns, and the links between them."""
+    """Return a graph in API form as the browser stores it: nodes in columns, with the links between them."""
     nodes = {node_id: _node(int(node_id), entry, info) for node_id, entry in prompt.items()}
     links: list[list[Any]] = []
     for node in nodes.values():

@@ -36,6 +36,6 @@ RENDERERS = (CLASSIC, NODES2)
 
 
 def chosen(config: pytest.Config, option: str, all_of: Iterable[Any]) -> list[Any]:
-    """Return what a command line option narrows all_of to; without it, all."""
+    """Return the part of all_of that a command line option selects, or all of it."""
     wanted = config.getoption(option, default=None)
     return [one for one in all_of if not wanted or getattr(one, "version", one) in wanted]

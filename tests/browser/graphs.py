@@ -39,17 +39,17 @@ _INNER_NODES = """type => app.canvas.graph.nodes.filter(node => !type || node.ty
 
 
 def open_workflow(page: Page, graph: Graph, info: dict[str, Any]) -> None:
-    """Open a graph as a workflow, and show all of it."""
+    """Open a graph as a workflow, and fit it into the view."""
     workflow = as_workflow(graph.nodes, info)
     load_graph(page, workflow)
     wait_until(lambda: len(nodes(page)) == len(graph.nodes), "the graph on the canvas", page)
     fit_view(page)
-    page.mouse.click(*CANVAS_POINT)  # a click notes the sizes that were measured for undo
+    page.mouse.click(*CANVAS_POINT)  # a click makes ComfyUI record the measured sizes, for undo
     page.wait_for_timeout(SETTLE_MILLISECONDS)
 
 
 def fit_view(page: Page) -> None:
-    """Show the whole graph, as the key . does where nothing is selected."""
+    """Fit the graph into the view, as the key . does if nothing is selected."""
     page.evaluate(_FIT_VIEW)
     page.wait_for_timeout(SETTLE_MILLISECONDS)
 
@@ -76,7 +76,7 @@ def serialized(page: Page) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Return where two graphs differ, each place with both values."""
+    """Return where two graphs differ, each path with both values."""
     if isinstance(one, dict) and isinstance(other, dict):
         pairs = [(name, one.get(name), other.get(name)) for name in sorted({*one, *other})]
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
@@ -87,7 +87,7 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
 
 
 def enter_subgraph_of(page: Page, node_id: Any) -> None:
-    """Make a subgraph of one node, and open it."""
+    """Convert one node into a subgraph, and open it."""
     page.evaluate(
         """id => {
             const {canvas} = app
@@ -100,12 +100,12 @@ def enter_subgraph_of(page: Page, node_id: Any) -> None:
     )
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     fit_view(page)
-    page.mouse.click(*CANVAS_POINT)  # a click notes the change for undo
+    page.mouse.click(*CANVAS_POINT)  # a click makes ComfyUI record the change, for undo
     page.wait_for_timeout(SETTLE_MILLISECONDS)
 
 
 def overlapping(page: Page, renderer: str) -> list[tuple[Any, Any]]:
-    """Return the pairs of nodes that cover one another."""
+    """Return the pairs of nodes that overlap."""
     boxes = page.evaluate(_BOXES if renderer == "nodes2" else _DRAWN_BOXES)
     pairs = [(one, other) for number, one in enumerate(boxes) for other in boxes[:number]]
     return [
@@ -139,18 +139,18 @@ def open_node_menu(page: Page, node_id: Any, entry: str, choice: str) -> Any:
     parent.hover()
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     chosen = menu_entry(page, choice)
-    if not chosen.is_visible():  # the classic menu opens its submenus by a click
+    if not chosen.is_visible():  # the classic menu opens submenus on a click
         parent.click()
     expect(chosen).to_be_visible()
     page.wait_for_timeout(SETTLE_MILLISECONDS)
     x, y = _middle(chosen)
-    page.mouse.move(x, _middle(parent)[1], steps=10)  # not across the entries below, which would close it
+    page.mouse.move(x, _middle(parent)[1], steps=10)  # a path across the entries below would close it
     page.mouse.move(x, y, steps=5)
     return chosen
 
 
 def choose(page: Page, chosen: Any) -> None:
-    """Click an entry of a submenu that the pointer is on."""
+    """Click an entry of the submenu that the pointer is on."""
     page.mouse.click(*_middle(chosen))
     expect(chosen).to_be_hidden()
     page.wait_for_timeout(SETTLE_MILLISECONDS)
@@ -162,7 +162,7 @@ def _middle(entry: Any) -> tuple[float, float]:
 
 
 def inner_nodes(page: Page, node_type: str = "") -> list[dict[str, Any]]:
-    """Return the nodes of the graph that is seen, a subgraph's too: id, type, and what each input is linked to."""
+    """Return the nodes of the visible graph, also of a subgraph: id, type, and what each input is linked to."""
     found: list[dict[str, Any]] = page.evaluate(
         _INNER_NODES,
         node_type,

@@ -1,4 +1,4 @@
-"""What a person does in the library, and sees in it."""
+"""What a user does and sees in the library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ NAME = "[role=option] .gen5-library-name"
 
 
 def tab_button(page: Page) -> Locator:
-    """Return the sidebar's button of the library."""
+    """Return the library's button in the sidebar."""
     return page.locator(".gen5-library-tab-button, [data-testid=gen5-library-tab-button]").first
 
 
 def open_library(page: Page) -> Locator:
-    """Open the tab, wait until what is on the disk is shown, and return the panel."""
+    """Open the tab, wait until the files on disk are shown, and return the panel."""
     tab_button(page).click()
     panel = page.locator(".gen5-library")
     expect(panel).to_be_visible()
@@ -22,7 +22,7 @@ def open_library(page: Page) -> Locator:
 
 
 def wait_until_scanned(panel: Locator, seconds: float = 60) -> None:
-    """Wait until the folders are read, and what is in them is shown."""
+    """Wait until the folders are scanned and their files are shown."""
     panel.page.wait_for_timeout(100)
     expect(panel.locator("header progress")).to_be_hidden(timeout=seconds * 1000)
     expect(panel.locator("[role=option][aria-busy]")).to_have_count(0)
@@ -30,7 +30,7 @@ def wait_until_scanned(panel: Locator, seconds: float = 60) -> None:
 
 
 def names(panel: Locator) -> list[str]:
-    """Return the file names of the rows in the page, from the top down."""
+    """Return the file names of the rows in the page, from top to bottom."""
     found: list[str] = panel.locator(NAME).all_inner_texts()
     return found
 

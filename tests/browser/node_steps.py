@@ -1,4 +1,4 @@
-"""What a person does to a node, and sees in it, the same in both renderers."""
+"""What a user does to a node and sees in it, the same in both renderers."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def show_node(page: Page, node_id: Any, scale: float = 1.0) -> None:
 
 
 def set_widget(page: Page, node_id: Any, name: str, value: Any) -> None:
-    """Give a widget a value as ComfyUI does when a person chooses it; a file that is new is put on the list."""
+    """Set a widget as ComfyUI does when a user chooses a value; a new file is added to the list."""
     page.evaluate(_CHOOSE, [node_id, name, value])
 
 
 def press_widget(page: Page, renderer: str, node_id: Any, name: str, label: str) -> None:
-    """Click a button widget: on the canvas by its place, in Nodes 2.0 by its label."""
+    """Click a button widget: by its position on the canvas, by its label in Nodes 2.0."""
     if renderer == "nodes2":
         page.locator(f"[data-node-id='{node_id}']").get_by_role("button", name=label).click()
         return
@@ -69,7 +69,7 @@ def stored_file(page: Page) -> Locator:
 
 
 def choose_file(page: Page, node_id: Any, name: str) -> None:
-    """Set a Load Gen5 to a file with a picture, and wait until it is the one that is shown."""
+    """Set a Load Gen5 to a file with a picture, and wait until that file is shown."""
     set_widget(page, node_id, "file", name)
     expect(stored_file(page).locator(f"img[src*='name={quote_plus(name)}']").first).to_be_visible()
 
@@ -87,13 +87,13 @@ def wait_for_picture(picture: Locator, page: Page) -> tuple[int, int]:
 
 
 def expect_text(where: Locator, *parts: str) -> None:
-    """Check that a place shows all parts."""
+    """Check that a locator shows all parts."""
     for part in parts:
         expect(where).to_contain_text(part)
 
 
 def write_file(folder: Path, name: str, *, pictures: int = 1, seed: int = LARGEST_SEED, **more: Any) -> Path:
-    """Write a file that no ComfyUI made: pictures of plain colours, noise, settings."""
+    """Write a file that was not saved by ComfyUI: pictures of plain colours, noise, settings."""
     colours = [(200, 80, 40), (40, 120, 200), (60, 160, 80), (180, 160, 40)]
     images = [np.full((96, 128, 3), colours[index % 4], np.uint8) for index in range(pictures)]
     noise = np.random.default_rng(seed % 2**32).standard_normal((max(pictures, 1), 4, 12, 16), np.float32)

@@ -8,7 +8,7 @@ OURS = "/extensions/ComfyUI-Gen5/"
 
 
 class PageErrors(list[str]):
-    """Stack traces, in the order in which they came; the message is each one's first line."""
+    """Stack traces in order of occurrence; the first line of each is the message."""
 
     def watch(self, page: Any) -> None:
         """Collect the errors of a page from now on."""

@@ -63,7 +63,7 @@ def wait_until_ready(page: Page) -> None:
 
 
 def wait_until(condition: Callable[[], Any], what: str, page: Page | None = None) -> Any:
-    """Return what condition returns once it is true; with a page, its events are served meanwhile."""
+    """Return the result of condition once it is true; with a page, its events are processed meanwhile."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
         if found := condition():
@@ -174,7 +174,7 @@ def add_node(page: Page, node_type: str, pos: tuple[float, float] = (300, 300)) 
 
 
 def tab_name(page: Page) -> str:
-    """Return what the tab of the open workflow is called."""
+    """Return the name of the open workflow's tab."""
     name: str = page.evaluate("() => app.extensionManager.workflow.activeWorkflow.filename")
     return name
 

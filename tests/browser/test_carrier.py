@@ -78,7 +78,7 @@ def workflow(server) -> dict[str, Any]:
 
 @pytest.fixture
 def sent(page) -> list[str]:
-    """Addresses under which the page sends the server a part of a file."""
+    """URLs under which the page sends the server a part of a file."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/gen5/read" in request.url else None)
     return asked
@@ -94,7 +94,7 @@ def loader(page):
 
 
 def is_open(page, name: str, workflow: dict[str, Any]) -> bool:
-    """Tell whether a tab of this name is open and shows as many nodes."""
+    """Return whether a tab of this name is open and shows as many nodes."""
     return tab_name(page) == name and len(nodes(page)) == len(workflow["nodes"])
 
 
@@ -139,8 +139,8 @@ def test_a_drop_opens_the_workflow(page, workflow, sent, tmp_path, shot):
     assert toasts(page) == []
 
 
-def test_ordinary_pngs_open_as_they_did(page, workflow, sent):
-    """With a workflow and without one; the server is not asked, and a few bytes of each chunk's header are read."""
+def test_ordinary_pngs_open_as_before(page, workflow, sent):
+    """With and without a workflow, the server gets no request; only each chunk's header is read."""
     page.evaluate(WATCH_READS)
     drop_bytes(page, "ordinary.png", plain_png({"workflow": workflow}), mime="image/png")
     wait_until(lambda: is_open(page, "ordinary", workflow), "the PNG's workflow", page)
@@ -152,7 +152,7 @@ def test_ordinary_pngs_open_as_they_did(page, workflow, sent):
 
 
 def test_a_damaged_record_leaves_the_picture(page, workflow, tmp_path, shot):
-    """A message says what is wrong with it, and the picture opens as ComfyUI opens any."""
+    """A message says what is wrong with the record, and ComfyUI opens the picture as any other."""
     path = gen5core.save(tmp_path / "hurt.png", images=PIXELS, comfyui={"workflow": workflow})
     damage(path, path.read_bytes().rindex(b"IEND") - 40)
     drop_file(page, path)
@@ -163,17 +163,17 @@ def test_a_damaged_record_leaves_the_picture(page, workflow, tmp_path, shot):
 
 
 def test_a_record_without_a_workflow_becomes_a_loader(page, server, tmp_path):
-    """As a .gen5 file does: it is offered, and the PNG is copied into the input folder."""
+    """As with a .gen5 file, Load Gen5 is offered, and the PNG is copied into the input folder."""
     path = write_file(tmp_path, "no workflow.png")
     drop_file(page, path)
     assert "no workflow.png holds no workflow" in wait_for_toast(page, "no workflow.png")
     page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
     file = wait_for_node(page, "Gen5Load")["widgets"]["file"]
-    assert path.read_bytes() == (server.input / file).read_bytes()
+    assert (server.input / file).read_bytes() == path.read_bytes()
 
 
 def test_saved_opened_and_sampled_again(page, server, workflow, tmp_path):
-    """Save Gen5 writes a PNG alone; opened and started from, under another seed, it gives the stored picture."""
+    """Save Gen5 writes only a PNG; opened and started from, under another seed, it gives the stored picture."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
     folder = server.output / tmp_path.name
     path = make_gen5(server, graph, prefix=f"{folder.name}/again", format="png")
@@ -203,7 +203,7 @@ def test_saved_opened_and_sampled_again(page, server, workflow, tmp_path):
         )
 
 
-def test_load_takes_carriers_by_button_and_drop(page, server, renderer, loader, tmp_path, shot):
+def test_load_accepts_carriers_by_button_and_drop(page, server, renderer, loader, tmp_path, shot):
     """They are uploaded, chosen and shown; running the node reads every byte."""
     path = write_file(tmp_path, "by button.png", seed=3)
     with page.expect_file_chooser() as chooser:
@@ -236,15 +236,15 @@ def test_each_png_of_a_batch_shows_its_own_image(page, server, loader):
 
 
 def test_load_refuses_ordinary_pngs(page, server, loader):
-    """It says that there is no record; nothing is uploaded, and the workflow that was open stays."""
+    """The node says that there is no record; nothing is uploaded, and the open workflow stays."""
     drop_bytes(page, "ordinary.png", plain_png(), mime="image/png", at=point_on_node(page, loader, 60, -10))
     assert "ordinary.png carries no GEN5 record" in wait_for_toast(page, "ordinary.png was not uploaded")
     assert not (server.input / "ordinary.png").exists()
     assert [node["type"] for node in nodes(page)] == ["Gen5Load"]
 
 
-def test_other_nodes_take_pngs_as_they_did(page, server, workflow, tmp_path):
-    """Load Image takes a carrier for a picture; on a sampler one is opened as on the canvas."""
+def test_other_nodes_open_pngs_as_before(page, server, workflow, tmp_path):
+    """Load Image uses a carrier as a picture; a drop on a sampler opens it as on the canvas."""
     path = gen5core.save(tmp_path / "both.png", images=PIXELS, comfyui={"workflow": workflow})
     empty_graph(page)
     image = add_node(page, "LoadImage")
@@ -286,8 +286,8 @@ class TestScrub:
     def page_settings(self):
         return {"Gen5.Privacy.Scrub": True, "Gen5.Privacy.MachineName": True}
 
-    def test_save_tells_what_it_left_out(self, page, server, shot):
-        """Whatever identifies a person or a machine is in no file, and the node lists it."""
+    def test_save_lists_what_it_removed(self, page, server, shot):
+        """No file has anything that identifies a person or a machine, and the node lists what was removed."""
         graph = txt2img(Settings())
         graph.add("Gen5Save", images=graph.decode(), filename_prefix="gen5/scrubbed", format="png")
         load_graph(page, graph.nodes)
@@ -306,8 +306,8 @@ class TestScrub:
             assert "machine_name" not in file.hardware
 
 
-def test_a_check_that_a_removed_node_began_is_given_up(page, server, loader):
-    """Its request ends as the node goes."""
+def test_the_check_of_a_removed_node_is_cancelled(page, server, loader):
+    """Its request is cancelled when the node is removed."""
     write_file(server.input, "checked.gen5")
     choose_file(page, loader, "checked.gen5")
     given_up: list[str] = []
@@ -321,11 +321,11 @@ def test_a_check_that_a_removed_node_began_is_given_up(page, server, loader):
 
 
 def hold(route) -> None:
-    """Let a request wait without end."""
+    """Keep a request waiting forever."""
 
 
 def test_the_command_shows_its_progress(page, server, loader, shot):
-    """While Shift+V checks a file, a box says so; the check can be stopped, and begun again."""
+    """While Shift+V checks a file, a box shows the progress; the check can be stopped and started again."""
     write_file(server.input, "checked.gen5")
     choose_file(page, loader, "checked.gen5")
     page.evaluate(

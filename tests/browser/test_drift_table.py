@@ -28,7 +28,7 @@ SHOW = """async drifts => {
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_table_shows_on_hover_key_and_click(open_page, renderer, frontend, theme):
-    """It is read beyond the edges of what holds the badge, in both themes."""
+    """The table extends beyond the badge's container, and is readable in both themes."""
     if renderer != CLASSIC:
         pytest.skip("the badge is outside of the graph; one renderer will do")
     page = open_page({"Comfy.ColorPalette": theme})

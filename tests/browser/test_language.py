@@ -1,4 +1,4 @@
-"""The language of the pack's texts: ComfyUI's own, English where there is none of it."""
+"""The language of the pack's texts: ComfyUI's own, or English if there is no translation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LABELS = "id => app.graph.getNodeById(id).widgets.map(widget => widget.label ?? 
 
 @pytest.fixture
 def page_settings() -> dict[str, Any]:
-    """ComfyUI in French, one of the languages that it has."""
+    """ComfyUI in French, one of its languages."""
     return {"Comfy.Locale": "fr"}
 
 
 def test_texts_are_in_the_language_of_comfyui(page):
-    """A module of a language is found by its name; where there is none, the texts are English."""
+    """A language's module is found by its name; without one, the texts are English."""
     assert "Upload a .gen5 or .png file" in page.evaluate(LABELS, add_node(page, "Gen5Load"))
     page.route("**/i18n/fr.js", lambda route: route.fulfill(content_type="text/javascript", body=FRENCH))
     page.reload()

@@ -1,4 +1,4 @@
-"""The Library tab: listing, searching and scrolling, by pointer and by keys, and what it does to the graph."""
+"""The Library tab: listing, searching and scrolling by pointer and by keys, and what it does to the graph."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _SCROLLING = """async ([pixels, count]) => {
 
 @pytest.fixture(scope="module", autouse=True)
 def folders(server: Server) -> Iterator[None]:
-    """Keep what other modules left in output/ and input/ out of the way."""
+    """Move what other modules left in output/ and input/ away."""
     kept = [(folder, folder.with_name(f"{folder.name}-kept")) for folder in (server.output, server.input)]
     for folder, aside in kept:
         folder.rename(aside)
@@ -80,7 +80,7 @@ def folders(server: Server) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def empty(folders: None, server: Server) -> None:
-    """Begin with no files."""
+    """Start without files."""
     for folder in (server.output, server.input):
         if folder.exists():
             _remove(folder)
@@ -110,7 +110,7 @@ def save(path: Path, *, age: float = 0, **facts: Any) -> Path:
 
 
 def save_many(folder: Path, count: int) -> None:
-    """Write many files, file00000 the newest: some different ones, copied."""
+    """Write many files, file00000 the newest: a few different ones, copied."""
     patterns = []
     for number in range(8):
         picture = np.full((64, 64, 3), (30 * number, 128, 255 - 30 * number), np.uint8)
@@ -128,7 +128,7 @@ def save_many(folder: Path, count: int) -> None:
 
 
 def test_files_are_listed_newest_first(page, server, shot):
-    """Those of output/ and input/ in one list, with thumbnail, age, seed, sampler, model, tags and drift."""
+    """Files of output/ and input/ in one list, with thumbnail, age, seed, sampler, model, tags and drift."""
     old = Environment((Component("python", "name=python;version=2.7.18"),), {}, {})
     save(
         server.output / "sub" / "newest.gen5",
@@ -199,7 +199,7 @@ def test_a_search_finds_by_every_field(page, server, shot):
 
 
 def test_thousands_of_files_scroll_in_pages(page, server, shot):
-    """Every file comes by once, with few rows in the page; scrolling stays smooth; the place is kept."""
+    """Every file appears once, with few rows in the page; scrolling is smooth; the position is kept."""
     save_many(server.output, MANY)
     tab_button(page).click()
     panel = page.locator(".gen5-library")
@@ -228,7 +228,7 @@ def test_thousands_of_files_scroll_in_pages(page, server, shot):
 
 
 def _open_again(page: Page, panel: Locator) -> float:
-    """Close the tab, open it, and return how many milliseconds its first card took."""
+    """Close the tab, open it, and return the milliseconds until its first card was shown."""
     tab_button(page).click()
     expect(panel).to_be_hidden()
     took: float = page.evaluate(_OPENING)
@@ -237,7 +237,7 @@ def _open_again(page: Page, panel: Locator) -> float:
 
 
 def _scroll_through(page: Page, panel: Locator) -> list[str]:
-    """Return the names of all rows in their order, each as often as it was given a place."""
+    """Return the names of all rows in order, each as often as it was displayed."""
     seen: dict[int, set[str]] = {}
     read = """() => [...document.querySelectorAll('.gen5-library [role=option]')].map(row =>
         [Number(row.ariaPosInSet), row.querySelector('.gen5-library-name')?.textContent ?? ''])"""
@@ -260,7 +260,7 @@ def _scroll_through(page: Page, panel: Locator) -> list[str]:
 
 
 def test_a_click_opens_the_row_that_was_pressed(page, server):
-    """The first press in a list that is scrolled by half a row moves nothing between press and release."""
+    """The first press in a list scrolled by half a row moves nothing between press and release."""
     save_many(server.output, 60)
     panel = open_library(page)
     page.evaluate("() => { document.querySelector('.gen5-library-scroller').scrollTop = 150 }")
@@ -274,7 +274,7 @@ def test_a_click_opens_the_row_that_was_pressed(page, server):
 
 
 def test_the_active_row_stays_the_same_file(page, server):
-    """A file that is saved comes above it; Enter opens the one that the keys had reached."""
+    """A newly saved file is inserted above it; Enter opens the file that the keys had reached."""
     save_many(server.output, 5)
     panel = open_library(page)
     panel.get_by_role("listbox").focus()
@@ -300,7 +300,7 @@ def test_a_fast_scroll_asks_for_few_pages(page, server):
 
 
 def test_details_reveal_everything(page, server, shot):
-    """Picture, settings, passes, environment, latents; numbers whole, and the picture loaded."""
+    """Picture, settings, passes, environment and latents; numbers are exact, and the picture is loaded."""
     path = make_gen5(server, txt2img(Settings(seed=LARGEST_SEED)), prefix="gen5/whole")
     panel = open_library(page)
     details = open_details(panel, path.name)
@@ -345,7 +345,7 @@ def test_a_large_file_is_verified_with_progress(page, server, shot):
 
 
 def test_damaged_files_say_what_is_wrong(page, server, shot):
-    """One that cannot be opened is listed with its message, one with a flipped bit is found by Verify."""
+    """A file that cannot be opened is listed with its message; Verify finds a flipped bit."""
     cut = save(server.output / "cut.gen5", age=10)
     cut.write_bytes(cut.read_bytes()[:-20])
     flipped = save(server.output / "flipped.gen5", age=20)
@@ -366,7 +366,7 @@ def test_damaged_files_say_what_is_wrong(page, server, shot):
 
 
 def test_a_hostile_file_is_shown_as_text(page, server):
-    """Markup in prompt, tags, model and seed is neither run nor drawn."""
+    """Markup in prompt, tags, model and seed is neither executed nor rendered."""
     save(server.output / "hostile.gen5", prompt=HOSTILE, tags=[HOSTILE], model_name=HOSTILE)
     panel = open_library(page)
     expect(panel.locator("[role=option]")).to_contain_text(HOSTILE)
@@ -376,7 +376,7 @@ def test_a_hostile_file_is_shown_as_text(page, server):
 
 
 def test_the_workflow_opens_under_the_files_name(page, server):
-    """From the details, and from the row's own button."""
+    """From the details, and with the row's own button."""
     path = make_gen5(server, prefix="gen5/flow")
     panel = open_library(page)
     open_details(panel, path.name).get_by_role("button", name="Open workflow").click()
@@ -389,8 +389,8 @@ def test_the_workflow_opens_under_the_files_name(page, server):
     wait_until(lambda: nodes(page, "TestModel"), "the file's graph again", page)
 
 
-def test_a_loader_is_added_where_the_graph_is_seen(page, server, shot):
-    """Set to the file, in view, selected."""
+def test_a_loader_is_added_in_view(page, server, shot):
+    """It is set to the file, in view and selected."""
     path = make_gen5(server, prefix="gen5/load")
     panel = open_library(page)
     panel.locator("[role=option]").hover()
@@ -421,8 +421,8 @@ def test_a_selected_sampler_starts_from_the_stored_noise(page, server):
     assert annotated(server, path) == wait_for_node(page, "Gen5Load")["widgets"]["file"]
 
 
-def test_changes_against_the_open_graph_are_told(page, server, shot):
-    """None for the file's own graph; then a changed value, a node that is gone and one that is new."""
+def test_changes_from_the_open_graph_are_listed(page, server, shot):
+    """None for the file's own graph; then a changed value, a removed node and a new one."""
     graph = txt2img(Settings())
     graph.add("Gen5Save", latent=graph.result, images=graph.decode(), filename_prefix="gen5/diff")
     load_graph(page, graph.nodes)
@@ -455,7 +455,7 @@ def test_changes_against_the_open_graph_are_told(page, server, shot):
 
 
 def test_a_run_of_save_gen5_brings_its_file_to_the_top(page, server):
-    """While the tab is open, without a press on refresh."""
+    """It happens while the tab is open, without a refresh."""
     save(server.output / "before.gen5", age=60)
     graph = txt2img(Settings())
     graph.add("Gen5Save", latent=graph.result, images=graph.decode(), filename_prefix="gen5/live")
@@ -547,8 +547,8 @@ def test_text_is_readable_in_both_themes(open_page, server, theme, screenshot):
     check_contrast(page)
 
 
-def test_the_setting_takes_the_tab_away_and_brings_it_back(page, server):
-    """At once, and also where it was off as the page was opened."""
+def test_the_setting_removes_and_restores_the_tab(page, server):
+    """It does so at once, and also if it was off when the page was opened."""
     open_library(page)
     set_one = "value => app.extensionManager.setting.set('Gen5.Library.Enabled', value)"
     page.evaluate(set_one, False)
@@ -559,14 +559,14 @@ def test_the_setting_takes_the_tab_away_and_brings_it_back(page, server):
     open_library(page)
 
 
-def test_the_tab_is_left_out_where_the_setting_is_off(open_page):
-    """Other tabs are there."""
+def test_no_tab_if_the_setting_is_off(open_page):
+    """Other tabs are still there."""
     page = open_page({"Gen5.Library.Enabled": False})
     expect(tab_button(page)).to_have_count(0)
 
 
-def test_an_answer_that_fails_is_told_and_tried_again(page, server, shot):
-    """In words, with a button."""
+def test_a_failed_request_is_reported_and_retried(page, server, shot):
+    """A message and a button to try again are shown."""
     save(server.output / "one.gen5")
     page.route(
         "**/gen5/library*", lambda route: route.fulfill(status=500, json={"error": "the disk is gone"})
@@ -582,7 +582,7 @@ def test_an_answer_that_fails_is_told_and_tried_again(page, server, shot):
 
 
 def test_other_tabs_keep_their_place(page, server):
-    """ComfyUI gives custom tabs one element, one after the other; each has it for itself."""
+    """ComfyUI gives custom tabs the same element in turn; each has it to itself."""
     save(server.output / "one.gen5")
     page.evaluate(
         """() => app.extensionManager.registerSidebarTab({

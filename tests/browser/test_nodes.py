@@ -41,7 +41,7 @@ EXAMPLES = sorted((PACK / "example_workflows").glob("*.json"))
 
 @pytest.fixture
 def loader(page):
-    """A Load Gen5 on an empty graph, as a person adds it; its id."""
+    """The id of a Load Gen5 on an empty graph, as a user adds it."""
     empty_graph(page)
     node = add_node(page, "Gen5Load")
     show_node(page, node)
@@ -54,7 +54,7 @@ def chosen(page):
 
 
 def listed(page):
-    """Return the files that the first Load Gen5 offers."""
+    """Return the files that the first Load Gen5 lists."""
     return page.evaluate(
         "() => app.graph.nodes.find(({type}) => type === 'Gen5Load')"
         ".widgets.find(({name}) => name === 'file').options.values"
@@ -78,7 +78,7 @@ def test_upload_by_button(page, server, renderer, loader, tmp_path, shot):
 
 
 def test_drop_on_the_node(page, server, loader, tmp_path):
-    """A file dropped on the title, and one dropped on the picture, are uploaded into the node."""
+    """A file dropped on the title, or on the picture, is uploaded into the node."""
     tabs = page.evaluate("() => app.extensionManager.workflow.openWorkflows.length")
     drop_file(page, write_file(tmp_path, "on title.gen5"), at=point_on_node(page, loader, 60, -10))
     wait_until(lambda: chosen(page) == "on title.gen5", "the file to be chosen", page)
@@ -94,7 +94,7 @@ def test_drop_on_the_node(page, server, loader, tmp_path):
 
 
 def test_an_upload_that_outlives_its_node(page, server, loader, tmp_path):
-    """Where another workflow was opened meanwhile, the file is in the input folder, and the graph as it was."""
+    """If another workflow was opened meanwhile, the file is in the input folder and the graph is unchanged."""
     waiting: list = []
     page.route("**/upload/image", lambda route: waiting.append(route))
     drop_file(page, write_file(tmp_path, "late.gen5"), at=point_on_node(page, loader, 60, -10))
@@ -110,7 +110,7 @@ def test_an_upload_that_outlives_its_node(page, server, loader, tmp_path):
 
 
 def test_another_drop_goes_on_to_the_canvas(page, loader, tmp_path):
-    """A workflow dropped on the node is opened, as everywhere on the canvas."""
+    """A workflow dropped on the node is opened, as anywhere on the canvas."""
     path = tmp_path / "other.json"
     path.write_text(
         json.dumps(
@@ -122,7 +122,7 @@ def test_another_drop_goes_on_to_the_canvas(page, loader, tmp_path):
 
 
 def test_pictures_of_a_batch(page, server, loader, shot):
-    """The first picture, the others by buttons and arrow keys; batch_index shows its own."""
+    """The first picture is shown, the others by buttons and arrow keys; batch_index shows its own."""
     write_file(server.input, "batch.gen5", pictures=3)
     choose_file(page, loader, "batch.gen5")
     panel = stored_file(page)
@@ -172,7 +172,7 @@ def test_drift_on_hover_and_by_keyboard(page, server, loader, shot):
 
 
 def test_verify(page, server, loader, shot):
-    """A file is sealed, and intact once every byte was read."""
+    """A file is sealed, and intact after every byte was read."""
     write_file(server.input, "whole.gen5")
     choose_file(page, loader, "whole.gen5")
     panel = stored_file(page)
@@ -213,7 +213,7 @@ def test_file_of_the_first_version(page, server, loader):
 
 
 def test_every_kind_of_file(page, server, loader):
-    """Whatever a valid file has or lacks is shown; an invalid one gives words."""
+    """Whatever a valid file has or lacks is shown; an invalid one gives a message."""
     for path in sorted(VALID.glob("*.gen5")):
         (server.input / path.name).write_bytes(path.read_bytes())
         set_widget(page, loader, "file", path.name)
@@ -221,7 +221,7 @@ def test_every_kind_of_file(page, server, loader):
             page.get_by_role("link", name="Open").or_(stored_file(page).get_by_text("No picture"))
         ).to_be_visible()
         expect_text(stored_file(page), "Starting noise:")
-    for path in sorted(INVALID.glob("*.gen5"))[::8]:  # of some only a payload is wrong
+    for path in sorted(INVALID.glob("*.gen5"))[::8]:  # in some of these only a payload is invalid
         (server.input / path.name).write_bytes(path.read_bytes())
         with page.expect_response(lambda response: "/gen5/file?" in response.url) as answer:
             set_widget(page, loader, "file", path.name)
@@ -232,7 +232,7 @@ def test_every_kind_of_file(page, server, loader):
 
 
 def test_a_quick_change_of_mind(page, server, loader):
-    """The file that was chosen last is shown, whichever answer comes last."""
+    """The file that was chosen last is shown, whichever response arrives last."""
     for number in range(4):
         write_file(server.input, f"quick{number}.gen5", seed=100 + number)
     page.route("**/gen5/file?name=quick1.gen5", lambda route: (page.wait_for_timeout(800), route.continue_()))
@@ -246,7 +246,7 @@ def test_a_quick_change_of_mind(page, server, loader):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_keep_their_values(page, example):
-    """A workflow comes out as it went in: neither button nor panel takes a place in widgets_values."""
+    """A workflow is saved as it was opened: neither button nor panel is counted in widgets_values."""
     workflow = json.loads(example.read_text())
     kept = page.evaluate(
         """async workflow => {
@@ -282,7 +282,7 @@ def test_reload_keeps_file_and_panel(page, server, loader, shot):
 
 
 def test_copy_and_paste(page, server, loader):
-    """A pasted node shows the file that the copied one had."""
+    """A pasted node shows the file of the copied one."""
     write_file(server.input, "pasted.gen5", seed=31)
     choose_file(page, loader, "pasted.gen5")
     expect_text(stored_file(page), "Seed 31")
@@ -299,10 +299,10 @@ def test_copy_and_paste(page, server, loader):
 
 
 def test_undo_of_a_drop(page, server, loader, tmp_path):
-    """One step back from an upload is the former file, and its panel."""
+    """One undo after an upload restores the former file and its panel."""
     write_file(server.input, "before.gen5", seed=8)
     choose_file(page, loader, "before.gen5")
-    page.mouse.click(*CANVAS_POINT)  # ComfyUI notes the graph's state
+    page.mouse.click(*CANVAS_POINT)  # a click makes ComfyUI record the graph, for undo
     drop_file(page, write_file(tmp_path, "after.gen5", seed=9), at=point_on_node(page, loader, 60, -10))
     expect_text(stored_file(page), "Seed 9")
     page.mouse.click(*CANVAS_POINT)
@@ -312,7 +312,7 @@ def test_undo_of_a_drop(page, server, loader, tmp_path):
 
 
 def test_the_other_renderer_and_a_subgraph(page, server, renderer, loader):
-    """The panel goes along when nodes are drawn the other way, and into a subgraph."""
+    """The panel is kept when the renderer changes, and in a subgraph."""
     write_file(server.input, "moved.gen5", seed=12)
     choose_file(page, loader, "moved.gen5")
     switch = "on => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)"
@@ -352,7 +352,7 @@ class TestDriftSetting:
         return {"Gen5.Drift.Default": "error"}
 
     def test_new_nodes_take_it(self, page, server):
-        """A node that a person adds starts with it; one from a workflow keeps its own value."""
+        """A node that a user adds starts with it; one from a workflow keeps its own value."""
         write_file(server.input, "any.gen5")
         empty_graph(page)
         add_node(page, "Gen5Load")
@@ -365,7 +365,7 @@ class TestDriftSetting:
 
 
 def test_running_verifies(page, server, shot):
-    """Load Gen5 reads every byte as it runs: the panel says so."""
+    """Load Gen5 reads every byte when it runs, and the panel says so."""
     path = make_gen5(server, prefix="gen5/verified")
     empty_graph(page)
     node = add_node(page, "Gen5Load")
@@ -396,7 +396,7 @@ class TestLightTheme:
         return {"Comfy.ColorPalette": "light"}
 
     def test_panel(self, page, server, loader, shot):
-        """The panel's text stands out from a light node."""
+        """The panel's text has enough contrast on a light node."""
         environment = drifted_environment(numpy="name=numpy;version=1.0.0")
         write_file(server.input, "light.gen5", pictures=2, environment=environment)
         choose_file(page, loader, "light.gen5")

@@ -1,4 +1,4 @@
-"""Opening .gen5 files: by drop and by the Open menu; good ones, damaged ones, and those without a workflow."""
+"""Opening .gen5 files by drop and by the Open menu: valid ones, damaged ones, and those without a workflow."""
 
 from __future__ import annotations
 
@@ -78,17 +78,17 @@ def workflow(server) -> dict[str, Any]:
 
 
 def state(page) -> Any:
-    """Return what a failed open must leave alone: the graph, and which tabs there are."""
+    """Return what a failed open must not change: the graph and the tabs."""
     return page.evaluate(STATE)
 
 
 def is_open(page, name: str, graph_nodes: int) -> bool:
-    """Tell whether a tab of this name is open and shows as many nodes."""
+    """Return whether a tab of this name is open and shows as many nodes."""
     return tab_name(page) == name and len(nodes(page)) == graph_nodes
 
 
-def answer_to(server, path: Path) -> str:
-    """Return the message that the server gives for a file's header and tail."""
+def server_message(server, path: Path) -> str:
+    """Return the server's message for a file's header and tail."""
     content = path.read_bytes()
     offset = HEADER.unpack_from(content)[4] if len(content) >= HEADER.size else len(content)
     kind = {"Content-Type": "application/octet-stream"}
@@ -98,7 +98,7 @@ def answer_to(server, path: Path) -> str:
 
 
 def confirm(page, agree: bool) -> None:
-    """Answer ComfyUI's dialog."""
+    """Respond to ComfyUI's dialog."""
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Confirm" if agree else "Cancel").click()
     dialog.wait_for(state="hidden")
@@ -122,7 +122,7 @@ def test_good_files_open_by_drop_and_by_menu(page, server, tmp_path, shot):
 
 
 def test_the_open_menu_offers_the_suffix(page):
-    """The menu's file dialog lists .gen5 beside all that it listed."""
+    """The menu's file dialog lists .gen5 in addition to everything that it listed before."""
     accepted = page.locator("#comfy-file-input").get_attribute("accept").split(",")
     assert ".gen5" in accepted
     assert {".json", "image/png"} <= set(accepted) or {".json", "application/json"} <= set(accepted)
@@ -139,7 +139,7 @@ def test_several_files_open_in_a_tab_each(page, workflow, tmp_path):
 
 
 def test_a_file_with_the_api_form_alone_opens(page, tmp_path):
-    """Where no workflow is stored, ComfyUI lays out the graph that ran."""
+    """If no workflow is stored, ComfyUI lays out the graph that ran."""
     path = tmp_path / "from a script.gen5"
     gen5core.save(path, comfyui={"prompt": txt2img(Settings(seed=7)).nodes})
     drop_file(page, path)
@@ -147,21 +147,21 @@ def test_a_file_with_the_api_form_alone_opens(page, tmp_path):
     assert wait_for_node(page, "KSampler")["widgets"]["seed"] == 7
 
 
-def test_damaged_files_are_told_and_change_nothing(page, server, shot):
-    """The message is the core's, sent by the server, without advice for programmers; the graph does not change."""
+def test_damaged_files_are_reported_and_change_nothing(page, server, shot):
+    """The message is the core's, sent by the server, without advice for programmers; the graph stays."""
     before = state(page)
     for name in DAMAGED:
         path = INVALID / f"{name}.gen5"
         drop_file(page, path)
         text = wait_for_toast(page, path.name)
         assert f"{path.name} could not be opened" in text
-        assert answer_to(server, path) in text
+        assert server_message(server, path) in text
         assert "Limits" not in text
     shot("open-damaged")
     assert before == state(page)
 
 
-def test_files_of_another_kind_under_the_suffix_are_told(page):
+def test_other_files_under_the_suffix_are_reported(page):
     """A file that does not begin with GEN5 is not sent at all."""
     sent = []
     page.on("request", lambda request: sent.append(request.url))
@@ -203,8 +203,8 @@ def test_a_file_saved_without_its_workflow_says_so(page, server):
     confirm(page, agree=False)
 
 
-def test_other_files_open_as_they_did(page, workflow):
-    """A PNG and a JSON with a workflow, and an image without one, take ComfyUI's own way."""
+def test_other_files_open_as_before(page, workflow):
+    """ComfyUI itself handles a PNG and a JSON with a workflow, and an image without one."""
     notes = PngImagePlugin.PngInfo()
     notes.add_text("workflow", json.dumps(workflow))
     picture, plain = io.BytesIO(), io.BytesIO()

@@ -45,7 +45,7 @@ BUILDERS = {**SAMPLERS, "hires": hires}
 
 @pytest.fixture
 def node_type() -> str:
-    """The sampler's class; a test may name others."""
+    """The sampler's class; a test may override it."""
     return "KSampler"
 
 
@@ -62,7 +62,7 @@ def saved_file(server, node_type="KSampler", **settings) -> Saved:
 
 
 def other_run(saved: Saved) -> tuple[Graph, str]:
-    """Return the graph under another seed with a digest of its result, and the digest's node."""
+    """Return the graph under another seed with a digest of its result, and the digest node's id."""
     graph = saved.graph.copy()
     graph.reseed(OTHER_SEED)
     return graph, graph.digest()
@@ -80,7 +80,7 @@ def sampler_of(page, node_type="KSampler"):
 
 @pytest.mark.parametrize("node_type", SAMPLERS)
 def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
-    """The graph under another seed gives the stored result, nothing is covered, and one undo takes it all back."""
+    """The graph under another seed gives the stored result, nothing overlaps, and one undo reverts it all."""
     graph, digest = other_run(saved)
     open_workflow(page, graph, server.object_info())
     assert saved.digests != result_of(page, digest)
@@ -97,7 +97,7 @@ def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
     fit_view(page)
     shot(f"replay-started-{node_type}")
     assert overlapping(page, renderer) == []
-    page.mouse.click(*CANVAS_POINT)  # a click notes what has changed by itself, if anything, for undo
+    page.mouse.click(*CANVAS_POINT)  # a click makes ComfyUI record changes for undo; there should be none
     undo(page)
     assert "\n".join(differences(before, serialized(page))) == ""
     choose(page, open_node_menu(page, sampler, ENTRY, saved.annotated))
@@ -105,7 +105,7 @@ def test_started_from_the_menu(server, saved, page, renderer, shot, node_type):
 
 
 def test_inside_a_subgraph(server, saved, page, shot):
-    """The nodes go into the sampler's own graph, take the subgraph's model, and one undo takes them out."""
+    """The nodes are added to the sampler's own graph, use the subgraph's model, and one undo removes them."""
     graph, digest = other_run(saved)
     open_workflow(page, graph, server.object_info())
     enter_subgraph_of(page, sampler_of(page)["id"])
@@ -150,7 +150,7 @@ def test_other_files_dropped_on_a_sampler_go_on(server, saved, page):
 
 
 def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
-    """Dropped on the canvas its workflow opens; Shift+G then starts the sampler from the file's own noise."""
+    """A drop on the canvas opens its workflow; Shift+G then starts the sampler from its noise."""
     path = make_gen5(server, txt2img(Settings(sampler_name="euler_ancestral")), prefix="replay/own")
     drop_file(page, path)
     wait_until(lambda: path.stem == tab_name(page), "the dropped file's workflow", page)
@@ -168,8 +168,8 @@ def test_a_dropped_file_replays_its_own_workflow_by_key(server, page, shot):
     assert sampler["id"] == sampler_of(page)["id"]
 
 
-def test_a_file_that_is_asked_for(server, saved, page):
-    """The canvas menu's entry asks for a file where none was opened, and takes the last sampler."""
+def test_a_requested_file(server, saved, page):
+    """The canvas menu's entry asks for a file if none was opened, and uses the last sampler."""
     graph, _ = other_run(saved)
     open_workflow(page, graph, server.object_info())
     page.mouse.click(*CANVAS_POINT, button="right")
@@ -181,7 +181,7 @@ def test_a_file_that_is_asked_for(server, saved, page):
 
 
 def test_another_file_for_the_same_sampler(server, saved, page):
-    """A second start changes the file alone, and one undo brings the first file back."""
+    """A second start changes only the file, and one undo restores the first file."""
     other = saved_file(server, seed=99)
     page.reload()
     wait_until_ready(page)
@@ -199,7 +199,7 @@ def test_another_file_for_the_same_sampler(server, saved, page):
 
 
 def test_a_shared_guider(server, page, shot):
-    """Only the sampler that was asked for starts from the file; the other one of its guider samples as before."""
+    """Only the selected sampler starts from the file; the other one with its guider samples as before."""
     saved = saved_file(server, "SamplerCustomAdvanced")
     page.reload()
     wait_until_ready(page)
@@ -221,7 +221,7 @@ def test_a_shared_guider(server, page, shot):
 
 
 def test_both_samplers_of_a_refined_image(server, page):
-    """Started one after the other, the second goes on from the first one's result: bit for bit the stored image."""
+    """Started one after the other, the second continues from the first one's result: bit for bit the stored image."""
     saved = saved_file(server, "hires", sampler_name="euler_ancestral")
     page.reload()
     wait_until_ready(page)
@@ -236,8 +236,8 @@ def test_both_samplers_of_a_refined_image(server, page):
     assert saved.digests == result_of(page, digest)
 
 
-def test_a_file_that_is_none(server, saved, page, tmp_path):
-    """A damaged file on a sampler is loaded as chosen; the node and the run say what is wrong with it."""
+def test_a_damaged_file(server, saved, page, tmp_path):
+    """A damaged file dropped on a sampler is still chosen; the node and the run say what is wrong with it."""
     graph, _ = other_run(saved)
     open_workflow(page, graph, server.object_info())
     damaged = tmp_path / "damaged.gen5"

@@ -15,7 +15,7 @@ SIZE = {"width": 256, "height": 256}
 
 
 def open_graph(page, graph, node_type):
-    """Open a graph in API form, bring a node of it into sight, and return its id."""
+    """Open a graph in API form, show one of its nodes, and return that node's id."""
     load_graph(page, graph.nodes)
     node = wait_for_node(page, node_type)["id"]
     show_node(page, node)
@@ -32,7 +32,7 @@ def save_graph(**save):
 
 
 def compare_graph(server, path, *, flip_bit=False, tolerance=0.0, steps=4):
-    """Return a graph that samples again from a file, and compares."""
+    """Return a graph that samples again from a file, and compares the results."""
     graph = txt2img(Settings(**SIZE, seed=99, steps=steps))
     model = tiny_model(graph, flip_bit=flip_bit)
     file = graph.add("Gen5Load", file=annotated(server, path), on_drift="warn")
@@ -44,7 +44,7 @@ def compare_graph(server, path, *, flip_bit=False, tolerance=0.0, steps=4):
 
 
 def check_preview(page, renderer, node_id):
-    """Check that a node shows the picture of its run as ComfyUI shows any node's."""
+    """Check that a node shows its run's picture as ComfyUI's own nodes do."""
     if renderer == "nodes2":
         picture = page.locator(f"[data-node-id='{node_id}'] img[src*='/view?']").first
         expect(picture).to_be_visible()
@@ -52,7 +52,7 @@ def check_preview(page, renderer, node_id):
         page.wait_for_function("id => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth > 0", arg=node_id)
 
 
-def test_save_tells_what_it_stored(page, server, renderer, shot):
+def test_save_shows_what_it_stored(page, server, renderer, shot):
     """The node shows preview, size, the source of the starting noise, and a stochastic sampler's step noise."""
     node = open_graph(page, save_graph(sampler_name="euler_ancestral"), "Gen5Save")
     expect(panel(page, "The saved file")).to_have_count(0)
@@ -64,7 +64,7 @@ def test_save_tells_what_it_stored(page, server, renderer, shot):
     shot("save-recorded")
 
 
-def test_save_tells_why_not(page, server, shot):
+def test_save_shows_why_not(page, server, shot):
     """Without a recording the noise is derived; without a latent there is none; the node says which."""
     server.post("/settings", {"Gen5.Recording.Automatic": False})
     node = open_graph(page, save_graph(), "Gen5Save")
@@ -135,7 +135,7 @@ def test_compare(page, server, renderer, shot, changes, badge, expected):
 
 
 def test_environment_drift(page, server, shot):
-    """The node contains a table of what differs."""
+    """The node contains a table of the drifts."""
     path = write_file(
         server.input, "drifted.gen5", environment=drifted_environment(numpy="name=numpy;version=1.0.0")
     )
@@ -161,7 +161,7 @@ def test_no_drift(page, server):
 
 
 def test_results_come_back_with_the_tab(page, server, renderer, shot):
-    """On coming back to a workflow's tab its nodes show their results again."""
+    """When the user returns to a workflow's tab, its nodes show their results again."""
     path = make_gen5(server, txt2img(Settings(**SIZE)))
     graph = compare_graph(server, path)
     graph.add("Gen5Save", latent=graph.result, images=graph.decode(), filename_prefix="gen5/tab")
@@ -169,7 +169,7 @@ def test_results_come_back_with_the_tab(page, server, renderer, shot):
     graph.add("Gen5Environment", gen5=[file, 4])
     open_graph(page, graph, "Gen5Compare")
     run_page(page)
-    before = told_by(page)
+    before = panel_texts(page)
     assert "Bit-exact" in before["Gen5Compare"]
     assert "Intact" in before["Gen5Load"]
     page.evaluate("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
@@ -178,7 +178,7 @@ def test_results_come_back_with_the_tab(page, server, renderer, shot):
     wait_for_node(page, "Gen5Compare")
     show_node(page, nodes(page, "Gen5Load")[0]["id"])
     expect(stored_file(page).get_by_text("Intact", exact=True)).to_be_visible()
-    assert before == told_by(page)
+    assert before == panel_texts(page)
     expect(page.locator("[data-node-id] [aria-invalid=true]")).to_have_count(0)
     shot("tab-back")
 
@@ -200,11 +200,11 @@ def test_results_stay_after_an_undo(page, server):
     wait_until(lambda: not nodes(page, "Gen5Compare"), "the undo", page)
     show_node(page, node)
     expect(saved).to_be_visible()
-    assert before == saved.inner_text()
+    assert saved.inner_text() == before
 
 
-def told_by(page):
-    """Return the words of each panel, after scrolling to each of them."""
+def panel_texts(page):
+    """Return the text of each panel, after scrolling to it."""
     labels = {
         "Gen5Compare": "The verdict",
         "Gen5Save": "The saved file",
@@ -218,8 +218,8 @@ def told_by(page):
     return expected
 
 
-def test_nodes_that_the_server_puts_in(page, server, renderer, shot):
-    """Progress of a run with spliced nodes is the person's own nodes'; the page raises no error."""
+def test_nodes_that_the_server_inserts(page, server, renderer, shot):
+    """The progress of a run with inserted nodes is shown on the user's own nodes; the page raises no error."""
     page.evaluate(
         """() => {
             window.gen5Seen = {executing: [], progress: [], executed: []}

@@ -1,4 +1,4 @@
-"""Settings, keys, the about badge, help pages, words and templates, as a person finds them in ComfyUI."""
+"""Settings, keys, the about badge, help pages, texts and templates, as a user finds them in ComfyUI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _THUMBNAILS = """() => [...document.querySelectorAll('[role=dialog] img')].filte
 
 
 def press_on_canvas(page, keys):
-    """Press keys with nothing in focus but the canvas."""
+    """Press keys while only the canvas has focus."""
     page.mouse.click(*CANVAS_POINT)
     page.keyboard.press(keys)
 
@@ -59,7 +59,7 @@ def test_about_badge(page, shot):
 
 
 def test_new_loaders_take_the_drift_setting(page):
-    """A Load Gen5 made from now on starts with it."""
+    """A Load Gen5 that is added after a change of the setting starts with it."""
     page.evaluate("() => app.extensionManager.setting.set('Gen5.Drift.Default', 'error')")
     empty_graph(page)
     add_node(page, "Gen5Load")
@@ -79,7 +79,7 @@ def test_library_by_key(page, shot):
 
 
 def test_keys_are_letters_in_a_text(page):
-    """Typed into a text widget, they are what is typed."""
+    """Keys that are typed into a text widget are letters."""
     box = page.locator("textarea").first
     box.click()
     page.keyboard.type("gGV")
@@ -140,8 +140,8 @@ def wait_for_picture(page, picture):
     wait_until(lambda: picture.evaluate("image => image.complete && image.naturalWidth"), "the picture", page)
 
 
-def test_words_are_served(page, server):
-    """ComfyUI hands the words of locales/ to the browser, and the browser shows them."""
+def test_texts_are_served(page, server):
+    """ComfyUI sends the texts of locales/ to the browser, and the browser shows them."""
     words = server.get("/i18n")["en"]
     assert set(NODE_IDS) == set(words["nodeDefs"])
     assert words["commands"]["Gen5_OpenLibrary"]["label"] == "Gen5: Open library"

@@ -1,4 +1,4 @@
-"""Signed, trusted, invalid: the words of trust, as a person meets them in Load Gen5, the library and after Verify."""
+"""Signed, trusted, invalid: the words of trust as a user sees them in Load Gen5, in the library and after Verify."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = ["trusted.gen5", "signed.png", "invalid.gen5", "unsigned.gen5"]
 
 @pytest.fixture(scope="module", autouse=True)
 def _trusted_list(install) -> Iterator[None]:
-    """Let the list of this run's private home hold one key, where the server's Python can check signatures."""
+    """Write a list of trusted keys with one key to this run's home, if the server's Python can check signatures."""
     found = subprocess.run(
         [str(install.python), "-c", "import cryptography"], capture_output=True, check=False
     )
@@ -55,7 +55,7 @@ def files(server) -> Iterator[Path]:
 
 
 def spoil(path: Path) -> None:
-    """Change one letter of a file's signature to another one of its alphabet."""
+    """Replace one letter of a file's signature by another one of the base64 alphabet."""
     content = bytearray(path.read_bytes())
     place = content.rindex(SIGNATURE) + len(SIGNATURE)
     content[place] = ord("B") if content[place] == ord("A") else ord("A")
@@ -64,15 +64,15 @@ def spoil(path: Path) -> None:
 
 @pytest.fixture
 def loader(page):
-    """A Load Gen5 on an empty graph; its id."""
+    """The id of a Load Gen5 on an empty graph."""
     empty_graph(page)
     node = add_node(page, "Gen5Load")
     show_node(page, node)
     return node
 
 
-def test_load_tells_each_word(page, files, loader, shot):
-    """By whom a file is signed, whether that key is trusted, and an invalid signature in words and colour."""
+def test_load_shows_each_word(page, files, loader, shot):
+    """Who signed a file, whether that key is trusted, and an invalid signature, in words and colour."""
     panel = stored_file(page)
     signatures = panel.get_by_role("group", name="Signatures")
     choose_file(page, loader, "trust/unsigned.gen5")
@@ -92,7 +92,7 @@ def test_load_tells_each_word(page, files, loader, shot):
 
 
 def test_verify_says_intact_beside_the_words(page, files, loader, shot):
-    """Intact is about bytes, signed and trusted about keys; running the node says the same."""
+    """Intact is about bytes, signed and trusted are about keys; running the node says the same."""
     panel = stored_file(page)
     choose_file(page, loader, "trust/trusted.gen5")
     expect(panel.get_by_text("Sealed", exact=True)).to_be_visible()
@@ -116,8 +116,8 @@ def test_verify_says_intact_beside_the_words(page, files, loader, shot):
     expect(panel.get_by_role("group", name="Signatures")).to_contain_text("not in your list")
 
 
-def test_the_command_tells_by_whom(page, files, loader):
-    """The message of Shift+V has the three words apart."""
+def test_the_command_names_the_signer(page, files, loader):
+    """The message of Shift+V states all three separately."""
     choose_file(page, loader, "trust/trusted.gen5")
     page.evaluate("id => { app.canvas.deselectAll(); app.canvas.select(app.graph.getNodeById(id)) }", loader)
     page.evaluate("() => app.extensionManager.command.execute('Gen5.VerifySelected')")
@@ -127,14 +127,14 @@ def test_the_command_tells_by_whom(page, files, loader):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_library_tells_each_word(open_page, files, theme, screenshot):
+def test_the_library_shows_each_word(open_page, files, theme, screenshot):
     """On the row, in the details and after Verify; readable in both themes; key ids are found."""
     page = open_page({"Comfy.ColorPalette": theme})
     library = open_library(page)
     box = library.get_by_role("searchbox")
     box.fill("trust/")
     status = library.get_by_role("status").first
-    expect(status).to_contain_text(f"{len(WORDS)} of")  # the search has been answered
+    expect(status).to_contain_text(f"{len(WORDS)} of")  # the search results have arrived
     expect(library.locator(NAME)).to_have_count(len(WORDS))
     words = {
         "trusted.gen5": "trusted",
@@ -175,7 +175,7 @@ class TestLightTheme:
         return {"Comfy.ColorPalette": "light"}
 
     def test_panel(self, page, files, loader, shot):
-        """The words stand out from a light node; for a person to look at."""
+        """The words have enough contrast on a light node; the screenshot is for a person to look at."""
         choose_file(page, loader, "trust/trusted.gen5")
         expect(stored_file(page).get_by_role("group", name="Signatures")).to_be_visible()
         shot("trust-light-trusted")

@@ -21,7 +21,7 @@ _MATRIX = pytest.StashKey[list[Row]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what takes a server once for each ComfyUI found."""
+    """Run tests with a server once for each ComfyUI found."""
     if "install" not in metafunc.fixturenames:
         return
     installs = find_installs(os.environ) or [None]
@@ -39,14 +39,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def server(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A ComfyUI that runs for all tests of its version; leave it as it was."""
+    """A ComfyUI that runs for all tests of its version; tests must leave it as it was."""
     with Server(install, tmp_path_factory.mktemp(f"comfyui-{install.version}")) as running:
         yield running
 
 
 @pytest.fixture
 def version(server: Server) -> tuple[int, ...]:
-    """The server's version as numbers, to compare."""
+    """The server's version as numbers, for comparisons."""
     return tuple(int(number) for number in re.findall(r"\d+", server.version))
 
 
@@ -57,7 +57,7 @@ def matrix(pytestconfig: pytest.Config) -> list[Row]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table of samplers, with -q too, and the part of it that goes into docs/measured.md."""
+    """Print the table of samplers, with -q too, and the part of it for docs/measured.md."""
     rows = config.stash.get(_MATRIX, [])
     if rows:
         terminalreporter.section("samplers replayed under another seed")
@@ -76,7 +76,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
-    """Show with a failure what the server wrote during the test."""
+    """Add to a failure what the server logged during the test."""
     report = yield
     running = _server_of(item)
     if running is not None and report.failed:

@@ -15,7 +15,7 @@ CHANNELS = {"eps": 4, "v": 4, "flow": 16, "flow5d": 16}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a graph samples with; ``kind`` is the test model's: eps, v, flow, flow5d or nested."""
+    """The settings of a graph; ``kind`` is the test model's: eps, v, flow, flow5d or nested."""
 
     kind: str = "eps"
     seed: int = 1
@@ -64,7 +64,7 @@ class Graph:
         self.nodes[node_id]["inputs"].update(inputs)
 
     def rewire(self, old: Link, new: Link, *, keep: Iterable[str] = ()) -> None:
-        """Connect every input that is linked to old with new, except in the nodes of keep and the node of new."""
+        """Link every input that is linked to old to new instead, except in the nodes of keep and in new's node."""
         kept = {*keep, new[0]}
         for node_id in self.nodes.keys() - kept:
             for name, value in self.nodes[node_id]["inputs"].items():
@@ -85,5 +85,5 @@ class Graph:
         return self.add("TestDigest", latent=latent or self.result, **inputs)
 
     def copy(self) -> Graph:
-        """Return a copy with the same nonce: what is equal in both is taken from the cache."""
+        """Return a copy with the same nonce: what is equal in both comes from the cache."""
         return copy.deepcopy(self)

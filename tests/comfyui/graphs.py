@@ -32,7 +32,7 @@ _nonces = itertools.count(1)
 
 
 def base(settings: Settings, model_seed: int = 0) -> Graph:
-    """Return a graph of a model and two texts, through the stock CLIPTextEncode."""
+    """Return a graph with a model and two texts, encoded by the stock CLIPTextEncode."""
     graph = Graph(settings)
     graph.model = tiny_model(graph, seed=model_seed)
     clip = [graph.add("TestClip"), 0]
@@ -84,7 +84,7 @@ def add_ksampler(graph: Graph, latent: Link, denoise: float = 1.0) -> Link:
 
 
 def add_ksampler_advanced(graph: Graph, latent: Link, start: int, end: int, *, first: bool) -> Link:
-    """Add a KSamplerAdvanced for the steps start to end; the first adds noise and leaves some over."""
+    """Add a KSamplerAdvanced for the steps start to end; the first adds noise and leaves leftover noise."""
     settings = graph.settings
     node = graph.add(
         "KSamplerAdvanced",
@@ -162,7 +162,7 @@ def hires(settings: Settings) -> Graph:
 
 
 def list_mapped(settings: Settings) -> Graph:
-    """One KSampler that runs three times: a list of latents of two sizes, each with a seed."""
+    """One KSampler that runs three times: a list of latents of two sizes, each with its own seed."""
     graph = base(settings)
     batch, channels, *size = settings.shape()
     wide = [*size[:-1], size[-1] * 2]

@@ -1,4 +1,4 @@
-"""The modules of ``scripts/`` that find and serve a ComfyUI, loaded by their paths.
+"""The modules of ``scripts/`` that find and start a ComfyUI, loaded by their paths.
 
 ``scripts`` itself stays off ``sys.path``: ``scripts/comfyui.py`` has this folder's name.
 """

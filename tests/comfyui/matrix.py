@@ -1,4 +1,4 @@
-"""Which samplers replay bit for bit, by ComfyUI version, kind of model and way; printed after the tests."""
+"""Which samplers replay bit for bit, by ComfyUI version, kind of model and method; printed after the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADINGS = ("ComfyUI", "model", "sampled by", "recorded", "bit-exact", "with ste
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way of sampling, tried with every sampler that the server offers."""
+    """One method of sampling, tried with every sampler that the server offers."""
 
     version: str
     kind: str
@@ -42,7 +42,7 @@ def table(rows: Iterable[Row]) -> list[str]:
 
 
 def counts(rows: Sequence[Row]) -> list[str]:
-    """Return one line a version: how many samplers replay bit for bit in every way that was tried."""
+    """Return one line per version: how many samplers replay bit for bit with every method that was tried."""
     lines = []
     for version in dict.fromkeys(row.version for row in rows):
         tried = [row for row in rows if row.version == version]

@@ -29,12 +29,12 @@ def digests(records: list[dict[str, Any]]) -> list[str]:
 
 
 def parts(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the parts of a nested latent's description, or the only description."""
+    """Return the descriptions of a nested latent's parts, or the only description."""
     return list(record.get("parts", [record]))
 
 
 def load(output: Path, record: Mapping[str, Any]) -> np.ndarray:
-    """Return the values that a description's file holds; bfloat16 as int16 of the same bits."""
+    """Return the values in a description's file; bfloat16 as int16 of the same bits."""
     array: np.ndarray = np.load(output / record["file"], allow_pickle=False)
     return array
 

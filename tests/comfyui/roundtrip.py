@@ -17,7 +17,7 @@ NOISE, GEN5 = 0, 4
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One saved file of a graph, and what the graph had returned."""
+    """One saved file of a graph, and what the graph returned."""
 
     graph: Graph
     item: int
@@ -76,7 +76,7 @@ def add_recording(graph: Graph) -> Link:
 
 
 def models_of(graph: Graph) -> list[Link]:
-    """Return the MODELs that samplers or their guiders take, each once, in the order they are used."""
+    """Return the MODELs that samplers or their guiders use, each once, in order of use."""
     found: list[Link] = []
     for sampler in graph.samplers:
         inputs = graph.nodes[sampler]["inputs"]

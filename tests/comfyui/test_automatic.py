@@ -94,7 +94,7 @@ def test_saves_of_two_samplers_on_one_model(server: Server) -> None:
 
 @pytest.mark.parametrize("build", [sampler_custom_advanced, sampler_custom_advanced_basic])
 def test_guider_shared_by_two_samplers(server: Server, build: Any) -> None:
-    """Two SamplerCustomAdvanced on one guider, a save each: each file has its own noise, and the guider is one."""
+    """Two SamplerCustomAdvanced with one guider, a save each: each file has its own noise; the guider is not copied."""
     graph = build(Settings(kind="flow", seed=3))
     inputs = graph.nodes[graph.samplers[0]]["inputs"]
     noise = graph.add("RandomNoise", noise_seed=4)
@@ -146,7 +146,7 @@ def test_packs_sampler(server: Server) -> None:
 
 @pytest.mark.parametrize("step_noise", ["never", "always"])
 def test_recording_connected_by_hand_is_left_alone(server: Server, step_noise: str) -> None:
-    """A save with a connected Record Sampling keeps that one and its settings; the other save gets one inserted."""
+    """A save with a connected Record Sampling keeps it and its settings; the other save gets one inserted."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
     record = graph.add("Gen5Record", model=graph.model, step_noise=step_noise)
     graph.set(graph.samplers[0], model=[record, 0])
@@ -169,7 +169,7 @@ def test_graph_that_needs_nothing_is_left_as_it_is(server: Server) -> None:
     graph.set(graph.samplers[0], model=[record, 0])
     add_save(graph, graph.result, recording=[record, 1])
     entry = server.wait(server.queue(graph.nodes))
-    assert graph.nodes == entry["prompt"][2]
+    assert entry["prompt"][2] == graph.nodes
 
 
 def test_second_run_is_cached_and_still_recorded(server: Server) -> None:
@@ -192,7 +192,7 @@ def test_second_run_is_cached_and_still_recorded(server: Server) -> None:
 def test_sampling_that_fails_midway(server: Server, how: str) -> None:
     """A recorded or replayed sampling that fails or is interrupted leaves the samplers' noise as it was.
 
-    The next run, without any node of this pack, gives what it gave before; the next recorded one is whole.
+    The next run, without any node of this pack, gives what it gave before; the next recorded one is complete.
     """
     plain = txt2img(Settings(sampler_name="dpmpp_2m_sde", seed=6))
     expected = digests(sample(server, plain))
@@ -221,5 +221,5 @@ def test_what_reaches_the_sampler_is_what_is_stored(server: Server, sampler_name
     add_save(recorded, recorded.result)
     assert plain == probe(server, recorded, notes)
     [saved] = save(server, graph, record=None)
-    assert plain == probe(server, replay_wired(saved), notes)
+    assert probe(server, replay_wired(saved), notes) == plain
     assert (sampler_name != "euler") == bool(plain["steps"])

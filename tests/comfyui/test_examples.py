@@ -1,4 +1,4 @@
-"""The workflows in example_workflows/: they fit this ComfyUI, run on it, and keep their promise.
+"""The workflows in example_workflows/ fit this ComfyUI, run on it, and do what they say.
 
 Their checkpoint is replaced by the test pack's model, CLIP and VAE; everything else runs as stored.
 """
@@ -64,7 +64,7 @@ def inputs_of(info: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]
 
 
 def widget_names(info: Mapping[str, Any]) -> list[str | None]:
-    """Return the input that each of ``widgets_values`` is for, None for what only the browser needs."""
+    """Return the input of each of ``widgets_values``, None for those that only the browser needs."""
     names: list[str | None] = []
     for name, (kind, options) in inputs_of(info).items():
         if kind in WIDGET_TYPES and not options.get("forceInput"):
@@ -139,7 +139,7 @@ def test_every_node_is_served(server: Server, name: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_link_fits(server: Server, name: str) -> None:
-    """Every link goes from an output to an input of its type, by the server's own word."""
+    """Every link goes from an output to an input of its type, according to the server."""
     workflow, infos = read_workflow(name), server.object_info()
     nodes = {node["id"]: node for node in workflow["nodes"]}
     for link, origin, slot, target, position, kind in workflow["links"]:
@@ -157,7 +157,7 @@ def test_save_writes_the_file_that_the_others_load(server: Server, saved: tuple[
         file.verify()
         assert len(file.images) == 4
         assert (file.capture or {})["noise_source"] == "recorded"
-        assert read_workflow(SAVE) == (file.comfyui or {})["workflow"]
+        assert (file.comfyui or {})["workflow"] == read_workflow(SAVE)
     infos = server.object_info()
     for name in (*LOADERS, REFINE):
         prompt = to_prompt(read_workflow(name), infos)
@@ -180,7 +180,7 @@ def test_refining_starts_from_the_picked_noise(server: Server, saved: tuple[str,
         prompt, noise = batch.prompt, batch.latents["initial_noise"].array()[2:3]
         result = batch.latents["final_latent"].array()[2:3]
     with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
-        assert noise.tobytes() == file.latents["initial_noise"].array().tobytes()
+        assert file.latents["initial_noise"].array().tobytes() == noise.tobytes()
         assert result.tobytes() != file.latents["final_latent"].array().tobytes()
         assert "a sailing boat" in file.prompt
     _, shown = run_example(server, REFINE, "KSampler", text=prompt)
@@ -190,7 +190,7 @@ def test_refining_starts_from_the_picked_noise(server: Server, saved: tuple[str,
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_nodes_lie_apart_within_groups(name: str) -> None:
+def test_nodes_do_not_overlap(name: str) -> None:
     """No two nodes overlap, titles included, nor two groups; every node is within one group."""
     workflow = read_workflow(name)
     nodes = [_node_box(node) for node in workflow["nodes"]]

@@ -28,7 +28,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 def sees_cuda(install: Install) -> bool:
-    """Tell whether the torch of a ComfyUI can use a GPU."""
+    """Return whether a ComfyUI's torch can use a GPU."""
     line = [str(install.python), "-c", "import torch; print(torch.cuda.is_available())"]
     output = subprocess.run(line, capture_output=True, text=True, check=False).stdout
     return output.strip().endswith("True")
@@ -36,7 +36,7 @@ def sees_cuda(install: Install) -> bool:
 
 @pytest.fixture(scope="module", params=DEVICES)
 def device(request: pytest.FixtureRequest, install: Install) -> str:
-    """Where the target samples."""
+    """The device of the target."""
     name: str = request.param
     if name == "cuda" and not sees_cuda(install):
         pytest.skip(f"the torch of ComfyUI {install.version} sees no CUDA")
@@ -47,7 +47,7 @@ def device(request: pytest.FixtureRequest, install: Install) -> str:
 def target(
     device: str, install: Install, server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A ComfyUI that samples on the device; on the CPU the one that the other tests use."""
+    """A ComfyUI that samples on the device; on the CPU it is the one that the other tests use."""
     if device == "cpu":
         yield server
         return
@@ -56,7 +56,7 @@ def target(
 
 
 def probed(settings: Settings) -> tuple[Graph, list[Any]]:
-    """Return txt2img with a probe around its sampler, and the link to what that notes."""
+    """Return txt2img with a probe around its sampler, and the link to the probe's output."""
     graph = txt2img(settings)
     return graph, add_probe(graph)
 
@@ -70,7 +70,7 @@ def save_capture(saved: Saved) -> dict[str, Any]:
 @pytest.mark.parametrize("sampler_name", SAMPLERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_recorded_and_replayed(target: Server, device: str, kind: str, sampler_name: str) -> None:
-    """Saved and sampled again under another seed on one device: equal bits, wired and straight, noise noted there."""
+    """Saved and sampled again under another seed on one device: equal bits with both methods, noise recorded there."""
     graph, notes = probed(Settings(kind=kind, sampler_name=sampler_name, batch_size=2, seed=2**40 + 1))
     [saved] = save(target, graph)
     assert saved.digests == digests(sample(target, replay_wired(saved)))
@@ -83,7 +83,7 @@ def test_after_a_restart(target: Server) -> None:
     [saved] = save(target, img2img(Settings(sampler_name="euler_ancestral", steps=20)))
     target.restart(*target.arguments)
     graph = replay_wired(saved)
-    for seed in (1, 2):  # another seed each, so that nothing is taken from the cache
+    for seed in (1, 2):  # different seeds, so that nothing comes from the cache
         graph.reseed(seed)
         assert saved.digests == digests(sample(target, graph))
 
@@ -93,7 +93,7 @@ def test_after_a_restart(target: Server) -> None:
 def test_file_of_the_cpu_starts_from_the_same_noise_at_every_step(
     server: Server, target: Server, device: str, kind: str, sampler_name: str
 ) -> None:
-    """What reaches the sampler on the device, at the start and at each step, is to the bit what did on the CPU."""
+    """The sampler on the device receives the CPU's noise bit for bit, at the start and at each step."""
     graph, notes = probed(Settings(kind=kind, sampler_name=sampler_name, steps=8, seed=7))
     expected = probe(server, graph, notes)
     [saved] = save(server, graph)
@@ -103,13 +103,13 @@ def test_file_of_the_cpu_starts_from_the_same_noise_at_every_step(
         if node["class_type"] == "Gen5Load":
             node["inputs"]["on_drift"] = "ignore"
     actual = probe(target, again, notes)
-    assert ("cpu", device) == (expected.pop("device"), actual.pop("device"))
+    assert (expected.pop("device"), actual.pop("device")) == ("cpu", device)
     assert actual == expected
-    assert (sampler_name != "euler") == bool(actual["steps"])
+    assert bool(actual["steps"]) == (sampler_name != "euler")
 
 
 def test_derived_noise(target: Server) -> None:
-    """What is drawn again from the seed, on the CPU as ComfyUI draws it, is what the sampler on the device had got."""
+    """Noise drawn from the seed on the CPU, as ComfyUI draws it, is what the sampler on the device received."""
     graph = sampler_custom_advanced(Settings(kind="flow", batch_size=2))
     [recorded], [derived] = save(target, graph), save(target, graph, record=False)
     with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
@@ -132,8 +132,8 @@ def test_deterministic_sampling(target: Server) -> None:
     assert results[0] == results[1]
 
 
-def test_environment_tells_the_device(target: Server, device: str) -> None:
-    """A file made on a GPU names it and its driver, and what cuDNN it had."""
+def test_environment_names_the_device(target: Server, device: str) -> None:
+    """A file made on a GPU names it, its driver and its version of cuDNN."""
     [saved] = save(target, txt2img(Settings()))
     with gen5core.open(saved.path) as file:
         assert file.environment is not None

@@ -1,4 +1,4 @@
-"""The lane itself: a real ComfyUI serves, the test pack's models sample, and equal seeds give equal bits."""
+"""The test setup itself: a real ComfyUI serves, the test pack's models sample, and equal seeds give equal bits."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_server_starts_with_both_packs(server: Server) -> None:
     assert [line for line in failed if any(pack in line for pack in PACKS)] == []
 
 
-def test_server_tells_the_version_of_its_install(server: Server) -> None:
-    """The server that answers is the one that was found."""
+def test_server_has_the_version_of_its_installation(server: Server) -> None:
+    """The server's version is that of the installation that was found."""
     stats = server.get("/system_stats")
     assert server.version == stats["system"]["comfyui_version"]
 
@@ -37,7 +37,7 @@ def test_same_seed_gives_the_same_bits(server: Server, builder: str, kind: str) 
     first = digests(sample(server, build(settings)))
     again = digests(sample(server, build(settings)))
     other = digests(sample(server, build(dataclasses.replace(settings, seed=1001))))
-    assert first == again
+    assert again == first
     assert set() == set(first) & set(other)
 
 
@@ -56,7 +56,7 @@ def test_ddim_with_a_mask_keeps_the_rest(server: Server, kind: str) -> None:
     settings = Settings(kind=kind, sampler_name="ddim")
     build = BUILDERS["inpaint"]
     first, again = (sample(server, build(settings)) for _ in range(2))
-    assert digests(first) == digests(again)
+    assert digests(again) == digests(first)
     assert first[0]["noise_mask"]["shape"] == [1, 1, 8, 8]
 
 
@@ -70,33 +70,33 @@ def test_another_bit_in_the_weights_gives_another_latent(server: Server, kind: s
 
 
 def test_each_image_of_a_list_is_sampled_with_its_seed(server: Server) -> None:
-    """A list-mapped KSampler gives one record a latent, each of its own size and seed."""
+    """A list-mapped KSampler gives one record per latent, each with its own size and seed."""
     records = sample(server, BUILDERS["list_mapped"](Settings()))
     assert [record["samples"]["shape"] for record in records] == [[1, 4, 8, 8], [1, 4, 8, 8], [1, 4, 8, 16]]
     assert len(set(digests(records))) == 3
 
 
 def test_an_image_does_not_depend_on_its_batch(server: Server) -> None:
-    """The third noise of a batch, taken by batch_index, gives alone what it gives among four, bit for bit."""
-    whole = txt2img(Settings(batch_size=4))
-    third = whole.copy()
+    """The third noise of a batch, picked by batch_index, gives the same bits alone as among four."""
+    complete = txt2img(Settings(batch_size=4))
+    third = complete.copy()
     taken = third.add("LatentFromBatch", samples=third.start, batch_index=2, length=1)
     third.rewire(third.start, [taken, 0])
-    picked = whole.add("LatentFromBatch", samples=whole.result, batch_index=2, length=1)
-    assert digests(sample(server, whole, [picked, 0])) == digests(sample(server, third))
+    picked = complete.add("LatentFromBatch", samples=complete.result, batch_index=2, length=1)
+    assert digests(sample(server, complete, [picked, 0])) == digests(sample(server, third))
 
 
 def test_nested_latents_are_sampled_part_by_part(server: Server) -> None:
-    """Where ComfyUI has nested latents, a model for them samples both parts, equal for equal seeds."""
+    """If ComfyUI has nested latents, a model for them samples both parts, equal for equal seeds."""
     if "TestNested" not in server.object_info():
         pytest.skip(f"ComfyUI {server.version} has no nested latents")
     first, again = (sample(server, txt2img(Settings(kind="nested"))) for _ in range(2))
     assert [part["shape"] for part in first[0]["samples"]["parts"]] == [[1, 16, 2, 4, 4], [1, 8, 4, 16]]
-    assert digests(first) == digests(again)
+    assert digests(again) == digests(first)
 
 
 def test_own_noise_is_not_comfyuis(server: Server) -> None:
-    """The sampler that draws noise in its own way is repeatable and differs from a KSampler of equal settings."""
+    """The sampler with its own noise is repeatable, and differs from a KSampler with equal settings."""
     graph = txt2img(Settings())
     own = graph.copy()
     own.nodes[own.samplers[0]]["class_type"] = "TestOwnNoise"
@@ -108,7 +108,7 @@ def test_own_noise_is_not_comfyuis(server: Server) -> None:
 
 
 def test_stock_vae_and_image_outputs_work_with_the_stand_ins(server: Server) -> None:
-    """The stock VAEDecode gives the picture that TestDecode gives, and the stock VAEEncode takes it back."""
+    """The stock VAEDecode gives the picture that TestDecode gives, and the stock VAEEncode encodes it again."""
     graph = txt2img(Settings())
     vae = [graph.add("TestVae", channels=4), 0]
     stock = [graph.add("VAEDecode", samples=graph.result, vae=vae), 0]
@@ -122,7 +122,7 @@ def test_stock_vae_and_image_outputs_work_with_the_stand_ins(server: Server) -> 
 
 
 def test_a_repeated_graph_comes_from_the_cache(server: Server) -> None:
-    """The same graph again runs no sampler: the lane sees ComfyUI's caching as a person does."""
+    """The same graph again runs no sampler: the tests see ComfyUI's caching as users do."""
     graph = txt2img(Settings())
     graph.digest()
     server.run(graph.nodes)
@@ -131,7 +131,7 @@ def test_a_repeated_graph_comes_from_the_cache(server: Server) -> None:
 
 
 def test_lru_cache_keeps_more_than_the_last_prompt(install: Install, tmp_path: Path) -> None:
-    """With --cache-lru 50, seeds 1, 2 and 1 again: the third run takes the first's latent from the cache."""
+    """With --cache-lru 50, seeds 1, 2 and 1 again: the third run's latent comes from the cache."""
     graph = txt2img(Settings(seed=1))
     node = graph.digest()
     results = []
@@ -145,7 +145,7 @@ def test_lru_cache_keeps_more_than_the_last_prompt(install: Install, tmp_path: P
 
 
 def test_a_restart_keeps_the_folders_and_ends_with_the_former_arguments(server: Server) -> None:
-    """What was uploaded is there after a restart with other arguments, and after the one that ends it."""
+    """Uploads survive a restart with other arguments, and the one that restores the arguments."""
     name = server.upload("kept.bin", b"kept")
     former = server.arguments
     with server.restarted("--disable-metadata"):
@@ -158,7 +158,7 @@ def test_a_restart_keeps_the_folders_and_ends_with_the_former_arguments(server: 
 
 
 def test_a_refused_graph_says_why(server: Server) -> None:
-    """What ComfyUI's validation refuses is raised with the message that the person sees."""
+    """If ComfyUI's validation refuses a graph, the raised message is the one that users see."""
     graph = txt2img(Settings(sampler_name="no such sampler"))
     graph.digest()
     with pytest.raises(GraphError, match=r"sampler_name.*no such sampler") as caught:
@@ -178,7 +178,7 @@ def test_a_failing_node_says_why(server: Server) -> None:
 
 
 def test_upload_lands_in_the_input_folder(server: Server) -> None:
-    """An uploaded file is stored byte for byte, under a new name where the old one is taken."""
+    """An uploaded file is stored byte for byte, under a new name if the old one is taken."""
     first = server.upload("lane.bin", b"\x00one")
     second = server.upload("lane.bin", b"\x00two")
     assert [(server.input / name).read_bytes() for name in (first, second)] == [b"\x00one", b"\x00two"]

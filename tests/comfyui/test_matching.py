@@ -1,4 +1,4 @@
-"""Which run a file describes if graph and runs do not match one to one: switches, lists, nodes of many runs."""
+"""Which run a file describes if graph and runs do not match one to one: switches, lists, nodes with many runs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_switch_that_a_run_decides(server: Server, order: tuple[bool, bool], w
 
 
 def test_a_mask_that_is_put_on_after_sampling(server: Server) -> None:
-    """It is the result's, not the sampler's: a replay samples everywhere."""
+    """The mask belongs to the result, not to the sampler: a replay samples everywhere."""
     graph = txt2img(Settings())
     graph.result = [graph.add("TestMask", latent=graph.result), 0]
     [saved] = save(server, graph)
@@ -73,12 +73,12 @@ def test_a_mask_that_is_put_on_after_sampling(server: Server) -> None:
 
 
 def test_another_mask_after_sampling(server: Server) -> None:
-    """A sampler's own mask stays the one that is replayed."""
+    """The replay uses the sampler's own mask."""
     graph = txt2img(Settings())
     graph.set(graph.samplers[0], latent_image=[graph.add("TestMask", latent=encoded_latent(graph)), 0])
     graph.start = list(graph.nodes[graph.samplers[0]]["inputs"]["latent_image"])
-    whole = graph.add("SolidMask", value=1.0, width=64, height=64)
-    graph.result = [graph.add("SetLatentNoiseMask", samples=graph.result, mask=[whole, 0]), 0]
+    full_mask = graph.add("SolidMask", value=1.0, width=64, height=64)
+    graph.result = [graph.add("SetLatentNoiseMask", samples=graph.result, mask=[full_mask, 0]), 0]
     [saved] = save(server, graph)
     with gen5core.open(saved.path) as file:
         assert {"noise_mask", "final_noise_mask"} <= set(file.latents)
@@ -87,7 +87,7 @@ def test_another_mask_after_sampling(server: Server) -> None:
 
 @pytest.mark.parametrize(("name", "items"), [("cfg", "2,4,8"), ("sampler_name", "euler,euler_ancestral")])
 def test_a_list_of_settings_without_the_latent(server: Server, name: str, items: str) -> None:
-    """The noise that all items share is kept; what differs is left out, and said."""
+    """The noise that all items share is kept; settings that differ are left out, and the file says so."""
     graph = txt2img(Settings())
     listed = graph.add("TestItems", items=items)
     graph.set(graph.samplers[0], **{name: [listed, int(name == "sampler_name")]})
@@ -126,8 +126,8 @@ def test_settings_of_a_cache(server: Server) -> None:
             [summary] = server.run(graph.nodes)[node]["gen5"]
             capture, settings = capture_of(server, summary)
             [entry] = capture["passes"]
-            assert (cfg, name) == (settings["cfg_scale"], entry["recorded_sampler"])
-            assert (name == "euler_ancestral") == ("step_noise" in entry)
+            assert (settings["cfg_scale"], entry["recorded_sampler"]) == (cfg, name)
+            assert ("step_noise" in entry) == (name == "euler_ancestral")
             assert capture.get("reason") is None
 
 
@@ -156,7 +156,7 @@ def test_a_node_that_samples_twice(server: Server, noise_again: bool) -> None:
 
 
 def test_a_node_that_samples_twice_without_the_latent(server: Server) -> None:
-    """What is not stored is said."""
+    """The file says what is not stored."""
     graph = twice(Settings(seed=9), noise_again=True)
     recording = add_recording(graph)
     node = graph.add("Gen5Save", images=graph.decode(), recording=recording, filename_prefix="matching/twice")
@@ -167,7 +167,7 @@ def test_a_node_that_samples_twice_without_the_latent(server: Server) -> None:
 
 
 def expanded(settings: Settings) -> Graph:
-    """Return a graph whose second sampler is made as the prompt runs."""
+    """Return a graph with a node that creates its second sampler when it runs."""
     graph = txt2img(settings)
     inputs = graph.nodes[graph.samplers[0]]["inputs"]
     shared = {name: inputs[name] for name in ("model", "positive", "negative")}
@@ -175,8 +175,8 @@ def expanded(settings: Settings) -> Graph:
     return graph
 
 
-def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
-    """Connected to a recording, it is an additional pass after those of the graph, whose settings do not change."""
+def test_a_sampler_created_by_a_node(server: Server) -> None:
+    """Connected to a recording, it is an additional pass after the graph's own, whose settings do not change."""
     graph = expanded(Settings())
     recorded = graph.copy()
     recording = add_recording(recorded)
@@ -206,7 +206,7 @@ def test_a_sampler_made_as_the_prompt_runs(server: Server) -> None:
 
 
 def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
-    """Recorded by itself, the file says that the latent is not the known sampler's."""
+    """With automatic recording, the file says that the latent is not the known sampler's."""
     graph = expanded(Settings())
     [saved] = save(server, graph, record=None)
     capture, _ = capture_of(server, saved.summary)

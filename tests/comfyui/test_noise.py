@@ -46,8 +46,8 @@ def bits(noise: Any) -> np.ndarray:
     return (noise.view(torch.int16) if noise.dtype == torch.bfloat16 else noise).numpy()
 
 
-def skip_where_drawn_in(server: Server, dtype: str) -> None:
-    """Skip where this ComfyUI draws half precision as such: later ones draw float32 and cast, as we do."""
+def skip_if_drawn_in(server: Server, dtype: str) -> None:
+    """Skip if this ComfyUI draws in half precision; later versions draw float32 and cast, as we do."""
     if dtype == "float32":
         return
     drawn, full = (
@@ -59,7 +59,7 @@ def skip_where_drawn_in(server: Server, dtype: str) -> None:
 
 
 def text(shape: tuple[int, ...] | list[int]) -> str:
-    """Return a shape as the test pack's nodes take it."""
+    """Return a shape in the form that the test pack's nodes accept."""
     return ",".join(map(str, shape))
 
 
@@ -67,7 +67,7 @@ def text(shape: tuple[int, ...] | list[int]) -> str:
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_noise_equals_comfyuis(server: Server, shape: tuple[int, ...], dtype: str) -> None:
     """Noise of a picture and of a video is ComfyUI's, in each dtype of a latent."""
-    skip_where_drawn_in(server, dtype)
+    skip_if_drawn_in(server, dtype)
     [drawn] = real_noise(server, 42, "TestLatent", shape=text(shape), dtype=dtype)
     expected = comfy_noise(shape, 42, dtype=getattr(torch, dtype))
     assert (list(shape), dtype) == (drawn["shape"], drawn["dtype"])
@@ -76,7 +76,7 @@ def test_noise_equals_comfyuis(server: Server, shape: tuple[int, ...], dtype: st
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_noise_of_every_seed_equals_comfyuis(server: Server, seed: int) -> None:
-    """The whole range of the seed widget, which is unsigned, draws as ComfyUI does."""
+    """Every seed of the widget's range, which is unsigned, draws as ComfyUI does."""
     [drawn] = real_noise(server, seed, "TestLatent", shape="1,4,8,8", dtype="float32")
     expected = comfy_noise((1, 4, 8, 8), seed, dtype=torch.float32)
     np.testing.assert_array_equal(bits(expected), load(server.output, drawn), strict=True)
@@ -86,7 +86,7 @@ def test_noise_of_every_seed_equals_comfyuis(server: Server, seed: int) -> None:
 @pytest.mark.parametrize("batch_index", BATCH_INDEXES, ids=text)
 def test_noise_of_a_batch_index_equals_comfyuis(server: Server, batch_index: list[int], dtype: str) -> None:
     """Single images, repeats and any order of batch_index draw as ComfyUI does."""
-    skip_where_drawn_in(server, dtype)
+    skip_if_drawn_in(server, dtype)
     graph = Graph(Settings())
     shape = (len(batch_index), 4, 8, 8)
     plain = [graph.add("TestLatent", shape=text(shape), dtype=dtype), 0]

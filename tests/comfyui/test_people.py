@@ -1,4 +1,4 @@
-"""What a person meets: settings that connect, messages that say what to do, pictures that load."""
+"""What users meet: settings that connect, messages that say what to do, pictures that load."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_settings_connect_to_a_ksamplers_widgets(server: Server) -> None:
 
 
 def test_unknown_sampler_stops_only_what_needs_it(server: Server) -> None:
-    """A sampler that this ComfyUI does not have stops what it is wired to; the seed is still there."""
+    """A sampler that this ComfyUI lacks stops only what is linked to it; the seed still works."""
     gen5core.save(
         server.input / "unknown.gen5",
         settings={"seed": 1, "steps": 4, "sampler": "dpmpp_2n", "scheduler": "normal"},
@@ -53,7 +53,7 @@ def test_unknown_sampler_stops_only_what_needs_it(server: Server) -> None:
 
 @pytest.mark.parametrize("name", sorted(json.loads((CORPUS / "expected.json").read_text())))
 def test_damaged_file_shows_its_message(server: Server, name: str) -> None:
-    """The message of each damaged file is the one that a person sees in ComfyUI's error dialog."""
+    """The message of each damaged file appears in ComfyUI's error dialog."""
     if name.startswith("SignatureError") and not has_module(server.install, "cryptography"):
         pytest.skip("without the package cryptography no signature is checked")
     expected = json.loads((CORPUS / "expected.json").read_text())[name]
@@ -76,7 +76,7 @@ def test_damaged_file_shows_its_message(server: Server, name: str) -> None:
     ],
 )
 def test_missing_or_outside_file_is_refused(server: Server, file: str, message: str) -> None:
-    """A file that is not there, or not in the folder, is refused before anything runs, with the remedy."""
+    """A missing file, or one outside the folder, is refused before anything runs, with the remedy."""
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file=file, on_drift="warn")
     graph.digest([node, 0])
@@ -102,13 +102,13 @@ def test_file_without_picture_stops_only_what_needs_it(server: Server) -> None:
     node = graph.add("Gen5Load", file=saved.annotated, on_drift="error")
     [record] = sample(server, graph, [node, 0])
     assert record["samples"]["shape"] == [1, 4, 8, 8]
-    whole, blocked = graph.digest([node, 0]), graph.digest([node, 0], image=[node, 2])
+    complete, blocked = graph.digest([node, 0]), graph.digest([node, 0], image=[node, 2])
     outputs = server.run(graph.nodes)
-    assert whole in outputs
+    assert complete in outputs
     assert blocked not in outputs
 
 
-def test_drift_is_an_error_where_asked_for(server: Server) -> None:
+def test_drift_is_an_error_if_chosen(server: Server) -> None:
     """on_drift error stops with every difference; warn and ignore load."""
     with gen5core.open(save(server, txt2img(Settings()))[0].path) as file:
         stored = file.environment
@@ -179,7 +179,7 @@ def test_png_beside_is_what_save_image_writes(server: Server) -> None:
         assert json.loads(other.text["prompt"]).keys() == json.loads(one.text["prompt"]).keys()
     summary = outputs[ours]["gen5"][0]
     with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
-        assert paths[0].read_bytes() == file.images[0].bytes
+        assert file.images[0].bytes == paths[0].read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["sampled", "full", "off"])
@@ -197,7 +197,7 @@ def test_models_are_fingerprinted(server: Server, kind: str) -> None:
         with gen5core.open(saved.path) as file:
             resources.append(next(entry for entry in file.resources if entry["kind"] == "lora"))
     assert {entry["name"] for entry in resources} == {"tiny.safetensors"}
-    assert {path.stat().st_size} == {entry["size_bytes"] for entry in resources}
+    assert {entry["size_bytes"] for entry in resources} == {path.stat().st_size}
     if kind == "off":
         assert all("digest" not in entry for entry in resources)
         return

@@ -95,7 +95,7 @@ class TestCarriers:
         workflow = {"nodes": [], "version": 0.4}
         outputs = server.run(graph.nodes, {**UNRECORDED, "extra_pnginfo": {"workflow": workflow}})
         [shown], [other] = outputs[ours]["images"], outputs[stock]["images"]
-        assert (outputs[ours]["gen5"][0]["filename"], "output") == (shown["filename"], shown["type"])
+        assert (shown["filename"], shown["type"]) == (outputs[ours]["gen5"][0]["filename"], "output")
         paths = [server.output / one["subfolder"] / one["filename"] for one in (shown, other)]
         with Image.open(paths[0]) as one, Image.open(paths[1]) as two:
             assert two.tobytes() == one.tobytes()
@@ -132,14 +132,14 @@ class TestCarriers:
         [saved] = save(server, txt2img(Settings(batch_size=2)), record=None, format="png")
         first, second = (annotated(server, path) for path in pngs_of(saved))
         with gen5core.open(saved.path) as file:
-            whole = file.latents["initial_noise"].array()
+            complete = file.latents["initial_noise"].array()
         for name, has_picture in ((first, False), (second, True)):
             graph = Graph(Settings())
             node = graph.add("Gen5Load", file=name, on_drift="error", batch_index=1)
             [record] = sample(server, graph, [node, NOISE])
-            assert whole[1:2].tobytes() == load(server.output, record["samples"]).tobytes()
+            assert complete[1:2].tobytes() == load(server.output, record["samples"]).tobytes()
             shown = graph.digest([node, NOISE], image=[node, 2])
-            assert has_picture == (shown in server.run(graph.nodes))
+            assert (shown in server.run(graph.nodes)) == has_picture
 
     def test_no_image(self, server: Server) -> None:
         """A latent alone makes no PNG: the dialog says what to do, and nothing is left."""
@@ -153,8 +153,8 @@ class TestCarriers:
     def test_stripped_and_edited(self, server: Server) -> None:
         """A PNG loads as uploaded; without its record, or with a different picture, the dialog says so."""
         [saved] = save(server, txt2img(Settings()), record=None, format="png")
-        whole = server.upload("whole.png", saved.path.read_bytes())
-        assert saved.summary["root"] == load_summary(server, whole)["root"]
+        complete = server.upload("whole.png", saved.path.read_bytes())
+        assert saved.summary["root"] == load_summary(server, complete)["root"]
         *chunks, record, end = png_chunks.iter_chunks(saved.path.read_bytes())
         assert record[0] == b"gfVE"
         with Image.open(saved.path) as picture:
@@ -185,15 +185,15 @@ class TestCarriers:
             answer["facts"][name] for name in ("carrier", "trust", "size_bytes")
         )
         assert "KSampler" in {node["class_type"] for node in answer["prompt"].values()}
-        whole = get(server, "image", name=saved.annotated)
+        complete = get(server, "image", name=saved.annotated)
         kept = [chunk for chunk in png_chunks.iter_chunks(png) if chunk[0] != b"gfVE"]
-        assert png_chunks.join_chunks(kept) == whole.body
+        assert png_chunks.join_chunks(kept) == complete.body
         assert (
             max(Image.open(io.BytesIO(get(server, "image", name=saved.annotated, size=16).body)).size) == 16
         )
         report = json.loads(get(server, "verify", name=saved.annotated).body.splitlines()[-1])["report"]
         assert (report["notes"], report["trust"]) == ([], UNSIGNED)
-        (server.input / "plain.png").write_bytes(whole.body)
+        (server.input / "plain.png").write_bytes(complete.body)
         status, message = get(server, "file", name="plain.png").error()
         assert (
             status,
@@ -206,7 +206,7 @@ class TestCarriers:
         [both] = save(server, txt2img(Settings()), record=None, tags="inthelibrary")
         assert both.path.with_suffix(".png").exists()
         found = {item["name"]: (item["carrier"], item["trust"]) for item in refreshed(server, "inthelibrary")}
-        assert {carrier.annotated: (True, "unsigned"), both.annotated: (False, "unsigned")} == found
+        assert found == {carrier.annotated: (True, "unsigned"), both.annotated: (False, "unsigned")}
         beside = annotated(server, both.path.with_suffix(".png"))
         assert beside not in {item["name"] for item in refreshed(server)}
 
@@ -235,14 +235,14 @@ class TestSignatures:
         """Signed; trusted once the key is on the list; with one bit flipped not loaded, by any route."""
         remove_trusted_key(key.key_id)
         [saved] = save(server, txt2img(Settings()), record=None, format=format)
-        assert key.key_id == saved.summary["signed_by"]
+        assert saved.summary["signed_by"] == key.key_id
         one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": None, "problem": None}
         signed = {"word": "signed", "signatures": [one]}
         trusted = {"word": "trusted", "signatures": [{**one, "comment": "Anna at home"}]}
-        assert signed == load_summary(server, saved.annotated)["trust"]
-        assert signed == get(server, "file", name=saved.annotated).json()["trust"]
+        assert load_summary(server, saved.annotated)["trust"] == signed
+        assert get(server, "file", name=saved.annotated).json()["trust"] == signed
         add_trusted_key(PublicKey(key.raw, "Anna at home"))
-        assert trusted == load_summary(server, saved.annotated)["trust"]
+        assert load_summary(server, saved.annotated)["trust"] == trusted
         (copy := saved.path.with_stem("copy")).write_bytes(saved.path.read_bytes())
         assert trusted == load_summary(server, annotated(server, copy))["trust"]
         data = copy.read_bytes()

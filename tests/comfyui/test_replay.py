@@ -21,7 +21,7 @@ CASES = {
 Saves = dict[tuple[str, str], list[Saved]]
 
 
-@pytest.fixture(scope="module", params=[True, None], ids=["wired", "by itself"])
+@pytest.fixture(scope="module", params=[True, None], ids=["wired", "automatic"])
 def saves(server: Server, request: pytest.FixtureRequest) -> Saves:
     """Every case with every kind of model, recorded and saved; the server is then restarted.
 
@@ -38,8 +38,8 @@ def saves(server: Server, request: pytest.FixtureRequest) -> Saves:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("case", CASES)
-def test_recorded_file_is_whole(saves: Saves, case: str, kind: str) -> None:
-    """Every saved file verifies, says that its noise was recorded, and holds the result that was returned."""
+def test_recorded_file_is_complete(saves: Saves, case: str, kind: str) -> None:
+    """Every saved file verifies, says that its noise was recorded, and holds the returned result."""
     for saved in saves[case, kind]:
         with gen5core.open(saved.path) as file:
             file.verify()
@@ -70,19 +70,19 @@ def test_noise_straight_into_the_sampler_is_bit_exact(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("builder", ["txt2img", "sampler_custom", "sampler_custom_advanced", "split"])
 def test_derived_noise_equals_recorded_noise(server: Server, builder: str, kind: str) -> None:
-    """What is drawn again from the graph's seed is what the sampler had received."""
+    """Noise drawn again from the graph's seed is what the sampler received."""
     graph = BUILDERS[builder](Settings(kind=kind, batch_size=2))
     [recorded], [derived] = save(server, graph), save(server, graph, record=False)
     with gen5core.open(recorded.path) as one, gen5core.open(derived.path) as other:
         assert (other.capture or {})["noise_source"] == "derived"
         expected = one.latents["initial_noise"].array()
         actual = other.latents["initial_noise"].array()
-        assert expected.dtype == actual.dtype
-        assert expected.tobytes() == actual.tobytes()
+        assert actual.dtype == expected.dtype
+        assert actual.tobytes() == expected.tobytes()
 
 
 def twins(*, composite: bool) -> Graph:
-    """Two KSamplers of seeds 11 and 22 on one MODEL and one empty latent; a third one on both, if asked for."""
+    """Two KSamplers with seeds 11 and 22 on one MODEL and one empty latent, and optionally a third one on both."""
     graph = base(Settings())
     start = empty_latent(graph)
     first, second = add_ksampler(graph, start), add_ksampler(graph, start)
@@ -94,13 +94,13 @@ def twins(*, composite: bool) -> Graph:
 
 
 def seed_each(graph: Graph, *seeds: int) -> None:
-    """Give the first samplers a seed each."""
+    """Set the seeds of the first samplers."""
     for sampler, seed in zip(graph.samplers, seeds, strict=False):
         graph.set(sampler, seed=seed)
 
 
 def save_images(server: Server, graph: Graph) -> Saved:
-    """Save what all samplers return as one batch of images, recorded by itself."""
+    """Save what all samplers return as one batch of images, with automatic recording."""
     run = graph.copy()
     images = [[run.add("TestDecode", samples=[sampler, 0]), 0] for sampler in graph.samplers]
     batch = images[0]
@@ -117,7 +117,7 @@ def save_images(server: Server, graph: Graph) -> Saved:
 def test_samplers_alike_start_from_their_own_noise(
     server: Server, composite: bool, seeds: tuple[int, int]
 ) -> None:
-    """Two samplers that only their seeds tell apart replay each its own pass, whatever their seeds are now."""
+    """Two samplers that differ only in their seeds each replay their own pass, whatever their seeds are now."""
     graph = twins(composite=composite)
     expected = [digests(sample(server, graph, [sampler, 0])) for sampler in graph.samplers]
     replayed = replay_wired(save_images(server, graph))
@@ -127,7 +127,7 @@ def test_samplers_alike_start_from_their_own_noise(
     assert "match this run equally well" not in server.log(offset)
 
 
-def test_refining_sampler_that_was_not_stored_is_told(server: Server) -> None:
+def test_refining_sampler_that_was_not_stored_is_logged(server: Server) -> None:
     """A second sampler with other sigmas on the same Replay gets the stored noise and seed, and the log says so."""
     [saved] = save(server, txt2img(Settings(seed=7)))
     graph = replay_wired(saved)

@@ -1,4 +1,4 @@
-"""The routes of the web extension in a real server: what each answers, and what each refuses, over HTTP."""
+"""The routes of the web extension in a real server: their responses and refusals, over HTTP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAX_BODY_BYTES = 17 * 2**20
 
 @pytest.fixture(autouse=True)
 def _no_traceback(server: Server) -> Iterator[None]:
-    """No request of these tests is an error of the server's own."""
+    """No request of these tests causes a Python error in the server."""
     start = server.log_size()
     yield
     assert "Error handling request" not in server.log(start)
@@ -50,14 +50,14 @@ def _no_traceback(server: Server) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def saved(server: Server) -> Saved:
-    """A file that a graph with the largest seed saved, two images, recorded by itself."""
+    """A file saved by a graph with the largest seed and two images, with automatic recording."""
     [one] = save(server, txt2img(Settings(seed=MOST_SEED, batch_size=2)), record=None, tags="cat, neon")
     return one
 
 
 @pytest.fixture(scope="module")
 def golden(server: Server) -> str:
-    """The golden files in input/golden; the name of the one with everything."""
+    """The golden files in input/golden; the name of the most complete one."""
     folder = server.input / "golden"
     folder.mkdir(exist_ok=True)
     for name in GOLDEN:
@@ -84,7 +84,7 @@ class TestFile:
             "comfyui_version": f"ComfyUI {server.version}",
         }
         assert {name: facts[name] for name in expected} == expected
-        assert pytest.approx(saved.path.stat().st_mtime) == facts["mtime"]
+        assert facts["mtime"] == pytest.approx(saved.path.stat().st_mtime)
         [one] = facts["passes"]
         assert (0, "KSampler", str(MOST_SEED), True, True, False, None) == tuple(
             one[name]
@@ -102,9 +102,9 @@ class TestFile:
         """Golden files of both versions are described, and the routes of a file agree on the root."""
         expected = json.loads((CORPUS / "valid" / name).with_suffix(".json").read_text())
         facts = get(server, "file", name=f"golden/{name}").json()
-        assert expected["root"] == facts["root"]
-        assert ".".join(map(str, expected["version"])) == facts["version"]
-        assert sorted(expected["latents"]) == sorted(row["name"] for row in facts["latents"])
+        assert facts["root"] == expected["root"]
+        assert facts["version"] == ".".join(map(str, expected["version"]))
+        assert sorted(row["name"] for row in facts["latents"]) == sorted(expected["latents"])
         parts = post(server, head_and_tail((CORPUS / "valid" / name).read_bytes())).json()
         here = ("environment", "counts")  # the route of a stored file says more about these
         assert {key: facts[key] for key in parts["facts"] if key not in here} == {
@@ -151,16 +151,16 @@ class TestFile:
     @pytest.mark.parametrize("prefix", PREFIXES)
     @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
     def test_served_twice(self, server: Server, golden: str, route: str, prefix: str) -> None:
-        """Each route is served with and without /api, and asks for no origin."""
+        """Each route is served with and without /api, and needs no Origin header."""
         name = urllib.parse.quote(golden)
         assert ask(server, f"{prefix}/{route}?name={name}").status == 200
 
     @pytest.mark.parametrize("route", [*READS_A_FILE, "library"])
     def test_only_get(self, server: Server, route: str) -> None:
-        """Nothing is to be posted, put or deleted there, and nothing is to be got from read."""
+        """These routes refuse POST, PUT and DELETE, and read refuses GET."""
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert ask(server, f"/gen5/{route}?name=x", method=method, body=b"").status == 405
-        assert ask(server, "/gen5/read").status == 404  # as any path without a file
+        assert ask(server, "/gen5/read").status == 404  # as for any path without a file
 
     def test_uploaded_file(self, server: Server) -> None:
         """An uploaded file is described at once, and Load Gen5 accepts it though its list was read before."""
@@ -169,13 +169,13 @@ class TestFile:
         graph = txt2img(Settings())
         loader = graph.add("Gen5Load", file=f"up/{name}", on_drift="ignore")
         shown = graph.add("PreviewAny", source=[graph.add("Gen5Settings", gen5=[loader, 4]), 0])
-        assert {"text": [str(MOST_SEED)]} == server.run(graph.nodes)[shown]
+        assert server.run(graph.nodes)[shown] == {"text": [str(MOST_SEED)]}
 
 
 class TestPictures:
     """GET /gen5/image and /gen5/noise."""
 
-    def test_whole_image(self, server: Server, saved: Saved) -> None:
+    def test_stored_image(self, server: Server, saved: Saved) -> None:
         """The stored bytes are sent as they are."""
         with gen5core.open(saved.path) as file:
             expected = [image.bytes for image in file.images]
@@ -194,7 +194,7 @@ class TestPictures:
         ) == ("image/webp", (16, 16))
 
     def test_noise(self, server: Server, saved: Saved) -> None:
-        """The noise that was stored is shown: three channels of each value, −3..3 as 0..255."""
+        """The stored noise is shown: three channels of each value, −3..3 as 0..255."""
         with gen5core.open(saved.path) as file:
             noise = file.latents["initial_noise"].array()
         reply = get(server, "noise", name=saved.annotated, index=1, size=8)
@@ -202,18 +202,18 @@ class TestPictures:
         pixels = np.asarray(Image.open(io.BytesIO(reply.body))).transpose(2, 0, 1)
         assert reply.headers["Content-Type"] == "image/png"
         assert np.abs(expected - pixels).max() <= 0.51
-        whole = get(server, "noise", name=saved.annotated)
-        assert Image.open(io.BytesIO(whole.body)).size == (128, 128)
+        default = get(server, "noise", name=saved.annotated)
+        assert Image.open(io.BytesIO(default.body)).size == (128, 128)
 
     @pytest.mark.parametrize("route", ["image", "noise"])
     def test_not_modified(self, server: Server, saved: Saved, route: str) -> None:
-        """A picture that the browser has is not sent again, by whichever spelling of its tag."""
+        """A picture that the browser has cached is not sent again, however its tag is spelled."""
         first = get(server, route, name=saved.annotated, size=16)
         tag = first.headers["ETag"]
         assert re.fullmatch(r'"[0-9a-f]{64}-[^"]+"', tag)
         for known in (tag, f"W/{tag}", f'"x", {tag}'):
             again = get(server, route, {"If-None-Match": known}, name=saved.annotated, size=16)
-            assert (304, b"", tag) == (again.status, again.body, again.headers["ETag"])
+            assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
         for unknown in ('"x"', "x", "", "*x", '"'):
             other = get(server, route, {"If-None-Match": unknown}, name=saved.annotated, size=16)
             assert (200, first.body) == (other.status, other.body)
@@ -221,12 +221,12 @@ class TestPictures:
     @pytest.mark.parametrize(
         ("route", "query", "status", "message"),
         [
-            ("image", {"index": 2}, 404, "it holds 2 images, there is no number 2"),
+            ("image", {"index": 2}, 404, "there is no image 2; it has 2"),
             ("image", {"index": "x"}, 400, "index is 'x'; give an integer from 0 to 9999"),
             ("image", {"size": 0}, 400, "size is '0'; give an integer from 1 to 2048"),
             ("image", {"size": 10**9}, 400, "size is '1000000000'; give"),
             ("noise", {"size": ""}, 400, "size is ''; give"),
-            ("noise", {"index": 2}, 404, "latent 'initial_noise' holds 2, there is no number 2"),
+            ("noise", {"index": 2}, 404, "latent 'initial_noise' has no number 2; it has 2"),
             ("noise", {"latent": "../x"}, 404, "there is no latent '../x'; the file has"),
             ("library", {"limit": 201}, 400, "limit is '201'; give an integer from 1 to 200"),
             ("library", {"offset": -1}, 400, "offset is '-1'; give"),
@@ -238,11 +238,11 @@ class TestPictures:
     ) -> None:
         """Invalid values, and things that the file does not have, are errors with a message."""
         found, error = get(server, route, name=saved.annotated, **query).error()
-        assert status == found
+        assert found == status
         assert message in error
 
     def test_many_at_once(self, server: Server, saved: Saved) -> None:
-        """A page of thumbnails asked for at once comes whole."""
+        """Many thumbnails requested at once are all complete."""
         replies: list[Reply] = []
 
         def load() -> None:
@@ -272,7 +272,7 @@ class TestVerify:
         assert {"report": report} == lines[-1]
 
     def test_no_head(self, server: Server, saved: Saved) -> None:
-        """A HEAD, which must have no body, is not taken: the check would be its body."""
+        """HEAD is refused, since its response must have no body and the check would be one."""
         target = f"/gen5/verify?{urllib.parse.urlencode({'name': saved.annotated})}"
         assert ask(server, target, method="HEAD").status == 405
 
@@ -289,7 +289,7 @@ class TestVerify:
         assert str(server.output) not in last["error"]
 
     def test_browser_goes_away(self, server: Server) -> None:
-        """A check whose browser has gone is given up: the next one does not wait for it."""
+        """A check whose browser has disconnected is cancelled: the next one does not wait for it."""
         path = server.input / "large.gen5"
         noise = np.zeros((64, 1024, 1024), np.float32)
         gen5core.save(path, latents={"initial_noise": noise}, compression="none")
@@ -303,7 +303,7 @@ class TestVerify:
         assert time.monotonic() - start < 30
 
     def test_others_are_served_meanwhile(self, server: Server, saved: Saved) -> None:
-        """While a large file is checked the server answers others at once."""
+        """While a large file is checked, the server responds to other requests at once."""
         path = server.input / "large.gen5"
         gen5core.save(path, latents={"a": np.zeros((64, 1024, 1024), np.float32)}, compression="none")
         lines: list[bytes] = []
@@ -335,12 +335,12 @@ class TestLibrary:
         assert page.keys() == {"total", "files", "offset", "items", "scan"}
         found = get(server, "library", query=f"lighthouse {MOST_SEED}", limit=200).json()
         listed = {item["name"]: item for item in found["items"]}
-        assert str(MOST_SEED) == listed[saved.annotated]["seed"]
+        assert listed[saved.annotated]["seed"] == str(MOST_SEED)
         assert get(server, "library", query="nosuchword").json()["total"] == 0
 
     @pytest.mark.parametrize("query", ["%ED%A0%80", "%FF%FE", "%00", "%22%27;--", "%25%5F", "x" * 5000])
     def test_odd_words(self, server: Server, query: str) -> None:
-        """Words that no file has give an empty page, whatever they are made of."""
+        """Words that no file has give an empty page, whatever characters they contain."""
         assert ask(server, f"/gen5/library?query={query}").status == 200
 
     def test_turned_off(self, server: Server) -> None:
@@ -352,7 +352,7 @@ class TestLibrary:
 
 
 class TestSettings:
-    """What the person chose counts from the next prompt on."""
+    """The user's settings apply from the next prompt on."""
 
     def test_recording(self, server: Server) -> None:
         """Turned off, a save derives the noise; turned on again it is recorded."""
@@ -371,7 +371,7 @@ class TestSettings:
         ]
         assert platform.node() == names[0] != names[1]
 
-    def test_told_by_the_nodes(self, server: Server, saved: Saved) -> None:
+    def test_shown_by_the_nodes(self, server: Server, saved: Saved) -> None:
         """Save shows root and step noise; Compare the verdict, with the difference as a picture in temp/."""
         [stepped] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
         assert stepped.summary["step_noise"] == [{"pass": 0, "stored": True, "reason": None}]
@@ -402,7 +402,7 @@ class TestRead:
 
     @pytest.mark.parametrize("name", INVALID)
     def test_forged(self, server: Server, name: str) -> None:
-        """Each forged file is refused with the core's message; what only a chunk shows is no matter here."""
+        """Each forged file is refused with the core's message; faults that only a chunk shows do not matter here."""
         data = head_and_tail((CORPUS / "invalid" / name).read_bytes())
         try:
             with gen5core.open_parts(data) as file:
@@ -413,8 +413,8 @@ class TestRead:
             expected = (422, error.fault if isinstance(error, gen5core.FormatError) else str(error))
         reply = post(server, data)
         if reply.status == 200 and name.startswith("SignatureError"):
-            return  # a Python without the means to check signatures says so elsewhere
-        assert expected == (None if reply.status == 200 else reply.error())
+            return  # without cryptography, signatures are not checked
+        assert (None if reply.status == 200 else reply.error()) == expected
 
     @pytest.mark.parametrize("size", [0, 3, 31, 32, 33, 100, -1])
     def test_cut(self, server: Server, golden: str, size: int) -> None:
@@ -445,12 +445,12 @@ class TestRead:
     )
     def test_other_types(self, server: Server, headers: dict[str, str]) -> None:
         """A body of another type, such as a form of another site may send, is refused."""
-        expected = (415, "send application/octet-stream, not encoded")
+        expected = (415, "send application/octet-stream without a Content-Encoding")
         body = gzip.compress(b"GEN5") if headers.get("Content-Encoding") == "gzip" else b"GEN5"
         assert post(server, body, headers).error() == expected
 
-    def test_size_that_is_said(self, server: Server) -> None:
-        """A body that says it is too large is refused before it is sent."""
+    def test_declared_size(self, server: Server) -> None:
+        """A body with too large a Content-Length is refused before it is sent."""
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             length = MAX_BODY_BYTES + 1
             client.sendall(
@@ -461,10 +461,10 @@ class TestRead:
             response.begin()
             error = json.loads(response.read())["error"]
         assert response.status == 413
-        assert error.startswith(f"more than {MAX_BODY_BYTES} bytes: send the first 32 bytes of the file")
+        assert error.startswith(f"more than {MAX_BODY_BYTES} bytes: send only the file's first 32 bytes")
 
-    def test_size_that_is_not_said(self, server: Server) -> None:
-        """A body in chunks is refused as soon as it is too large."""
+    def test_undeclared_size(self, server: Server) -> None:
+        """A chunked body is refused as soon as it is too large."""
         sent = 0
         with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
             client.sendall(
@@ -482,14 +482,14 @@ class TestRead:
         assert b"413" in answer.split(b"\r\n")[0]
         assert sent >= MAX_BODY_BYTES
 
-    def test_largest_that_is_taken(self, server: Server) -> None:
-        """A body of exactly the limit is read, and refused for what it is."""
+    def test_largest_accepted_body(self, server: Server) -> None:
+        """A body of exactly the limit is read, and refused for its content."""
         status, message = post(server, b"GEN5" + bytes(MAX_BODY_BYTES - 4)).error()
         assert (status, message.startswith("header at offset 4: is version 0.0")) == (422, True)
 
 
 def _send_some(client: socket.socket, piece: bytes) -> int:
-    """Send a whole piece as the socket takes it; return how many bytes that were."""
+    """Send piece as fast as the socket accepts it; return the number of bytes sent."""
     client.setblocking(True)
     try:
         client.sendall(piece)
@@ -502,7 +502,7 @@ def _send_some(client: socket.socket, piece: bytes) -> int:
 
 @pytest.fixture(scope="module")
 def _secret(server: Server) -> None:
-    """A file that is readable and outside, and links to it."""
+    """A readable file outside the folders, and links to it."""
     secret = server.folder / "user" / "secret.gen5"
     gen5core.save(secret, prompt="secret")
     for link, target in (("link.gen5", secret), ("dir", secret.parent)):
@@ -524,7 +524,7 @@ class TestConfined:
         ],
     )
     def test_leading_out(self, server: Server, route: str, name: str) -> None:
-        """Names that lead out, spelled in whatever way, are refused."""
+        """Names that lead out, however they are spelled, are refused."""
         target = f"/gen5/{route}?name={name.format(folder=server.folder)}"
         status, message = ask(server, target).error()
         assert status == 400
@@ -545,18 +545,18 @@ class TestConfined:
             ("golden", 422, "golden: is a folder, not a regular file"),
         ],
     )
-    def test_not_there(
+    def test_missing(
         self, server: Server, golden: str, route: str, name: str, status: int, message: str
     ) -> None:
-        """Names of missing files are errors whose message has no folder's path."""
+        """Errors about missing files do not contain the folder's path."""
         found, error = ask(server, f"/gen5/{route}?name={name.replace(chr(92), '%5C')}").error()
-        assert status == found
+        assert found == status
         assert message in error
         assert str(server.folder) not in error
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_odd_encodings(self, server: Server, route: str) -> None:
-        """A name that is not UTF-8 is that of a missing file, or invalid."""
+        """A name that is not UTF-8 counts as a missing file, or is invalid."""
         for name in ("%FF.gen5", "%ED%A0%80.gen5", "%C0%AE%C0%AE/user/secret.gen5"):
             status, _ = ask(server, f"/gen5/{route}?name={name}").error()
             assert status in (400, 404)
@@ -569,7 +569,7 @@ class TestConfined:
 
     @pytest.mark.parametrize("route", READS_A_FILE)
     def test_damaged(self, server: Server, saved: Saved, route: str) -> None:
-        """A file that was cut, one whose seal is broken, and one of another kind are errors with the core's message."""
+        """A cut file, one with a broken seal, and one of another kind give errors with the core's message."""
         data = saved.path.read_bytes()
         cases = {
             "cut.gen5": (data[:-1], "the header says"),
@@ -613,7 +613,7 @@ class TestOrigin:
             reply = ask(server, f"{target}?name={golden}", method=method, body=body, headers=sent)
             assert reply.status == 403
             if reply.body:  # ComfyUI's own refusal says nothing
-                assert re.search("(a page of .*|another site) may not ask this", reply.error()[1])
+                assert re.search("requests from (pages of .*|other sites) are refused", reply.error()[1])
 
     def test_own_page(self, server: Server, golden: str, saved: Saved) -> None:
         """The server's own page may request everything."""
@@ -622,8 +622,8 @@ class TestOrigin:
         data = head_and_tail(saved.path.read_bytes())
         assert post(server, data, {**OCTETS, **own}).status == 200
 
-    def test_behind_a_proxy(self, server: Server, saved: Saved) -> None:
-        """So may a page behind a proxy that sends another Host, but only if the browser says it is the same site."""
+    def test_through_a_proxy(self, server: Server, saved: Saved) -> None:
+        """A page behind a proxy that changes Host may too, but only if the browser says that it is the same site."""
         data = head_and_tail(saved.path.read_bytes())
         sent = {**OCTETS, "Host": "comfyui:8188", "Origin": "https://comfy.example.org"}
         assert post(server, data, {**sent, "Sec-Fetch-Site": "same-origin"}).status == 200

@@ -23,7 +23,7 @@ NESTED = {"0.3.64"}
 def recorded_graph(
     settings: Settings, *, images_only: bool = False, build: Callable[[Settings], Graph] = txt2img
 ) -> tuple[Graph, str]:
-    """Return a graph with a recording and a Save Gen5, ready to be queued with one seed after another."""
+    """Return a graph with a recording and a Save Gen5, to be queued with one seed after another."""
     graph = build(settings)
     recording = add_recording(graph)
     inputs = {} if images_only else {"latent": graph.result}
@@ -80,7 +80,7 @@ def test_cached_sampler_still_has_its_recording(server: Server) -> None:
     first = stored_noise(server, save_with_seed(server, graph, node, 7))
     graph.set(node, tags="again")
     again = stored_noise(server, save_with_seed(server, graph, node, 7))
-    assert ("recorded", first[1].tobytes()) == (again[0], again[1].tobytes())
+    assert (again[0], again[1].tobytes()) == ("recorded", first[1].tobytes())
 
 
 def test_two_recordings_on_one_model_stay_apart(server: Server) -> None:
@@ -105,7 +105,7 @@ def test_two_recordings_on_one_model_stay_apart(server: Server) -> None:
 
 @pytest.mark.parametrize("builder", [txt2img, sampler_custom_advanced])
 def test_half_precision_between_nodes(server: Server, builder: Callable[[Settings], Graph]) -> None:
-    """Where latents are kept as float16, recording leaves each sampler's dtype as it is, and replays are bit-exact.
+    """If latents are kept as float16, recording leaves each sampler's dtype as it is, and replays are bit-exact.
 
     The cast makes another tensor of what the sampler returned; seeds 1, 2, 1 still have their own noise.
     """
@@ -129,7 +129,7 @@ def test_half_precision_between_nodes(server: Server, builder: Callable[[Setting
 
 
 def test_nested_latents_of_a_cache_have_their_own_noise(server: Server) -> None:
-    """ComfyUI parts a nested result into new tensors; seeds 1, 2, 1 still have their own noise."""
+    """ComfyUI splits a nested result into new tensors; seeds 1, 2, 1 still have their own noise."""
     if server.version in NESTED:
         pytest.skip(f"ComfyUI {server.version} has no nested latents")
     with server.restarted("--cache-lru", "50"):
@@ -159,7 +159,7 @@ def test_list_items_have_their_own_noise(server: Server) -> None:
 
 
 def test_hires_passes_are_both_recorded(server: Server) -> None:
-    """Two samplers with an upscale between are two passes, each with its own noise and start."""
+    """Two samplers with an upscale between them are two passes, each with its own noise and start."""
     [saved] = save(server, hires(Settings()))
     with gen5core.open(saved.path) as file:
         assert set(file.latents) == {"initial_noise", "initial_noise.1", "start_latent.1", "final_latent"}
@@ -169,7 +169,7 @@ def test_hires_passes_are_both_recorded(server: Server) -> None:
 
 
 def test_own_noise_is_recorded_not_derived(server: Server) -> None:
-    """A sampler that draws by its own means is recorded; without a recording the file says why it is not."""
+    """A sampler that draws its own noise is recorded; without a recording the file says why it is not."""
     graph = txt2img(Settings())
     inputs = {
         name: value for name, value in graph.nodes[graph.samplers[0]]["inputs"].items() if name != "denoise"
@@ -189,14 +189,14 @@ def test_own_noise_is_recorded_not_derived(server: Server) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_of_a_batch_starts_alone(server: Server, kind: str) -> None:
-    """batch_index takes one image's noise; a batch of one from it equals what replaying it alone gives."""
+    """batch_index picks one image's noise; a batch of one from it equals what replaying it alone gives."""
     [saved] = save(server, txt2img(Settings(kind=kind, batch_size=4)))
     with gen5core.open(saved.path) as file:
-        whole = file.latents["initial_noise"].array()
+        complete = file.latents["initial_noise"].array()
     graph = Graph(Settings(kind=kind))
     node = graph.add("Gen5Load", file=saved.annotated, on_drift="error", batch_index=2)
     [record] = sample(server, graph, [node, NOISE])
-    assert whole[2:3].tobytes() == load(server.output, record["samples"]).tobytes()
+    assert complete[2:3].tobytes() == load(server.output, record["samples"]).tobytes()
 
 
 def test_batch_index_of_the_latent_is_kept(server: Server) -> None:
@@ -216,7 +216,7 @@ def test_batch_index_of_the_latent_is_kept(server: Server) -> None:
 
 
 def test_changed_latent_still_finds_its_run(server: Server) -> None:
-    """A latent that was changed after sampling is no run's result; node, seed and shape find the run."""
+    """A latent that was changed after sampling is not any run's result; node, seed and shape find the run."""
     graph = txt2img(Settings(seed=3))
     recording = add_recording(graph)
     changed = graph.add("LatentMultiply", samples=graph.result, multiplier=0.5)
@@ -263,7 +263,7 @@ def test_fewer_masks_than_images_are_used_in_turns(server: Server) -> None:
     assert record["noise_mask"]["shape"] == [1, 1, 8, 8]
 
 
-def test_replayed_file_without_recording_tells_no_seed(server: Server) -> None:
+def test_replayed_file_without_recording_stores_no_seed(server: Server) -> None:
     """If stored noise replaced that of the seed, the widget's seed is not stored as if it had been used."""
     [saved] = save(server, txt2img(Settings(seed=7)))
     [again] = save(server, replay_straight(saved), record=False)
@@ -283,18 +283,18 @@ def test_noise_source_feeds_sampler_custom_advanced(server: Server) -> None:
 
 
 def test_stored_prompt_is_the_persons_own(server: Server) -> None:
-    """A prompt that was changed on its way in is stored as it was sent."""
+    """A prompt that the server changed is stored as it was sent."""
     [saved] = save(server, txt2img(Settings()))
     graph = replay_straight(saved)
     node = graph.add("Gen5Save", filename_prefix="runs/own", latent=graph.result)
     [summary] = server.run(graph.nodes)[node]["gen5"]
     with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
-        assert graph.nodes == (file.comfyui or {})["prompt"]
+        assert (file.comfyui or {})["prompt"] == graph.nodes
         assert (file.capture or {})["noise_source"] == "recorded"
 
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
-def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, change: str) -> None:
+def test_missing_saved_file_is_an_error_with_a_remedy(server: Server, change: str) -> None:
     """If a cached Save Gen5's file was deleted or replaced, an error says so; another prefix saves it again."""
     graph = txt2img(Settings())
     node = graph.add("Gen5Save", filename_prefix=f"runs/{change}", latent=graph.result)
@@ -322,8 +322,8 @@ def test_saved_file_that_went_away_is_told_with_what_helps(server: Server, chang
 
 
 @pytest.mark.parametrize("value", [None, 5])
-def test_file_that_is_no_text_is_refused_by_name(server: Server, value: Any) -> None:
-    """If a program queues something else than a file's name, the error names it; the log has no Python error."""
+def test_file_name_that_is_not_a_string_is_refused(server: Server, value: Any) -> None:
+    """If a program queues a file name that is not a string, the error names the input; the log has no Python error."""
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file=value, on_drift="ignore")
     graph.digest([node, NOISE])
@@ -335,16 +335,16 @@ def test_file_that_is_no_text_is_refused_by_name(server: Server, value: Any) -> 
 
 
 def test_image_that_the_result_lacks_stops_only_the_result(server: Server) -> None:
-    """Of a file of four noises and one result, the third noise loads; what needs the third result is stopped."""
+    """With four noises and one result, the third noise loads; only nodes that need the third result stop."""
     noise = np.random.default_rng(0).standard_normal((4, 4, 8, 8)).astype(np.float32)
     gen5core.save(
         server.input / "one_result.gen5", latents={"initial_noise": noise, "final_latent": noise[:1]}
     )
     graph = Graph(Settings())
     node = graph.add("Gen5Load", file="one_result.gen5", on_drift="ignore", batch_index=2)
-    whole, blocked = graph.digest([node, NOISE]), graph.digest([node, 1])
+    complete, blocked = graph.digest([node, NOISE]), graph.digest([node, 1])
     outputs = server.run(graph.nodes)
-    assert outputs[whole]["digest"][0]["samples"]["shape"] == [1, 4, 8, 8]
+    assert outputs[complete]["digest"][0]["samples"]["shape"] == [1, 4, 8, 8]
     assert blocked not in outputs
 
 

@@ -28,18 +28,18 @@ def sampler_names(server: Server) -> list[str]:
 
 
 def _options(server: Server) -> list[str]:
-    """Return the names from the combo's options, where later versions have the list."""
+    """Return the names from the combo's options, where later versions keep the list."""
     _, options = server.object_info("KSampler")["KSampler"]["input"]["required"]["sampler_name"]
     return list(options["options"])
 
 
-@pytest.mark.parametrize("record", [True, None], ids=["wired", "by itself"])
+@pytest.mark.parametrize("record", [True, None], ids=["wired", "automatic"])
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sampler_replays_bit_exactly(
     server: Server, matrix: list[Row], kind: str, builder: str, record: bool | None
 ) -> None:
-    """Another seed in the widget, the file's noise and step noise: the result is the saved one, bit for bit."""
+    """With another seed in the widget and the file's noise and step noise, the result is the saved one, bit for bit."""
     names = sampler_names(server)
     failed, stochastic = [], []
     for name in names:
@@ -49,17 +49,17 @@ def test_every_sampler_replays_bit_exactly(
             stochastic += [name] if "step_noise" in file.latents else []
         if saved.digests != digests(sample(server, replay_wired(saved))):
             failed.append(name)
-    how = "wired" if record else "by itself"
+    how = "wired" if record else "automatic"
     sets = map(frozenset, (names, failed, stochastic))
     matrix.append(Row(server.version, kind, builder, how, *sets))
     assert failed == []
 
 
-def test_step_noise_off_draws_anew(server: Server) -> None:
+def test_step_noise_off_draws_its_own(server: Server) -> None:
     """With step_noise off an ancestral sampler starts from the stored noise and draws the rest itself."""
     [saved] = save(server, txt2img(Settings(sampler_name="euler_ancestral")))
     graph = replay_wired(saved, step_noise=False)
-    assert saved.digests == digests(sample(server, graph))  # the stored seed is handed over
+    assert saved.digests == digests(sample(server, graph))  # Replay Sampling passes on the stored seed
     graph = saved.graph.copy()
     graph.reseed(99)
     assert saved.digests != digests(sample(server, graph))
@@ -72,7 +72,7 @@ def test_noise_straight_replays_step_noise(server: Server) -> None:
 
 
 @pytest.mark.parametrize("mode", ["never", "auto"])
-def test_left_out_step_noise_is_said(server: Server, mode: str) -> None:
+def test_omitted_step_noise_is_reported(server: Server, mode: str) -> None:
     """never leaves step noise out and the file says so; auto keeps it."""
     graph = txt2img(Settings(sampler_name="euler_ancestral"))
     node = graph.add("Gen5Record", model=graph.model, step_noise=mode)
@@ -80,13 +80,13 @@ def test_left_out_step_noise_is_said(server: Server, mode: str) -> None:
     [saved] = save(server, graph, record=False, recording=[node, 1])
     with gen5core.open(saved.path) as file:
         [entry] = (file.capture or {})["passes"]
-        assert (mode == "auto") == ("step_noise" in file.latents)
+        assert ("step_noise" in file.latents) == (mode == "auto")
         expected = None if mode == "auto" else "step_noise of Record Sampling is never"
         assert entry.get("step_noise_reason") == expected
 
 
 def test_one_of_a_batch_replays_its_own_steps(server: Server) -> None:
-    """batch_index takes one image's noise and its step noise: the result is that image's."""
+    """batch_index picks one image's noise and its step noise: the result is that image's."""
     [saved] = save(server, txt2img(Settings(sampler_name="dpmpp_sde", batch_size=3)))
     with gen5core.open(saved.path) as file:
         expected = file.latents["final_latent"].array()[1:2]
@@ -107,7 +107,7 @@ def test_one_of_a_batch_replays_its_own_steps(server: Server) -> None:
     ],
 )
 def test_other_count_of_draws_is_an_error(server: Server, stored: str, used: str, message: str) -> None:
-    """With the stored sigmas, a sampler that draws more or less often fails and names the draw; more steps work."""
+    """With the stored sigmas, a sampler with more or fewer draws fails and names the draw; more steps work."""
     [saved] = save(server, txt2img(Settings(sampler_name=stored)))
     graph = replay_wired(saved)
     graph.set(graph.samplers[0], sampler_name=used)

@@ -1,4 +1,4 @@
-"""Seeded Noise in a real server: it fits the latent that the sampler works on, and draws as this ComfyUI does."""
+"""Seeded Noise in a real server: it fits the latent that the sampler uses, and draws as this ComfyUI does."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_comfyui_convention_is_this_comfyuis(server: Server, dtype: str, batch_i
     ours = graph.add("Gen5Noise", latent=latent, seeds="42", convention="comfyui")
     [expected] = sample(server, graph, [theirs, 0])
     [output] = sample(server, graph, [ours, 0])
-    assert expected["samples"] == output["samples"]
-    assert dtype == output["samples"]["dtype"]
+    assert output["samples"] == expected["samples"]
+    assert output["samples"]["dtype"] == dtype
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_comfyui_convention_is_this_comfyuis(server: Server, dtype: str, batch_i
 def test_other_count_of_seeds_says_what_fits(
     server: Server, seeds: str, batch_size: int, parts: tuple[str, ...]
 ) -> None:
-    """A count of seeds that is not the batch's is an error that says what would fit."""
+    """If the number of seeds is not that of the batch, the error says which numbers fit."""
     with pytest.raises(GraphError) as caught:
         sample(server, seeded(Settings(batch_size=batch_size), seeds, "per_image"))
     assert [part for part in parts if part not in caught.value.node_message] == []
 
 
-def test_filled_latent_of_other_channels_is_comfyuis_matter(server: Server) -> None:
-    """A latent that holds something, of channels that the model does not have, fails as it does with RandomNoise."""
+def test_filled_latent_of_other_channels_fails_in_comfyui(server: Server) -> None:
+    """A latent with content and other channels than the model's fails as it does with RandomNoise."""
     errors = []
     for graph in (
         sampler_custom_advanced(Settings(kind="flow")),

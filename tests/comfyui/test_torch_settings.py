@@ -17,7 +17,7 @@ DISABLED = "name=deterministic_algorithms;enabled=False"
 
 
 def put_before(graph: Graph, sampler: int, *class_types: str) -> list[str]:
-    """Put nodes that take and give a MODEL before a sampler, the last one nearest; return their ids."""
+    """Insert nodes with a MODEL input and output before a sampler, the last one nearest; return their ids."""
     inputs = graph.nodes[graph.samplers[sampler]]["inputs"]
     ids = []
     for class_type in class_types:
@@ -57,7 +57,7 @@ def test_each_pass_has_its_own(server: Server) -> None:
 
 
 def test_what_a_model_sets_as_it_is_run(server: Server) -> None:
-    """A pack's model that sets torch when ComfyUI runs it, and puts it back, is noted with what it set."""
+    """If a pack's model changes torch's settings while it runs, the changed ones are recorded."""
     graph = txt2img(Settings())
     put_before(graph, 0, "TestSetting")
     [saved] = save(server, graph, record=None)

@@ -20,7 +20,7 @@ from .server import GraphError, Server
 
 
 def compare(server: Server, saved: Saved, graph: Graph, **inputs: Any) -> dict[str, Any]:
-    """Run graph with a Compare With Stored at its result and its picture; return its verdict."""
+    """Run graph with a Compare With Stored on its result and its picture; return its verdict."""
     run = graph.copy()
     file = run.add("Gen5Load", file=saved.annotated, on_drift="error")
     sockets = {"latent": run.result, "images": run.decode(), **inputs}
@@ -103,7 +103,7 @@ def test_difference_picture(server: Server) -> None:
 
 
 def test_lora_of_other_bytes(server: Server) -> None:
-    """A LoRA under the same name and of the same size, with other bytes: the drift names it and both digests."""
+    """A LoRA of the same name and size with other bytes: the drift names it and both digests."""
     path = server.folder / "models" / "loras" / "drifting.safetensors"
     _write_lora(path, 1.0)
     graph = txt2img(Settings())
@@ -171,7 +171,7 @@ def _seeded(server: Server) -> tuple[Graph, str]:
 
 
 def test_seeded_noise_is_what_is_sampled_and_stored(server: Server) -> None:
-    """Seeds 0-3 use one generator per image: as NOISE what is recorded, as LATENT what is provided."""
+    """Seeds 0-3 use one generator per image: recorded when used as NOISE, provided when used as LATENT."""
     torch = pytest.importorskip("torch")
     expected = gen5core.per_image_noise((4, 4, 8, 8), range(4), dtype=torch.float32).numpy().tobytes()
     graph, noise = _seeded(server)
@@ -186,7 +186,7 @@ def test_seeded_noise_is_what_is_sampled_and_stored(server: Server) -> None:
     ):
         with gen5core.open(path) as file:
             assert file.latents["initial_noise"].array().tobytes() == expected
-            assert source == (file.capture or {})["noise_source"]
+            assert (file.capture or {})["noise_source"] == source
 
 
 def test_one_image_of_seeded_noise_by_its_seed(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""The pack loaded the way ComfyUI loads it: by its path, under one name, its core inside it."""
+"""The pack, loaded as ComfyUI loads it: by its path, under one name, with its core inside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if PACK not in sys.modules:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with input/ and output/ of its own for every test."""
+    """A folder for every test with an input/ and output/ of its own."""
     monkeypatch.setenv("GEN5_FOLDER", str(tmp_path))
     for kind in ("input", "output"):
         (tmp_path / kind).mkdir()

@@ -1,4 +1,4 @@
-"""PNGs that carry the record: saved, listed, loaded, compared; and ordinary, stripped or edited ones told apart."""
+"""PNGs that carry the record: saved, listed, loaded and compared; ordinary, stripped and edited PNGs are recognised."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def load(path: Path, **inputs: Any) -> tuple[Any, ...]:
 
 
 def compare(path: Path, **inputs: Any) -> dict[str, Any]:
-    """Return what Compare With Stored tells of a file."""
-    told: dict[str, Any] = Gen5Compare().compare(open_stored(path), **inputs)["ui"]["gen5"][0]
-    return told
+    """Return what Compare With Stored shows about a file."""
+    shown: dict[str, Any] = Gen5Compare().compare(open_stored(path), **inputs)["ui"]["gen5"][0]
+    return shown
 
 
 def files_in(folder: Path) -> list[str]:
@@ -68,7 +68,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def edited(path: Path) -> Path:
-    """Change a pixel as an editor does that keeps chunks which it does not know."""
+    """Change a pixel as an editor does that keeps unknown chunks."""
     chunks = dict(png_chunks.iter_chunks(path.read_bytes()))
     with Image.open(path) as picture:
         picture.putpixel((0, 0), (1, 2, 3))
@@ -83,7 +83,7 @@ class TestSave:
     """format png."""
 
     def test_one_image(self, folder: Path) -> None:
-        """One PNG and nothing else: Save Image's pixels and texts, and the whole record."""
+        """One PNG and nothing else: Save Image's pixels and texts, and the complete record."""
         workflow = {"nodes": [], "version": 0.4}
         [path], ui = save(extra_pnginfo={"workflow": workflow})
         assert files_in(folder) == ["x_00001_.png"]
@@ -95,32 +95,34 @@ class TestSave:
         with gen5core.open(path) as file:
             assert file.verify().root == ui["gen5"][0]["root"]
             assert noise(1).equal(file.latents["initial_noise"].torch())
-            assert workflow == (file.comfyui or {})["workflow"]
+            assert (file.comfyui or {})["workflow"] == workflow
             assert (file.settings["seed"], file.prompt, len(file.images)) == (3, "a cat, 猫", 1)
             assert "image_of_batch" not in (file.capture or {})
         assert ui["images"] == [{"filename": "x_00001_.png", "subfolder": "", "type": "output"}]
-        [told] = ui["gen5"]
-        assert ("x_00001_.png", path.stat().st_size, "derived") == tuple(
-            told[name] for name in ("filename", "size_bytes", "noise_source")
+        [shown] = ui["gen5"]
+        assert tuple(shown[name] for name in ("filename", "size_bytes", "noise_source")) == (
+            "x_00001_.png",
+            path.stat().st_size,
+            "derived",
         )
 
     def test_batch(self, folder: Path) -> None:
-        """Each image has its PNG, numbered as ever, with its own picture and the noise of the whole batch."""
+        """Each image has its own numbered PNG, with its own picture and the noise of the whole batch."""
         paths, ui = save(3)
         assert files_in(folder) == ["x_00001_0.png", "x_00001_1.png", "x_00001_2.png"]
         for index, path in enumerate(paths):
             with gen5core.open(path) as file:
                 file.verify()
-                assert {"index": index, "count": 3} == (file.capture or {})["image_of_batch"]
-                assert [(images(3)[index] * 255).to(torch.uint8).numpy().tolist()] == [
-                    image.array().tolist() for image in file.images
+                assert (file.capture or {})["image_of_batch"] == {"index": index, "count": 3}
+                assert [image.array().tolist() for image in file.images] == [
+                    (images(3)[index] * 255).to(torch.uint8).numpy().tolist()
                 ]
                 assert noise(3).equal(file.latents["initial_noise"].torch())
-        assert [told["filename"] for told in ui["gen5"]] == ["x_00001_0.png"]
+        assert [row["filename"] for row in ui["gen5"]] == ["x_00001_0.png"]
 
     @pytest.mark.parametrize("given", [None, torch.zeros(0, 4, 6, 3)])
     def test_no_image(self, folder: Path, given: torch.Tensor | None) -> None:
-        """Without an image to show the node says what to do, before a folder is made."""
+        """Without an image the node says what to do, before it creates a folder."""
         message = "there is no image for one to show: connect images, or set format to gen5"
         with pytest.raises(EncodeError, match=message):
             Gen5Save().save("sub/x", format="png", images=given, latent={"samples": randn(1, 4, 4, 4)})
@@ -137,7 +139,7 @@ class TestSave:
         assert counts == [1, 1]
 
     def test_embed_workflow_off(self) -> None:
-        """With embed_workflow off neither the record nor the PNG's texts tell the graph."""
+        """With embed_workflow off neither the record nor the PNG's texts contain the graph."""
         [path], _ = save(embed_workflow=False, extra_pnginfo={"workflow": {"secret": 1}})
         with Image.open(path) as picture:
             assert picture.text == {}
@@ -145,7 +147,7 @@ class TestSave:
             assert file.comfyui is None
 
     def test_all_or_nothing(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where the second PNG cannot be written the first is taken away again."""
+        """If the second PNG cannot be written, the first one is removed again."""
         real, seen = gen5core.save, []
 
         def failing(path: Path, **facts: Any) -> Path:
@@ -160,7 +162,7 @@ class TestSave:
         assert (len(seen), files_in(folder)) == (2, [])
 
     def test_a_number_that_is_taken(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where one PNG of the batch is there already, all take the next number, and that one is kept."""
+        """If one PNG of the batch already exists, all take the next number, and that one is kept."""
         output_path = save_module.OutputPath(folder / "output", "x", 1, "")
         monkeypatch.setattr(save_module, "find_output_path", lambda *_: output_path)
         (folder / "output" / "x_00001_1.png").write_bytes(b"kept")
@@ -173,7 +175,7 @@ class TestLoad:
     """Load Gen5 from a PNG."""
 
     def test_one_image(self) -> None:
-        """Noise, result and picture come back, bit for bit."""
+        """Noise, result and picture are loaded bit for bit."""
         [path], _ = save()
         start, result, picture, source, stored = load(path)
         assert noise(1).equal(start["samples"])
@@ -182,27 +184,24 @@ class TestLoad:
         assert noise(1).equal(source.generate_noise(start))
         assert path == stored.path
 
-    def test_whole_batch(self) -> None:
-        """All of the noise, which the batch was sampled from, and the one picture that the PNG shows."""
+    def test_complete_batch(self) -> None:
+        """All of the noise, since the batch was sampled from it, and the one picture that the PNG shows."""
         start, result, picture, *_ = load(save(3)[0][1])
         assert noise(3).equal(start["samples"])
         assert randn(3, 4, 4, 8, seed=1).equal(result["samples"])
         assert ((images(3)[1:2] * 255).floor() / 255).allclose(picture)
 
     def test_batch_index(self) -> None:
-        """One of the batch: its noise from any of the PNGs, its picture from its own; another's is blocked."""
+        """One image of the batch: its noise from any of the PNGs, its picture only from its own PNG."""
         paths, _ = save(3)
         start, _, picture, *_ = load(paths[2], batch_index=2)
         assert noise(3)[2:].equal(start["samples"])
         assert ((images(3)[2:] * 255).floor() / 255).allclose(picture)
         start, _, picture, *_ = load(paths[2], batch_index=0)
         assert noise(3)[:1].equal(start["samples"])
-        assert (
-            Blocked(
-                "batch_index is 0, but x_00001_2.png holds image 2 of a batch of 3: load the PNG of the other image, "
-                "or set batch_index to −1"
-            )
-            == picture
+        assert picture == Blocked(
+            "batch_index is 0, but x_00001_2.png holds image 2 of a batch of 3: load the PNG of the other image, "
+            "or set batch_index to −1"
         )
 
     @pytest.mark.parametrize(
@@ -217,7 +216,7 @@ class TestLoad:
         ],
     )
     def test_odd_place(self, folder: Path, odd: Any) -> None:
-        """A place in the batch that makes no sense is the file's fault, and named."""
+        """An invalid position in the batch is an error in the file, and the message names it."""
         path = folder / "output" / "a.gen5"
         gen5core.save(path, images=np.zeros((2, 2, 3), np.uint8), capture={"image_of_batch": odd})
         with pytest.raises(
@@ -226,7 +225,7 @@ class TestLoad:
             load(path)
 
     def test_stripped(self) -> None:
-        """A PNG whose record a website took out says so, with the remedy."""
+        """If a website removed the record from a PNG, the error says so, with the remedy."""
         [path], _ = save()
         chunks = png_chunks.iter_chunks(path.read_bytes())
         path.write_bytes(png_chunks.join_chunks([chunk for chunk in chunks if chunk[0] != b"gfVE"]))
@@ -237,13 +236,13 @@ class TestLoad:
             load(path)
 
     def test_edited(self) -> None:
-        """A PNG whose pixels an editor changed, its record kept, is told from the one that was saved."""
+        """A PNG whose pixels an editor changed, its record kept, is distinguished from the one that was saved."""
         [path], _ = save()
         with pytest.raises(ChecksumError, match=r"changed after it was saved.* gfVE chunk"):
             load(edited(path))
 
     def test_is_changed(self) -> None:
-        """An edited PNG is loaded again, though its record, and with it the root, is as it was."""
+        """An edited PNG is loaded again, though its record, and therefore the root, did not change."""
         [path], _ = save()
         name = f"{path.name} [output]"
         before = Gen5Load.IS_CHANGED(name)
@@ -253,11 +252,11 @@ class TestLoad:
         edited(path)
         os.utime(path, ns=(10**18, 10**18))
         with gen5core.open(path) as file:
-            assert root == file.root
+            assert file.root == root
         assert before != Gen5Load.IS_CHANGED(name)
 
     def test_picture_is_not_the_browsers(self) -> None:
-        """What the browser keeps of a PNG is not taken for the picture of one that was edited since."""
+        """The browser's cached picture of a PNG is not used after the PNG was edited."""
         [path], _ = save()
         query = {"name": f"{path.name} [output]"}
         tag = handle_image(Request(query)).headers["ETag"].strip('"')
@@ -272,15 +271,15 @@ class TestCompare:
     """Compare With Stored against one PNG of a batch."""
 
     def test_picks_its_own(self) -> None:
-        """A batch sampled again is compared image by image: each PNG with its own."""
+        """A batch that is sampled again is compared image by image, each PNG with its own."""
         paths, _ = save(3)
         for index, path in enumerate(paths):
-            told = compare(path, images=images(3), latent={"samples": randn(3, 4, 4, 8, seed=1)})
-            assert told["verdict"] == "bit-exact"
-            assert told["report"] == f"latent: bit-exact\nimage {index} of the batch of 3: bit-exact"
+            shown = compare(path, images=images(3), latent={"samples": randn(3, 4, 4, 8, seed=1)})
+            assert shown["verdict"] == "bit-exact"
+            assert shown["report"] == f"latent: bit-exact\nimage {index} of the batch of 3: bit-exact"
 
     def test_another_is_different(self) -> None:
-        """Where another image of the batch is the one that changed, this one is still the same."""
+        """If another image of the batch changed, this one is still the same."""
         paths, _ = save(2)
         changed = images(2)
         changed[1] = 1 - changed[1]
@@ -294,7 +293,7 @@ class TestCompare:
         assert verdicts == ["differs", "bit-exact"]
 
     def test_another_count(self) -> None:
-        """A batch of another size is no match, and said."""
+        """A batch of another size does not match, and the report says so."""
         paths, _ = save(2)
         message = r"the stored image 0 of the batch of 2 of .*: \[1, 4, 6, 3\]; given: \[3, 4, 6, 3\]"
         with pytest.raises(EncodeError, match=message):
@@ -309,7 +308,7 @@ class TestCompare:
 
 
 class TestListing:
-    """Which PNGs Load Gen5 offers."""
+    """Which PNGs Load Gen5 lists."""
 
     def test_carriers_alone(self, folder: Path) -> None:
         """PNGs that carry a record are listed among the others, ordinary ones are not."""
@@ -322,7 +321,7 @@ class TestListing:
         assert [Gen5Load.VALIDATE_INPUTS(name) for name in expected] == [True] * 3
 
     def test_opened_once(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A PNG is opened again only when its stamp changes, and forgotten when it is gone."""
+        """A PNG is opened again only if its stamp changes, and dropped from the cache when it is deleted."""
         opened: list[str] = []
         is_carrier = gen5core.is_carrier
         monkeypatch.setattr(gen5core, "is_carrier", lambda path: opened.append(path) or is_carrier(path))
@@ -340,7 +339,7 @@ class TestListing:
         assert (list_files(), len(opened)) == (["x_00001_.png [output]"], 4)
 
     def test_many(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of many the newest are opened at once; the others are in the list as soon as they were looked at."""
+        """Of many the newest are opened at once; the others are listed as soon as they have been opened."""
         monkeypatch.setattr(choices, "MAX_OPENED_NOW", 2)
         data = save()[0][0].read_bytes()
         (folder / "output" / "x_00001_.png").unlink()
@@ -366,7 +365,7 @@ class TestListing:
 
     @pytest.mark.skipif(os.name != "posix", reason="FIFOs are POSIX")
     def test_what_cannot_be_opened(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A PNG that may not be opened, and a FIFO of that name, do not stop the others."""
+        """A PNG without read permission, and a FIFO of that name, do not stop the others."""
         save()
         os.mkfifo(folder / "input" / "a.png")
         (folder / "input" / "secret.png").write_bytes(PLAIN)
@@ -382,10 +381,10 @@ class TestListing:
 
 
 class TestRoutes:
-    """What the browser is told of a PNG."""
+    """What the browser receives about a PNG."""
 
     def test_facts(self) -> None:
-        """Facts say that it is a carrier, and its own size; so do its parts, without the file."""
+        """Facts, and those of its parts without the file, say that it is a carrier, and its own size."""
         [path], ui = save()
         facts = json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body)
         assert (True, ui["gen5"][0]["root"], path.stat().st_size) == tuple(
@@ -394,18 +393,18 @@ class TestRoutes:
         assert [(image["width"], image["height"]) for image in facts["images"]] == [(6, 4)]
         record = dict(png_chunks.iter_chunks(path.read_bytes()))[b"gfVE"]
         parts = record[:32] + record[int.from_bytes(record[8:12], "little") :]
-        told = json.loads(handle_parts(parts).body)
-        shared = told["facts"].keys() - {"environment", "counts"}
-        assert {name: facts[name] for name in shared} == {name: told["facts"][name] for name in shared}
-        assert told["facts"]["counts"].items() <= facts["counts"].items()
-        assert txt2img(3) == told["prompt"]
+        from_parts = json.loads(handle_parts(parts).body)
+        shared = from_parts["facts"].keys() - {"environment", "counts"}
+        assert {name: facts[name] for name in shared} == {name: from_parts["facts"][name] for name in shared}
+        assert from_parts["facts"]["counts"].items() <= facts["counts"].items()
+        assert from_parts["prompt"] == txt2img(3)
 
     def test_one_of_a_batch(self) -> None:
-        """Which image of its batch a PNG shows is told; of a picture alone there is nothing to tell."""
+        """The facts say which image of its batch a PNG shows, and nothing for a single picture."""
         paths = [*save(2)[0], *save()[0]]
         facts = [json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body) for path in paths]
         expected = [{"index": 0, "count": 2}, {"index": 1, "count": 2}, None]
-        assert [told["image_of_batch"] for told in facts] == expected
+        assert [row["image_of_batch"] for row in facts] == expected
 
     def test_ordinary_file(self) -> None:
         """A .gen5 is no carrier."""
@@ -420,14 +419,14 @@ class TestRoutes:
         chunks = [kind for kind, _ in png_chunks.iter_chunks(answer.body)]
         assert (answer.content_type, b"gfVE" in chunks) == ("image/png", False)
         with Image.open(path) as whole, Image.open(io.BytesIO(answer.body)) as shown:
-            assert whole.tobytes() == shown.tobytes()
+            assert shown.tobytes() == whole.tobytes()
         with Image.open(io.BytesIO(handle_image(Request({"name": name, "size": "3"})).body)) as small:
             assert small.size == (3, 2)
 
-    def test_written_anew(self) -> None:
-        """A PNG that another program wrote anew, its pixels kept, is told with the size that it has now."""
+    def test_re_encoded(self) -> None:
+        """A PNG that another program re-encoded, its pixels kept, is reported with its present size."""
         [path], _ = save()
         chunks = list(png_chunks.iter_chunks(path.read_bytes()))
         path.write_bytes(png_chunks.join_chunks([chunks[0], (b"tEXt", b"a\0b"), *chunks[1:]]))
         facts = json.loads(handle_file(Request({"name": f"{path.name} [output]"})).body)
-        assert path.stat().st_size == facts["size_bytes"]
+        assert facts["size_bytes"] == path.stat().st_size

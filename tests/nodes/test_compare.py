@@ -73,9 +73,9 @@ class TestTensors:
         stored_values = torch.tensor([0.0, 0.5, 0.5, 1.0], dtype=torch.float64)
         current = torch.tensor([0.1, 0.5, 0.2, 1.0], dtype=torch.float64)
         found = compare_tensors("x", stored_values, current, peak=1.0)
-        assert pytest.approx(16.020599913, abs=1e-9) == found.psnr
-        assert (pytest.approx(0.3, abs=1e-15), 2, 4) == (found.max_difference, found.differing, found.total)
-        assert pytest.approx(16.020599913 + 20.0) == compare_tensors("x", stored_values, current, 10.0).psnr
+        assert found.psnr == pytest.approx(16.020599913, abs=1e-9)
+        assert (found.max_difference, found.differing, found.total) == (pytest.approx(0.3, abs=1e-15), 2, 4)
+        assert compare_tensors("x", stored_values, current, 10.0).psnr == pytest.approx(16.020599913 + 20.0)
 
     @pytest.mark.parametrize("odd", [NAN, INF, -INF])
     def test_same_non_finite_value_in_both(self, odd: float) -> None:
@@ -168,8 +168,8 @@ class TestImages:
         other[0, 1, 2, 0] = (pictures[0, 1, 2, 0] * 255 + 51) / 255 + 1e-4
         found = compare(saved(pictures), images=other)
         assert not found["identical"]
-        assert pytest.approx(0.2, abs=1e-6) == found["max_difference"]
-        assert pytest.approx(10 * math.log10(72 / 0.04), abs=1e-4) == found["psnr"]
+        assert found["max_difference"] == pytest.approx(0.2, abs=1e-6)
+        assert found["psnr"] == pytest.approx(10 * math.log10(72 / 0.04), abs=1e-4)
         assert found["report"] == "images: DIFFERENT, L∞ 0.2, PSNR 32.55 dB, 1 of 72 values differ"
         assert (float(found["difference"].sum()), float(found["difference"][0, 1, 2, 0])) == (1.0, 1.0)
 
@@ -205,7 +205,7 @@ class TestLatent:
         """Equal bits are bit-exact; without images the picture is blocked."""
         found = compare(file, latent={"samples": LATENT.clone()})
         assert tuple(found.values())[:4] == (True, 0.0, INF, "latent: bit-exact")
-        assert Blocked("Compare With Stored has no images to compare: connect images") == found["difference"]
+        assert found["difference"] == Blocked("Compare With Stored has no images to compare: connect images")
 
     def test_psnr_is_of_the_stored_range(self, file: StoredFile) -> None:
         """The peak is the stored latent's range; L∞ is in the latent's units."""
@@ -214,8 +214,8 @@ class TestLatent:
         step = float((other.double() - LATENT.double()).abs().max())
         value_range = float(LATENT.max()) - float(LATENT.min())
         found = compare(file, latent={"samples": other})
-        assert (False, step) == (found["identical"], found["max_difference"])
-        assert pytest.approx(10 * math.log10(value_range**2 / (step**2 / 256))) == found["psnr"]
+        assert (found["identical"], found["max_difference"]) == (False, step)
+        assert found["psnr"] == pytest.approx(10 * math.log10(value_range**2 / (step**2 / 256)))
         assert found["report"].endswith(" dB, 1 of 256 values differ")
 
     @pytest.mark.parametrize(
@@ -253,14 +253,14 @@ class TestLatent:
         first, second = found["report"].splitlines()
         assert first == "latent part 0: bit-exact"
         assert second.startswith("latent part 1: DIFFERENT, L∞ 2")
-        assert (False, pytest.approx(2.0, abs=1e-6)) == (found["identical"], found["max_difference"])
+        assert (found["identical"], found["max_difference"]) == (False, pytest.approx(2.0, abs=1e-6))
         assert math.isfinite(found["psnr"])
 
     def test_constant_latent(self, folder: Path) -> None:
         """A constant stored latent has peak 1."""
         file = stored(folder, latents={"final_latent": torch.zeros(1, 4)})
         found = compare(file, latent={"samples": torch.full((1, 4), 0.1, dtype=torch.float32)})
-        assert pytest.approx(20.0, abs=1e-5) == found["psnr"]
+        assert found["psnr"] == pytest.approx(20.0, abs=1e-5)
 
     def test_other_shape(self, file: StoredFile) -> None:
         """Another shape is an error that names both."""
@@ -285,7 +285,7 @@ class TestNode:
         latent, pictures = found["report"].splitlines()
         assert latent.startswith("latent: DIFFERENT")
         assert pictures == "images: bit-exact"
-        assert (False, pytest.approx(0.5, abs=1e-6)) == (found["identical"], found["max_difference"])
+        assert (found["identical"], found["max_difference"]) == (False, pytest.approx(0.5, abs=1e-6))
         assert math.isfinite(found["psnr"])
 
     def test_sent_to_the_browser(self, folder: Path) -> None:

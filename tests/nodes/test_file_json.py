@@ -1,4 +1,4 @@
-"""What the browser is told of a file: every field of the contract, seeds as text, nothing of another type."""
+"""Files described for the browser: every field of the contract, seeds as text, no value of an unexpected type."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def saved(prompt: dict[str, Any], **inputs: Any) -> StoredFile:
 
 
 def stored(folder: Path, **facts: Any) -> Path:
-    """Write a file by the core alone."""
+    """Write a file with the core alone."""
     return gen5core.save(folder / "input" / "a.gen5", **{"environment": None, "hardware": None, **facts})
 
 
-def told(path: Path) -> dict[str, Any]:
-    """Return the facts of a file as they come out of JSON."""
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return the facts of a file after a round trip through JSON."""
     with gen5core.open(path) as file:
         facts: dict[str, Any] = json.loads(strict_json.dumps(describe(file), "facts"))
     return facts
@@ -53,11 +53,11 @@ class TestDescribe:
     """Header and META."""
 
     def test_a_saved_file(self, folder: Path) -> None:
-        """Settings, noise, pass, latents and images of a txt2img are told under the contract's names."""
+        """Settings, noise, pass, latents and images of a txt2img have the contract's names."""
         file = saved(
             txt2img(seed=MOST, batch_size=2), tags="cat, neon", extra_pnginfo={"workflow": {"nodes": []}}
         )
-        facts = told(file.path)
+        facts = facts_of(file.path)
         expected = {
             **{"root": file.root, "version": "1.1", "sealed": True, "size_bytes": file.path.stat().st_size},
             **{"seed": str(MOST), "steps": 20, "cfg": 7.5, "sampler": "euler", "scheduler": "karras"},
@@ -67,18 +67,18 @@ class TestDescribe:
         }
         assert {name: facts[name] for name in expected} == expected
         size = {"dtype": "float32", "orig_dtype": "float32", "part": None, "shape": [2, 4, 4, 8]}
-        assert [
+        assert facts["latents"] == [
             {"name": "initial_noise", **size, "size_bytes": 1024},
             {"name": "final_latent", **size, "size_bytes": 1024},
-        ] == facts["latents"]
+        ]
         assert [(image["width"], image["height"]) for image in facts["images"]] == [(6, 4), (6, 4)]
         assert [image["size_bytes"] > 50 for image in facts["images"]] == [True, True]
         assert facts["date"] >= "2026"
         assert "drifts" not in facts
 
     def test_passes(self, folder: Path) -> None:
-        """Each pass is told with its settings, the seed as text."""
-        first, second = told(saved(hires(seed=MOST)).path)["passes"]
+        """Each pass has its settings, the seed as text."""
+        first, second = facts_of(saved(hires(seed=MOST)).path)["passes"]
         assert tuple(
             first[name]
             for name in (
@@ -93,7 +93,7 @@ class TestDescribe:
         assert (second["loras"], second["options"], second["step_noise_reason"]) == ([], {}, None)
 
     def test_step_noise(self, folder: Path) -> None:
-        """Step noise counts as stored where the latent that a pass names is there; a reason is told else."""
+        """Step noise counts as stored if the latent that the pass names exists; otherwise there is a reason."""
         passes = [
             {"step_noise": "step_noise"},
             {"step_noise": "step_noise.1"},
@@ -104,35 +104,35 @@ class TestDescribe:
             latents={"step_noise": randn(3, 1, 4, 2, 2)},
             capture={"noise_source": "recorded", "passes": passes},
         )
-        found = [(row["step_noise"], row["step_noise_reason"]) for row in told(path)["passes"]]
+        found = [(row["step_noise"], row["step_noise_reason"]) for row in facts_of(path)["passes"]]
         assert found == [(True, None), (False, None), (False, "it takes more than 64 MiB")]
 
     def test_nested_latent(self, folder: Path) -> None:
-        """Of a nested latent each part has a row."""
+        """Each part of a nested latent has a row."""
         path = stored(folder, latents={"initial_noise": [randn(1, 4, 2), randn(1, 3)]})
-        rows = [(row["name"], row["part"], row["shape"]) for row in told(path)["latents"]]
+        rows = [(row["name"], row["part"], row["shape"]) for row in facts_of(path)["latents"]]
         assert rows == [("initial_noise", 0, [1, 4, 2]), ("initial_noise", 1, [1, 3])]
 
     def test_widened_dtype(self, folder: Path) -> None:
-        """A bfloat16 latent is told as stored and as it was."""
+        """A bfloat16 latent has its stored dtype and its original one."""
         path = stored(folder, latents={"a": randn(2).bfloat16()})
-        [row] = told(path)["latents"]
+        [row] = facts_of(path)["latents"]
         assert (row["dtype"], row["orig_dtype"], row["size_bytes"]) == ("float32", "bfloat16", 8)
 
     def test_an_empty_file(self, folder: Path) -> None:
-        """What a file does not tell is null, an empty list or an empty text."""
-        facts = told(stored(folder))
+        """What a file does not have is null, an empty list or an empty text."""
+        facts = facts_of(stored(folder))
         names = ("seed", "steps", "cfg", "sampler", "noise_source", "reason", "comfyui_version", "width")
-        assert [None] * len(names) == [facts[name] for name in names]
+        assert [facts[name] for name in names] == [None] * len(names)
         lists = ("tags", "passes", "latents", "images", "environment", "resources")
-        assert [[]] * len(lists) == [facts[name] for name in lists]
+        assert [facts[name] for name in lists] == [[]] * len(lists)
         assert tuple(
             facts[name] for name in ("prompt", "negative", "model_name", "hardware", "has_workflow")
         ) == ("", "", "", {}, False)
 
     @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
     def test_golden_files_give_strict_json(self, path: Path) -> None:
-        """Every golden file of both versions is told in JSON without NaN or infinity."""
+        """Every golden file of both versions is described in JSON without NaN or infinity."""
         with gen5core.open(path) as file:
             text = strict_json.dumps(describe_here(file), "facts")
         facts = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the answer"))
@@ -156,21 +156,21 @@ class TestDescribe:
     def test_settings_of_other_types(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: Any, expected: Any
     ) -> None:
-        """A setting of a type that the page does not expect is left out, not handed on."""
+        """A setting of a type that the page does not expect is left out."""
         with gen5core.open(CORPUS / "gen5-0.1.0_raw_float32.gen5") as file:
             monkeypatch.setattr(type(file), "settings", {name: value})
             facts = describe(file)
         assert facts["cfg" if name == "cfg_scale" else name] == expected
 
     def test_passes_of_other_types(self, folder: Path) -> None:
-        """What a pass tells in another type than the page expects is left out, not handed on."""
+        """A pass's values of types that the page does not expect are left out."""
         odd = {
             **{"node_id": 3, "sampler_name": ["x"], "recorded_sampler": "heun", "steps": "20"},
             **{"cfg": 10**400, "denoise": [1], "start_step": True, "positive": {}, "negative": ""},
             **{"loras": [["a", 1], ["b", "x"], ["c"], "d", 5], "clip_names": "abc", "unresolved": [1, "cfg"]},
             **{"options": [1], "seed": "5", "step_noise": 3, "step_noise_reason": 1},
         }
-        [row] = told(stored(folder, capture={"passes": [odd]}))["passes"]
+        [row] = facts_of(stored(folder, capture={"passes": [odd]}))["passes"]
         expected = {
             **{"node_id": None, "sampler_name": "heun", "steps": None, "cfg": None, "denoise": None},
             **{"start_step": None, "positive": None, "negative": "", "loras": [["a", 1], ["b", None]]},
@@ -180,7 +180,7 @@ class TestDescribe:
         assert {name: row[name] for name in expected} == expected
 
     def test_resources_of_other_types(self, folder: Path) -> None:
-        """An entry of resources that is no object is left out, of the drifts too."""
+        """An entry of resources that is not an object is left out, from the drifts too."""
         path = folder / "input" / "a.gen5"
         resources = [1, None, {"name": "m"}]
         path.write_bytes(forge.build([], edit=lambda document: document.update(resources=resources)))
@@ -188,8 +188,8 @@ class TestDescribe:
             facts = describe_here(file)
         assert (facts["resources"], facts["drifts"]) == ([{"name": "m"}], [])
 
-    def test_a_page_gets_the_beginning_of_what_is_too_much(self, folder: Path) -> None:
-        """Of a META without end some hundred kilobytes are told, and how much more of each there is."""
+    def test_long_lists_and_texts_are_cut(self, folder: Path) -> None:
+        """A huge META is cut to some hundred kilobytes, with the number of omitted items."""
         entry = {
             **{"positive": "p" * 10_000, "options": {"o": "x" * 5000}, "loras": [["l" * 3000, 1.0]]},
             **{"clip_names": ["c"] * 300, "seed": 2**64 - 1},
@@ -199,7 +199,7 @@ class TestDescribe:
             "resources": [{"name": f"{number}", "note": "n" * 3000} for number in range(1000)],
             "capture": {"noise_source": "none", "reason": "r" * 10**6, "passes": [entry] * 300},
         }
-        facts = told(stored(folder, **meta))
+        facts = facts_of(stored(folder, **meta))
         assert len(json.dumps(facts)) < 3 * 10**6
         assert facts["prompt"] == f"{'a' * 20_000}… 980000 more"
         assert [
@@ -213,7 +213,7 @@ class TestDescribe:
         assert first["clip_names"][-3:] == ["c", "c", "… 100 more"]
 
     def test_values_of_any_shape(self) -> None:
-        """So it is of what has no shape of its own, however deeply it is nested, and whatever it holds."""
+        """Values without a fixed shape are cut too, however deeply they are nested and whatever they contain."""
         nested: Any = "end"
         for _ in range(50):
             nested = [nested]
@@ -226,26 +226,26 @@ class TestDescribe:
         same = {"cpu": {"model": "x", "cores": 8, "flags": [True, None, 1.5]}}
         assert same == Budget().take(same)
 
-    def test_few_passes_are_told_whole(self, folder: Path) -> None:
-        """What files have is told as it is: long prompts of some passes, and every model."""
+    def test_few_passes_are_complete(self, folder: Path) -> None:
+        """What real files have is complete: long prompts of a few passes, and every model."""
         passes = [{"positive": f"{number}" * 20_000} for number in range(9)]
         resources = [{"name": f"{number}", "sha256": "0" * 64} for number in range(60)]
-        facts = told(stored(folder, capture={"passes": passes}, resources=resources, prompt="a" * 20_000))
+        facts = facts_of(stored(folder, capture={"passes": passes}, resources=resources, prompt="a" * 20_000))
         assert [entry["positive"] for entry in passes] == [row["positive"] for row in facts["passes"]]
-        assert (resources, "a" * 20_000) == (facts["resources"], facts["prompt"])
+        assert (facts["resources"], facts["prompt"]) == (resources, "a" * 20_000)
 
     def test_broken_capture_is_an_error(self, folder: Path) -> None:
-        """Passes that are no list of objects are the file's fault, and told."""
+        """Passes that are not a list of objects are reported as an error in the file."""
         path = stored(folder, capture={"passes": [1]})
         with pytest.raises(MalformedChunkError, match=r"capture's passes are \[1\], not a list of objects"):
-            told(path)
+            facts_of(path)
 
 
 class TestDescribeHere:
-    """What the whole file and this machine add."""
+    """What the complete file and this machine add."""
 
     def test_environment_and_drifts(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The components of the chunk and META's are told; nothing differs until something does."""
+        """The components of the chunk and of META are included; drifts appear once something differs."""
         path = saved(txt2img()).path
         with gen5core.open(path) as file:
             facts = describe_here(file)
@@ -269,7 +269,7 @@ class TestDescribeHere:
         ]
 
     def test_models_are_read_quickly(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A full digest is compared only where it is known already: no model is read whole for a page."""
+        """A full digest is compared only if it is cached: no model is read completely for a page."""
         model = folder / "tiny.safetensors"
         model.write_bytes(b"weights")
         resource = {
@@ -293,7 +293,7 @@ class TestDescribeHere:
         assert (found["component"], found["current"]) == ("model tiny.safetensors", f"{digest} 7")
 
     def test_the_first_models_are_compared(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of models without end some hundred are looked for here."""
+        """Of a very long list of models only the first few hundred are compared."""
         asked = []
         monkeypatch.setattr(drift, "describe_resource", lambda stored, quick: asked.append(stored["name"]))
         resources = [{"name": f"{number}", "size_bytes": 1} for number in range(1000)]
@@ -307,7 +307,7 @@ class TestGraphs:
     """The workflow and the prompt."""
 
     def test_both(self, folder: Path) -> None:
-        """They come back as they were saved."""
+        """They are returned as they were saved."""
         workflow = {"nodes": [{"id": 1}], "version": 0.4}
         file = saved(txt2img(), extra_pnginfo={"workflow": workflow})
         with gen5core.open(file.path) as opened:
@@ -315,6 +315,6 @@ class TestGraphs:
 
     @pytest.mark.parametrize("comfyui", [None, {"workflow": [], "prompt": "x"}])
     def test_none(self, folder: Path, comfyui: Any) -> None:
-        """A file without them, or with something else in their place, has none."""
+        """A file without them, or with other types in their place, has none."""
         with gen5core.open(stored(folder, comfyui=comfyui)) as file:
             assert graphs(file) == {"workflow": None, "prompt": None}

@@ -1,4 +1,4 @@
-"""Record, Replay and Deterministic Sampling around samplers that work on a device, a GPU where there is one.
+"""Record, Replay and Deterministic Sampling around samplers that run on a device, a GPU if there is one.
 
 What needs the GPU is marked so; the same code is tried on the CPU.
 """
@@ -28,20 +28,20 @@ NOISE = randn(2, 4, 8, 8)
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """Where the sampler works; a GPU is started, so that it is not the run that starts it."""
+    """The device of the sampler; a GPU is initialised first, so that the tested run does not do it."""
     torch.zeros(1, device=request.param)
     return torch.device(request.param)
 
 
 def default_noise_sampler(x: torch.Tensor, seed: int | None = None) -> Callable[..., torch.Tensor]:
-    """Return a sampler that draws on the device of x, as ComfyUI's does: other values on each kind of device."""
+    """Return a sampler that draws on the device of x, as ComfyUI's does: values differ between kinds of device."""
     generator = torch.Generator(device=x.device).manual_seed(seed or 0)
     return lambda sigma, sigma_next: torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
 @pytest.fixture
 def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The module that ComfyUI's samplers look their factories up in."""
+    """The module in which ComfyUI's samplers look up their noise samplers."""
     module = SimpleNamespace(
         default_noise_sampler=default_noise_sampler, BrownianTreeNoiseSampler=default_noise_sampler
     )
@@ -50,14 +50,14 @@ def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class Sampler:
-    """An ancestral sampler on a device, and what reached it: the noise, and its draws."""
+    """An ancestral sampler on a device that keeps what it received: the noise and its draws."""
 
     def __init__(self, factories: SimpleNamespace, device: torch.device) -> None:
         self.factories, self.device = factories, device
         self.received: list[torch.Tensor] = []
 
     def __call__(self, got: dict[str, Any]) -> torch.Tensor:
-        """Return a latent on the CPU, as ComfyUI keeps it; what it got is written into."""
+        """Return a latent on the CPU, as ComfyUI keeps it, computed from the noise and the draws."""
         x = got["noise"].to(self.device, torch.float32)
         self.received = [x.cpu().clone()]
         draw = self.factories.default_noise_sampler(x, seed=got["seed"])
@@ -68,12 +68,12 @@ class Sampler:
         return x.cpu()
 
     def weight(self) -> torch.Tensor:
-        """Return the model, on the device."""
+        """Return the model's weight on the device."""
         return randn(4, 4, 3, 3, seed=3).to(self.device) * 0.2
 
 
 def record(sampler: Sampler) -> tuple[torch.Tensor, StoredFile]:
-    """Sample behind Record Sampling and save; return the result and the file."""
+    """Sample with Record Sampling and save; return the result and the file."""
     recording = Recording()
     noise = NOISE.to(sampler.device) if sampler.device.type == "cuda" else NOISE.clone()
     result, _ = run([SamplingRecorder(recording)], noise, seed=5, compute=sampler)
@@ -93,19 +93,21 @@ def test_recorded_and_replayed(factories: SimpleNamespace, device: torch.device)
 
 
 def test_file_of_the_cpu(factories: SimpleNamespace, device: torch.device) -> None:
-    """A run that was recorded on the CPU starts on the device from the same noise, and gets it at every step."""
+    """A run that was recorded on the CPU starts on the device from the same noise, with the same draws."""
     on_cpu, sampler = Sampler(factories, torch.device("cpu")), Sampler(factories, device)
     _, file = record(on_cpu)
-    sigmas = (SIGMAS.double() * (1 + 2**-23)).float().to(device)  # as another device computes them
+    sigmas = (
+        (SIGMAS.double() * (1 + 2**-23)).float().to(device)
+    )  # rounded as another device might compute them
     _, got = run([replaying(file)], randn(2, 4, 8, 8, seed=9), sigmas=sigmas, compute=sampler)
-    assert device.type == got["sigmas"].device.type
-    assert SIGMAS.equal(got["sigmas"].cpu())
-    assert len(SIGMAS) == len(sampler.received)
+    assert got["sigmas"].device.type == device.type
+    assert got["sigmas"].cpu().equal(SIGMAS)
+    assert len(sampler.received) == len(SIGMAS)
     assert all(one.equal(other) for one, other in zip(on_cpu.received, sampler.received, strict=True))
 
 
-def test_notes_lie_in_main_memory(factories: SimpleNamespace, device: torch.device) -> None:
-    """What a recording holds takes no memory of the device."""
+def test_recording_is_in_main_memory(factories: SimpleNamespace, device: torch.device) -> None:
+    """A recording takes no memory of the device."""
     recording = Recording()
     mask = torch.ones(2, 4, 8, 8, device=device)
     latent = randn(2, 4, 8, 8, seed=4).to(device)
@@ -119,7 +121,7 @@ def test_notes_lie_in_main_memory(factories: SimpleNamespace, device: torch.devi
 
 
 def test_draws_are_copied_before_the_device_goes_on(factories: SimpleNamespace, device: torch.device) -> None:
-    """A draw that the sampler overwrites right away on the device was noted as it was."""
+    """A draw that the sampler overwrites at once is recorded as it was."""
     recorder = StepRecorder("auto")
     drawn = randn(2, 4, 256, 256).to(device)
     recorder.sampler(lambda x: lambda *_: drawn, drawn)(1.0, 0.5).zero_()
@@ -130,13 +132,13 @@ def test_draws_are_copied_before_the_device_goes_on(factories: SimpleNamespace, 
 
 @contextmanager
 def generators_left_alone(device: torch.device) -> Iterator[None]:
-    """Put the global generators back after a block."""
+    """Restore the global generators after a block."""
     with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
         yield
 
 
-def test_draws_of_a_samplers_own(device: torch.device) -> None:
-    """A draw from the device's global generator is noticed; one from a generator of its own is not."""
+def test_private_generator_is_not_noticed(device: torch.device) -> None:
+    """A draw from the device's global generator is noticed; one from a private generator is not."""
     with generators_left_alone(device):
         draws = GlobalDraws()
         torch.randn(3, device=device, generator=torch.Generator(device=device).manual_seed(1))
@@ -147,7 +149,7 @@ def test_draws_of_a_samplers_own(device: torch.device) -> None:
 
 @pytest.mark.filterwarnings("ignore:Deterministic behavior was enabled")  # without CUBLAS_WORKSPACE_CONFIG
 def test_deterministic_on_a_device(device: torch.device) -> None:
-    """A convolution and a matrix product under deterministic settings repeat themselves, in half precision too."""
+    """A convolution and a matrix product under deterministic settings repeat exactly, in half precision too."""
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
         image, weight = randn(1, 4, 16, 16).to(device, dtype), randn(8, 4, 3, 3).to(device, dtype)
         matrix = randn(64, 64).to(device, dtype)
@@ -160,8 +162,8 @@ def test_deterministic_on_a_device(device: torch.device) -> None:
 
 @pytest.mark.gpu
 @needs_gpu
-def test_noise_that_is_prepared_leaves_the_devices_generator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking ComfyUI for its noise, which seeds every generator, moves none of this process."""
+def test_prepared_noise_leaves_the_devices_generator_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI's noise function seeds every generator; drawing with it does not change ours."""
 
     def prepare_noise(samples: torch.Tensor, seed: int, batch_index: Any) -> torch.Tensor:
         return torch.randn(samples.shape, generator=torch.manual_seed(seed))
@@ -180,6 +182,6 @@ def test_noise_that_is_prepared_leaves_the_devices_generator_alone(monkeypatch: 
 @needs_gpu
 @pytest.mark.parametrize("value", [":4096:8", ":16:8"])
 def test_workspace_that_is_set(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """With CUBLAS_WORKSPACE_CONFIG as cuBLAS documents it there is nothing to advise."""
+    """If CUBLAS_WORKSPACE_CONFIG has a value that cuBLAS documents, there is no advice."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", value)
     assert workspace_advice() is None

@@ -1,4 +1,4 @@
-"""What the routes answer and refuse, without a server: names, numbers, origins, files and their faults."""
+"""The routes' responses and refusals, without a server: names, numbers, origins, files and their errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from gen5pack.gen5core.errors import (
 )
 from gen5pack.nodes.library import library
 from gen5pack.nodes.server import handlers
-from gen5pack.nodes.server.errors import HttpError, check_origin, http_error_of
+from gen5pack.nodes.server.errors import HttpError, http_error_of
 from gen5pack.nodes.server.handlers import (
     Request,
     Response,
@@ -42,6 +42,7 @@ from gen5pack.nodes.server.handlers import (
     handle_parts,
     handle_workflow,
 )
+from gen5pack.nodes.server.origin import check_origin
 from gen5pack.nodes.server.params import read_file_name, read_integer, read_switch
 from gen5pack.nodes.server.verify import Check
 from PIL import Image
@@ -52,18 +53,18 @@ PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
 
 def stored(folder: Path, name: str = "a.gen5", kind: str = "input", **facts: Any) -> Path:
-    """Write a file by the core alone."""
+    """Write a file with the core alone."""
     path = folder / kind / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return gen5core.save(path, **{"environment": None, "hardware": None, **facts})
 
 
-def asked(name: str = "a.gen5", **query: Any) -> Request:
+def request_for(name: str = "a.gen5", **query: Any) -> Request:
     return Request({"name": name, **{key: str(value) for key, value in query.items()}})
 
 
 def content(answer: Response) -> Any:
-    """Return the JSON of an answer."""
+    """Return the JSON of a response."""
     assert (answer.content_type, answer.status) == ("application/json", HTTPStatus.OK)
     return json.loads(answer.body)
 
@@ -75,14 +76,14 @@ def head_and_tail(data: bytes) -> bytes:
 
 @contextmanager
 def refusing(status: HTTPStatus, message: str, kind: str | None = None) -> Iterator[None]:
-    """Expect an HTTP error of a status, its message given by a pattern; of one kind, if given."""
+    """Expect an HTTP error of this status whose message matches the pattern, and of this kind if it is given."""
     with pytest.raises(HttpError, match=message) as caught:
         yield
     assert (caught.value.status, caught.value.kind) == (status, kind or caught.value.kind)
 
 
 class TestOrigin:
-    """Whose page asks."""
+    """Which pages may send requests."""
 
     @pytest.mark.parametrize(
         ("origin", "host"),
@@ -97,7 +98,7 @@ class TestOrigin:
         ],
     )
     def test_own_page(self, origin: str | None, host: str) -> None:
-        """The server's own page may ask, by whatever spelling of its address, and a program without an origin."""
+        """The server's own page is allowed, however its address is spelled; so is a program, which sends no origin."""
         check_origin(
             {"Host": host, **({"Origin": origin} if origin else {}), "Sec-Fetch-Site": "same-origin"}
         )
@@ -120,21 +121,21 @@ class TestOrigin:
         ],
     )
     def test_another_page(self, origin: str, host: str) -> None:
-        """A page of another host or port, or of none, is error_response."""
-        with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
+        """A page of another host or port, or without a host, is refused."""
+        with refusing(HTTPStatus.FORBIDDEN, "^requests from pages of .* are refused$"):
             check_origin({"Host": host, "Origin": origin})
 
-    def test_own_page_behind_a_proxy(self) -> None:
-        """A page that the browser calls the server's own may ask, though a proxy passes another Host."""
+    def test_own_page_through_a_proxy(self) -> None:
+        """A page that the browser calls the server's own is allowed, even if a proxy changed Host."""
         headers = {"Host": "comfyui:8188", "Origin": "https://comfy.example.org"}
         check_origin({**headers, "Sec-Fetch-Site": "same-origin"})
         for site in ("same-site", "none"):
-            with refusing(HTTPStatus.FORBIDDEN, "^a page of .* may not ask this$"):
+            with refusing(HTTPStatus.FORBIDDEN, "^requests from pages of .* are refused$"):
                 check_origin({**headers, "Sec-Fetch-Site": site})
 
     def test_cross_site(self) -> None:
-        """What the browser itself says comes from another site is error_response, also without an origin."""
-        with refusing(HTTPStatus.FORBIDDEN, "^another site may not ask this$"):
+        """A request that the browser marks as cross-site is refused, also without an origin."""
+        with refusing(HTTPStatus.FORBIDDEN, "^requests from other sites are refused$"):
             check_origin({"Host": "127.0.0.1", "Sec-Fetch-Site": "cross-site"})
 
 
@@ -142,7 +143,7 @@ class TestQueries:
     """Names, numbers and switches."""
 
     def test_names_are_annotated(self, folder: Path) -> None:
-        """A name is of input/ unless it says otherwise; the file need not be there."""
+        """A name is in input/ unless it says otherwise; the file need not exist."""
         assert folder / "input" / "sub" / "a.gen5" == read_file_name({"name": "sub/a.gen5"}).path
         assert folder / "output" / "a.gen5" == read_file_name({"name": "a.gen5 [output]"}).path
         assert folder / "temp" / "a.gen5" == read_file_name({"name": "a.gen5 [temp]"}).path
@@ -155,13 +156,13 @@ class TestQueries:
         ],
     )
     def test_names_that_lead_out(self, folder: Path, name: str) -> None:
-        """A name that leads out of its folder is error_response, whether or not something is there."""
+        """A name that leads out of its folder is refused, whether or not such a file exists."""
         message = r"leads out of the \w+ folder; choose a file inside it$"
         with refusing(HTTPStatus.BAD_REQUEST, message, "outside"):
             read_file_name({"name": name})
 
     def test_links_that_lead_out(self, folder: Path) -> None:
-        """A link to a file or folder elsewhere is error_response, one within the folder is followed."""
+        """A link to a file or folder elsewhere is refused; one within the folder is followed."""
         stored(folder, "out.gen5", "elsewhere")
         stored(folder)
         (folder / "input" / "link.gen5").symlink_to(folder / "elsewhere" / "out.gen5")
@@ -174,26 +175,26 @@ class TestQueries:
 
     @pytest.mark.parametrize("name", ["", "a\0.gen5", "\0", "a\0/../../x"])
     def test_no_name(self, folder: Path, name: str) -> None:
-        """No name, and one that no file system takes, are error_response, with an example of one."""
+        """A missing name, and one that no file system accepts, are refused with an example of a valid one."""
         with refusing(HTTPStatus.BAD_REQUEST, r"^name is '.*'; give the name of a file, e\.g\. cat\.gen5"):
             read_file_name({"name": name})
         with refusing(HTTPStatus.BAD_REQUEST, "^name is ''"):
             read_file_name({})
 
     def test_half_a_surrogate(self, folder: Path) -> None:
-        """A name that cannot be encoded is error_response."""
+        """A name that cannot be encoded is refused."""
         with refusing(HTTPStatus.BAD_REQUEST, "is not a file name"):
             read_file_name({"name": "\ud800.gen5"})
 
     def test_numbers(self) -> None:
-        """An integer within its bounds, or the default where it is left out."""
+        """An integer within its limits is accepted, and a missing one has its default."""
         assert [read_integer(query, "n", 7, 1, 9) for query in ({}, {"n": "1"}, {"n": "9"})] == [7, 1, 9]
 
     @pytest.mark.parametrize(
         "text", ["", "0", "10", "-1", "1.0", "1e3", " 1", "x", "١", "²", "9" * 5000, "1_0"]
     )
     def test_no_numbers(self, text: str) -> None:
-        """Anything else is error_response with the bounds."""
+        """Anything else is refused, and the message gives the limits."""
         with refusing(HTTPStatus.BAD_REQUEST, r"^n is '.*; give an integer from 1 to 9$"):
             read_integer({"n": text}, "n", 7, 1, 9)
 
@@ -204,8 +205,8 @@ class TestQueries:
             read_switch({"s": "true"}, "s")
 
 
-class TestRefusals:
-    """Errors as answers."""
+class TestErrors:
+    """Errors as responses."""
 
     @pytest.mark.parametrize(
         ("error", "status", "kind", "message"),
@@ -228,14 +229,14 @@ class TestRefusals:
         ],
     )
     def test_status_kind_and_message(self, error: Exception, status: int, kind: str, message: str) -> None:
-        """Each error has its status and kind; the message names the file as the person does, never its folder."""
+        """Each error has its status and kind; the message has the user's name of the file, not its folder."""
         if isinstance(error, gen5core.FormatError):
             error.path = "/x/a.gen5"
         refused = http_error_of(error, "a.gen5", Path("/x/a.gen5"))
         assert (refused.status, refused.kind, refused.message) == (status, kind, message)
 
     def test_long_message(self) -> None:
-        """A message that quotes a file at length is cut."""
+        """A long message is cut."""
         refusal = http_error_of(ChunkNotFoundError("the file has " + "n" * 10**6), "a.gen5")
         assert len(refusal.message) == 2000
 
@@ -250,39 +251,39 @@ class TestRefusals:
 
 
 class TestFile:
-    """Facts, workflow, and the file by its parts."""
+    """Facts, workflow, and files that are sent in parts."""
 
     def test_facts(self, folder: Path) -> None:
-        """The facts bear the name that was asked for and when the file was written."""
+        """The facts include the requested name and the time at which the file was written."""
         path = stored(
             folder, "sub/a.gen5", "output", settings={"seed": 2**64 - 1, "steps": 1, "sampler": "euler"}
         )
         os.utime(path, (1, 1_700_000_000.5))
-        facts = content(handle_file(asked("sub/a.gen5 [output]")))
+        facts = content(handle_file(request_for("sub/a.gen5 [output]")))
         expected = ("sub/a.gen5 [output]", 1_700_000_000.5, "18446744073709551615", [])
         assert tuple(facts[name] for name in ("name", "mtime", "seed", "drifts")) == expected
 
     def test_workflow(self, folder: Path) -> None:
-        """Workflow and prompt are answered as they were saved."""
+        """Workflow and prompt are returned as they were saved."""
         stored(folder, comfyui={"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}})
         expected = {"workflow": {"nodes": []}, "prompt": {"3": {"class_type": "KSampler"}}}
-        assert content(handle_workflow(asked())) == expected
+        assert content(handle_workflow(request_for())) == expected
 
     def test_parts(self, folder: Path) -> None:
-        """Header and META of a file that is not here tell all but what differs and what the chunks hold."""
+        """Header and META of a file that is not here give everything except drifts and the content of chunks."""
         path = stored(
             folder, latents={"initial_noise": randn(1, 4, 2, 2)}, comfyui={"workflow": {"nodes": []}}
         )
-        told = content(handle_parts(head_and_tail(path.read_bytes())))
-        facts = content(handle_file(asked()))
+        described = content(handle_parts(head_and_tail(path.read_bytes())))
+        facts = content(handle_file(request_for()))
         beyond = {name: facts.pop(name) for name in ("name", "mtime", "drifts")}
         assert beyond["drifts"] == []
         assert [facts["counts"].pop(name) for name in ("environment", "drifts")] == [0, 0]
-        assert facts == told["facts"]
+        assert facts == described["facts"]
         assert {"root": facts["root"], "version": "1.1", "sealed": True} == {
-            name: told[name] for name in ("root", "version", "sealed")
+            name: described[name] for name in ("root", "version", "sealed")
         }
-        assert (told["workflow"], told["prompt"]) == ({"nodes": []}, None)
+        assert (described["workflow"], described["prompt"]) == ({"nodes": []}, None)
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -294,37 +295,37 @@ class TestFile:
         ],
     )
     def test_no_parts(self, data: bytes, message: str) -> None:
-        """Bytes that are no head and tail of a file are error_response with the core's message."""
+        """Bytes that are not the head and tail of a file are refused with the core's message."""
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, message):
             handle_parts(data)
 
     @pytest.mark.parametrize("answer", [handle_file, handle_workflow, handle_image, handle_noise])
     def test_missing_and_damaged(self, folder: Path, answer: Any) -> None:
-        """A file that is not there, is of another kind, is damaged or is a folder is told, without its path."""
+        """A missing or damaged file, one of another kind, and a folder are refused without revealing the path."""
         with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
-            answer(asked())
+            answer(request_for())
         (folder / "input" / "a.gen5").write_bytes(b"PNG")
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset 0: starts with b'PNG'"):
-            answer(asked())
+            answer(request_for())
         path = stored(folder)
         path.write_bytes(path.read_bytes()[:-1])
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: at offset \d+: the header says"):
-            answer(asked())
+            answer(request_for())
         (folder / "input" / "b.gen5").mkdir()
         with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^b\.gen5: is a folder, not a regular file$"):
-            answer(asked("b.gen5"))
+            answer(request_for("b.gen5"))
 
 
 class TestPictures:
     """Images and noise."""
 
-    def test_whole_image(self, folder: Path) -> None:
-        """Without a size the stored bytes are sent, as what they are, under a tag made of the root."""
+    def test_stored_image(self, folder: Path) -> None:
+        """Without a size the stored bytes are sent with their own type, and a tag made of the root."""
         buffer = io.BytesIO()
         Image.fromarray(PIXELS).save(buffer, "JPEG")
         path = stored(folder, images=[PIXELS, buffer.getvalue()])
-        answer = handle_image(asked(index=1))
-        assert (buffer.getvalue(), "image/jpeg") == (answer.body, answer.content_type)
+        answer = handle_image(request_for(index=1))
+        assert (answer.body, answer.content_type) == (buffer.getvalue(), "image/jpeg")
         with gen5core.open(path) as file:
             expected = {
                 "Cache-Control": "private, no-cache",
@@ -336,15 +337,15 @@ class TestPictures:
     def test_smaller_image(self, folder: Path) -> None:
         """With a size the longer side is at most that."""
         stored(folder, images=PIXELS)
-        answer = handle_image(asked(size=3))
+        answer = handle_image(request_for(size=3))
         assert (answer.content_type, Image.open(io.BytesIO(answer.body)).size) == ("image/webp", (3, 2))
 
     def test_noise(self, folder: Path) -> None:
-        """The starting noise is a PNG of 128 pixels unless something else is asked for."""
+        """The starting noise is a PNG of 128 pixels unless the request says otherwise."""
         stored(folder, latents={"initial_noise": randn(2, 4, 8, 4), "final_latent": randn(1, 4, 8, 4)})
-        answer = handle_noise(asked())
+        answer = handle_noise(request_for())
         assert (answer.content_type, Image.open(io.BytesIO(answer.body)).size) == ("image/png", (64, 128))
-        other = handle_noise(asked(latent="final_latent", size=16))
+        other = handle_noise(request_for(latent="final_latent", size=16))
         assert Image.open(io.BytesIO(other.body)).size == (8, 16)
         assert answer.headers["ETag"] != other.headers["ETag"]
 
@@ -352,10 +353,10 @@ class TestPictures:
     def test_not_sent_twice(self, folder: Path, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the browser has under the same tag is neither read nor sent; after a change it is."""
         stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)})
-        tag = answer(asked(size=4)).headers["ETag"].strip('"')
+        tag = answer(request_for(size=4)).headers["ETag"].strip('"')
         for name in ("image_thumbnail", "noise_thumbnail"):
             monkeypatch.setattr(handlers, name, lambda *_: pytest.fail("it was read"))
-        known = Request(asked(size=4).query, frozenset({tag, "another"}))
+        known = Request(request_for(size=4).query, frozenset({tag, "another"}))
         again = answer(known)
         assert (again.status, again.body, again.headers["ETag"]) == (HTTPStatus.NOT_MODIFIED, b"", f'"{tag}"')
         monkeypatch.undo()
@@ -366,7 +367,7 @@ class TestPictures:
     @pytest.mark.parametrize(
         ("answer", "query", "status", "message"),
         [
-            (handle_image, {"index": 1}, 404, r"^a\.gen5: it holds 1 images, there is no number 1$"),
+            (handle_image, {"index": 1}, 404, r"^a\.gen5: there is no image 1; it has 1$"),
             (handle_image, {"index": -1}, 400, "^index is '-1'; give an integer from 0 to 9999$"),
             (handle_image, {"size": 0}, 400, "^size is '0'; give an integer from 1 to 2048$"),
             (handle_image, {"size": 2049}, 400, "^size is '2049'"),
@@ -374,7 +375,7 @@ class TestPictures:
                 handle_noise,
                 {"index": 1},
                 404,
-                r"^a\.gen5: latent 'initial_noise' holds 1, there is no number 1$",
+                r"^a\.gen5: latent 'initial_noise' has no number 1; it has 1$",
             ),
             (
                 handle_noise,
@@ -388,13 +389,13 @@ class TestPictures:
     def test_refused(
         self, folder: Path, answer: Any, query: dict[str, Any], status: int, message: str
     ) -> None:
-        """What the file does not have, and what makes no sense, is told."""
+        """Requests for what the file does not have, and invalid ones, are refused with the reason."""
         stored(folder, images=PIXELS, latents={"initial_noise": torch.zeros(1, 4, 2, 2)})
         with refusing(HTTPStatus(status), message):
-            answer(asked(**query))
+            answer(request_for(**query))
 
     def test_damaged(self, folder: Path) -> None:
-        """A picture or noise whose bytes do not match is error_response, not shown."""
+        """A picture or noise whose bytes do not match is refused, not shown."""
         path = stored(folder, images=PIXELS, latents={"initial_noise": randn(1, 4, 8, 4)}, compression="none")
         data = bytearray(path.read_bytes())
         with gen5core.open(path) as file:
@@ -404,25 +405,25 @@ class TestPictures:
         path.write_bytes(data)
         for answer in (handle_image, handle_noise):
             with refusing(HTTPStatus.UNPROCESSABLE_ENTITY, r"^a\.gen5: chunk \d .*SHA-256 of the payload is"):
-                answer(asked())
+                answer(request_for())
 
     def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An image beyond the limit is not held in memory."""
+        """An image beyond the limit is not read into memory."""
         stored(folder, images=PIXELS)
         monkeypatch.setattr(handlers, "MAX_PICTURE_BYTES", 10)
         with refusing(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, r"^image 0 takes \d+ bytes, the limit is 10$"):
-            handle_image(asked())
+            handle_image(request_for())
 
 
 class TestLibrary:
-    """The library's page, as asked for."""
+    """Pages of the library."""
 
     @pytest.fixture(autouse=True)
     def _page(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(library, "page", lambda **asked_for: asked_for)
 
     def test_query(self) -> None:
-        """Words, offset, limit and refresh are handed on; left out they have their defaults."""
+        """Words, offset, limit and refresh are passed on; missing ones have their defaults."""
         query = {"query": "a cat", "offset": "120", "limit": "200", "refresh": "1"}
         expected = {"query": "a cat", "offset": 120, "limit": 200, "refresh": True}
         assert content(handle_library(Request(query))) == expected
@@ -433,12 +434,12 @@ class TestLibrary:
         "query", [{"limit": "201"}, {"limit": "0"}, {"offset": "-1"}, {"refresh": "yes"}]
     )
     def test_malformed(self, query: dict[str, str]) -> None:
-        """Anything beyond the bounds is error_response."""
+        """Anything outside the limits is refused."""
         with refusing(HTTPStatus.BAD_REQUEST, "; give "):
             handle_library(Request(query))
 
     def test_turned_off(self, folder: Path) -> None:
-        """Where the person turned the library off, nothing is told of it."""
+        """If the user has turned the library off, it reveals nothing."""
         settings = folder / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True)
         settings.write_text('{"Gen5.Library.Enabled": false}')
@@ -447,16 +448,16 @@ class TestLibrary:
 
 
 class TestVerifying:
-    """A check that tells how far it is."""
+    """A check that reports its progress."""
 
     def lines(self, name: str = "a.gen5") -> list[Any]:
-        """Return what a check put, line by line, and the None at its end."""
+        """Return the lines that a check put, and the None at its end."""
         put: list[bytes | None] = []
         Check.begin({"name": name}).run(put.append)
         return [line and json.loads(line) for line in put]
 
     def test_report(self, folder: Path) -> None:
-        """Every byte is counted, then comes the report, then the end."""
+        """Every byte is counted, then come the report and the end."""
         path = stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)})
         size = path.stat().st_size
         *progress, report, end = self.lines()
@@ -466,7 +467,7 @@ class TestVerifying:
         assert (report, end) == ({"report": expected}, None)
 
     def test_damage(self, folder: Path) -> None:
-        """A damaged chunk ends the lines with the core's message, which does not tell the folder."""
+        """A damaged chunk ends the lines with the core's message, which does not reveal the folder."""
         path = stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)}, compression="none")
         data = bytearray(path.read_bytes())
         data[100] ^= 1
@@ -479,7 +480,7 @@ class TestVerifying:
         assert (error["kind"], end) == ("damaged", None)
 
     def test_refused(self, folder: Path) -> None:
-        """A file that cannot be opened is error_response before there are lines."""
+        """A file that cannot be opened is refused before any line."""
         with refusing(HTTPStatus.NOT_FOUND, r"^a\.gen5 is not there$"):
             self.lines()
         with refusing(HTTPStatus.BAD_REQUEST, "leads out of the input folder"):
@@ -489,7 +490,7 @@ class TestVerifying:
             self.lines()
 
     def test_stopped(self, folder: Path) -> None:
-        """A check that nobody waits for ends without a report, and the file is closed."""
+        """A check that was cancelled ends without a report, and closes the file."""
         stored(folder, latents={"initial_noise": randn(1, 4, 64, 64)})
         put: list[bytes | None] = []
         check = Check.begin({"name": "a.gen5"})

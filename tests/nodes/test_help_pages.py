@@ -1,4 +1,4 @@
-"""The help pages of web/docs tell the nodes' own inputs, outputs and messages."""
+"""The help pages of web/docs agree with the nodes' inputs, outputs and messages."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def node_id(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_node_has_a_page() -> None:
-    """The browser looks for a page by the node's id."""
+    """The browser finds a page by the node's id."""
     assert set(NODE_CLASS_MAPPINGS) == {page.stem for page in DOCS.glob("*.md")}
 
 
-def test_page_is_whole(node_id: str) -> None:
-    """A page has the node's name, its sections in order, and one picture that is there and small."""
+def test_page_is_complete(node_id: str) -> None:
+    """A page has the node's name, its sections in order, and one existing, small picture."""
     page = _page(node_id)
     assert page.startswith(f"# {NODE_DISPLAY_NAME_MAPPINGS[node_id]}\n")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
@@ -40,21 +40,21 @@ def test_page_is_whole(node_id: str) -> None:
 
 
 def test_inputs_are_the_nodes_own(node_id: str) -> None:
-    """Names, types and defaults stand in the order of INPUT_TYPES."""
+    """Names, types and defaults are in the order of INPUT_TYPES."""
     expected = [(f"`{name}`", _type(declared), _default(declared)) for name, declared in _inputs(node_id)]
     assert _entries(_page(node_id), "Inputs", INPUT) == expected
 
 
 def test_outputs_are_the_nodes_own(node_id: str) -> None:
-    """Names and types stand in the order of RETURN_NAMES."""
+    """Names and types are in the order of RETURN_NAMES."""
     node = NODE_CLASS_MAPPINGS[node_id]
     pairs = zip(node.RETURN_NAMES, node.RETURN_TYPES, strict=True)
     expected = [(f"`{name}`", str.__str__(kind)) for name, kind in pairs]
     assert _entries(_page(node_id), "Outputs", OUTPUT) == expected
 
 
-def test_messages_are_the_codes_own(node_id: str) -> None:
-    """Every message of a page is in the code; … stands for what differs from case to case."""
+def test_messages_are_in_the_code(node_id: str) -> None:
+    """Every message of a page is in the code; … replaces what varies."""
     texts = [_plain(text) for text in _texts()]
     for [message] in _entries(_page(node_id), "Messages, and what helps", MESSAGE):
         parts = _plain(message).split("…")
@@ -66,7 +66,7 @@ def _page(node_id: str) -> str:
 
 
 def _entries(page: str, heading: str, form: re.Pattern[str]) -> list[tuple[str, ...]]:
-    """Return what form finds in each entry of the list under a heading."""
+    """Return the matches of form in each entry of the list under a heading."""
     section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     found = [(line, form.match(line)) for line in section.splitlines() if line]
     assert not [line for line, match in found if match is None]
@@ -84,7 +84,7 @@ def _type(declared: Any) -> str:
 
 
 def _default(declared: Any) -> str:
-    """Return what a widget shows first, as a page writes it; empty for sockets and empty texts."""
+    """Return a widget's default as a page writes it; empty for sockets and empty texts."""
     options = declared[1] if len(declared) > 1 else {}
     value = options.get("default")
     if value is None and isinstance(declared[0], list) and declared[0]:
@@ -94,7 +94,7 @@ def _default(declared: Any) -> str:
 
 
 def _texts() -> Iterator[str]:
-    """Yield every text of the code, … in place of what is filled in."""
+    """Yield every string of the code, with … in place of formatted values."""
     for folder in ("nodes", "gen5core"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for found in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

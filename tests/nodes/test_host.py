@@ -87,7 +87,7 @@ class TestRoutes:
         web = SimpleNamespace(Response=SimpleNamespace)
         serve = routes._served(web, partial(routes._verify, web))
         answer = asyncio.run(serve(SimpleNamespace(method="HEAD", headers={}, query={"name": "a.gen5"})))
-        expected = {"error": "a check is asked for with GET", "kind": "bad_method"}
+        expected = {"error": "request a check with GET, not HEAD", "kind": "bad_method"}
         assert (answer.status, json.loads(answer.body)) == (405, expected)
 
     def test_registered_once(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Sampler nodes that sample nothing: what is stored of them, and of the passes that did the work.
+"""Sampler nodes that sample nothing: what is stored about them, and about the passes that did the work.
 
 Source: comfy/samplers.py, KSampler.sample: without a step the latent is handed on as it came.
 """
@@ -32,14 +32,14 @@ IDLE = pytest.mark.parametrize("idle", STEPS.values(), ids=STEPS)
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Which prompt and node run now, as the host tells it."""
+    """Which prompt and node are running, as the host reports them."""
     running = SimpleNamespace(prompt_id="p1", node_id="3")
     monkeypatch.setattr(host, "executing", lambda: (running.prompt_id, running.node_id))
     return running
 
 
 def graph_of(*idle: dict[str, Any], is_upscaled: bool = False) -> dict[str, Any]:
-    """Return a prompt of sampler 3 and behind it one idle sampler for each of idle, 13 the first of them."""
+    """Return a prompt of sampler 3 followed by one idle sampler for each of idle, the first of them 13."""
     graph, latent = hires(), ["12", 0] if is_upscaled else ["3", 0]
     plain = graph["13"]["inputs"]
     for number, changes in enumerate(idle, 13):
@@ -54,7 +54,7 @@ def graph_of(*idle: dict[str, Any], is_upscaled: bool = False) -> dict[str, Any]
 
 
 def save(prompt: dict[str, Any], **inputs: Any) -> tuple[Any, Any]:
-    """Save; return the opened file, closed but for its facts, and its latents."""
+    """Save; return the opened file, whose facts stay readable after it is closed, and its latents."""
     path = Gen5Save().save("x", prompt=prompt, unique_id="9", **inputs)["result"][1].path
     with gen5core.open(path) as file:
         return file, {name: latent.torch() for name, latent in file.latents.items()}
@@ -65,7 +65,7 @@ def save(prompt: dict[str, Any], **inputs: Any) -> tuple[Any, Any]:
 
 @IDLE
 def test_derived_noise_is_that_of_the_pass_that_sampled(idle: dict[str, Any]) -> None:
-    """Behind an idle last pass the noise of the one before is drawn, and stored as that one's."""
+    """If the last pass is idle, the noise of the one before is drawn and stored as that pass's."""
     file, latents = save(graph_of(idle), latent={"samples": randn(*SHAPE)})
     first, last = file.capture["passes"]
     assert file.capture["noise_source"] == "derived"
@@ -76,14 +76,14 @@ def test_derived_noise_is_that_of_the_pass_that_sampled(idle: dict[str, Any]) ->
 
 
 def test_two_idle_passes() -> None:
-    """However many idle passes there are, the noise is that of the one before them all."""
+    """However many idle passes there are, the noise is that of the pass before them."""
     file, latents = save(graph_of(*STEPS.values()), latent={"samples": randn(*SHAPE)})
     assert [entry["add_noise"] for entry in file.capture["passes"]] == [True, False, False, False]
     assert latents["initial_noise"].equal(torch.randn(SHAPE, generator=torch.Generator().manual_seed(5)))
 
 
 def test_nothing_but_an_idle_pass() -> None:
-    """Where no pass samples there is no noise, and the reason says so."""
+    """If no pass samples there is no noise, and the reason says so."""
     file, latents = save(txt2img(denoise=0.0), latent={"samples": randn(*SHAPE)})
     assert (file.capture["noise_source"], list(latents)) == ("none", ["final_latent"])
     assert "samples nothing" in file.capture["reason"]
@@ -91,7 +91,7 @@ def test_nothing_but_an_idle_pass() -> None:
 
 @IDLE
 def test_idle_pass_of_another_size(idle: dict[str, Any]) -> None:
-    """Where the latent was upscaled before an idle pass, the noise of the pass before has a shape that is not known."""
+    """If the latent was upscaled before an idle pass, the shape of the earlier pass's noise is unknown."""
     file, latents = save(graph_of(idle, is_upscaled=True), latent={"samples": randn(*LARGER)})
     assert (file.capture["noise_source"], list(latents)) == ("none", ["final_latent"])
     assert ["noise" in entry for entry in file.capture["passes"]] == [False, False]
@@ -100,7 +100,7 @@ def test_idle_pass_of_another_size(idle: dict[str, Any]) -> None:
 
 
 def test_pass_without_noise_of_another_size() -> None:
-    """So it is where the last pass samples, and adds no noise."""
+    """The same is true if the last pass samples but adds no noise."""
     refiner = {"class_type": "KSamplerAdvanced", "add_noise": "disable", "start_at_step": 5}
     file, latents = save(graph_of(refiner, is_upscaled=True), latent={"samples": randn(*LARGER)})
     assert (file.capture["noise_source"], list(latents)) == ("none", ["final_latent"])
@@ -111,7 +111,7 @@ def test_pass_without_noise_of_another_size() -> None:
 
 @IDLE
 def test_provided_noise_is_that_of_the_pass_that_samples(idle: dict[str, Any]) -> None:
-    """Noise on the socket belongs to the first pass that adds noise, which an idle one does not."""
+    """Noise on the socket belongs to the first pass that adds noise; an idle one does not."""
     graph = graph_of(idle)
     graph["3"], graph["13"] = graph["13"], graph["3"]
     graph["3"]["inputs"]["latent_image"], graph["13"]["inputs"]["latent_image"] = ["5", 0], ["3", 0]
@@ -133,7 +133,7 @@ def sampled(now: SimpleNamespace, recording: Recording, node_id: str = "3") -> t
 
 @IDLE
 def test_recorded_run_is_that_of_the_pass_that_sampled(now: SimpleNamespace, idle: dict[str, Any]) -> None:
-    """The run goes to the first pass; the idle one is stored without a run, and not said to be missing."""
+    """The run goes to the first pass; the idle one is stored without a run, and not reported as missing."""
     recording = Recording()
     result = sampled(now, recording)
     file, latents = save(graph_of(idle), latent={"samples": result}, recording=recording)
@@ -148,7 +148,7 @@ def test_recorded_run_is_that_of_the_pass_that_sampled(now: SimpleNamespace, idl
 
 @IDLE
 def test_no_run_is_of_an_idle_pass(now: SimpleNamespace, idle: dict[str, Any]) -> None:
-    """A run of an earlier prompt by the node that is idle now is not taken for it."""
+    """A run of an earlier prompt by the node that is idle now is not assigned to it."""
     recording = Recording()
     now.node_id = "13"
     kept = run([SamplingRecorder(recording)], randn(*SHAPE, seed=6), seed=6)[0]
@@ -163,7 +163,7 @@ def test_no_run_is_of_an_idle_pass(now: SimpleNamespace, idle: dict[str, Any]) -
 
 
 def test_idle_pass_between_two(now: SimpleNamespace) -> None:
-    """The run before an idle pass is found by what the run behind it started from."""
+    """The run before an idle pass is found by what the run after it started from."""
     graph = graph_of(STEPS["denoise 0"])
     graph["14"] = {"class_type": "KSampler", "inputs": {**graph["13"]["inputs"], "denoise": 0.5, "seed": 7}}
     graph["14"]["inputs"]["latent_image"] = ["13", 0]
@@ -186,7 +186,7 @@ def test_idle_pass_between_two(now: SimpleNamespace) -> None:
 
 @IDLE
 def test_images_alone(now: SimpleNamespace, idle: dict[str, Any]) -> None:
-    """Without the latent the run is looked for in the pass before the idle one too."""
+    """Without the latent, the run is also looked for in the pass before the idle one."""
     recording = Recording()
     sampled(now, recording)
     file, _ = save(graph_of(idle), images=torch.zeros(1, 4, 6, 3), recording=recording)
@@ -194,7 +194,7 @@ def test_images_alone(now: SimpleNamespace, idle: dict[str, Any]) -> None:
 
 
 def test_settings_are_those_of_the_last_pass() -> None:
-    """``generation_settings`` is of the pass nearest the image, an idle one as any other: its denoise says so."""
+    """``generation_settings`` are those of the pass nearest the image, even an idle one: its denoise shows it."""
     file, _ = save(graph_of(STEPS["denoise 0"]), latent={"samples": randn(*SHAPE)})
     assert (file.settings["seed"], file.settings["denoise"]) == (6, 0.0)
     assert (file.settings["steps"], file.prompt) == (20, "a cat, 猫")

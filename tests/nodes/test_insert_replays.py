@@ -338,7 +338,7 @@ class TestHook:
         request = {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}}
         answer = handle_prompt(request)
         assert {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}} == request
-        assert {**request, "prompt": insert_records(insert_replays(straight()))} == answer
+        assert answer == {**request, "prompt": insert_records(insert_replays(straight()))}
 
     def test_request_can_turn_off_recording(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """extra_data or the environment variable turns off recording, but not the replay."""

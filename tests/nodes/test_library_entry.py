@@ -225,7 +225,7 @@ class TestMadeIn:
         found = MadeIn.decode(text)
         with gen5core.open(folder / "a.gen5") as file:
             assert file.environment == found.environment
-        assert models == found.resources
+        assert found.resources == models
 
     def test_too_many_models(self, folder: Path) -> None:
         """An excessive number of models is not stored, since each page would look for all of them."""

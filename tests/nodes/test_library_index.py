@@ -106,12 +106,12 @@ class TestChanges:
         """An ordinary PNG has a stamp and is on no page; what was put last counts."""
         ordinary = Row(ROOT, "a", Stamp(7, 8), None)
         index.put([row("b"), ordinary])
-        assert (["b"], 1, Stamp(7, 8)) == (found(index), index.count(ROOTS), index.stamps(ROOTS)[ROOT, "a"])
+        assert (found(index), index.count(ROOTS), index.stamps(ROOTS)[ROOT, "a"]) == (["b"], 1, Stamp(7, 8))
         index.put([row("a"), Row(ROOT, "b", Stamp(9, 9), None)])
-        assert (["a"], Stamp(1, 1), Stamp(9, 9)) == (
+        assert (
             found(index),
             *(index.stamps(ROOTS)[ROOT, name] for name in ("a", "b")),
-        )
+        ) == (["a"], Stamp(1, 1), Stamp(9, 9))
         index.drop([(ROOT, "a"), (ROOT, "b")])
         assert index.stamps(ROOTS) == {}
 
@@ -156,7 +156,7 @@ class TestQueries:
     )
     def test_query(self, index: Index, query: str, expected: str) -> None:
         """Every word must occur in the text, ignoring case; no character has a special meaning."""
-        assert list(expected) == found(index, query)
+        assert found(index, query) == list(expected)
         assert len(expected) == index.page(ROOTS, query, 0, 1)[0]
 
 
@@ -435,4 +435,4 @@ def test_processes_share_an_index(path: Path) -> None:
     for process in running:
         errors = process.communicate()[1]
         assert (process.returncode, errors) == (0, b"")
-    assert [f"{number:03}" for number in range(40) if number % 10 != 9] == found(Index(path))
+    assert found(Index(path)) == [f"{number:03}" for number in range(40) if number % 10 != 9]

@@ -201,7 +201,7 @@ class TestOutputs:
         write(folder / "input" / "a.gen5", latents={"initial_noise": noise, "final_latent": result})
         outputs = load()
         for expected, actual in ((noise, outputs[0]["samples"]), (result, outputs[1]["samples"])):
-            assert dtype == actual.dtype
+            assert actual.dtype == dtype
             assert expected.view(torch.uint8).equal(actual.view(torch.uint8))
 
     def test_picture(self, folder: Path) -> None:
@@ -209,7 +209,7 @@ class TestOutputs:
         pixels = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
         write(folder / "input" / "a.gen5", images=pixels)
         actual = load()[2]
-        assert (torch.float32, (2, 3, 4, 3)) == (actual.dtype, tuple(actual.shape))
+        assert (actual.dtype, tuple(actual.shape)) == (torch.float32, (2, 3, 4, 3))
         assert torch.from_numpy(pixels.astype(np.float32) / 255.0).equal(actual)
 
     def test_saved_file_is_loaded(self) -> None:
@@ -263,7 +263,7 @@ class TestBatchIndex:
         assert randn(3, 4, 4, 4)[index : index + 1].equal(noise["samples"])
         assert randn(3, 4, 4, 4, seed=1)[index : index + 1].equal(result["samples"])
         assert randn(3, 1, 4, 4, seed=2)[index : index + 1].equal(result["noise_mask"])
-        assert [7 + index] == result["batch_index"]
+        assert result["batch_index"] == [7 + index]
         assert tuple(picture.shape) == (1, 4, 6, 3)
         assert source.generate_noise(noise).equal(noise["samples"])
 
@@ -272,7 +272,7 @@ class TestBatchIndex:
         noise, result, _, source, stored = load(batch_index=3)
         warned = "a.gen5: batch_index is 3, the stored {} holds 3 (0 to 2); −1 takes all"
         assert Blocked(warned.format("initial_noise")) == noise == source
-        assert Blocked(warned.format("final_latent")) == result
+        assert result == Blocked(warned.format("final_latent"))
         assert stored.path.name == "a.gen5"
 
     def test_result_with_fewer_images_than_the_noise(self, folder: Path) -> None:
@@ -284,9 +284,8 @@ class TestBatchIndex:
         noise, result, _, source, _ = load(batch_index=2)
         assert randn(4, 4, 4, 4)[2:3].equal(noise["samples"])
         assert source.generate_noise(noise).equal(noise["samples"])
-        assert (
-            Blocked("a.gen5: batch_index is 2, the stored final_latent holds 1 (0 to 0); −1 takes all")
-            == result
+        assert result == Blocked(
+            "a.gen5: batch_index is 2, the stored final_latent holds 1 (0 to 0); −1 takes all"
         )
 
     def test_one_mask_for_all(self, folder: Path) -> None:
@@ -307,7 +306,7 @@ class TestBatchIndex:
         )
         noise, _, picture, _, _ = load(batch_index=2)
         assert randn(3, 4, 4, 4)[2:].equal(noise["samples"])
-        assert Blocked("batch_index is 2, but a.gen5 holds 1 pictures; −1 takes all") == picture
+        assert picture == Blocked("batch_index is 2, but a.gen5 holds 1 pictures; −1 takes all")
 
     def test_pictures_of_different_sizes(self, folder: Path) -> None:
         """Pictures of different sizes are blocked together but load one by one."""
@@ -315,8 +314,8 @@ class TestBatchIndex:
         write(folder / "input" / "a.gen5", latents={"initial_noise": randn(2, 4, 4, 4)}, images=pictures)
         outputs = load()
         assert randn(2, 4, 4, 4).equal(outputs[0]["samples"])
-        assert (
-            Blocked("the pictures in a.gen5 have different sizes; choose one with batch_index") == outputs[2]
+        assert outputs[2] == Blocked(
+            "the pictures in a.gen5 have different sizes; choose one with batch_index"
         )
         assert tuple(load(batch_index=1)[2].shape) == (1, 3, 3, 3)
 
@@ -337,16 +336,16 @@ class TestMissing:
         """A file with nothing in it gives blocked outputs, each with its reason, and the file itself."""
         write(folder / "input" / "a.gen5")
         noise, result, picture, source, stored = load()
-        assert Blocked("a.gen5 holds no starting noise: it was saved without any") == noise
+        assert noise == Blocked("a.gen5 holds no starting noise: it was saved without any")
         assert noise == source
-        assert Blocked("a.gen5 holds no result latent: it was saved without one") == result
-        assert Blocked("a.gen5 holds no picture: it was saved without one") == picture
+        assert result == Blocked("a.gen5 holds no result latent: it was saved without one")
+        assert picture == Blocked("a.gen5 holds no picture: it was saved without one")
         assert stored.path.name == "a.gen5"
 
     def test_stored_reason(self, folder: Path) -> None:
         """The reason for missing noise is the one stored in the file."""
         write(folder / "input" / "a.gen5", capture={"noise_source": "none", "reason": "TestOwnNoise draws"})
-        assert Blocked("a.gen5 holds no starting noise: TestOwnNoise draws") == load()[0]
+        assert load()[0] == Blocked("a.gen5 holds no starting noise: TestOwnNoise draws")
 
 
 class TestDrift:

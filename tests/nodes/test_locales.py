@@ -1,4 +1,4 @@
-"""The words of locales/ are the nodes' own."""
+"""The texts of locales/ are the nodes' own."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ make_locales = _load_script()
 
 
 def test_words_are_the_nodes_own() -> None:
-    """Names and tooltips are those of INPUT_TYPES; make them again with scripts/make_locales.py."""
+    """Names and tooltips are those of INPUT_TYPES; scripts/make_locales.py writes them."""
     expected = make_locales.locale_text(NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS)
     assert make_locales.PATH.read_text(encoding="utf-8") == expected
 
 
 def test_every_locale_file_is_json() -> None:
-    """ComfyUI skips a file that it cannot read, with a line in its log that nobody reads."""
+    """ComfyUI skips a file that it cannot parse, with only a line in its log."""
     names = ("commands", "main", "nodeDefs", "settings")
     for name in names:
         assert json.loads((ROOT / "locales" / "en" / f"{name}.json").read_text(encoding="utf-8")), name
@@ -40,7 +40,7 @@ def test_every_locale_file_is_json() -> None:
 
 @pytest.mark.parametrize("text", ["one | two", "{name}", "me@home"])
 def test_translation_syntax_is_refused(text: str) -> None:
-    """Such a text would show as something else in the browser."""
+    """Texts with the syntax of translations would be shown differently in the browser."""
 
     class Node:
         DESCRIPTION = text

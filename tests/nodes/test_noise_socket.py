@@ -1,4 +1,4 @@
-"""Save Gen5's noise socket: noise that the sampler cannot have started from is refused, and nothing is written."""
+"""Save Gen5's noise input: noise that the sampler cannot have started from is refused, and nothing is written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def save(
     ],
 )
 def test_another_shape(folder: Path, shape: tuple[int, ...], shown: str) -> None:
-    """Another size, batch, count of channels or of axes is refused with both shapes and what to do."""
+    """Another size, batch, channel count or number of axes is refused with both shapes and the remedy."""
     message = rf"noise .*Save Gen5 has shape {shown}, .* 1 × 4 × 4 × 8: connect the noise"
     with pytest.raises(EncodeError, match=message):
         save(latent=LATENT, noise={"samples": randn(*shape)}, images=images())
@@ -69,7 +69,7 @@ def test_another_shape(folder: Path, shape: tuple[int, ...], shown: str) -> None
 def test_another_number_or_order_of_parts(
     latent: list[tuple[int, ...]], noise: list[tuple[int, ...]], message: str
 ) -> None:
-    """Of a latent of several tensors each has the noise of its place."""
+    """Each part of a nested latent must have noise of its own shape, in order."""
     parts = {"samples": Nested(*(randn(*shape) for shape in latent))}
     given = {"samples": Nested(*(randn(*shape) for shape in noise))}
     with pytest.raises(EncodeError, match=message):
@@ -77,7 +77,7 @@ def test_another_number_or_order_of_parts(
 
 
 def test_the_shape_of_the_latent() -> None:
-    """Noise of the sampler's shape is stored as it was given, with that shape."""
+    """Noise of the sampler's shape is stored as given, with that shape."""
     noise = randn(1, 4, 4, 8, seed=9)
     capture, latents = save(latent=LATENT, noise={"samples": noise})
     [entry] = capture["passes"]
@@ -86,7 +86,7 @@ def test_the_shape_of_the_latent() -> None:
 
 
 def test_latent_that_was_changed_since() -> None:
-    """A latent that was changed after sampling tells nothing of the noise's shape: any is taken."""
+    """A latent that was changed after sampling does not show the noise's shape: any is accepted."""
     graph = txt2img()
     graph["12"] = {"class_type": "LatentUpscale", "inputs": {"samples": ["3", 0], "width": 128, "height": 64}}
     graph["9"]["inputs"]["latent"] = ["12", 0]
@@ -96,14 +96,14 @@ def test_latent_that_was_changed_since() -> None:
 
 
 def test_images_alone() -> None:
-    """Where no latent is connected there is no shape to compare with."""
+    """If no latent is connected there is no shape to compare with."""
     capture, latents = save(images=images(), noise=LATENT)
     assert capture["noise_source"] == "provided"
     assert LATENT["samples"].equal(latents["initial_noise"])
 
 
 def test_recorded_noise_needs_no_other() -> None:
-    """Where the run was recorded, what is on the noise socket is not looked at."""
+    """If the run was recorded, the noise input is ignored."""
     recording = Recording()
     result, received = run([SamplingRecorder(recording)], randn(1, 4, 4, 8, seed=42), seed=5)
     other = {"samples": randn(1, 4, 9, 9)}

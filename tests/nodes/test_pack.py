@@ -1,4 +1,4 @@
-"""The pack as ComfyUI finds it: every class whole, and nothing of ComfyUI needed to import it."""
+"""The pack as ComfyUI loads it: every class is complete, and importing it needs nothing of ComfyUI."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CONTRACT = {
 
 
 @pytest.mark.parametrize("name", sorted(NODE_CLASS_MAPPINGS))
-def test_class_is_whole(name: str) -> None:
-    """Every node has a display name, a category, names for its outputs, and a function for its inputs."""
+def test_class_is_complete(name: str) -> None:
+    """Every node has a display name, a category, names for its outputs, and a method for its inputs."""
     node: Any = NODE_CLASS_MAPPINGS[name]
     assert node.CATEGORY == "Gen5"
     assert NODE_DISPLAY_NAME_MAPPINGS[name]
@@ -37,13 +37,13 @@ def test_class_is_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CONTRACT))
-def test_outputs_are_the_contracts(name: str) -> None:
+def test_documented_outputs(name: str) -> None:
     """The outputs have the documented names in the documented order."""
     assert CONTRACT[name] == NODE_CLASS_MAPPINGS[name].RETURN_NAMES
 
 
-def test_defaults_are_the_functions_own() -> None:
-    """What a widget shows first is what the function takes where the input is left out."""
+def test_widgets_have_the_methods_defaults() -> None:
+    """A widget's default is the method's default for the same input."""
     for node in NODE_CLASS_MAPPINGS.values():
         parameters = inspect.signature(getattr(node(), node.FUNCTION)).parameters
         for name, declared in node.INPUT_TYPES().get("optional", {}).items():
@@ -52,12 +52,12 @@ def test_defaults_are_the_functions_own() -> None:
 
 
 def test_nothing_of_comfyui_is_imported() -> None:
-    """The pack runs without ComfyUI, and its core is the one inside it."""
+    """The pack runs without ComfyUI, and uses the core inside it."""
     assert not {"comfy", "folder_paths", "server", "comfy_execution"} & set(sys.modules)
     assert gen5pack.gen5core.__name__ == "gen5pack.gen5core"
 
 
-def test_the_browsers_part_is_where_comfyui_looks() -> None:
-    """WEB_DIRECTORY names the folder of the page's scripts, from the pack's own."""
+def test_web_directory() -> None:
+    """WEB_DIRECTORY is the folder of the page's scripts, relative to the pack."""
     assert gen5pack.WEB_DIRECTORY == "./web"
     assert "WEB_DIRECTORY" in gen5pack.__all__

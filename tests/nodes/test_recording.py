@@ -153,7 +153,7 @@ class TestFindResult:
         for seed, result in ((1, first), (2, second), (1, first)):
             found = recording.find_by_result([result])
             assert found is not None
-            assert seed == found.seed
+            assert found.seed == seed
 
     def test_list_items(self) -> None:
         """Each item of a list finds its own run, in any order."""
@@ -162,7 +162,7 @@ class TestFindResult:
         for seed in (2, 0, 3, 1):
             found = recording.find_by_result([results[seed].clone()])
             assert found is not None
-            assert seed == found.seed
+            assert found.seed == seed
 
     def test_equal_latents(self) -> None:
         """Of several runs that returned equal latents, the latest is found."""
@@ -205,7 +205,7 @@ class TestFindSettings:
         for node_id, seed in (("3", 1), ("3", 2), ("13", 1)):
             found = recording.find_by_settings(node_id, seed)
             assert found is not None
-            assert (node_id, seed) == (found.node_id, found.seed)
+            assert (found.node_id, found.seed) == (node_id, seed)
         assert recording.find_by_settings("13", 2) is None
         assert recording.find_by_settings("4", 1) is None
 
@@ -396,7 +396,7 @@ class TestPairing:
         now.node_id = node_id
         result = record(recording, seed)
         capture = self.save(recording, txt2img(), latent={"samples": result})
-        assert passes == len(capture["passes"])
+        assert len(capture["passes"]) == passes
         last = capture["passes"][-1]
         assert (node_id, seed) == (last["node_id"], last["seed"])
         assert (passes == 1) == ("steps" in last)
@@ -508,7 +508,7 @@ class TestSamplingCall:
     )
     def test_sampler_name(self, sampler: Any, name: str | None) -> None:
         """A sampler is named after its function, without the prefix; one without a function has no name."""
-        assert name == SamplingCall({"sampler": sampler}).sampler_name
+        assert SamplingCall({"sampler": sampler}).sampler_name == name
 
     @pytest.mark.parametrize("cfg", [None, "7", [7.0]])
     def test_guider_without_a_plain_cfg(self, cfg: Any) -> None:

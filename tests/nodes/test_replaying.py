@@ -70,7 +70,7 @@ class TestOnePass:
         assert (got["seed"], got["extra"]) == (11, "kept")
         assert latent is got["latent_image"]
         assert mask is got["denoise_mask"]
-        assert SIGMAS is got["sigmas"]
+        assert got["sigmas"] is SIGMAS
 
     def test_seed_by_position_or_not_at_all(self, file: StoredFile) -> None:
         """A run without a seed argument still gets the stored seed as its seed."""
@@ -88,7 +88,7 @@ class TestOnePass:
         """Sampling with other sigmas is allowed and uses the stored noise."""
         _, got = run([replaying(file)], GIVEN, sigmas=OTHER)
         assert NOISE.equal(got["noise"])
-        assert OTHER is got["sigmas"]
+        assert got["sigmas"] is OTHER
 
     @pytest.mark.parametrize("rounding", [2**-24, -(2**-22), 3e-6])
     def test_sigmas_of_another_device(self, file: StoredFile, rounding: float) -> None:
@@ -97,7 +97,7 @@ class TestOnePass:
         assert not SIGMAS.equal(other)
         _, got = run([replaying(file)], GIVEN, sigmas=other)
         assert SIGMAS.equal(got["sigmas"])
-        assert SIGMAS.dtype == got["sigmas"].dtype
+        assert got["sigmas"].dtype == SIGMAS.dtype
 
     def test_similar_sigmas_are_different(self, file: StoredFile) -> None:
         """A schedule that differs by more than rounding is kept."""
@@ -114,7 +114,7 @@ class TestOnePass:
     def test_use_stored_sigmas(self, file: StoredFile) -> None:
         """use_stored_sigmas samples along the stored ones, bit for bit."""
         _, got = run([replaying(file, use_stored_sigmas=True)], GIVEN, sigmas=OTHER)
-        assert torch.float32 == got["sigmas"].dtype
+        assert got["sigmas"].dtype == torch.float32
         assert SIGMAS.equal(got["sigmas"])
 
     def test_run_without_noise_is_left_alone(self, file: StoredFile) -> None:
@@ -194,7 +194,7 @@ class TestMatching:
         for sigmas, noise, seed in ((OTHER, NOISE_1, 2), (SIGMAS, NOISE, 1)):
             _, got = run([replayer], GIVEN, sigmas=sigmas)
             assert noise.equal(got["noise"])
-            assert seed == got["seed"]
+            assert got["seed"] == seed
 
     def test_by_shape(self, folder: Path) -> None:
         """Passes of equal sigmas are distinguished by shape."""
@@ -425,16 +425,16 @@ class TestStart:
         """If noise was derived and the start latent is unknown, it is blocked instead of given as empty."""
         answer = Gen5Save().save("x", latent={"samples": GIVEN}, prompt=prompt, unique_id="9")
         file: StoredFile = answer["result"][1]
-        assert Blocked(
+        assert start_latent(file.read_start(), -1) == Blocked(
             "x_00001_.gen5 does not hold the latent that sampling started from: connect your own, "
             "or save with Record Sampling connected"
-        ) == start_latent(file.read_start(), -1)
+        )
 
     def test_missing_image_is_blocked(self, folder: Path) -> None:
         """If the first pass has too few images for batch_index, only the latent is blocked."""
         file = stored(folder, entry("initial_noise"), initial_noise=NOISE)
         message = "a.gen5: batch_index is 2, the stored latent holds 1 (0 to 0); −1 takes all"
-        assert Blocked(message) == start_latent(file.read_start(), 2)
+        assert start_latent(file.read_start(), 2) == Blocked(message)
 
     def test_derived_text_to_image_is_empty(self) -> None:
         """A derived text-to-image run started from an empty latent."""

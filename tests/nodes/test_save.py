@@ -104,7 +104,7 @@ class TestWhatIsSaved:
         expected = torch.randn((2, 4, 4, 8), generator=torch.Generator().manual_seed(3)).to(dtype)
         with gen5core.open(path) as file:
             actual = file.latents["final_latent"].torch(), file.latents["initial_noise"].torch()
-        assert (dtype, dtype) == (actual[0].dtype, actual[1].dtype)
+        assert (actual[0].dtype, actual[1].dtype) == (dtype, dtype)
         assert result.equal(actual[0])
         assert expected.equal(actual[1])
 
@@ -133,7 +133,7 @@ class TestWhatIsSaved:
         """none stores latents as they are, zstd compresses every one."""
         path, _ = save(latent={"samples": torch.zeros(1, 4, 16, 16)}, compression=compression)
         with gen5core.open(path) as file:
-            assert [compression == "zstd"] == [row.compressed for row in file.rows if row.type == "LATN"]
+            assert [row.compressed for row in file.rows if row.type == "LATN"] == [compression == "zstd"]
 
 
 class TestSettings:
@@ -393,8 +393,11 @@ class TestToldToTheBrowser:
         [summary] = ui["gen5"]
         with gen5core.open(path) as file:
             assert summary["root"] == file.root
-        assert ("x_00001_.gen5", "sub", "output", path.stat().st_size) == tuple(
-            summary[name] for name in ("filename", "subfolder", "type", "size_bytes")
+        assert tuple(summary[name] for name in ("filename", "subfolder", "type", "size_bytes")) == (
+            "x_00001_.gen5",
+            "sub",
+            "output",
+            path.stat().st_size,
         )
 
     def test_step_noise_by_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +425,7 @@ class TestMachineName:
         path, _ = save(images=images())
         with gen5core.open(path) as file:
             assert "anns-laptop" not in str(file.metadata)
-            assert gen5core.Environment.capture().hardware == file.hardware
+            assert file.hardware == gen5core.Environment.capture().hardware
 
     @pytest.mark.parametrize(("name", "expected"), [("anns-laptop", "anns-laptop"), ("a\udcffb", "a?b")])
     def test_chosen(self, folder: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,7 +434,7 @@ class TestMachineName:
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:
-            assert {**gen5core.Environment.capture().hardware, "machine_name": expected} == file.hardware
+            assert file.hardware == {**gen5core.Environment.capture().hardware, "machine_name": expected}
 
     def test_a_machine_without_a_name(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """If the system has no name, the file is as without the setting."""
@@ -439,7 +442,7 @@ class TestMachineName:
         choose(folder, "true")
         path, _ = save(images=images())
         with gen5core.open(path) as file:
-            assert gen5core.Environment.capture().hardware == file.hardware
+            assert file.hardware == gen5core.Environment.capture().hardware
 
 
 def choose(folder: Path, value: str) -> None:
@@ -496,9 +499,10 @@ class TestPngs:
             assert txt2img() == json.loads(picture.text["prompt"])
             assert workflow == json.loads(picture.text["workflow"])
         with gen5core.open(path) as file:
-            assert (folder / "output" / "x_00001_.png").read_bytes() == file.images[0].bytes
-            assert {"prompt": txt2img(), "workflow": workflow} == {
-                name: (file.comfyui or {})[name] for name in ("prompt", "workflow")
+            assert file.images[0].bytes == (folder / "output" / "x_00001_.png").read_bytes()
+            assert {name: (file.comfyui or {})[name] for name in ("prompt", "workflow")} == {
+                "prompt": txt2img(),
+                "workflow": workflow,
             }
 
     def test_values_outside_are_clipped(self) -> None:
@@ -607,8 +611,8 @@ class TestCounter:
             with gen5core.open(path) as file:
                 file.verify()
                 found.append((file.tags[0], int(file.images[0].array()[0, 0, 0])))
-                assert path.with_suffix(".png").read_bytes() == file.images[0].bytes
-        assert [(str(worker), number) for worker in range(4) for number in range(6)] == sorted(found)
+                assert file.images[0].bytes == path.with_suffix(".png").read_bytes()
+        assert sorted(found) == [(str(worker), number) for worker in range(4) for number in range(6)]
         assert len(files_in(folder)) == 48
 
 
@@ -655,7 +659,7 @@ class TestFailure:
         with gen5core.open(path) as file, Image.open(io.BytesIO(file.images[0].bytes)) as picture:
             assert "NaN" not in picture.text["prompt"]
             assert (file.comfyui or {})["prompt"]["5"]["inputs"]["odd"] is None
-            assert txt2img()["3"] == (file.comfyui or {})["prompt"]["3"]
+            assert (file.comfyui or {})["prompt"]["3"] == txt2img()["3"]
 
 
 def test_saving_does_not_change_its_inputs() -> None:

@@ -57,7 +57,7 @@ def test_values_of_the_graph() -> None:
 def test_pass_index(pass_index: int, seed: int, denoise: float) -> None:
     """Passes are counted from the first, or from the last if negative."""
     found = read(saved(hires()), pass_index)
-    assert (seed, denoise) == (found["seed"], found["denoise"])
+    assert (found["seed"], found["denoise"]) == (seed, denoise)
 
 
 @pytest.mark.parametrize("pass_index", [2, -3])
@@ -85,7 +85,7 @@ def test_file_of_another_writer(folder: Path) -> None:
         model_name="sdxl",
     )
     missing = ("scheduler", "denoise", "negative", "width", "height")
-    assert {
+    assert read(gen5) == {
         "seed": 3,
         "steps": 4,
         "cfg": 2,
@@ -93,15 +93,15 @@ def test_file_of_another_writer(folder: Path) -> None:
         "positive": "a dog",
         "model_name": "sdxl",
         **{name: Blocked(f"a.gen5 has no value for {name}; set that widget by hand") for name in missing},
-    } == read(gen5)
+    }
 
 
 def test_file_without_settings(folder: Path) -> None:
     """A file without settings blocks each output with its own reason."""
-    assert {
+    assert read(stored(folder)) == {
         name: Blocked(f"a.gen5 has no value for {name}; set that widget by hand")
         for name in Gen5Settings.RETURN_NAMES
-    } == read(stored(folder))
+    }
 
 
 def test_values_of_another_pass_are_not_used(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_values_of_another_pass_are_not_used(folder: Path) -> None:
         first["seed"],
         first["steps"],
     )
-    assert Blocked("a.gen5 has no value for positive; set that widget by hand") == first["positive"]
+    assert first["positive"] == Blocked("a.gen5 has no value for positive; set that widget by hand")
     assert first["sampler_name"] == "heun"
     assert tuple(last[name] for name in ("seed", "steps", "positive", "sampler_name")) == (
         2,

@@ -503,8 +503,8 @@ class TestWithinARun:
         recording = Recording()
         output, _ = run([SamplingRecorder(recording, mode)], randn(*SHAPE), compute=sampler)
         [found] = recording.runs
-        assert reason == found.step_noise_reason
-        assert (mode == "never") == (found.step_noise is None)
+        assert found.step_noise_reason == reason
+        assert (found.step_noise is None) == (mode == "never")
         if found.step_noise is not None:
             assert output[None].equal(found.step_noise)
 

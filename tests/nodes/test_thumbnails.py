@@ -1,4 +1,4 @@
-"""Small pictures: the size asked for, the colours of what is stored, whatever a latent's shape."""
+"""Thumbnails: the requested size, the colours of what is stored, latents of any shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runs import randn
 
 
 def stored(folder: Path, **facts: Any) -> gen5core.Gen5File:
-    """Return an open file written by the core alone; it is closed with the test's folder."""
+    """Return an open file written with the core alone; the test's folder closes it."""
     return gen5core.open(gen5core.save(folder / "input" / "a.gen5", environment=None, hardware=None, **facts))
 
 
@@ -52,14 +52,14 @@ class TestImages:
     def test_longer_side(
         self, folder: Path, shape: tuple[int, ...], size: int, expected: tuple[int, int]
     ) -> None:
-        """The longer side is at most the size asked for, the proportions kept, nothing enlarged."""
+        """The longer side is at most the requested size, the proportions are kept, nothing is enlarged."""
         with stored(folder, images=np.full(shape, 200, np.uint8)) as file:
             data, content_type = image_thumbnail(file.images[0], size)
         assert (decoded(data).shape[:2], content_type) == (expected, "image/webp")
         assert abs(int(decoded(data)[0, 0, 0]) - 200) < 4
 
     def test_one_large_image_at_a_time(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An image of many pixels, whatever META claims, waits until another is done; a small one does not."""
+        """An image of many pixels, whatever META claims, waits for another; a small one does not."""
         monkeypatch.setattr(thumbnails, "LARGE_PIXELS", 100)
         lock, taken = MagicMock(), list[int]()
         monkeypatch.setattr(thumbnails, "_LARGE", lock)
@@ -80,13 +80,13 @@ class TestImages:
         assert (content_type, decoded(data)[0, 0].tolist()) == ("image/png", [7] * 3)
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-    def test_type_is_read_off_the_bytes(self, kind: str) -> None:
-        """A stored image is sent as what it is."""
+    def test_type_is_detected_from_the_bytes(self, kind: str) -> None:
+        """A stored image is sent with the content type of its bytes."""
         assert picture_type(encoded(kind)) == f"image/{kind.lower()}"
 
     @pytest.mark.parametrize("data", [b"", b"<script>", encoded("GIF"), encoded("PNG")[:20]])
-    def test_what_is_no_picture_is_not_sent(self, data: bytes) -> None:
-        """Bytes of another kind are an error: a browser must not be handed a page in a picture's place."""
+    def test_other_bytes_are_not_sent(self, data: bytes) -> None:
+        """Other bytes are an error: a browser must not get a page in place of a picture."""
         with pytest.raises(MalformedChunkError, match="cannot be read as a PNG, JPEG or WebP"):
             picture_type(data)
 
@@ -95,7 +95,7 @@ class TestNoise:
     """Latents as pictures."""
 
     def test_values_are_colours(self, folder: Path) -> None:
-        """−3 is black, 0 the middle, 3 white; beyond is as at the end, NaN the middle."""
+        """−3 is black, 0 grey and 3 white; values beyond are clipped, and NaN is grey."""
         values = torch.tensor([[-3.0, 0.0, 3.0, 1.5, 99.0, -99.0, float("nan"), float("inf")]] * 4)
         with stored(folder, latents={"initial_noise": values.reshape(1, 4, 1, 8)}) as file:
             pixels = decoded(noise_thumbnail(file.latents["initial_noise"], 0, 8))
@@ -129,13 +129,13 @@ class TestNoise:
     def test_shapes(
         self, folder: Path, name: str, shape: tuple[int, ...], expected: tuple[int, ...], half: bool
     ) -> None:
-        """Images, videos, masks, audio and step noise are shown, each as one picture with a longer side of size."""
+        """Images, videos, masks, audio and step noise are each shown as one picture with a longer side of size."""
         with stored(folder, latents={name: randn(*shape).half() if half else randn(*shape)}) as file:
             pixels = decoded(noise_thumbnail(file.latents[name], 0, 16))
         assert pixels.shape == expected
 
-    def test_the_image_asked_for(self, folder: Path) -> None:
-        """Each image of a batch is shown by its number, of a video its first frame, of step noise the first draw."""
+    def test_the_requested_image(self, folder: Path) -> None:
+        """The number picks an image of a batch; a video shows its first frame, step noise its first draw."""
         values = torch.zeros(2, 3, 2, 1, 1)
         values[1, :, 0] = 3.0
         with stored(folder, latents={"a": values, "step_noise": values.reshape(2, 2, 3, 1, 1)}) as file:
@@ -148,7 +148,7 @@ class TestNoise:
         ) == ([128] * 3, [255] * 3, [128] * 3)
 
     def test_nested(self, folder: Path) -> None:
-        """Of a nested latent the first part is shown."""
+        """The first part of a nested latent is shown."""
         with stored(folder, latents={"a": [randn(1, 3, 4, 8), randn(1, 5)]}) as file:
             assert decoded(noise_thumbnail(file.latents["a"], 0, 16)).shape == (8, 16, 3)
 
@@ -162,7 +162,7 @@ class TestNoise:
         ],
     )
     def test_size(self, folder: Path, shape: tuple[int, int], size: int, expected: tuple[int, int]) -> None:
-        """The longer side is the size asked for, no value mixed with its neighbours."""
+        """The longer side has the requested size, and no value is mixed with its neighbours."""
         with stored(folder, latents={"a": torch.full((1, 4, *shape), 3.0)}) as file:
             pixels = decoded(noise_thumbnail(file.latents["a"], 0, size))
         assert (pixels.shape[:2], set(pixels.ravel().tolist())) == (expected, {255})
@@ -170,22 +170,22 @@ class TestNoise:
     @pytest.mark.parametrize(
         ("shape", "index", "message"),
         [
-            ((2, 4, 8, 8), 2, "latent 'a' holds 2, there is no number 2"),
-            ((8, 8), 9, "latent 'a' holds 8, there is no number 9"),
-            ((0, 4, 8, 8), 0, "latent 'a' holds 0, there is no number 0"),
+            ((2, 4, 8, 8), 2, "latent 'a' has no number 2; it has 2"),
+            ((8, 8), 9, "latent 'a' has no number 9; it has 8"),
+            ((0, 4, 8, 8), 0, "latent 'a' has no number 0; it has 0"),
             ((1, 4, 0, 8), 0, "latent 'a' has no values to show"),
         ],
     )
     def test_no_such_image(self, folder: Path, shape: tuple[int, ...], index: int, message: str) -> None:
-        """A number beyond the batch, and an empty latent, are told."""
+        """A number beyond the batch, and an empty latent, are errors."""
         with (
             stored(folder, latents={"a": torch.zeros(shape)}) as file,
             pytest.raises(ChunkNotFoundError, match=f"^{message}$"),
         ):
             noise_thumbnail(file.latents["a"], index, 8)
 
-    def test_no_more_is_computed_than_is_shown(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of a large latent the values that are shown are picked first: all of them take several times its memory."""
+    def test_only_shown_values_are_computed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The shown values are picked before computing: all of them take several times the memory."""
         shapes, nan_to_num = [], np.nan_to_num
         monkeypatch.setattr(np, "nan_to_num", lambda x, **options: shapes.append(x.shape) or nan_to_num(x))
         with stored(folder, latents={"a": torch.zeros(1, 4, 64, 32)}) as file:
@@ -193,7 +193,7 @@ class TestNoise:
         assert shapes == [(8, 4, 3)]
 
     def test_too_large(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A latent beyond the limit is not read for a picture."""
+        """A latent beyond the limit is not read."""
         monkeypatch.setattr(thumbnails, "MAX_LATENT_BYTES", 15)
         with (
             stored(folder, latents={"a": torch.zeros(1, 4, 1, 1)}) as file,

@@ -199,4 +199,4 @@ def test_both_nodes_wrap_run_and_sampler(registry: None) -> None:
         ("outer", "gen5_replay"),
         ("sampler", "gen5_replay"),
     ]
-    assert {record_torch_settings} == {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"}
+    assert {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"} == {record_torch_settings}

@@ -1,4 +1,4 @@
-"""Signed saves, and what is said of signatures: intact, signed by, trusted; never one for another."""
+"""Signed saves, and what is reported about signatures: intact, signed by, trusted, never one in place of another."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ UNSIGNED = {"word": "unsigned", "signatures": []}
 
 @pytest.fixture
 def trusted_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the list of trusted keys lies; there is none yet."""
+    """The path of the list of trusted keys, which does not exist yet."""
     monkeypatch.setenv("GEN5_TRUSTED_KEYS", str(tmp_path / "own" / "trusted"))
     return tmp_path / "own" / "trusted"
 
 
 @pytest.fixture
 def key(tmp_path: Path, trusted_list: Path, monkeypatch: pytest.MonkeyPatch) -> PublicKey:
-    """The public half of the key that saves are signed with."""
+    """The public key of the key that saves are signed with."""
     made = SigningKey.generate(comment="Anna")
     save_signing_key(tmp_path / "key.pem", made)
     monkeypatch.setenv("GEN5_SIGNING_KEY", str(tmp_path / "key.pem"))
@@ -49,7 +49,7 @@ def key(tmp_path: Path, trusted_list: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def save(format: str = "gen5", count: int = 1, **inputs: Any) -> tuple[Path, dict[str, Any]]:
-    """Save through the node; return the file's path and what the node tells of it."""
+    """Save through the node; return the file's path and what the node shows about it."""
     given = {"images": images(count), "latent": {"samples": randn(count, 4, 4, 8)}}
     answer = Gen5Save().save(
         "x", format=format, prompt=txt2img(batch_size=count), unique_id="9", **{**given, **inputs}
@@ -58,13 +58,13 @@ def save(format: str = "gen5", count: int = 1, **inputs: Any) -> tuple[Path, dic
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return what Load Gen5 tells of the signatures of a file of output/."""
+    """Return what Load Gen5 shows about the signatures of a file in output/."""
     trust: dict[str, Any] = Gen5Load().load(f"{path.name} [output]")["ui"]["gen5"][0]["trust"]
     return trust
 
 
 def signed_by(key: PublicKey, word: str, comment: str | None = None) -> dict[str, Any]:
-    """Return what is told of a file with one valid signature."""
+    """Return what is shown about a file with one valid signature."""
     one = {"key_id": key.key_id, "state": "valid", "reason": "", "comment": comment, "problem": None}
     return {"word": word, "signatures": [one]}
 
@@ -79,16 +79,16 @@ def with_flipped_bit(path: Path) -> Path:
 
 
 class TestSave:
-    """Saves are signed where a key is configured."""
+    """Saves are signed if a key is configured."""
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_signed(self, key: PublicKey, format: str) -> None:
-        """The file bears the key's signature, the node says by which key, and no byte of the key itself is there."""
-        path, told = save(format)
-        assert key.key_id == told["signed_by"]
+        """The file has the key's signature, the node names the key, and the private key is neither shown nor stored."""
+        path, shown = save(format)
+        assert shown["signed_by"] == key.key_id
         with gen5core.open(path) as file:
-            assert [(key.key_id, "valid")] == [(one.key_id, one.state) for one in file.verify().signatures]
-        assert "PRIVATE" not in json.dumps(told)
+            assert [(one.key_id, one.state) for one in file.verify().signatures] == [(key.key_id, "valid")]
+        assert "PRIVATE" not in json.dumps(shown)
         assert b"PRIVATE" not in path.read_bytes()
 
     def test_batch(self, key: PublicKey, folder: Path) -> None:
@@ -103,12 +103,12 @@ class TestSave:
     @pytest.mark.parametrize("format", FORMATS)
     @pytest.mark.parametrize("value", [None, ""])
     def test_without_a_key(self, format: str, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without a configured key nothing is signed, and that is said."""
+        """Without a configured key nothing is signed, and the node says so."""
         monkeypatch.delenv("GEN5_SIGNING_KEY", raising=False)
         if value is not None:
             monkeypatch.setenv("GEN5_SIGNING_KEY", value)
-        path, told = save(format)
-        assert told["signed_by"] is None
+        path, shown = save(format)
+        assert shown["signed_by"] is None
         assert load(path) == UNSIGNED
 
     @pytest.mark.parametrize("format", FORMATS)
@@ -128,7 +128,7 @@ class TestSave:
     def test_a_key_that_cannot_be_used(
         self, key: PublicKey, folder: Path, format: str, content: Any, mode: int, message: str
     ) -> None:
-        """A key that is not there, is none, or is open to others: an error with the remedy, and nothing is written."""
+        """A missing, malformed or unprotected key is an error with the remedy, and nothing is written."""
         path = Path(os.environ["GEN5_SIGNING_KEY"])
         if content is None:
             path.unlink()
@@ -149,15 +149,15 @@ class TestWords:
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_signed_and_trusted(self, key: PublicKey, format: str) -> None:
-        """Signed by a key that is not on the list; once it is on it, trusted, under the list's own words."""
+        """A file is signed as long as its key is not on the list, then trusted, with the list's comment."""
         path, _ = save(format)
         assert signed_by(key, "signed") == load(path)
         add_trusted_key(PublicKey(key.raw, "Anna at home"))
         assert signed_by(key, "trusted", "Anna at home") == load(path)
 
     @pytest.mark.parametrize("format", FORMATS)
-    def test_told_anew(self, key: PublicKey, format: str) -> None:
-        """Once the list changes ComfyUI runs Load Gen5 again: what it told of trust is no longer so."""
+    def test_reported_again(self, key: PublicKey, format: str) -> None:
+        """When the list changes, ComfyUI runs Load Gen5 again, since its report on trust is outdated."""
         path, _ = save(format)
         name = f"{path.name} [output]"
         before = Gen5Load.IS_CHANGED(name)
@@ -169,14 +169,14 @@ class TestWords:
         assert before == Gen5Load.IS_CHANGED(name)
 
     def test_trusted_without_a_comment(self, key: PublicKey) -> None:
-        """A key that the list calls nothing is trusted all the same."""
+        """A key that has no comment in the list is trusted all the same."""
         path, _ = save()
         add_trusted_key(PublicKey(key.raw))
         assert signed_by(key, "trusted", "") == load(path)
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_invalid(self, key: PublicKey, format: str) -> None:
-        """One bit of a signature is enough: the file is not loaded, whoever is trusted, and the key is named."""
+        """One flipped bit of a signature is enough: the file is not loaded, and the error names the key."""
         path, _ = save(format)
         add_trusted_key(key)
         with pytest.raises(
@@ -187,7 +187,7 @@ class TestWords:
 
     @pytest.mark.parametrize("format", ["gen5", "png"])
     def test_routes(self, key: PublicKey, format: str) -> None:
-        """Facts, parts and a check tell the same of a signature; a broken one is refused by each."""
+        """Facts, parts and a check report the same about a signature; each refuses an invalid one."""
         path, _ = save(format)
         name = {"name": f"{path.name} [output]"}
         expected = signed_by(key, "signed")
@@ -201,7 +201,7 @@ class TestWords:
 
     @pytest.mark.parametrize("format", ["gen5", "png"])
     def test_library(self, key: PublicKey, folder: Path, format: str) -> None:
-        """A page weighs by the list as it is now, without a scan; the key's id finds the file; a broken one is told."""
+        """A page uses the current list without a scan; key ids can be searched; an invalid signature is reported."""
         path, _ = save(format)
         library = scanned(folder)
         assert [item["trust"] for item in library.page(key.key_id)["items"]] == ["signed"]
@@ -218,7 +218,7 @@ class TestWords:
     def test_replaced_while_it_is_read(
         self, key: PublicKey, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where a sound file takes the place of a broken one that is told of, nothing is claimed of either."""
+        """If an intact file replaces a broken one while that is reported, nothing is claimed about either."""
         path, _ = save()
         add_trusted_key(key)
         whole, real = path.read_bytes(), gen5core.open
@@ -239,7 +239,7 @@ class TestWords:
     def test_a_list_that_cannot_be_used(
         self, key: PublicKey, folder: Path, trusted_list: Path, content: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A list with something else in it trusts nobody; that is told, and files are loaded all the same."""
+        """An invalid list trusts no key; a warning says so, and files are loaded all the same."""
         path, _ = save()
         add_trusted_key(key)
         trusted_list.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -252,7 +252,7 @@ class TestWords:
         assert [item["trust"] for item in scanned(folder).page()["items"]] == ["signed"]
 
     def test_list_is_not_read_for_unsigned_files(self, folder: Path, trusted_list: Path) -> None:
-        """Where nothing is signed nothing depends on the list."""
+        """If nothing is signed, nothing depends on the list."""
         trusted_list.parent.mkdir()
         trusted_list.write_text("no key", encoding="utf-8")
         path, _ = save()
@@ -260,8 +260,8 @@ class TestWords:
         assert [item["trust"] for item in scanned(folder).page()["items"]] == ["unsigned"]
 
 
-def test_unchecked_is_looked_at_again(key: PublicKey, folder: Path) -> None:
-    """Without the means to check a signature it is unchecked; a later scan that has them tells more."""
+def test_unchecked_signature_is_checked_later(key: PublicKey, folder: Path) -> None:
+    """Without cryptography a signature is unchecked; a later scan that has it checks the signature."""
     save()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gen5pack.gen5core.signatures.keys.load_cryptography", _missing)
@@ -279,7 +279,7 @@ def _missing() -> None:
 
 
 def parts_of(path: Path) -> bytes:
-    """Return what the browser sends of a file, or of the one that a PNG carries."""
+    """Return what the browser sends of a file, or of the file that a PNG carries."""
     data = path.read_bytes()
     if path.suffix == ".png":
         start = data.index(b"gfVE") + 4
@@ -288,8 +288,8 @@ def parts_of(path: Path) -> bytes:
 
 
 def last_line(query: dict[str, str]) -> dict[str, Any]:
-    """Return the end of a check."""
+    """Return the last line of a check."""
     put: list[bytes | None] = []
     Check.begin(query).run(put.append)
-    told: dict[str, Any] = json.loads(put[-2] or b"")
-    return told
+    end: dict[str, Any] = json.loads(put[-2] or b"")
+    return end

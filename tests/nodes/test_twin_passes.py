@@ -1,4 +1,4 @@
-"""Passes of equal settings, seed, shape and start, told apart by their nodes alone: each keeps its own noise."""
+"""Passes with equal settings, seed, shape and start, distinguished only by their nodes: each keeps its own noise."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ORDERS = pytest.mark.parametrize("order", [("3", "13", "23"), ("23", "13", "3"),
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Which prompt and node run now, as the host tells it."""
+    """Which prompt and node are running, as the host reports them."""
     running = SimpleNamespace(prompt_id="p1", node_id="3")
     monkeypatch.setattr(host, "executing", lambda: (running.prompt_id, running.node_id))
     return running
 
 
 def triplets() -> dict[str, Any]:
-    """Return a prompt of three KSamplers that differ in nothing but their ids, their latents blended and saved."""
+    """Return a prompt of three KSamplers that differ only in their ids; their latents are blended and saved."""
     graph = txt2img()
     graph["13"], graph["23"] = ({**graph["3"], "inputs": dict(graph["3"]["inputs"])} for _ in range(2))
     graph["30"] = {"class_type": "LatentBlend", "inputs": {"samples1": ["3", 0], "samples2": ["13", 0]}}
@@ -41,7 +41,7 @@ def triplets() -> dict[str, Any]:
 
 
 def recorded(now: SimpleNamespace, order: tuple[str, ...]) -> tuple[Recording, list[torch.Tensor]]:
-    """Sample the nodes in an order, each with its noise; return the recording, and the results, which keep it."""
+    """Sample the nodes in this order, each with its noise; return the recording, and the results to keep them alive."""
     recording, results = Recording(), []
     for now.node_id in order:
         results.append(run([SamplingRecorder(recording)], NOISES[now.node_id], seed=5)[0])
@@ -67,7 +67,7 @@ def noise_by_node(path: Path) -> dict[str, torch.Tensor]:
 
 @ORDERS
 def test_each_pass_is_stored_with_its_own_noise(now: SimpleNamespace, order: tuple[str, ...]) -> None:
-    """In whatever order the nodes ran, the run of a node is stored as its pass's."""
+    """In whatever order the nodes ran, a node's run is stored with its own pass."""
     found = noise_by_node(saved(now, order).path)
     assert set(found) == set(NOISES)
     assert [name for name, noise in found.items() if not noise.equal(NOISES[name])] == []
@@ -75,16 +75,16 @@ def test_each_pass_is_stored_with_its_own_noise(now: SimpleNamespace, order: tup
 
 @ORDERS
 def test_images_alone(now: SimpleNamespace, order: tuple[str, ...]) -> None:
-    """So it is where no latent is connected."""
+    """The same is true if no latent is connected."""
     recording, results = recorded(now, order)
     answer = Gen5Save().save("x", images=images(), recording=recording, prompt=triplets(), unique_id="9")
     found = noise_by_node(answer["result"][1].path)
     assert [name for name, noise in NOISES.items() if not noise.equal(found[name])] == []
-    assert len(results) == len(found)
+    assert len(found) == len(results)
 
 
 def test_equal_results(now: SimpleNamespace) -> None:
-    """Of three equal results the saved one is the run of the node that the latent comes from."""
+    """Of three equal results, the saved one is the run of the node that the latent comes from."""
     graph = triplets()
     graph["9"]["inputs"]["latent"] = graph["8"]["inputs"]["samples"] = ["13", 0]
     recording = Recording()
@@ -104,7 +104,7 @@ def test_equal_results(now: SimpleNamespace) -> None:
 def test_each_replay_gets_its_own_noise(
     now: SimpleNamespace, order: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One Replay Sampling serves all three: the node decides, and no log line says that several fit."""
+    """One Replay Sampling serves all three: the node decides, and no log line says that several match."""
     replayer = replaying(saved(now, ("3", "13", "23")))
     for now.node_id in order:
         _, got = run([replayer], GIVEN, seed=5)
@@ -113,7 +113,7 @@ def test_each_replay_gets_its_own_noise(
 
 
 def test_node_comes_before_seed(now: SimpleNamespace, folder: Path) -> None:
-    """Where node and seed point to different passes, the node counts: a seed may be changed, and is handed over."""
+    """If node and seed point to different passes, the node decides: a seed may change, and is replaced anyway."""
     entries = [
         {"recorded": True, "add_noise": True, "noise": name, "node_id": node_id, "seed": seed}
         for name, node_id, seed in (("initial_noise", "3", 11), ("initial_noise.1", "13", 22))
@@ -131,7 +131,7 @@ def test_node_comes_before_seed(now: SimpleNamespace, folder: Path) -> None:
 
 
 def test_node_that_the_file_does_not_know(now: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
-    """A fourth twin gets the first's noise, and the log names all that fit."""
+    """A fourth twin gets the first one's noise, and the log names all passes that match."""
     replayer = replaying(saved(now, ("3", "13", "23")))
     now.node_id = "33"
     _, got = run([replayer], GIVEN, seed=5)

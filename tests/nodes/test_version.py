@@ -1,4 +1,4 @@
-"""One version, wherever it is told."""
+"""The pack's version is the same wherever it is stated."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_browsers_version_is_the_packs() -> None:
-    """The about badge tells the version of pyproject.toml."""
+def test_browser_has_the_packs_version() -> None:
+    """The about badge shows the version of pyproject.toml."""
     [declared] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
     [shown] = re.findall(r'VERSION = "(.+)"', (ROOT / "web" / "version.js").read_text("utf-8"))
-    assert declared == shown
+    assert shown == declared

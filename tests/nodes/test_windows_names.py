@@ -41,7 +41,7 @@ def _on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that the operating system was asked about."""
+    """The paths that were passed to the operating system."""
     realpath = os.path.realpath
     paths: list[str] = []
 
@@ -90,7 +90,7 @@ def test_prefixes_that_a_number_follows(prefix: str) -> None:
     ],
 )
 def test_prefixes_that_are_no_names(prefix: str, message: str) -> None:
-    """A colon would hide a save in a stream of another file: the prefix is refused before anything is encoded."""
+    """A colon would hide a save in a stream of another file: the prefix is refused before encoding."""
     with pytest.raises(EncodeError, match="choose a shorter or plainer one") as caught:
         find_output_path(prefix, 8, 8, {})
     assert message in str(caught.value)

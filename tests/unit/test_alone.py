@@ -1,4 +1,4 @@
-"""Every test file runs by itself: it imports the modules that it names, and relies on no other file's import."""
+"""Every test file runs alone: it imports the modules that it names, and relies on no other file's imports."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MODULES = {
 
 
 def prefixes(name: str) -> set[str]:
-    """Return a dotted name and all that it begins with, without the name that the pack is loaded under."""
+    """Return a dotted name and all of its prefixes, without the name that the pack is loaded under."""
     parts = name.removeprefix("gen5pack.").split(".")
     return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """Return every dotted name that the import statements of a file load, anywhere in it."""
+    """Return every dotted name that an import statement anywhere in a file loads."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -36,7 +36,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def dotted(node: ast.AST) -> str:
-    """Return ``a.b.c`` of a chain of attributes; nothing of any other expression."""
+    """Return ``a.b.c`` for a chain of attributes, and an empty string for any other expression."""
     if isinstance(node, ast.Name):
         return node.id
     before = dotted(node.value) if isinstance(node, ast.Attribute) else ""
@@ -44,7 +44,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def not_imported(source: str) -> Iterator[str]:
-    """Yield the modules that are reached as attributes of their package, and that the file does not import."""
+    """Yield the modules that are used as attributes of their package but that the file does not import."""
     tree = ast.parse(source)
     known = imported(tree)
     for node in ast.walk(tree):
@@ -55,14 +55,14 @@ def not_imported(source: str) -> Iterator[str]:
 
 
 def test_there_are_files() -> None:
-    """Both folders are looked through."""
+    """Both folders are checked."""
     assert {path.parent.name for path in FILES} == {"unit", "nodes"}
     assert len(FILES) > 80
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_modules_that_are_named_are_imported(path: Path) -> None:
-    """``gen5core.room.module`` is there only once something has imported it; the file does so itself."""
+    """``gen5core.room.module`` exists only after something has imported it; the file does so itself."""
     assert sorted(set(not_imported(path.read_text("utf-8")))) == []
 
 
@@ -84,6 +84,6 @@ def test_a_missing_import_is_found(imports: str, missing: list[str]) -> None:
 
 
 def test_base_names_are_unique() -> None:
-    """Test files are modules without a package: two of one name would hide each other."""
+    """Test files are modules without a package: of two with the same name, one would hide the other."""
     names = [path.name for path in FILES if path.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))

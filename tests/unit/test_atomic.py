@@ -161,10 +161,10 @@ def test_eight_writers_and_a_counter(tmp_path: Path) -> None:
         with gen5core.open(path) as file:
             file.verify(threads=1)
             seed = file.settings["seed"]
-            assert {seed // 25} == set(file.latents["a"].array().tolist())
+            assert set(file.latents["a"].array().tolist()) == {seed // 25}
             found.append(seed)
     assert [f"{number:05}.gen5" for number in range(1, 201)] == sorted(os.listdir(tmp_path))
-    assert list(range(200)) == sorted(found)
+    assert sorted(found) == list(range(200))
 
 
 def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_short_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, prompt="a cat", **NOTHING)
     with gen5core.open(path) as file:
         file.verify()
-        assert SMALL["a"].tolist() == file.latents["a"].array().tolist()
+        assert file.latents["a"].array().tolist() == SMALL["a"].tolist()
 
 
 class _Odd:
@@ -557,7 +557,7 @@ def test_reads_that_come_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(FileSource, "_read_some", lambda source, view, at: read_some(source, view[:3], at))
     with gen5core.open(path) as file:
         file.verify()
-        assert ("a cat", SMALL["a"].tolist()) == (file.prompt, file.latents["a"].array().tolist())
+        assert (file.prompt, file.latents["a"].array().tolist()) == ("a cat", SMALL["a"].tolist())
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

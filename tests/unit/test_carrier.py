@@ -160,8 +160,8 @@ class TestRead:
         """The bytes of the image are the PNG itself without the record."""
         chunks = [chunk for chunk in split(png.read_bytes()) if chunk[0] != b"gfVE"]
         with gen5core.open(png) as file:
-            assert joined(chunks) == file.images[0].bytes
-            assert len(joined(chunks)) == file.images[0].size_bytes
+            assert file.images[0].bytes == joined(chunks)
+            assert file.images[0].size_bytes == len(joined(chunks))
 
     def test_opening_reads_no_pixels(self, png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Opening reads only the header, META and 8 bytes of each chunk."""
@@ -193,7 +193,7 @@ class TestRead:
         path = gen5core.save(tmp_path / "a.png", **facts(images=batch))
         with gen5core.open(path) as file, Image.open(path) as image:
             assert batch[0].tobytes() == image.tobytes()
-            assert batch.tobytes() == b"".join(image.array().tobytes() for image in file.images)
+            assert b"".join(image.array().tobytes() for image in file.images) == batch.tobytes()
             assert [image.facts["index"] for image in file.images] == [0, 1, 2]
 
     def test_progress(self, png: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_png_forged_by_hand(tmp_path: Path) -> None:
     assert import_file(path, tmp_path / "a.gen5") == ()
     with gen5core.open(tmp_path / "a.gen5") as file:
         assert [row.type for row in file.rows] == ["LATN", "DATA"]
-        assert forge.png(2, 2, b"\0\x40\x80\xff") == file.images[0].bytes
+        assert file.images[0].bytes == forge.png(2, 2, b"\0\x40\x80\xff")
 
 
 class TestEncodedImages:
@@ -265,10 +265,10 @@ class TestEncodedImages:
         path = gen5core.save(tmp_path / "a.png", **facts(images=given))
         assert import_file(path, tmp_path / "a.gen5") == ()
         with gen5core.open(tmp_path / "a.gen5") as file, Image.open(path) as image:
-            assert (given, {"prompt", "workflow"}) == (
+            assert (
                 file.images[0].bytes,
                 {"prompt", "workflow"} & set(image.text),  # type: ignore[attr-defined]
-            )
+            ) == (given, {"prompt", "workflow"})
             assert b"DATA" not in carried(path.read_bytes())
 
     @pytest.mark.parametrize(
@@ -286,8 +286,8 @@ class TestEncodedImages:
         path = gen5core.save(tmp_path / "a.png", **facts(images=[given, PIXELS]))
         with gen5core.open(path) as file, Image.open(path) as image:
             assert file.verify().notes == ()
-            assert (given, 2) == (file.images[0].bytes, len(file.images))
-            assert image.tobytes() == file.images[0].array().tobytes()
+            assert (file.images[0].bytes, len(file.images)) == (given, 2)
+            assert file.images[0].array().tobytes() == image.tobytes()
         import_file(path, tmp_path / "a.gen5")
         assert content(path) == content(tmp_path / "a.gen5")
 
@@ -342,7 +342,7 @@ class TestThereAndBack:
         assert one["info"] | {"date": ""} == other["info"] | {"date": ""}
         with gen5core.open(alone) as file, gen5core.open(tmp_path / "back.gen5") as back:
             assert [row.hash for row in file.rows] == [row.hash for row in back.rows]
-            assert None is back.carrier
+            assert back.carrier is None
 
     @pytest.mark.parametrize("name", ["raw_float32", "zstd_float32"])
     def test_files_of_version_1_0(self, tmp_path: Path, name: str) -> None:
@@ -361,7 +361,7 @@ class TestThereAndBack:
         path = gen5core.save(tmp_path / "a.png", **facts(), signing_key=key)
         with gen5core.open(path) as file:
             (found,) = file.verify().signatures
-        assert ("valid", key.public_key.key_id) == (found.state, found.key_id)
+        assert (found.state, found.key_id) == ("valid", key.public_key.key_id)
         (note,) = import_file(path, tmp_path / "a.gen5")
         assert (
             note
@@ -407,7 +407,7 @@ class TestChanged:
             for read in (file.images[0].array, lambda: file.images[0].bytes, file.verify):
                 with pytest.raises(ChecksumError, match=message):
                     read()
-            assert NOISE.tobytes() == file.latents["initial_noise"].array().tobytes()
+            assert file.latents["initial_noise"].array().tobytes() == NOISE.tobytes()
         with gen5core.open(png, verify=False) as file:
             assert file.images[0].array()[2, 3].tolist() == [1, 2, 3]
         with pytest.raises(ChecksumError, match=message):
@@ -440,7 +440,7 @@ class TestChanged:
         (note,) = import_file(png, tmp_path / "a.gen5")
         assert "picture that another program re-encoded" in note
         with gen5core.open(tmp_path / "a.gen5") as file:
-            assert picture == file.images[0].bytes
+            assert file.images[0].bytes == picture
 
     def test_bytes_after_the_end(self, png: Path) -> None:
         """Bytes after IEND are not part of the PNG; a note says so."""
@@ -594,7 +594,7 @@ class TestCommands:
         """A scrubbed PNG becomes a .gen5 with the picture, which has no workflow in its texts."""
         assert run("scrub", png, "-o", tmp_path / "a.gen5")[0] == 0
         with gen5core.open(tmp_path / "a.gen5") as file:
-            assert (None, PIXELS.tobytes()) == (file.carrier, file.images[0].array().tobytes())
+            assert (file.carrier, file.images[0].array().tobytes()) == (None, PIXELS.tobytes())
             assert b"workflow" not in file.images[0].bytes
 
 

@@ -49,4 +49,4 @@ def test_a_png_of_many_chunks_opens_again(
         assert np.array_equal(PIXELS, file.images[0].array())
     uncarry_file(path, tmp_path / "c.gen5")
     with gen5core.open(tmp_path / "c.gen5") as file:
-        assert [given] == [image.bytes for image in file.images]
+        assert [image.bytes for image in file.images] == [given]

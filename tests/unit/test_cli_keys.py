@@ -84,12 +84,12 @@ def test_keygen_makes_a_key_and_explains_its_use(home: Path) -> None:
 def test_keygen_without_a_name_uses_your_own_folder(home: Path) -> None:
     """The folder is the one of the machine name key, and closed to other users."""
     facts = json.loads(run("keygen", "--json").stdout)
-    assert (str(home / "signing_key.pem"), str(home / "signing_key.pub")) == (
+    assert (
         facts["private_key"],
         facts["public_key"],
-    )
+    ) == (str(home / "signing_key.pem"), str(home / "signing_key.pub"))
     key = load_signing_key(home / "signing_key.pem").public_key
-    assert (key.text, key.key_id) == (facts["key"], facts["key_id"])
+    assert (facts["key"], facts["key_id"]) == (key.text, key.key_id)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
@@ -119,7 +119,7 @@ def test_sign_in_place_or_to_another_file(monkeypatch: pytest.MonkeyPatch) -> No
     assert facts == {"signed": ["c.gen5"], "key_id": OTHER_ID}
     for name, ids in {"a.gen5": {KEY_ID}, "c.gen5": {KEY_ID, OTHER_ID}}.items():
         with gen5core.open(name) as file:
-            assert ids == {found.key_id for found in file.signatures}
+            assert {found.key_id for found in file.signatures} == ids
 
 
 def test_files_signed_before_an_error_are_reported() -> None:
@@ -207,10 +207,10 @@ def test_trust_keeps_a_list(home: Path) -> None:
     assert run("trust", OTHER.public_key.text, "--comment", "Ben of work").exit_code == 0
     assert run("trust", "--list").stdout == f"{KEY_ID}  anna\n{OTHER_ID}  Ben of work\n"
     rows = json.loads(run("trust", "--json").stdout)
-    assert (str(path), [KEY.public_key.text, OTHER.public_key.text]) == (
+    assert (
         rows["path"],
         [row["public_key"] for row in rows["keys"]],
-    )
+    ) == (str(path), [KEY.public_key.text, OTHER.public_key.text])
     assert run("trust", OTHER_ID, "--remove").stdout == f"{OTHER_ID} is no longer trusted, in {path}\n"
     assert run("trust", "--list").stdout == f"{KEY_ID}  anna\n"
     assert run("trust", str(KEY.public_key), "--remove").exit_code == 0
@@ -267,12 +267,12 @@ def test_a_bad_line_in_the_list_does_not_stop_the_check(home: Path, has_damage: 
         file.write("no key\n")
     result = run("verify", ".")
     lines = result.stdout.splitlines()
-    assert (code, BAD_LINE.format(path=home / "trusted_keys")) == (result.exit_code, result.stderr)
+    assert (result.exit_code, result.stderr) == (code, BAD_LINE.format(path=home / "trusted_keys"))
     assert ["signed", "signed", *["damaged"] * has_damage] == [line.split()[0] for line in lines[:-1]]
     assert lines[-1].startswith("3 files checked, ")
     assert "interrupted" not in lines[-1]
     result = run("verify", ".", "--json")
-    assert (code, True) == (result.exit_code, json.loads(result.stdout)["complete"])
+    assert (result.exit_code, json.loads(result.stdout)["complete"]) == (code, True)
     assert len(json.loads(result.stdout)["files"]) == 3
 
 
@@ -294,7 +294,7 @@ def test_an_unreadable_list_is_not_an_error_of_the_files(home: Path, monkeypatch
     result = run("verify", "a.gen5")
     assert result.stdout.startswith(f"signed  a.gen5: intact, signed by {KEY_ID}")
     message = f"gen5core: error: loop: {os.strerror(errno.ELOOP)} (no key was counted as trusted)\n"
-    assert (2, message) == (result.exit_code, result.stderr)
+    assert (result.exit_code, result.stderr) == (2, message)
 
 
 def test_verify_as_json_has_the_words(home: Path) -> None:

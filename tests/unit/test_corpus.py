@@ -47,7 +47,7 @@ def read_everything(path: Path, limits: Limits | None = None) -> gen5core.Report
 def test_every_rule_has_a_file() -> None:
     """The folder and expected.json list the same files, all small, and every kind of error occurs."""
     found = sorted(path.name for path in INVALID.glob("*.gen5"))
-    assert sorted(EXPECTED) == found
+    assert found == sorted(EXPECTED)
     assert [name for name in found if (INVALID / name).stat().st_size > 6 * 1024] == []
     assert {kind.__name__ for kind in _kinds(FormatError)} == {row["error"] for row in EXPECTED.values()}
 
@@ -88,17 +88,17 @@ def test_golden_file(name: str) -> None:
     """A golden file has, bit for bit, the content that was saved in it."""
     expected = json.loads((VALID / f"{name}.json").read_text("utf-8"))
     data = (VALID / f"{name}.gen5").read_bytes()
-    assert expected["sha256"] == hashlib.sha256(data).hexdigest()
+    assert hashlib.sha256(data).hexdigest() == expected["sha256"]
     with gen5core.open(VALID / f"{name}.gen5") as file:
         report = file.verify()
         assert expected["root"] == file.root == report.root
-        assert expected["version"] == list(file.version)
-        assert expected["latents"] == {key: _tensor_facts(latent) for key, latent in file.latents.items()}
-        assert expected["images"] == [
+        assert list(file.version) == expected["version"]
+        assert {key: _tensor_facts(latent) for key, latent in file.latents.items()} == expected["latents"]
+        assert [
             {"sha256": hashlib.sha256(image.bytes).hexdigest(), "pixels": image.array().ravel().tolist()}
             for image in file.images
-        ]
-        assert expected["facts"] == {key: _fact(file, key) for key in expected["facts"]}
+        ] == expected["images"]
+        assert {key: _fact(file, key) for key in expected["facts"]} == expected["facts"]
 
 
 def _tensor_facts(latent: Any) -> dict[str, Any]:

@@ -25,18 +25,18 @@ def carrying(path: Path, data: bytes) -> Path:
 
 
 def claiming(path: Path, size: int, png: bytes = WHOLE) -> Path:
-    """Write a PNG whose gfVE chunk says that it has size bytes, and has as many as before."""
+    """Write a PNG whose gfVE chunk claims to have size bytes, but has as many as before."""
     place = png.index(b"gfVE") - 4
     path.write_bytes(png[:place] + struct.pack(">I", size) + png[place + 4 :])
     return path
 
 
-# The chunk is whole, the record in it is not
+# The chunk is complete, the record in it is not
 
 
 @pytest.mark.parametrize("missing", [1, 40, len(RECORD) - 32])
 def test_record_shorter_than_its_header_says(tmp_path: Path, missing: int) -> None:
-    """The chunk ends before the record: the bytes that follow it in the PNG are not taken for the record's."""
+    """If the chunk ends before the record, the PNG's next bytes are not read as the record's."""
     left = len(RECORD) - missing
     with pytest.raises(
         TruncatedError, match=rf"a\.png.*header says {len(RECORD)} bytes, the file has {left}"
@@ -46,7 +46,7 @@ def test_record_shorter_than_its_header_says(tmp_path: Path, missing: int) -> No
 
 @pytest.mark.parametrize("left", [4, 17, 31])
 def test_record_of_less_than_a_header(tmp_path: Path, left: int) -> None:
-    """A chunk of fewer bytes than a header has says both figures; CRC and IEND do not fill it up."""
+    """The error for a chunk shorter than a header gives both sizes; CRC and IEND do not count as its bytes."""
     with pytest.raises(TruncatedError, match=rf"header takes 32 bytes, the file has {left}$"):
         gen5core.open(carrying(tmp_path / "a.png", RECORD[:left]))
 
@@ -59,14 +59,14 @@ def test_chunk_of_no_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("more", [1, 12, 5000])
 def test_record_longer_than_its_header_says(tmp_path: Path, more: int) -> None:
-    """Bytes between the record's end and the chunk's are refused, and counted."""
+    """Bytes between the record's end and the chunk's are refused, and the error counts them."""
     with pytest.raises(MalformedChunkError, match=rf"{more} bytes follow the end .*\({len(RECORD)}\)"):
         gen5core.open(carrying(tmp_path / "a.png", RECORD + bytes(more)))
 
 
 @pytest.mark.parametrize("more", [1, 4, 16])
 def test_record_that_reaches_over_the_chunk(tmp_path: Path, more: int) -> None:
-    """META that would end in the CRC or in IEND is refused, under a header that gives the size of the chunk."""
+    """META that would end in the CRC or in IEND is refused, although the header gives the chunk's size."""
     header = forge.header_of(RECORD)
     longer = forge.sealed(replace(header, meta_size=header.meta_size + more), forge.meta_of(RECORD))
     with pytest.raises(
@@ -76,7 +76,7 @@ def test_record_that_reaches_over_the_chunk(tmp_path: Path, more: int) -> None:
 
 
 def test_reads_stay_within_the_chunk(tmp_path: Path) -> None:
-    """Whoever reads behind the carried file's end is refused, though the PNG goes on there."""
+    """A read after the carried file's end is refused, though the PNG continues there."""
     source = open_source(carrying(tmp_path / "a.png", RECORD))
     try:
         assert source.read(len(RECORD) - 4, 4, chunk="META") == RECORD[-4:]
@@ -87,19 +87,19 @@ def test_reads_stay_within_the_chunk(tmp_path: Path) -> None:
         source.close()
 
 
-# The chunk itself says another length than it has
+# The chunk's own length is false
 
 
 @pytest.mark.parametrize("size", [len(RECORD) + 13, 2**31 - 1])
 def test_chunk_longer_than_the_file(tmp_path: Path, size: int) -> None:
-    """A length that goes beyond the file is refused with both figures, and the PNG still counts as a carrier."""
+    """A length that goes beyond the file is refused with both sizes, and the PNG still counts as a carrier."""
     path = claiming(tmp_path / "a.png", size)
     with pytest.raises(FormatError, match=rf"gfVE.* {size} bytes"):
         gen5core.open(path)
 
 
 def test_chunk_longer_than_the_file_is_cut(tmp_path: Path) -> None:
-    """Where the file may just have been cut the error says so, and that it is a carrier is still seen."""
+    """If the file may just have been cut, the error says so, and the PNG still counts as a carrier."""
     path = claiming(tmp_path / "a.png", len(RECORD) + 13)
     with pytest.raises(TruncatedError, match=rf"PNG ends after {len(WHOLE)}: it was cut"):
         gen5core.open(path)
@@ -108,7 +108,7 @@ def test_chunk_longer_than_the_file_is_cut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
 def test_other_chunk_longer_than_the_file(tmp_path: Path, kind: bytes) -> None:
-    """Of another chunk the error names that one, and the PNG is no carrier: nothing shows that it was."""
+    """The error names any other such chunk, and the PNG is not a carrier: nothing shows that it was one."""
     place = WHOLE.index(kind) - 4
     path = tmp_path / "a.png"
     path.write_bytes(WHOLE[:place] + struct.pack(">I", len(WHOLE)) + WHOLE[place + 4 :])
@@ -118,20 +118,20 @@ def test_other_chunk_longer_than_the_file(tmp_path: Path, kind: bytes) -> None:
 
 
 def test_chunk_that_swallows_the_end(tmp_path: Path) -> None:
-    """A length that takes IEND in leaves a PNG without an end."""
+    """A length that includes IEND leaves a PNG without an end."""
     with pytest.raises(TruncatedError, match="before its IEND"):
         gen5core.open(claiming(tmp_path / "a.png", len(RECORD) + 12))
 
 
 @pytest.mark.parametrize("less", [1, 12, 100])
-def test_chunk_that_says_too_little(tmp_path: Path, less: int) -> None:
-    """A length before the record's end makes chunks of the record's bytes: refused, whatever they look like."""
+def test_chunk_with_too_small_a_length(tmp_path: Path, less: int) -> None:
+    """After too small a length, the record's bytes are read as chunks: refused, whatever they look like."""
     with pytest.raises(FormatError, match=r"a\.png"):
         gen5core.open(claiming(tmp_path / "a.png", len(RECORD) - less))
 
 
 def test_every_length_of_a_carrier(tmp_path: Path) -> None:
-    """A carrier cut anywhere behind its first bytes is refused as cut."""
+    """A carrier cut anywhere after its first bytes is refused as cut."""
     path = tmp_path / "a.png"
     for length in range(len(SIGNATURE), len(WHOLE)):
         path.write_bytes(WHOLE[:length])

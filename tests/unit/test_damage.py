@@ -132,7 +132,7 @@ def test_damage_to_version_1_0(path: Path, name: str) -> None:
                 except FormatError:
                     refused += 1
                 else:
-                    assert intact == found, (position, mask)
+                    assert found == intact, (position, mask)
     assert refused > 1.8 * len(data)
 
 
@@ -190,8 +190,8 @@ def test_any_file_comes_back(tmp_path_factory: pytest.TempPathFactory, saved: di
         for name, latent in saved["latents"].items():
             wanted = latent if isinstance(latent, list) else [latent]
             found = [part.array() for part in file.latents[name].parts]
-            assert [(a.shape, a.dtype.name, _bits(a)) for a in wanted] == [
-                (a.shape, a.dtype.name, _bits(a)) for a in found
+            assert [(a.shape, a.dtype.name, _bits(a)) for a in found] == [
+                (a.shape, a.dtype.name, _bits(a)) for a in wanted
             ]
         stored = [image.array() for image in file.images]
         assert [image.tobytes() for image in _singles(saved["images"])] == [
@@ -218,7 +218,7 @@ def test_any_tensor_comes_back(tmp_path_factory: pytest.TempPathFactory, tensor:
     gen5core.save(path, latents={"a": tensor}, environment=None, hardware=None)
     with gen5core.open(path) as file:
         found = file.latents["a"].torch()
-    assert (tensor.dtype, tensor.shape) == (found.dtype, found.shape)
+    assert (found.dtype, found.shape) == (tensor.dtype, tensor.shape)
     wide, back = tensor.to(torch.float32), found.to(torch.float32)
     assert torch.equal(wide.isnan(), back.isnan())
     assert torch.equal(wide.nan_to_num(0), back.nan_to_num(0))

@@ -165,5 +165,5 @@ def test_per_image_noise_is_randn_tensor(shape: tuple[int, ...], dtype: Any) -> 
     seeds = [2**64 - 1, 0, 5, 2**40][: shape[0]]
     expected = randn_tensor(shape, generator=generators(seeds), device=torch.device("cpu"), dtype=dtype)
     actual = gen5core.per_image_noise(shape, seeds, dtype=dtype)
-    assert (expected.dtype, expected.shape) == (actual.dtype, actual.shape)
+    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
     assert expected.view(torch.uint8).equal(actual.view(torch.uint8))

@@ -1,4 +1,4 @@
-"""Rows of META's table that say something false of a chunk: its digest, or where it lies."""
+"""Rows of META's table that are false about a chunk: its digest, or its position."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 def changed(chunk: forge.Chunk, *, compressed: bool, **row: Any) -> forge.Chunk:
-    """Return a chunk whose row has other values than are true of it."""
+    """Return a chunk whose row has false values."""
     return forge.Chunk(chunk.type, chunk.flags, chunk.payload, chunk.extra, compressed, row=row)
 
 
-# The digest of the payload, in files of version 1.0 the only one that there is
+# The digest of the payload, the only digest in files of version 1.0
 
 
 @pytest.mark.parametrize("compressed", [False, True], ids=["raw", "zstd"])
 @pytest.mark.parametrize(("chunk", "read"), READS.values(), ids=READS)
 def test_false_payload_digest(tmp_path: Path, chunk: forge.Chunk, read: Read, compressed: bool) -> None:
-    """What has another digest than the table says is not handed out, compressed or not."""
+    """A payload whose digest is not the table's is never returned, compressed or not."""
     true = changed(chunk, compressed=compressed)
     with gen5core.open(written(tmp_path, forge.build([true], minor=0))) as file:
         assert read(file) is not None
@@ -61,7 +61,7 @@ def test_false_payload_digest(tmp_path: Path, chunk: forge.Chunk, read: Read, co
 
 
 def test_false_digest_of_one_chunk_leaves_the_others(tmp_path: Path) -> None:
-    """Beside a latent of another digest an image is read as ever."""
+    """A latent with a false digest does not keep an image from being read."""
     chunks = [changed(LATENT, compressed=True, hash=FALSE), changed(IMAGE, compressed=True)]
     with gen5core.open(written(tmp_path, forge.build(chunks, minor=0))) as file:
         assert file.images[0].bytes == IMAGE.payload
@@ -81,7 +81,7 @@ def test_false_payload_digest_in_a_file_of_gen5_0_1_0(tmp_path: Path, name: str)
         assert [latent.array().size > 0 for latent in others] == [True] * len(others)
 
 
-# Where a chunk lies; in files of version 1.0 there may be gaps, so that only its own extent shows it
+# The position of a chunk; files of version 1.0 may have gaps, so only its own extent shows that it is false
 
 
 @pytest.mark.parametrize("minor", [0, 1])
@@ -91,7 +91,7 @@ def test_false_payload_digest_in_a_file_of_gen5_0_1_0(tmp_path: Path, name: str)
 def test_row_that_ends_inside_meta(
     tmp_path: Path, chunk: forge.Chunk, compressed: bool, more: int, minor: int
 ) -> None:
-    """A chunk that reaches into META by a byte or more is refused before anything of it is read."""
+    """A chunk that extends into META by one byte or more is refused before any of it is read."""
     size = len(changed(chunk, compressed=compressed).stored_bytes())
     row = {"compressed_size": size + more}
     if not compressed:
@@ -103,15 +103,15 @@ def test_row_that_ends_inside_meta(
         gen5core.open(written(tmp_path, data))
 
 
-@pytest.mark.parametrize("place", ["header", "the last byte before META", "META", "behind the file"])
-def test_row_that_starts_elsewhere(tmp_path: Path, place: str) -> None:
-    """A row of version 1.0 that starts in the header, right before META, in META or behind it is refused."""
+@pytest.mark.parametrize("place", ["header", "the last byte before META", "META", "after the file"])
+def test_row_with_a_false_offset(tmp_path: Path, place: str) -> None:
+    """A row of version 1.0 that starts in the header, just before META, in META or after it is refused."""
     meta = forge.header_of(forge.build([LATENT], minor=0)).meta_offset
     offsets = {
         "header": 31,
         "the last byte before META": meta - 1,
         "META": meta,
-        "behind the file": 2**32 - 1,
+        "after the file": 2**32 - 1,
     }
     offset = offsets[place]
     data = forge.build([changed(LATENT, compressed=False, offset=offset)], minor=0)
@@ -120,7 +120,7 @@ def test_row_that_starts_elsewhere(tmp_path: Path, place: str) -> None:
         gen5core.open(written(tmp_path, data))
 
 
-def test_row_that_lies_within_another(tmp_path: Path) -> None:
+def test_row_within_another(tmp_path: Path) -> None:
     """Two rows of version 1.0 for the same bytes, or one inside the other, are refused."""
     size = len(LATENT.stored_bytes())
     for offset in (32, 33, 32 + size - 1):
@@ -130,7 +130,7 @@ def test_row_that_lies_within_another(tmp_path: Path) -> None:
             gen5core.open(written(tmp_path, data))
 
 
-def test_rows_that_fill_all_up_to_meta(tmp_path: Path) -> None:
-    """The last byte before META still belongs to a chunk; so it is read."""
+def test_rows_up_to_meta(tmp_path: Path) -> None:
+    """A chunk may include the last byte before META."""
     with gen5core.open(written(tmp_path, forge.build([IMAGE, LATENT], minor=0))) as file:
         assert file.latents["initial_noise"].array().tobytes() == LATENT.payload

@@ -160,7 +160,7 @@ class TestThePage:
         latents = decode("my_ai_art.gen5")["chunks"]["latent"]
         expected = [initial_noise.half().numpy().tolist(), final_latent.half().numpy().tolist()]
         assert [latent.tolist() for latent in latents] == expected
-        assert [np.float16, np.float16] == [latent.dtype for latent in latents]
+        assert [latent.dtype for latent in latents] == [np.float16, np.float16]
 
     def test_encoding_and_decoding_examples(self) -> None:
         """The page's encoding and decoding examples run one after the other without loss."""
@@ -497,7 +497,7 @@ class TestBugsOfThePeer:
         gen5core.save("a.gen5", images=both)
         assert both[-1] == decode()["chunks"]["image"]
         with gen5core.open("a.gen5") as file:
-            assert both == [image.bytes for image in file.images]
+            assert [image.bytes for image in file.images] == both
 
     def test_nested_latent(self) -> None:
         """A nested latent is a list in ``latents``, and its parts are flattened into ``chunks["latent"]``."""

@@ -156,8 +156,8 @@ class TestEncode:
     def test_any_pixels(self, pixels: np.ndarray) -> None:
         """Any pixels are decoded to the same values by Pillow and by this package."""
         data = encode_image(pixels)
-        assert pixels.tobytes() == pillow(data).tobytes()
-        assert pixels.tolist() == decode(data).tolist()
+        assert pillow(data).tobytes() == pixels.tobytes()
+        assert decode(data).tolist() == pixels.tolist()
 
     @pytest.mark.parametrize("view", ["Fortran", "sliced", "reversed"])
     def test_layouts(self, view: str) -> None:
@@ -223,8 +223,8 @@ class TestText:
     def test_pillow_reads_it(self, value: str, kind: bytes) -> None:
         """Latin-1 goes into tEXt, the rest into iTXt, before the pixels; Pillow reads the same text."""
         data = encode_image(noise(2, 2, 3), text={"prompt": value})
-        assert [b"IHDR", kind, b"IDAT", b"IEND"] == kinds(data)
-        assert {"prompt": value} == pillow(data).text
+        assert kinds(data) == [b"IHDR", kind, b"IDAT", b"IEND"]
+        assert pillow(data).text == {"prompt": value}
 
     def test_several(self) -> None:
         """Several texts keep their order."""
@@ -350,7 +350,7 @@ class TestDecode:
         shown = pillow(data)
         target = {"1": "L", "L": "L", "LA": "RGBA", "P": "RGB", "RGB": "RGB", "RGBA": "RGBA"}[shown.mode]
         actual = decode(data)
-        assert (5, 7, {"L": 1, "RGB": 3, "RGBA": 4}[target]) == actual.shape
+        assert actual.shape == (5, 7, {"L": 1, "RGB": 3, "RGBA": 4}[target])
         assert shown.convert(target).tobytes() == actual.tobytes()
 
     def test_jpeg(self) -> None:
@@ -467,7 +467,7 @@ class TestEncodedBytes:
             assert len(data) == image.size_bytes
             facts = {name: value for name, value in image.facts.items() if name != "stored_sha256"}
             assert pillow(data).convert("RGB").tobytes() == image.array().tobytes()
-        assert {"index": 0, "width": 7, "height": 5, "format": image_format} == facts
+        assert facts == {"index": 0, "width": 7, "height": 5, "format": image_format}
 
     @pytest.mark.parametrize(
         "data",

@@ -181,7 +181,7 @@ class TestThePeerReadsOurFiles:
         names = ["initial_noise", "final_latent", "start_latent"]
         gen5core.save(target, latents={name: noise((3,)) for name in names})
         rows = peer_decode(target)[0]["metadata"]["gen5_metadata"]["chunks"]
-        assert names == [row["extra"]["key"] for row in rows if row["type"] == "LATN"]
+        assert [row["extra"]["key"] for row in rows if row["type"] == "LATN"] == names
 
     def test_header(self, target: Path) -> None:
         """The peer's own header parser accepts our header and reads the same fields."""
@@ -307,7 +307,7 @@ class TestWeReadThePeersFiles:
         assert list(latents) == list(arrays)
         assert [same(latents[name].astype(stored), arrays[name]) for name in latents] == [True, True]
         assert ["1.0 has no seal" in note for note in report.notes] == [True]
-        assert (3, target.stat().st_size) == (report.chunk_count, report.checked_bytes)
+        assert (report.chunk_count, report.checked_bytes) == (3, target.stat().st_size)
 
     def test_every_field(self, target: Path) -> None:
         """Metadata, image and environment of the peer's file are those that the peer reads itself."""
@@ -318,9 +318,9 @@ class TestWeReadThePeersFiles:
             assert decoded["metadata"] == file.metadata
             assert file.version == (1, 0)
             assert file.sealed is False
-            assert [encoded("PNG")] == [image.bytes for image in file.images]
+            assert [image.bytes for image in file.images] == [encoded("PNG")]
             assert (file.settings, file.hardware) == (SETTINGS, page_facts.HARDWARE)
-            assert (FACTS["prompt"], info["date"]) == (file.prompt, file.date)
+            assert (file.prompt, file.date) == (FACTS["prompt"], info["date"])
             assert (file.model_name, file.model_version) == ("Stable Diffusion 3", "3")
             assert file.tags == ("puppy", "dog", "smile")
             assert (file.comfyui, file.capture, file.resources) == (None, None, [])
@@ -393,9 +393,9 @@ class TestWeReadThePeersFiles:
         peer_encode(path, {name: array}, prompt=prompt, should_compress=should_compress)
         with gen5core.open(path) as file:
             assert file.verify().chunk_count == 2
-            assert [name] == list(file.latents)
+            assert list(file.latents) == [name]
             assert same(array, file.latents[name].array())
-            assert prompt == file.prompt
+            assert file.prompt == prompt
 
 
 def _decode_quietly(decode: Callable[[str], Any], path: Path) -> Any:

@@ -38,7 +38,7 @@ class TestComfyNoise:
         """The draw is torch.manual_seed and randn in float32, cast to the latent's dtype."""
         expected = drawn_by_hand(shape, seed).to(dtype)
         actual = comfy_noise(shape, seed, dtype=dtype)
-        assert (dtype, tuple(shape), "cpu") == (actual.dtype, tuple(actual.shape), actual.device.type)
+        assert (actual.dtype, tuple(actual.shape), actual.device.type) == (dtype, tuple(shape), "cpu")
         assert expected.equal(actual)
 
     def test_public_name(self) -> None:
@@ -123,7 +123,7 @@ class TestPerImageNoise:
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         images = [torch.randn((1, 4, 8, 8), generator=one, dtype=dtype) for one in generators]
         actual = per_image_noise((4, 4, 8, 8), seeds, dtype=dtype)
-        assert dtype == actual.dtype
+        assert actual.dtype == dtype
         assert torch.cat(images).equal(actual)
         assert actual[0].equal(actual[3])
 
@@ -161,7 +161,7 @@ class TestPerImageNoise:
     def test_no_images(self) -> None:
         """An empty batch needs no seed and gives an empty tensor."""
         actual = per_image_noise((0, 4, 2, 2), [], dtype=torch.float16)
-        assert (torch.float16, (0, 4, 2, 2)) == (actual.dtype, tuple(actual.shape))
+        assert (actual.dtype, tuple(actual.shape)) == (torch.float16, (0, 4, 2, 2))
 
     def test_shape_without_a_batch(self) -> None:
         """A shape without a batch is an error, not an IndexError."""

@@ -1,4 +1,4 @@
-"""README and docs/ are true: their messages, commands, benchmarks and links are the code's own."""
+"""README and docs/ are true: their messages, commands, benchmarks and links agree with the code."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SOURCES = [
 
 
 def section(title: str) -> str:
-    """Return what stands under a heading of README's second level."""
+    """Return the text under a heading of README's second level."""
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def code() -> str:
-    """Return the sources as one text, literals that go on in the next line joined."""
-    whole = "\n".join(path.read_text("utf-8") for path in SOURCES)
-    return re.sub(r'"\s*\n\s*f?"', "", whole).replace("{NAME}", "gfVE").replace("{SIGNING_KEY_VARIABLE}", "")
+    """Return all sources as one text, with string literals on consecutive lines joined."""
+    text = "\n".join(path.read_text("utf-8") for path in SOURCES)
+    return re.sub(r'"\s*\n\s*f?"', "", text).replace("{NAME}", "gfVE").replace("{SIGNING_KEY_VARIABLE}", "")
 
 
 def messages() -> list[str]:
-    """Return the messages of the troubleshooting table, each part of one that has a gap."""
+    """Return the messages of the troubleshooting table; a message with a gap gives several parts."""
     rows = [line.split(" | ")[0] for line in TROUBLESHOOTING.splitlines() if line.startswith("| *")]
     return [part for row in rows for part in re.findall(r"\*([^*]+)\*", row)]
 
@@ -53,13 +53,13 @@ def headings(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("message", messages())
-def test_messages_are_the_codes_own(message: str) -> None:
-    """A person who looks for a message finds it."""
+def test_messages_are_in_the_code(message: str) -> None:
+    """Every message of the troubleshooting table occurs in the code."""
     assert message in code()
 
 
 def test_commands_and_options_exist() -> None:
-    """Every line of the list of commands names one, with options that it has."""
+    """Every line of the list of commands names an existing command and existing options."""
     lines = [line for line in section("Command line").splitlines() if line.startswith("gen5core ")]
     assert len(lines) > 10
     for line in lines:
@@ -69,7 +69,7 @@ def test_commands_and_options_exist() -> None:
 
 
 def test_every_command_is_listed_and_takes_json() -> None:
-    """README says so in one sentence."""
+    """README lists every command, and says that each accepts --json."""
     listed = {
         line.split()[1] for line in section("Command line").splitlines() if line.startswith("gen5core ")
     }
@@ -83,7 +83,7 @@ def test_every_command_is_listed_and_takes_json() -> None:
 
 
 def test_benchmarks_exist() -> None:
-    """Every benchmark that a table names is one, and every one has its table."""
+    """Every benchmark that a table names exists, and every benchmark has its table."""
     listed = (ROOT / "benchmarks" / "run.py").read_text("utf-8").split("BENCHES:")[1].split("}")[0]
     assert set(re.findall(r"benchmarks/run\.py ([a-z]+)", MEASURED)) == set(
         re.findall(r'"([a-z]+)":', listed)
@@ -91,8 +91,8 @@ def test_benchmarks_exist() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
-    """Files and headings that a page links to are there."""
+def test_links_are_valid(page: Path) -> None:
+    """Files and headings that a page links to exist."""
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         path, _, anchor = target.partition("#")
         if "://" in target:

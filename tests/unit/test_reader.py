@@ -201,9 +201,9 @@ class TestFields:
             read = {name: getattr(file, name) for name in FACTS}
             assert read == FACTS | {"tags": ("cat", "neon")}
             assert (file.version, str(file.version), file.sealed) == ((1, 1), "1.1", True)
-            assert str(target) == file.path
+            assert file.path == str(target)
             meta = target.read_bytes()[file.header.chunk_table_offset :]
-            assert hashlib.sha256(meta).hexdigest() == file.root
+            assert file.root == hashlib.sha256(meta).hexdigest()
             assert list(file.metadata) == ["gen5_metadata", "comfyui", "capture", "resources", "environment"]
             assert file.metadata["gen5_metadata"]["model_info"]["date"] == file.date
 
@@ -253,7 +253,7 @@ class TestFields:
             assert repr(file) == f"<Gen5File {target} version 1.1, latents {names}, 2 images>"
             assert repr(file.latents["initial_noise"]) == "<StoredTensor 'initial_noise' float32 [1, 4]>"
             nested = "<StoredTensor 'final_latent' float32 [2] + float32 [3]>"
-            assert nested == repr(file.latents["final_latent"])
+            assert repr(file.latents["final_latent"]) == nested
             assert str(file.rows[0]) == "chunk 0 (LATN 'initial_noise')"
 
     def test_report(self, target: Path) -> None:
@@ -387,7 +387,7 @@ class TestClosing:
         with gen5core.open(target) as file:
             array = file.latents["a"].array()
         file.close()
-        assert (FACTS["prompt"], FACTS["comfyui"], (3,)) == (file.prompt, file.comfyui, array.shape)
+        assert (file.prompt, file.comfyui, array.shape) == (FACTS["prompt"], FACTS["comfyui"], (3,))
 
     def test_refused_file_is_closed(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is refused is closed."""
@@ -414,7 +414,7 @@ class TestVerifyFlag:
         save(target, latents={"a": noise(100), "b": noise(7)}, compression="none")
         _flip(target, 60)
         with gen5core.open(target) as file:
-            assert noise(7).tolist() == file.latents["b"].array().tolist()
+            assert file.latents["b"].array().tolist() == noise(7).tolist()
 
     def test_verify_false(self, target: Path) -> None:
         """With verify=False damaged values are returned, but ``verify()`` still finds them."""
@@ -535,18 +535,18 @@ class TestTrailers:
         target.write_bytes(with_trailers(before, trailer(b"NOTE", b"12345"), trailer(b"XXXX", b"")))
         with gen5core.open(target) as file:
             end = len(before)
-            assert (
+            assert file.trailers == (
                 Trailer("NOTE", "0000", end + 12, 5),
                 Trailer("XXXX", "0000", end + 29, 0),
-            ) == file.trailers
+            )
             report = file.verify()
-            assert noise(3).tolist() == file.latents["a"].array().tolist()
+            assert file.latents["a"].array().tolist() == noise(3).tolist()
             assert file.prompt == "a cat"
         assert report.notes == (
             "trailer 'NOTE' is not checked: unknown type",
             "trailer 'XXXX' is not checked: unknown type",
         )
-        assert len(before) == report.checked_bytes
+        assert report.checked_bytes == len(before)
 
     def test_root_stays(self, target: Path) -> None:
         """A trailer, such as a signature over the root, does not change the root."""
@@ -555,7 +555,7 @@ class TestTrailers:
             root = file.root
         target.write_bytes(with_trailers(target.read_bytes(), trailer(b"NOTE", b"12345")))
         with gen5core.open(target) as file:
-            assert root == file.root
+            assert file.root == root
 
     @pytest.mark.parametrize(
         ("broken", "message"),
@@ -601,7 +601,7 @@ def test_gaps_of_an_old_file_are_reported() -> None:
         gap_bytes = file.header.chunk_table_offset - 32 - chunks
         assert gap_bytes > 0
         assert f"{gap_bytes} bytes between chunks belong to no chunk and are not checked" in report.notes
-        assert path.stat().st_size - gap_bytes == report.checked_bytes
+        assert report.checked_bytes == path.stat().st_size - gap_bytes
 
 
 @pytest.mark.parametrize(

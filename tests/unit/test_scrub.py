@@ -129,7 +129,7 @@ def test_scrubbed_arguments_save_a_scrubbed_file(tmp_path: Path) -> None:
     assert find_private(path) == ["comfyui.workflow", "images[0]: PNG text 'workflow'"]
     with gen5core.open(path) as file:
         cleaned = {"nodes": [{"widgets_values": ["cat.png", 7, None]}]}
-        assert {"prompt": CLEAN_PROMPT, "workflow": cleaned, "version": "0.3.64"} == file.comfyui
+        assert file.comfyui == {"prompt": CLEAN_PROMPT, "workflow": cleaned, "version": "0.3.64"}
         texts = [*strings(file.metadata), file.images[0].bytes.decode("latin-1")]
     assert [text for text in texts for secret in SECRETS if secret.lower() in text.lower()] == []
     at = "comfyui.workflow.nodes[0].widgets_values[0]"

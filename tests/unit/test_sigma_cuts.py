@@ -1,4 +1,4 @@
-"""Cuts through a schedule: which steps are left to a pass, compared with slices of a list as ComfyUI makes them.
+"""Cuts through a schedule: the steps that a pass keeps, compared with list slices as ComfyUI makes them.
 
 Source: comfy_extras/nodes_custom_sampler.py, SplitSigmas, SplitSigmasDenoise, FlipSigmas;
 comfy/samplers.py, CFGGuider.sample: a schedule of no sigmas hands the latent on.
@@ -20,7 +20,7 @@ from gen5core.graph.sampler_pass import SamplerPass
 
 STEPS = 20
 Cut = tuple[int, int]
-"""SplitSigmas' step, and which of its outputs goes on."""
+"""SplitSigmas' step, and which of its outputs is used."""
 CUTS = st.tuples(st.integers(0, STEPS + 5), st.sampled_from((0, 1)))
 
 
@@ -40,7 +40,7 @@ def pass_of(prompt: dict[str, Any]) -> SamplerPass:
 
 
 def sliced(cuts: Sequence[Cut]) -> list[int]:
-    """Return the sigmas that are left, each told by its place in the whole schedule."""
+    """Return the sigmas that are left, each as its index in the complete schedule."""
     places = list(range(STEPS + 1))
     for step, slot in cuts:
         places = places[step:] if slot else places[: step + 1]
@@ -48,7 +48,7 @@ def sliced(cuts: Sequence[Cut]) -> list[int]:
 
 
 def steps_of(found: SamplerPass) -> tuple[int, int]:
-    """Return the first step of a pass and the one it stops at."""
+    """Return the first step of a pass, and the step before which it stops."""
     end = STEPS if found.end_step is None else min(found.end_step, STEPS)
     return found.start_step or 0, end
 
@@ -64,7 +64,7 @@ def check(cuts: Sequence[Cut]) -> None:
 @pytest.mark.parametrize("slot", [0, 1])
 @pytest.mark.parametrize("step", [0, 1, STEPS - 1, STEPS, STEPS + 1, 10_000])
 def test_one_cut(step: int, slot: int) -> None:
-    """A cut within the schedule, at its end or beyond it leaves what the slice leaves."""
+    """A cut within the schedule, at its end or beyond it keeps what the slice keeps."""
     check([(step, slot)])
 
 
@@ -88,14 +88,14 @@ def test_first_part_of_a_cut_beyond_the_end() -> None:
 
 
 def test_second_part_of_a_cut_beyond_the_end() -> None:
-    """Behind a cut beyond the end no sigma is left: the pass is idle, and its noise is none."""
+    """After a cut beyond the end no sigma is left: the pass is idle and has no noise."""
     prompt = prompt_of([(STEPS + 1, 1)])
     found = pass_of(prompt)
     assert found.is_idle
     assert "samples nothing" in str(noise_obstacle(prompt, found))
 
 
-# SplitSigmasDenoise, whose sigmas[:-0] is a slice of nothing
+# SplitSigmasDenoise; its sigmas[:-0] is an empty slice
 
 
 def denoised(denoise: float, slot: int, *, flipped: bool = False) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def denoised(denoise: float, slot: int, *, flipped: bool = False) -> dict[str, A
 
 @pytest.mark.parametrize("denoise", [0.0, 0.02, 0.03, 0.4, 0.97, 0.99, 1.0])
 def test_both_parts_of_a_cut_by_denoise(denoise: float) -> None:
-    """The parts of SplitSigmasDenoise have the steps of ComfyUI's slices; too little denoise leaves none in either."""
+    """Both parts of SplitSigmasDenoise have the steps of ComfyUI's slices; too low a denoise empties both."""
     places = list(range(STEPS + 1))
     count = round(STEPS * denoise)
     for slot, left in enumerate((places[:-count] if count else [], places[-(count + 1) :])):
@@ -121,12 +121,12 @@ def test_both_parts_of_a_cut_by_denoise(denoise: float) -> None:
 
 @pytest.mark.parametrize("slot", [0, 1])
 def test_flipped_part_without_steps(slot: int) -> None:
-    """FlipSigmas keeps the steps of a part: of none it makes none."""
+    """FlipSigmas keeps the number of steps of a part, also if there are none."""
     assert pass_of(denoised(0.0, slot, flipped=True)).is_idle
     assert steps_of(pass_of(denoised(0.4, slot, flipped=True))) == ((0, 12), (12, 20))[slot]
 
 
-# A KSamplerAdvanced cuts by itself
+# KSamplerAdvanced has a start and an end step of its own
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,6 @@ def test_flipped_part_without_steps(slot: int) -> None:
     ],
 )
 def test_steps_of_a_ksampler_beyond_the_end(start: int, end: int, is_idle: bool) -> None:
-    """KSamplerAdvanced samples nothing from its last step on, or from where it is to end."""
+    """KSamplerAdvanced samples nothing from its last step on, or from its end step on."""
     prompt = base(s=advanced(start_at_step=start, end_at_step=end))
     assert pass_of(prompt).is_idle == is_idle

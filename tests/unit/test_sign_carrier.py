@@ -230,7 +230,7 @@ def test_signing_twice_at_once_loses_no_signature(png: Path, monkeypatch: pytest
         sign_file(png, KEY)
     sign_file(png, KEY)
     with gen5core.open(png) as file:
-        assert {KEY_ID, OTHER.public_key.key_id} == {found.key_id for found in file.signatures}
+        assert {found.key_id for found in file.signatures} == {KEY_ID, OTHER.public_key.key_id}
 
 
 # What an attacker tries

@@ -176,7 +176,7 @@ def test_signatures_of_several_keys(path: Path) -> None:
     assert together == path.read_bytes()
     with gen5core.open(path) as file:
         assert {found.state for found in file.signatures} == {"valid"}
-        assert {KEY_ID, OTHER_ID, FOE.public_key.key_id} == {found.key_id for found in file.signatures}
+        assert {found.key_id for found in file.signatures} == {KEY_ID, OTHER_ID, FOE.public_key.key_id}
         assert sorted(found.public_key for found in file.signatures) == [
             found.public_key for found in file.signatures
         ]
@@ -237,7 +237,7 @@ def test_other_trailers_stay(path: Path) -> None:
         report = file.verify()
         assert [trailer.type for trailer in file.trailers] == ["SIGN", "NOTE", "NOTE"]
     assert ["'NOTE' is not checked" in note for note in report.notes] == [True, True]
-    assert path.stat().st_size - 2 * len(NOTE) == report.checked_bytes
+    assert report.checked_bytes == path.stat().st_size - 2 * len(NOTE)
 
 
 def test_a_file_that_changes_while_it_is_signed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,8 +323,8 @@ def test_golden_files_are_signed_by_the_expected_keys() -> None:
         with gen5core.open(VALID / f"{name}.gen5") as file:
             report = file.verify()
             assert report.signatures == file.signatures
-            assert ids == {found.key_id for found in file.signatures if found.state == "valid"}
-            assert ("trusted" if ids else "unsigned") == file.trust(TRUSTED).word
+            assert {found.key_id for found in file.signatures if found.state == "valid"} == ids
+            assert file.trust(TRUSTED).word == ("trusted" if ids else "unsigned")
 
 
 def test_own_list_is_used_by_default(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -387,7 +387,7 @@ def test_verify_reads_the_trailer_again(path: Path) -> None:
             with changed(path, position, 1), pytest.raises(FormatError, match="trailer 'SIGN' at offset"):
                 file.verify()
         report = file.verify()
-        assert (size, ("valid",)) == (report.checked_bytes, tuple(found.state for found in report.signatures))
+        assert (report.checked_bytes, tuple(found.state for found in report.signatures)) == (size, ("valid",))
         path.write_bytes(signer.signed(small_file(1.5)))
         with pytest.raises(ChecksumError, match="META: changed after the file was opened; open it again"):
             file.verify()

@@ -80,8 +80,8 @@ class TestEveryBitPattern:
         """All 65536 patterns of bfloat16 and all 256 of each float8 come back bit for bit, NaNs included."""
         tensor = all_bits(dtype)
         actual = round_trip(tensor, lambda stored: stored.torch(), compression=compression)
-        assert (tensor.dtype, tensor.shape) == (actual.dtype, actual.shape)
-        assert bits(tensor) == bits(actual)
+        assert (actual.dtype, actual.shape) == (tensor.dtype, tensor.shape)
+        assert bits(actual) == bits(tensor)
 
     @pytest.mark.parametrize("dtype", FLOAT8)
     def test_one_by_one(self, dtype: str) -> None:
@@ -171,9 +171,9 @@ class TestDtypes:
         told, array, back = round_trip(
             tensor, lambda stored: ((stored.dtype, stored.orig_dtype), stored.array(), stored.torch())
         )
-        assert (np.dtype(stored_as), dtype) == told
+        assert told == (np.dtype(stored_as), dtype)
         assert np.dtype(stored_as) == array.dtype
-        assert (tensor.dtype, bits(tensor)) == (back.dtype, bits(back))
+        assert (back.dtype, bits(back)) == (tensor.dtype, bits(tensor))
 
     @pytest.mark.parametrize(("dtype", "stored_as"), STORED_AS.items())
     @pytest.mark.parametrize("half", [False, True])
@@ -268,7 +268,7 @@ class TestDtypes:
     def test_numpy_scalar(self, round_trip: RoundTrip) -> None:
         """A numpy scalar is stored as an array of 0 dimensions."""
         actual = round_trip(np.float32(0.1))
-        assert ((), np.float32(0.1)) == (actual.shape, actual[()])
+        assert (actual.shape, actual[()]) == ((), np.float32(0.1))
 
 
 class TestHalf:
@@ -276,8 +276,8 @@ class TestHalf:
         """``half`` stores float32 as the nearest float16; NaN and infinities are kept."""
         array = np.array([1 / 3, 65504, -65519, 1e-9, np.inf, -np.inf, np.nan], np.float32)
         actual = round_trip(array, half=True)
-        assert np.float16 == actual.dtype
-        assert [0.333251953125, 65504, -65504, 0, np.inf, -np.inf] == actual[:6].tolist()
+        assert actual.dtype == np.float16
+        assert actual[:6].tolist() == [0.333251953125, 65504, -65504, 0, np.inf, -np.inf]
         assert np.isnan(actual[6])
 
     @pytest.mark.parametrize("value", [70000.0, -65520.0, 3e38])
@@ -307,8 +307,8 @@ class TestShapes:
         """A tensor of any rank from 0 to 32, also an empty one, is read with the same shape."""
         tensor = torch.ones(shape).to(getattr(torch, dtype))
         told, actual = round_trip(tensor, lambda stored: (stored.shape, stored.torch()))
-        assert (shape, shape) == (told, tuple(actual.shape))
-        assert (tensor.dtype, bits(tensor)) == (actual.dtype, bits(actual))
+        assert (told, tuple(actual.shape)) == (shape, shape)
+        assert (actual.dtype, bits(actual)) == (tensor.dtype, bits(tensor))
 
     def test_too_many_dimensions(self, tmp_path: Path) -> None:
         """More dimensions than a row may have are refused."""
@@ -331,7 +331,7 @@ class TestShapes:
         """Tensors are saved by value, whatever their strides."""
         expected = tensor.to(getattr(torch, dtype))
         actual = round_trip(expected, lambda stored: stored.torch())
-        assert expected.float().tolist() == actual.float().tolist()
+        assert actual.float().tolist() == expected.float().tolist()
 
     def test_contiguous_arrays_are_not_copied(self) -> None:
         """The payload of a C-contiguous little-endian array is that array's memory."""
@@ -428,9 +428,9 @@ class TestAnything:
             file.verify()
             actual = file.latents.arrays()
         expected = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in latents.items()}
-        assert list(expected) == list(actual)
-        assert [(array.dtype, array.shape, array.tobytes()) for array in expected.values()] == [
-            (array.dtype, array.shape, array.tobytes()) for array in actual.values()
+        assert list(actual) == list(expected)
+        assert [(array.dtype, array.shape, array.tobytes()) for array in actual.values()] == [
+            (array.dtype, array.shape, array.tobytes()) for array in expected.values()
         ]
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -445,7 +445,7 @@ class TestAnything:
         tensor = torch.tensor(list(whole), dtype=torch.uint8).view(getattr(torch, dtype))
         save(tmp_path / "a.gen5", {"a": tensor}, compression=compression)
         with gen5core.open(tmp_path / "a.gen5") as file:
-            assert whole == bits(file.latents["a"].torch())
+            assert bits(file.latents["a"].torch()) == whole
 
     def test_names(self, tmp_path: Path) -> None:
         """Names that are empty or not a string are refused."""

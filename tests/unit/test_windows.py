@@ -178,7 +178,7 @@ def test_long_path_is_saved_and_read(tmp_path: Path) -> None:
     path = gen5core.save(folder / "a.gen5", latents=SMALL, **NOTHING)
     assert len(str(path)) > 300
     with gen5core.open(path) as file:
-        assert SMALL["a"].tolist() == file.latents["a"].array().tolist()
+        assert file.latents["a"].array().tolist() == SMALL["a"].tolist()
 
 
 @pytest.mark.usefixtures("on_windows")
@@ -190,7 +190,7 @@ class TestSaving:
             gen5core.save(path, latents=SMALL, prompt=prompt, **NOTHING)
             with gen5core.open(path) as file:
                 file.verify()
-                assert prompt == file.prompt
+                assert file.prompt == prompt
         assert os.listdir(tmp_path) == ["a.gen5"]
 
     def test_without_overwriting(self, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ class TestSaving:
             gen5core.save(path, latents=SMALL, images=np.zeros((4, 4, 3), np.uint8), **NOTHING)
             gen5core.sign_file(path, key)
             with gen5core.open(path) as file:
-                assert [key.public_key.key_id] == [found.key_id for found in file.signatures]
+                assert [found.key_id for found in file.signatures] == [key.public_key.key_id]
 
     def test_trusting_twice(self, tmp_path: Path) -> None:
         """The list of trusted keys is written to a temporary file, which then replaces it."""

@@ -122,7 +122,7 @@ class TestArguments:
             "chunk_count": 0,
         }
         texts = {"model_name": "", "version": "", "prompt": "", "tags": []}
-        assert {"gen5_metadata": {"file_info": file_info, "model_info": texts, "chunks": []}} == found
+        assert found == {"gen5_metadata": {"file_info": file_info, "model_info": texts, "chunks": []}}
         assert timedelta() <= datetime.now(timezone.utc) - datetime.fromisoformat(date) < timedelta(minutes=1)
 
     def test_texts(self, target: Path) -> None:
@@ -277,7 +277,7 @@ class TestSettings:
         comfyui = {"prompt": {"3": {"inputs": {"seed": seed}}}}
         save(target, settings={"seed": seed}, comfyui=comfyui)
         with gen5core.open(target) as file:
-            assert (seed, comfyui) == (file.settings["seed"], file.comfyui)
+            assert (file.settings["seed"], file.comfyui) == (seed, comfyui)
 
     @pytest.mark.parametrize(
         ("value", "message"),
@@ -364,17 +364,17 @@ class TestHardwareAndEnvironment:
         """By default both are captured from this process."""
         gen5core.save(target)
         with gen5core.open(target) as file:
-            assert Environment.capture() == file.environment
-            assert Environment.capture().hardware == file.hardware
+            assert file.environment == Environment.capture()
+            assert file.hardware == Environment.capture().hardware
 
     def test_none(self, target: Path) -> None:
         """None leaves out either of them."""
         gen5core.save(target, environment=None)
         with gen5core.open(target) as file:
-            assert (None, Environment.capture().hardware) == (file.environment, file.hardware)
+            assert (file.environment, file.hardware) == (None, Environment.capture().hardware)
         gen5core.save(target, hardware=None)
         with gen5core.open(target) as file:
-            assert ({}, Environment.capture().components) == (file.hardware, file.environment.components)
+            assert (file.hardware, file.environment.components) == ({}, Environment.capture().components)
 
     def test_none_captures_nothing(self, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A save with neither captures nothing."""
@@ -400,7 +400,7 @@ class TestHardwareAndEnvironment:
             match=r"^environment cannot be stored: environment entry 'a' is 1, not a string .*; give each",
         ):
             gen5core.save(path, images=png(), environment=Environment(further={"a": 1}))  # type: ignore[dict-item]
-        assert {path: before} == {found: found.read_bytes() for found in tmp_path.iterdir()}
+        assert {found: found.read_bytes() for found in tmp_path.iterdir()} == {path: before}
 
     def test_given_hardware(self, target: Path) -> None:
         """Given hardware is stored as it is."""
@@ -477,7 +477,7 @@ class TestFurtherKeys:
         """An encoded image is stored unchanged; ComfyUI's prompt is not added to it."""
         save(target, comfyui={"prompt": {"1": {}}}, images=png())
         with gen5core.open(target) as file:
-            assert png() == file.images[0].bytes
+            assert file.images[0].bytes == png()
 
     def test_meta_too_large(self, target: Path) -> None:
         """META larger than readers accept is refused with both limits, and nothing is left."""
@@ -510,7 +510,7 @@ class TestCompression:
         array[: array.size * repeats // 100] = 0
         random_order = np.random.default_rng(1).permutation(array.reshape(-1, 64)).ravel()
         save(target, latents={"a": random_order})
-        assert [compressed] == [row["compressed"] for row in rows(target)]
+        assert [row["compressed"] for row in rows(target)] == [compressed]
 
     @pytest.mark.parametrize("place", ["start", "middle", "end"])
     def test_three_samples(self, target: Path, place: str) -> None:
@@ -563,8 +563,8 @@ class TestLayout:
         found = rows(target)
         ends = [row["offset"] + row["compressed_size"] for row in found]
         assert [row["type"] for row in found] == ["LATN", "LATN", "LATN", "DATA", "DATA", "ENVC"]
-        assert list(range(6)) == [row["index"] for row in found]
-        assert [32, *ends] == [row["offset"] for row in found] + [fields[4]]
+        assert [row["index"] for row in found] == list(range(6))
+        assert [row["offset"] for row in found] + [fields[4]] == [32, *ends]
         assert fields[4] + fields[5] == len(data)
 
     @pytest.mark.parametrize("compression", ["auto", "none", "zstd"])
@@ -579,7 +579,7 @@ class TestLayout:
             flags = row["flags"].encode().ljust(4, b"\0")
             frame = struct.pack("<4s4sI", row["type"].encode(), flags, row["uncompressed_size"])
             assert frame == content[:12]
-            assert hashlib.sha256(content[12:]).hexdigest() == row["hash"]
+            assert row["hash"] == hashlib.sha256(content[12:]).hexdigest()
             expected = hashlib.sha256(stored).hexdigest() if row["compressed"] else None
             assert row["extra"].get("stored_sha256") == expected
 
@@ -593,7 +593,7 @@ class TestLayout:
         assert struct.unpack("<Q", digest[:8]) == struct.unpack("<Q", data[24:32])
         assert struct.unpack("<H", data[6:8])[0] == 1
         with gen5core.open(target) as file:
-            assert hashlib.sha256(meta).hexdigest() == file.root
+            assert file.root == hashlib.sha256(meta).hexdigest()
 
     def test_file_size(self, target: Path) -> None:
         """Header and META give the right file size, in 200 files of many sizes."""

@@ -1,4 +1,4 @@
-"""Custom nodes for tests only: tiny seeded models, what goes with them, and nodes that tell what they got.
+"""Custom nodes for tests only: tiny seeded models, what goes with them, and nodes that report their inputs.
 
 A graph made of these and stock samplers runs in milliseconds on a CPU and gives the same bits each time.
 """

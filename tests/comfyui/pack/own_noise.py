@@ -8,7 +8,7 @@ from .latents import SEED
 
 
 class TestOwnNoise:
-    """A KSampler but for its noise: values drawn in another order from another seed."""
+    """A KSampler with noise of its own: values drawn in another order from another seed."""
 
     CATEGORY = "test"
     FUNCTION = "sample"

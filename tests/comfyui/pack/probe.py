@@ -64,15 +64,15 @@ class TestProbe:
         notes = []
 
         def note(executor, model_wrap, sigmas, extra_args, callback, noise, *args, **kwargs):
-            told = {
+            record = {
                 "noise": describe(noise)["sha256"],
                 "sigmas": sigmas.cpu().tolist(),
                 "device": noise.device.type,
                 "seed": str(extra_args.get("seed")),
                 "steps": [],
             }
-            notes.append(told)
-            with noted_draws(told["steps"]):
+            notes.append(record)
+            with noted_draws(record["steps"]):
                 return executor(model_wrap, sigmas, extra_args, callback, noise, *args, **kwargs)
 
         return around_sampler(model, "test_probe", note), notes
@@ -107,7 +107,7 @@ class TestStop:
 
     def put(self, model, how, step):
         def stop(executor, model_wrap, sigmas, extra_args, callback, *args, **kwargs):
-            def failing(number, *told):
+            def failing(number, *rest):
                 if number >= step:
                     raise ERRORS[how]()
 

@@ -1,4 +1,4 @@
-"""TestDigest: tells in its ui output what it got, and leaves the values as files."""
+"""TestDigest: describes its inputs in its ui output, and writes the values to files."""
 
 import hashlib
 from pathlib import Path
@@ -49,13 +49,13 @@ class TestDigest:
         return float("nan")
 
     def report(self, latent=None, image=None):
-        told = {}
+        record = {}
         if latent is not None:
-            told["samples"] = describe_samples(latent["samples"])
+            record["samples"] = describe_samples(latent["samples"])
             if "noise_mask" in latent:
-                told["noise_mask"] = describe_samples(latent["noise_mask"])
+                record["noise_mask"] = describe_samples(latent["noise_mask"])
             if "batch_index" in latent:
-                told["batch_index"] = [int(index) for index in latent["batch_index"]]
+                record["batch_index"] = [int(index) for index in latent["batch_index"]]
         if image is not None:
-            told["image"] = describe(image)
-        return {"ui": {"digest": [told]}}
+            record["image"] = describe(image)
+        return {"ui": {"digest": [record]}}
