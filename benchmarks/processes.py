@@ -13,7 +13,8 @@ from table import print_table
 MEMORY_PROGRAM = """
 import sys
 import numpy as np
-import gen5core, gen5core.writer, gen5core.environment
+import gen5core
+gen5core.save, gen5core.Environment  # loaded now, since names of gen5core load on first use
 
 def peak_bytes():  # of this program; ru_maxrss would include the parent's memory
     with open("/proc/self/status") as status:

@@ -126,6 +126,8 @@ def _parse_original(fields: Fields, rows: int) -> Original:
 
 def _parse_index(fields: Fields, rows: Sequence[ChunkRow], original: Original | None) -> int:
     images = [row for row in rows if row.type == spec.DATA]
+    if original is None and not images:
+        raise fields.invalid("index", "the index of an image, of which the file has none")
     if original is None:
         return fields.number("index", len(images) - 1)
     # The rows no longer list the image itself, so its index is the number of images before its old row.

@@ -56,8 +56,8 @@ def register() -> bool:
     if table is None or any(getattr(route, "path", "").startswith(PREFIX) for route in table):
         return False  # two copies of this pack are installed: aiohttp does not start with a route added twice
     web = importlib.import_module("aiohttp.web")
-    for name, answer in _GET.items():
-        table.get(PREFIX + name)(_served(web, partial(_answer, answer)))
+    for name, handler in _GET.items():
+        table.get(PREFIX + name)(_served(web, partial(_respond, handler)))
     table.get(f"{PREFIX}verify")(_served(web, partial(_verify, web)))
     table.post(f"{PREFIX}read")(_served(web, _read))
     return True
@@ -69,23 +69,23 @@ def _served(web: Any, handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any]
     async def serve(request: Any) -> Any:
         try:
             check_origin(request.headers)
-            answer = await handle(request)
+            response = await handle(request)
         except HttpError as error:
-            answer = error_response(error)
-        if not isinstance(answer, Response):
-            return answer
+            response = error_response(error)
+        if not isinstance(response, Response):
+            return response
         return web.Response(
-            body=answer.body,
-            status=answer.status,
-            headers={"Content-Type": answer.content_type, **answer.headers},
+            body=response.body,
+            status=response.status,
+            headers={"Content-Type": response.content_type, **response.headers},
         )
 
     return serve
 
 
-async def _answer(answer: Callable[[Request], Response], request: Any) -> Response:
+async def _respond(handler: Callable[[Request], Response], request: Any) -> Response:
     tags = frozenset(tag.value for tag in request.if_none_match or ())
-    return await _in_thread(answer, Request(request.query, tags))
+    return await _in_thread(handler, Request(request.query, tags))
 
 
 async def _read(request: Any) -> Response:
