@@ -86,7 +86,7 @@ class Gen5Replay:
         use_stored_sigmas: bool = False,
     ) -> tuple[Any, Any]:
         """Return a clone of model that replays, and the start latent, which is blocked if it is not known."""
-        start = gen5.read_start(pass_index)
+        start = gen5.read_start(pass_index, batch_index)
         replayer = SamplingReplayer(
             gen5, start, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
         )

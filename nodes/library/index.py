@@ -49,6 +49,15 @@ _LOCK_SECONDS = 5.0
 """How long to wait while another ComfyUI writes."""
 _UNUSABLE = (sqlite3.Error, TypeError, ValueError, OSError)
 """Errors that a damaged, foreign or unwritable index leads to; values of the wrong type are among them."""
+_INTACT = {
+    3: "access permission denied",
+    5: "database is locked",
+    6: "database table is locked",
+    8: "attempt to write a readonly database",
+    13: "database or disk is full",
+    14: "unable to open database file",
+}
+"""SQLite's codes and messages of errors that say nothing against the index, which a new one would meet too."""
 _UNSETTLED = None
 """Stored as the size of a file that must be read again even if its stamp has not changed."""
 
@@ -76,8 +85,8 @@ class Listed:
 class Index:
     """Files by folder and name, newest first. Threads and processes may share one.
 
-    If anything is wrong with the database, it is deleted and created again. If that is not possible, or another
-    program keeps it locked, the index is kept in memory.
+    If anything is wrong with the database, it is deleted and created again. If that is not possible, or the
+    database is intact but locked or not writable, the index is kept in memory.
 
     Attributes
     ----------
@@ -196,9 +205,9 @@ class Index:
         self.generation += 1
 
     def _recreate(self, cause: Exception) -> None:
-        """Delete the database; if it is in use or cannot be deleted, move to memory."""
+        """Delete the database; if it is intact or cannot be deleted, move to memory."""
         try:
-            if str(cause).endswith("is locked"):
+            if _is_intact(cause):
                 raise cause
             self._path.unlink()
             for suffix in ("-journal", "-wal", "-shm"):
@@ -206,7 +215,10 @@ class Index:
         except (OSError, sqlite3.Error):
             self._move_to_memory(cause)
         else:
-            logger.warning("%s is unusable (%s): the library is indexed again", self._path, cause)
+            if isinstance(cause, _OtherVersionError):
+                logger.info("%s %s: the library is indexed again", self._path, cause)
+            else:
+                logger.warning("%s is unusable (%s): the library is indexed again", self._path, cause)
 
     def _move_to_memory(self, cause: Exception) -> None:
         logger.warning(
@@ -218,11 +230,21 @@ class Index:
         self._prepare(self._memory)
 
 
+class _OtherVersionError(sqlite3.DatabaseError):
+    """The index was made by another version of this package."""
+
+
+def _is_intact(cause: Exception) -> bool:
+    """Return whether an error is one of access or room, which a new index would meet too."""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # Python 3.10 has only the message
+    return isinstance(cause, OSError) or code in _INTACT or str(cause) in _INTACT.values()
+
+
 def _is_prepared(database: sqlite3.Connection) -> bool:
-    """Return whether the tables exist. Raise DatabaseError if they have another version."""
+    """Return whether the tables exist. Raise _OtherVersionError if they have another version."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
-        raise sqlite3.DatabaseError(f"its version is {version}, not {SCHEMA_VERSION}")
+        raise _OtherVersionError(f"is of version {version}, not {SCHEMA_VERSION}")
     return bool(version)
 
 

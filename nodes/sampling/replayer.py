@@ -22,7 +22,7 @@ from .. import host
 from ..stored.file import ReadLatent, StoredFile
 from ..stored.passes import StoredPass
 from ..stored.start import StoredStart
-from ..tensors.latents import is_zero, pack, take
+from ..tensors.latents import has_image, is_zero, pack, take
 from .call import SamplingCall, float32_sigmas
 from .overrides import collect_overrides, record_override
 from .step_noise import StepPlayer, intercept_noise
@@ -191,7 +191,7 @@ class SamplingReplayer:
         if stored.start_latent is None:
             return not is_zero([latent]), 0.0
         parts = read(stored.start_latent)
-        if self.batch_index >= min(part.shape[0] for part in parts):
+        if not has_image(parts, self.batch_index):
             return True, 0.0
         start = pack(take(parts, self.batch_index, "stored latent"))
         if start.shape != latent.shape:

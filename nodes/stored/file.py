@@ -59,10 +59,10 @@ class StoredFile:
             opened = cache(lambda: stack.enter_context(self.open()))
             yield lambda name: read_parts(opened(), name)
 
-    def read_start(self, pass_index: int = -1) -> StoredStart:
+    def read_start(self, pass_index: int = -1, batch_index: int = -1) -> StoredStart:
         """Return what a replay of one pass (−1: of all passes) starts from; see ``start.read_start``."""
         with self.open() as file:
-            return read_start(file, pass_index)
+            return read_start(file, pass_index, batch_index)
 
 
 def open_stored(path: Path) -> StoredFile:

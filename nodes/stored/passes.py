@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any
 
 from ... import gen5core
+from ...gen5core.container.fields import shorten
 from ...gen5core.container.spec import META
 from ...gen5core.errors import MalformedChunkError, naming_file
 from ...gen5core.tensors.noise import MAX_SEED
@@ -67,7 +68,7 @@ def batch_position(file: gen5core.Gen5File) -> BatchPosition | None:
         return BatchPosition(index, count)
     with naming_file(file.path):
         raise MalformedChunkError(
-            f"capture's image_of_batch is {entry!r:.80}, not an index and a greater count", chunk=META
+            f"capture's image_of_batch is {shorten(entry)}, not an index and a greater count", chunk=META
         )
 
 
@@ -83,7 +84,9 @@ def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
     if isinstance(passes, list) and all(isinstance(entry, dict) for entry in passes):
         return passes
     with naming_file(file.path):
-        raise MalformedChunkError(f"capture's passes are {passes!r:.80}, not a list of objects", chunk=META)
+        raise MalformedChunkError(
+            f"capture's passes are {shorten(passes)}, not a list of objects", chunk=META
+        )
 
 
 def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
@@ -120,7 +123,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         value = entry.get(key)
         if value is None or is_valid(value):
             return value
-        raise MalformedChunkError(f"capture's pass {index}: {key} is {value!r:.80}", chunk=META)
+        raise MalformedChunkError(f"capture's pass {index}: {key} is {shorten(value)}", chunk=META)
 
     seed = checked("seed", lambda value: type(value) is int and 0 <= value <= MAX_SEED)
     sigmas, shapes = checked("sigmas", _are_numbers), checked("shapes", _are_shapes)

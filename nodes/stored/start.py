@@ -11,7 +11,7 @@ import torch
 
 from ... import gen5core
 from ...gen5core.errors import EncodeError, FormatError
-from ..tensors.latents import Parts
+from ..tensors.latents import Parts, has_image
 from .passes import StoredPass, read_parts, read_passes
 
 
@@ -31,12 +31,13 @@ class StoredStart:
     noise_mask: Parts | None
 
 
-def read_start(file: gen5core.Gen5File, pass_index: int = -1) -> StoredStart:
+def read_start(file: gen5core.Gen5File, pass_index: int = -1, batch_index: int = -1) -> StoredStart:
     """Return what a replay starts from; only the tensors that it returns are read.
 
     Parameters
     ----------
     pass_index : one pass; −1 for all
+    batch_index : the image that is wanted; −1 for all. If there is no such image, the mask is not read
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read_start(file: gen5core.Gen5File, pass_index: int = -1) -> StoredStart:
     passes = _choose(file, pass_index)
     first = next((found for found in passes if found.adds_noise or found.sigmas), passes[0])
     samples = _read_samples(file, first)
-    mask = None if samples is None else first.noise_mask
+    mask = first.noise_mask if samples is not None and has_image(samples, batch_index) else None
     return StoredStart(
         file_name=Path(file.path).name,
         passes=tuple(passes),

@@ -60,12 +60,17 @@ def take(parts: Sequence[torch.Tensor], batch_index: int, what: str) -> Parts:
     if batch_index < 0:
         return list(parts)
     for part in parts:
-        if batch_index >= part.shape[0]:
+        if not has_image([part], batch_index):
             raise EncodeError(
                 f"batch_index is {batch_index}, the {what} holds {part.shape[0]} "
                 f"(0 to {part.shape[0] - 1}); −1 takes all"
             )
     return [part[batch_index : batch_index + 1].clone() for part in parts]
+
+
+def has_image(parts: Sequence[torch.Tensor], batch_index: int) -> bool:
+    """Return whether ``take`` finds this image."""
+    return all(batch_index < part.shape[0] for part in parts)
 
 
 def take_mask(parts: Sequence[torch.Tensor], batch_index: int) -> Parts:

@@ -210,9 +210,9 @@ class TestLoad:
             1,
             [],
             {"index": 1},
-            {"index": 2, "count": 2},
-            {"index": -1, "count": 2},
-            {"index": True, "count": 2},
+            {"count": 2, "index": 2},
+            {"count": 2, "index": -1},
+            {"count": 2, "index": True},
         ],
     )
     def test_odd_place(self, folder: Path, odd: Any) -> None:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gen5pack.nodes.library import index as library_index
@@ -329,6 +330,21 @@ class TestSchema:
             assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
             assert database.execute("SELECT name FROM files").fetchall() == [("a",)]
 
+    def test_another_version_is_no_damage(
+        self, index: Index, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The index of another version is replaced without a warning."""
+        caplog.set_level("INFO")
+        index.put([row("old")])
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+        assert (found(index), index._memory) == ([], None)
+        [record] = caplog.records
+        assert record.levelname == "INFO"
+        assert record.getMessage().startswith(
+            f"{path} is of version {SCHEMA_VERSION - 1}, not {SCHEMA_VERSION}"
+        )
+
     def test_same_version(self, path: Path) -> None:
         """An index of the current schema is kept."""
         Index(path).put([row("a")])
@@ -359,6 +375,60 @@ class TestMemory:
         """From then on the file is not used."""
         path.mkdir()
         self.check_is_in_memory(index, caplog)
+
+    @pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = 1"])
+    @pytest.mark.parametrize("known_by", ["code", "message"])
+    def test_full_or_read_only_database(
+        self,
+        index: Index,
+        path: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+        pragma: str,
+        known_by: str,
+    ) -> None:
+        """If nothing can be written, an intact index is not deleted; Python 3.10 has no error codes."""
+        if known_by == "code" and sys.version_info < (3, 11):
+            pytest.skip("Python 3.11 added the codes")
+        index.put([row("old")])
+        before, transact = path.read_bytes(), library_index._transact
+
+        def transact_limited(database: sqlite3.Connection, action: Callable[..., Any]) -> Any:
+            if index._memory is None:
+                database.execute(f"PRAGMA {pragma}")
+            try:
+                return transact(database, action)
+            except sqlite3.OperationalError as error:
+                if known_by == "message":
+                    raise sqlite3.OperationalError(str(error)) from None
+                error.args = ("in other words",)
+                raise
+
+        monkeypatch.setattr(library_index, "_transact", transact_limited)
+        index.put([row("a" * 100_000)])
+        index.drop([(ROOT, "a" * 100_000)])
+        self.check_is_in_memory(index, caplog)
+        assert before == path.read_bytes()
+
+    @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+    def test_refused_by_the_system(
+        self,
+        index: Index,
+        path: Path,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+    ) -> None:
+        """If the system refuses its folder, an intact index is not deleted."""
+        index.put([row("old")])
+        before = path.read_bytes()
+
+        def refuse(path: Path, **options: object) -> None:
+            raise OSError(number, os.strerror(number), str(path))
+
+        monkeypatch.setattr(Path, "mkdir", refuse)
+        self.check_is_in_memory(index, caplog)
+        assert before == path.read_bytes()
 
     def test_read_only(
         self, index: Index, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

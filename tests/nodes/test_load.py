@@ -501,6 +501,7 @@ class TestTrust:
             ([{"shapes": [[-1]]}], "capture's pass 0: shapes is [[-1]]"),
             ([{"seed": "1"}], "capture's pass 0: seed is '1'"),
             ([{"seed": -1}], "capture's pass 0: seed is -1"),
+            ([{"seed": [[[[[[1]]]]]] * 9}], "capture's pass 0: seed is " + f"[{'[[[...]]], ' * 6}...]"),
         ],
     )
     def test_invalid_capture(self, folder: Path, passes: Any, message: str) -> None:

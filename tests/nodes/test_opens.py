@@ -246,6 +246,20 @@ class TestWhatIsRead:
         with pytest.raises(ChecksumError, match="initial_noise"):
             run([SamplingReplayer(file, start)], GIVEN)
 
+    @pytest.mark.usefixtures("registry")
+    def test_mask_of_a_missing_image_is_not_read(self, trips: ModuleType, folder: Path) -> None:
+        """If the file lacks the image, damage in its mask does not hide that; otherwise it is an error."""
+        file = write(folder, TWO_PASSES, LATENTS)
+        with gen5core.open(file.path) as written:
+            [offset] = [row.offset + 40 for row in written.rows if "'noise_mask'" in str(row)]
+        data = bytearray(file.path.read_bytes())
+        data[offset] ^= 1
+        file.path.write_bytes(data)
+        _, latent = Gen5Replay().replay(trips.Model(), file, batch_index=2)
+        assert "batch_index is 2, the stored latent holds 1" in latent.message
+        with pytest.raises(ChecksumError, match="noise_mask"):
+            Gen5Replay().replay(trips.Model(), file, batch_index=0)
+
     def test_replayer_keeps_no_tensor(self, file: StoredFile) -> None:
         """Start latent and mask do not outlive the LATENT that holds them."""
         start = file.read_start()

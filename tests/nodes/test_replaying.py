@@ -264,6 +264,20 @@ class TestMatching:
         _, got = run([replaying(file, batch_index=2)], GIVEN, triple[2:])
         assert randn(3, 4, 4, 8)[2:].equal(got["noise"])
 
+    def test_start_of_another_batch_size(self, folder: Path) -> None:
+        """A start of another shape is never the nearest, even if it equals the run's when repeated."""
+        file = stored(
+            folder,
+            entry("initial_noise", start_latent="start_latent", shapes=[[2, 4, 4, 8]]),
+            entry("initial_noise.1", start_latent="start_latent.1"),
+            initial_noise=randn(2, 4, 4, 8),
+            initial_noise__1=NOISE_1,
+            start_latent=START_1.repeat(2, 1, 1, 1),
+            start_latent__1=START_1 + 1,
+        )
+        _, got = run([replaying(file)], GIVEN, START_1)
+        assert NOISE_1.equal(got["noise"])
+
     @pytest.fixture
     def twins(self, folder: Path) -> StoredFile:
         """Two passes of equal shape, sigmas and empty start, with different seeds and nodes."""
