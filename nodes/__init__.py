@@ -14,7 +14,7 @@ server    HTTP for the web extension
 ========  ==========================================================================================
 
 There is also one module per node, which no room imports: save, load, settings, record, replay, compare, drift,
-determinism, noise. What the browser shows is in web/.
+determinism, noise. What the browser shows is in web/, which web/gen5.js maps.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Files on every operating system.
 
-===========  ===================================================================
+===========  ===========================================================================================
 windows      names and paths that Windows refuses, checked on every system
-atomic       a file appears whole or not at all: temporary file, fsync, rename
+atomic       a file appears whole or not at all: temporary file, fsync, rename; abandoned ones are swept
 threads      the same work on several things, on a few threads
 user_folder  the folder for the user's own files: keys, the list of trusted keys
-===========  ===================================================================
+===========  ===========================================================================================
 """

@@ -1,4 +1,4 @@
-"""Errors as words for programs; the browser chooses its texts, badges and remedies by them."""
+"""Errors as words for programs; the browser chooses its badges, and texts of its own, by them."""
 
 from __future__ import annotations
 
