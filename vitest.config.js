@@ -3,12 +3,12 @@ import { defineConfig } from "vitest/config"
 
 const STUBS = new URL("./tests/web/stubs/", import.meta.url)
 
-/** ComfyUI serves its own modules beside an extension's; in unit tests stubs stand for them, and for a second language. */
+/** ComfyUI serves its own modules beside an extension's; in unit tests stubs stand for them, and for other languages. */
 const stubs = {
   name: "stubs",
   enforce: "pre",
   resolveId(source) {
-    const found = /(?:\/scripts\/|^\.\/)(app|api|de)\.js$/.exec(source)
+    const found = /(?:\/scripts\/|^\.\/)(app|api|de|fr|ja|ru|zh)\.js$/.exec(source)
     return found ? fileURLToPath(new URL(`${found[1]}.js`, STUBS)) : null
   },
 }

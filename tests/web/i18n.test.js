@@ -1,8 +1,9 @@
 import { readFileSync, readdirSync } from "node:fs"
 import ts from "typescript"
-import { beforeEach, describe, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import en from "../../web/i18n/en.js"
 import { formatAgo, formatDate, formatNumber, hasText, t } from "../../web/i18n/index.js"
+import { LANGUAGES } from "../../web/i18n/languages.js"
 
 const MODULES = readdirSync("web", { recursive: true })
   .map((name) => name.replaceAll("\\", "/"))
@@ -98,29 +99,93 @@ test("hasText knows its own keys only", () => {
   expect(["kind.not_found", "kind.other", "toString"].map(hasText)).toEqual([true, false, false])
 })
 
+describe("the languages", () => {
+  const differences = (texts) => ({
+    missing: Object.keys(en).filter((key) => !Object.hasOwn(texts, key)),
+    unknown: Object.keys(texts).filter((key) => !Object.hasOwn(en, key)),
+  })
+
+  test("are those that have a module", () => {
+    const modules = readdirSync("web/i18n").filter((name) => !["index.js", "languages.js"].includes(name))
+    expect(modules.sort()).toEqual(LANGUAGES.map((language) => `${language}.js`).sort())
+  })
+
+  test.each(LANGUAGES)("have every text, and no other: %s", async (language) => {
+    const texts = (await import(`../../web/i18n/${language}.js`)).default
+    expect(differences(texts)).toEqual({ missing: [], unknown: [] })
+  })
+
+  test("are compared with English", () => {
+    const { "drift.none": none, ...others } = en
+    expect(differences({ ...others, "drift.nil": none })).toEqual({ missing: ["drift.none"], unknown: ["drift.nil"] })
+  })
+})
+
 describe("another language", () => {
   beforeEach(() => vi.resetModules())
+  afterEach(() => vi.doUnmock("../../web/i18n/languages.js"))
 
-  async function withLocale(locale) {
+  /** ComfyUI in that language, and a pack that lists these ones. */
+  async function withLocale(locale, languages) {
     const { app } = await import("./stubs/app.js")
     app.extensionManager.setting.get = (id) => (id === "Comfy.Locale" ? locale : undefined)
+    vi.doMock("../../web/i18n/languages.js", () => ({ LANGUAGES: languages }))
     return import("../../web/i18n/index.js")
   }
 
-  test.each(["de", "de-AT"])("follows ComfyUI's setting, also for numbers: %s", async (locale) => {
-    const texts = await withLocale(locale)
+  const counted = ({ t }, key) => [0, 1, 2, 5].map((count) => t(key, { count }))
+  const BYTES = ["0 bytes", "1 byte", "2 bytes", "5 bytes"]
+
+  test.each(["de", "de-AT"])("follows ComfyUI's setting, also for numbers and dates: %s", async (locale) => {
+    const texts = await withLocale(locale, ["en", "de"])
     expect(texts.t("drift.none")).toBe("Keine Abweichung")
     expect(texts.t("drift.count", { count: 1 })).toBe("1 Abweichung")
     expect(texts.formatNumber(1.5)).toBe("1,5")
     expect(texts.formatAgo(3, "hour")).toBe("vor 3 Stunden")
+    expect(texts.formatDate("2026-03-01T12:00:00")).toBe("1.3.2026, 12:00:00")
   })
 
   test("falls back to English for a missing text", async () => {
-    expect((await withLocale("de")).t("drift.here")).toBe("Here")
+    expect((await withLocale("de", ["en", "de"])).t("drift.here")).toBe("Here")
   })
 
   test.each(["xx", "no locale!", "", null])("falls back to English if it has no module: %j", async (locale) => {
-    expect((await withLocale(locale)).t("drift.none")).toBe("No drift")
+    expect((await withLocale(locale, LANGUAGES)).t("drift.none")).toBe("No drift")
+  })
+
+  test("is not asked for if it is not listed, though there is a module", async () => {
+    expect((await withLocale("de", ["en"])).t("drift.none")).toBe("No drift")
+  })
+
+  test.each(["zh", "ja", "fr", "ru"])("without a module has English plurals, numbers and durations: %s", async (locale) => {
+    const texts = await withLocale(locale, ["en"])
+    expect(counted(texts, "size.bytes")).toEqual(BYTES)
+    expect(texts.t("drift.count", { count: 5000 })).toBe("5,000 drifts")
+    expect(texts.formatNumber(1234.5)).toBe("1,234.5")
+    expect(texts.formatAgo(1, "day")).toBe("1 day ago")
+  })
+
+  test("without a module has the browser's dates", async () => {
+    const asked = vi.spyOn(Date.prototype, "toLocaleString")
+    ;(await withLocale("zh", ["en"])).formatDate("2026-03-01T12:00:00")
+    expect(asked.mock.calls).toEqual([[undefined]])
+  })
+
+  test.each([
+    ["zh", ["0 处", "1 处", "2 处", "5 处"]],
+    ["ja", ["0 件", "1 件", "2 件", "5 件"]],
+    ["fr", ["0 écart", "1 écart", "2 écarts", "5 écarts"]],
+    ["ru", ["0 отличий", "1 отличие", "2 отличия", "5 отличий"]],
+  ])("has its own plurals, and English ones in English texts: %s", async (locale, drifts) => {
+    const texts = await withLocale(locale, ["en", locale])
+    expect(counted(texts, "drift.count")).toEqual(drifts)
+    expect(counted(texts, "size.bytes")).toEqual(BYTES)
+  })
+
+  test("formats a count for the language of its text", async () => {
+    const { t } = await withLocale("fr", ["en", "fr"])
+    expect(t("drift.count", { count: 5000 })).toBe("5\u202f000 écarts")
+    expect(t("size.bytes", { count: 5000 })).toBe("5,000 bytes")
   })
 })
 

@@ -1,27 +1,34 @@
 /**
- * The user interface's texts in ComfyUI's language. To add a language, add a module named after it (`fr.js`) to this
- * folder that exports what `en.js` does, or a part of it: the other texts are in English then.
+ * The user interface's texts in ComfyUI's language; texts that its module lacks, and those of a language without a
+ * module, are in English. CONTRIBUTING.md says how to add a language.
  */
 import { app } from "../../../scripts/app.js"
 import en from "./en.js"
+import { LANGUAGES } from "./languages.js"
 
-const LOCALE = knownLocale(app.extensionManager?.setting?.get("Comfy.Locale"))
-const TEXTS = { ...en, ...(await load(LOCALE)) }
-const PLURALS = new Intl.PluralRules(LOCALE)
-const COUNTS = new Intl.NumberFormat(LOCALE)
+const WANTED = knownLocale(app.extensionManager?.setting?.get("Comfy.Locale"))
+const TRANSLATED = await load(WANTED)
+// Numbers and durations stand within texts, so they are in the language of those. A date stands alone: where ComfyUI's
+// language is not shown, the browser's own (undefined) is more likely to be the reader's than English is.
+const LOCALE = TRANSLATED ? WANTED : "en"
+const DATE_LOCALE = TRANSLATED ? WANTED : undefined
+const ENGLISH = withRules(en, "en")
+const SHOWN = withRules(TRANSLATED ?? en, LOCALE)
 
 /**
  * Return a text.
  *
  * @param {keyof typeof en} key
  * @param {Record<string, string|number>} [params] the values for `{name}`; `count` selects the plural form, and is
- *   formatted as the language formats numbers
+ *   formatted as the text's language formats numbers
  * @returns {string}
  */
 export function t(key, params = {}) {
   const { count } = params
-  const values = typeof count === "number" ? { ...params, count: COUNTS.format(count) } : params
-  return formOf(TEXTS[key], count).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole))
+  const { texts, plurals, numbers } = Object.hasOwn(SHOWN.texts, key) ? SHOWN : ENGLISH
+  const values = typeof count === "number" ? { ...params, count: numbers.format(count) } : params
+  const text = formOf(texts[key], plurals.select(Number(count)))
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole))
 }
 
 /**
@@ -31,7 +38,7 @@ export function t(key, params = {}) {
  * @returns {key is keyof typeof en}
  */
 export function hasText(key) {
-  return Object.hasOwn(TEXTS, key)
+  return Object.hasOwn(en, key)
 }
 
 /**
@@ -46,13 +53,13 @@ export function formatNumber(value, options) {
 }
 
 /**
- * Format a date and time for the language.
+ * Format a date and time for the language, or as the browser does if texts fall back to English.
  *
  * @param {string|number} date
  * @returns {string}
  */
 export function formatDate(date) {
-  return new Date(date).toLocaleString(LOCALE)
+  return new Date(date).toLocaleString(DATE_LOCALE)
 }
 
 /**
@@ -67,12 +74,21 @@ export function formatAgo(count, unit) {
 }
 
 /**
- * @param {string | Record<string, string>} text
- * @param {string|number} [count]
+ * A translated text may lack a key or a plural form, so each language's texts go with its own rules.
+ *
+ * @param {Record<string, string | Record<string, string>>} texts
+ * @param {string} locale
  */
-function formOf(text, count) {
-  if (typeof text === "string") return text
-  return text[PLURALS.select(Number(count))] ?? text.other
+function withRules(texts, locale) {
+  return { texts, plurals: new Intl.PluralRules(locale), numbers: new Intl.NumberFormat(locale) }
+}
+
+/**
+ * @param {string | Record<string, string>} text
+ * @param {Intl.LDMLPluralRule} form
+ */
+function formOf(text, form) {
+  return typeof text === "string" ? text : (text[form] ?? text.other)
 }
 
 /** @param {unknown} wanted */
@@ -85,16 +101,15 @@ function knownLocale(wanted) {
 }
 
 /**
- * Return the texts of a language, `zh-TW` before `zh`; none if it has no module.
+ * Return the texts of a language, `zh-TW` before `zh`; null if it has no module.
  *
  * @param {string} locale
- * @returns {Promise<Partial<typeof en>>}
+ * @returns {Promise<Partial<typeof en> | null>}
  */
 async function load(locale) {
-  for (const name of new Set([locale, locale.split("-")[0]])) {
-    if (name === "en") break
-    const found = await import(/* @vite-ignore */ `./${name}.js`).catch(() => null)
-    if (found) return found.default
-  }
-  return {}
+  const name = [locale, locale.split("-")[0]].find((language) => LANGUAGES.includes(language))
+  if (!name) return null
+  if (name === "en") return en
+  const found = await import(/* @vite-ignore */ `./${name}.js`).catch(() => null)
+  return found && found.default
 }

@@ -1,0 +1,2 @@
+/** Stub of the module of another language that has one text only. */
+export default { "drift.count": { other: "{count} 处" } }
