@@ -8,10 +8,10 @@ import { LANGUAGES } from "./languages.js"
 
 const WANTED = knownLocale(app.extensionManager?.setting?.get("Comfy.Locale"))
 const TRANSLATED = await load(WANTED)
-// Numbers and durations stand within texts, so they are in the language of those. A date stands alone: where ComfyUI's
-// language is not shown, the browser's own (undefined) is more likely to be the reader's than English is.
+// Numbers and durations are part of a text, so they follow its language. A date stands alone: with English texts it
+// follows the browser (undefined), which knows whether the reader writes 3/1 or 01/03, and may not read English at all.
 const LOCALE = TRANSLATED ? WANTED : "en"
-const DATE_LOCALE = TRANSLATED ? WANTED : undefined
+const DATE_LOCALE = LOCALE === "en" ? undefined : LOCALE
 const ENGLISH = withRules(en, "en")
 const SHOWN = withRules(TRANSLATED ?? en, LOCALE)
 
@@ -53,7 +53,7 @@ export function formatNumber(value, options) {
 }
 
 /**
- * Format a date and time for the language, or as the browser does if texts fall back to English.
+ * Format a date and time for the language, or as the browser does if texts are English.
  *
  * @param {string|number} date
  * @returns {string}
