@@ -3,9 +3,11 @@
 if __package__:  # pytest collects this file as a module without a package
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
     from .nodes.prompt import on_prompt
+    from .nodes.sampling import automatic
     from .nodes.server import routes
 
     WEB_DIRECTORY = "./web"
+    automatic.register()
     on_prompt.register()
     routes.register()
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

@@ -6,15 +6,20 @@ Python (tests, the demo).
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
 
 Setting = TypeVar("Setting", bool, str)
 SETTINGS_FILE = "comfy.settings.json"
@@ -144,6 +149,123 @@ def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> A
     clone = model.clone()
     clone.add_wrapper_with_key(kind, key, wrapper)
     return clone
+
+
+def wrap_all_sampling(
+    key: str, sampling: Callable[..., Any], wrappers: Mapping[str, Callable[..., Any]]
+) -> bool:
+    """Send every sampling run of this process through wrappers; return False without ComfyUI.
+
+    ``CFGGuider.sample`` does what it did, but for the length of a call the guider has wrappers. So a MODEL inside a
+    pipe, a copy of a node in a loop and a sampler that a node makes for itself are all seen, and no prompt is edited.
+
+    Parameters
+    ----------
+    sampling : called around ``outer_sample`` as an OUTER_SAMPLE wrapper is, but inside all of those, so that it gets
+        what the sampler gets
+    wrappers : further ones, by the name of their kind
+
+    Source: ``comfy.samplers.CFGGuider.sample``, ``comfy.patcher_extension``.
+    """
+    if not is_present():
+        return False
+    guiders = _module("comfy.samplers").CFGGuider
+    original = guiders.sample
+
+    @functools.wraps(original)
+    def sample(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _wrapped(self, key, sampling, wrappers):
+            return original(self, *args, **kwargs)
+
+    guiders.sample = sample
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundMethod:
+    """A method as the wrappers of ``comfy.patcher_extension`` get it: callable, with its object."""
+
+    class_obj: Any
+    method: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.method(*args, **kwargs)
+
+
+@contextmanager
+def _wrapped(
+    guider: Any, key: str, sampling: Callable[..., Any], wrappers: Mapping[str, Any]
+) -> Iterator[None]:
+    given = getattr(guider, "model_options", None)
+    options = _add_wrappers(given, key, wrappers)
+    if options is None or "outer_sample" in vars(guider):
+        yield
+        return
+    innermost = BoundMethod(guider, guider.outer_sample)
+    guider.model_options, guider.outer_sample = options, functools.partial(sampling, innermost)
+    try:
+        yield
+    finally:
+        guider.model_options = given
+        vars(guider).pop("outer_sample", None)
+
+
+def _add_wrappers(options: Any, key: str, wrappers: Mapping[str, Any]) -> Any | None:
+    """Return a copy of a guider's options with wrappers; None if they have them already, or are unusual."""
+    extension = _module("comfy.patcher_extension")
+    by_kind = {getattr(extension.WrappersMP, kind): wrapper for kind, wrapper in wrappers.items()}
+    try:
+        if any(
+            extension.get_wrappers_with_key(kind, key, options, is_model_options=True) for kind in by_kind
+        ):
+            return None
+        copied = _module("comfy.model_patcher").create_model_options_clone(options)
+        for kind, wrapper in by_kind.items():
+            extension.add_wrapper_with_key(kind, key, wrapper, copied, is_model_options=True)
+    except Exception:  # a picture must not be lost because it cannot be recorded
+        logger.exception("this sampling run cannot be recorded; it samples as without ComfyUI-Gen5")
+        return None
+    return copied
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOrigin:
+    """Which node of the graph a running node is, or was made from."""
+
+    class_type: str | None
+    display_id: str | None
+    """The node in the graph as it was queued."""
+    parents: tuple[str, ...]
+    """The nodes that made it while the prompt ran, the nearest first; empty for a node of the graph."""
+
+
+UNKNOWN_ORIGIN = NodeOrigin(None, None, ())
+
+
+def node_origin(node_id: str | None) -> NodeOrigin:
+    """Return where a node of the running prompt comes from; all unknown if ComfyUI does not say."""
+    graph = _dynamic_prompt()
+    if node_id is None or graph is None or not graph.has_node(node_id):
+        return UNKNOWN_ORIGIN
+    parents: list[str] = []
+    current: str | None = node_id
+    while (current := graph.get_parent_node_id(current)) is not None:
+        parents.append(current)
+    class_type = graph.get_node(node_id).get("class_type")
+    return NodeOrigin(class_type, graph.get_display_node_id(node_id), tuple(parents))
+
+
+def running_graph() -> dict[str, Any]:
+    """Return the running prompt with the nodes that were made while it ran; empty if ComfyUI does not say."""
+    graph = _dynamic_prompt()
+    return {} if graph is None else {node_id: graph.get_node(node_id) for node_id in graph.all_node_ids()}
+
+
+def _dynamic_prompt() -> Any | None:
+    """Return ComfyUI's DynamicPrompt of the running prompt. Source: ``comfy_execution.progress``."""
+    if not is_present() or importlib.util.find_spec("comfy_execution.progress") is None:
+        return None
+    return getattr(_module("comfy_execution.progress").get_progress_state(), "dynprompt", None)
 
 
 def to_result(output: Any) -> Any:

@@ -14,6 +14,7 @@ from ..gen5core.errors import EncodeError
 from ..gen5core.graph.sampler_pass import SamplerPass
 from ..gen5core.signatures.keys import SigningKey
 from . import host
+from .sampling.automatic import automatic_recording
 from .sampling.recording import Recording
 from .saving.capture import Captured, capture_noise
 from .saving.inputs import BOTH, FORMATS, PNG, SaveOptions, read_inputs
@@ -127,7 +128,8 @@ class Gen5Save:
         options = SaveOptions(format, images_stored, compression, tags, embed_workflow, fingerprint_models)
         pixels = _pixels(images, latent, format)
         key = signing_key()
-        inputs = read_inputs(prompt or {}, unique_id, latent, noise, recording)
+        runs = recording or automatic_recording(prompt or {}, unique_id)
+        inputs = read_inputs(prompt or {}, unique_id, images, latent, noise, runs)
         captured = capture_noise(inputs)
         stored_count = options.count_stored(len(pixels))
         _check_chunk_count(captured.latents, stored_count)

@@ -97,6 +97,11 @@ def sampler_of_latent(prompt: Mapping[str, Any], node_id: str, input_name: str) 
     return _latent_sampler(walker, link) if isinstance(link, Link) else None
 
 
+def sampler_of_output(prompt: Mapping[str, Any], node_id: str, slot: int) -> str | None:
+    """Return the id of the sampler whose latent, unchanged in shape and order, is an output of a node."""
+    return _latent_sampler(Walker(Graph(prompt)), Link(node_id, slot))
+
+
 def is_latent_of(prompt: Mapping[str, Any], sampler_id: str, node_id: str) -> bool:
     """Return whether the latent of a sampler reaches any input of a node unchanged in shape and order."""
     walker = Walker(Graph(prompt))

@@ -15,10 +15,39 @@ ORIGIN = "gen5_replaces"
 """Key in the ``_meta`` of an inserted node: (node, input, former link or None) for each input that it changed."""
 
 
+OFF_MARK = "gen5_auto_record_off"
+"""Key in the ``_meta`` of a Save Gen5 whose request turned automatic recording off; whether it had a ``_meta``."""
+
+
+def mark_off(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a node with OFF_MARK, which changes neither what runs nor ComfyUI's cache."""
+    meta = node.get("_meta")
+    return {**node, "_meta": {**(meta if isinstance(meta, dict) else {}), OFF_MARK: isinstance(meta, dict)}}
+
+
+def is_marked_off(node: Any) -> bool:
+    """Return whether a node has OFF_MARK."""
+    meta = node.get("_meta") if isinstance(node, Mapping) else None
+    return isinstance(meta, Mapping) and OFF_MARK in meta
+
+
+def _without_mark(node: Any) -> Any:
+    if not is_marked_off(node):
+        return node
+    meta = {name: value for name, value in node["_meta"].items() if name != OFF_MARK}
+    had_meta = node["_meta"][OFF_MARK]
+    return {
+        **{name: value for name, value in node.items() if name != "_meta"},
+        **({"_meta": meta} if had_meta else {}),
+    }
+
+
 def remove_inserted(prompt: Mapping[str, Any]) -> Prompt:
-    """Return prompt as the user drew it, without the inserted nodes and with the original links."""
+    """Return prompt as the user drew it, without the inserted nodes and marks, and with the original links."""
     restored = {
-        node_id: copy.deepcopy(node) for node_id, node in prompt.items() if not is_inserted(node_id, node)
+        node_id: _without_mark(copy.deepcopy(node))
+        for node_id, node in prompt.items()
+        if not is_inserted(node_id, node)
     }
     for node_id, node in reversed(
         list(prompt.items())

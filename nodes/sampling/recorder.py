@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from ...gen5core.environment.components import live_settings
+from ...gen5core.graph.passes import sampler_passes
+from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..tensors.latents import compact, digest, unpack
 from .call import SamplingCall, float32_sigmas
 from .overrides import collect_overrides
-from .recording import Recording, Run
-from .step_noise import GlobalDraws, StepNoise, StepRecorder, intercept_noise
+from .recording import Failure, Recording, Run
+from .step_noise import NEVER, GlobalDraws, StepNoise, StepRecorder, intercept_noise
 
+logger = logging.getLogger(__name__)
 _RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 """Dtypes in which ComfyUI may keep latents between nodes."""
 _RECORDED_ARGUMENTS = ("noise", "latent_image", "sigmas", "denoise_mask", "seed")
@@ -23,7 +29,7 @@ _RECORDED_ARGUMENTS = ("noise", "latent_image", "sigmas", "denoise_mask", "seed"
 
 
 class SamplingRecorder:
-    """A wrapper that records what a sampler receives and returns.
+    """A wrapper that records what a sampler receives and returns; whatever goes wrong with that, the sampler runs.
 
     ComfyUI is given its bound method, because it deep-copies lists and dicts in a model's options.
     """
@@ -35,19 +41,109 @@ class SamplingRecorder:
         """Return self: ComfyUI and packs deep-copy model options, and all copies must add to one recording."""
         return self
 
-    def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
         """Run the sampler and add the run to the recording; a run that fails is not added."""
         call = SamplingCall.parse(executor, args, kwargs)
-        given = {name: _copy_to_cpu(call.arguments.get(name)) for name in _RECORDED_ARGUMENTS}
-        steps = StepRecorder(self.step_noise)
+        outer = next((one for one in _active.get() if one.is_of(call)), None)
+        if outer is not None:  # recorded once, for both
+            outer.add(self)
+            return call.run(executor)
+        try:
+            open_run = OpenRun.begin(call, self)
+        except Exception as error:  # a picture must not be lost because its run cannot be recorded
+            _report_failure([self], error)
+            return call.run(executor)
+        return self._record(open_run, executor)
+
+    def _record(self, open_run: OpenRun, executor: Any) -> Any:
+        call, steps = open_run.call, open_run.steps
         global_draws = GlobalDraws()
-        with collect_overrides(call.guider) as overrides, intercept_noise(steps) as is_complete:
-            output: torch.Tensor = host.to_result(call.run(executor))
-        if _drew_by_own_means(call, global_draws, is_complete):
-            steps.mark_own_noise()
-        drawn = {"step_noise": steps.stack_draws(), "step_noise_reason": steps.reason}
-        self.recording.add(_make_run(call, {**drawn, **given, **overrides.changes}, output))
+        token = _active.set((*_active.get(), open_run))
+        try:
+            with collect_overrides(call.guider) as overrides, intercept_noise(steps) as is_complete:
+                output = call.run(executor)
+        finally:
+            _active.reset(token)
+        try:
+            if _drew_by_own_means(call, global_draws, is_complete):
+                steps.mark_own_noise()
+            drawn = {"step_noise": steps.stack_draws(), "step_noise_reason": steps.reason}
+            output = host.to_result(output)
+            run = open_run.end({**drawn, **overrides.changes}, output)
+            for recorder in open_run.recorders:
+                recorder.recording.add(recorder.kept(run))
+        except Exception as error:  # as above
+            _report_failure(open_run.recorders, error)
         return output
+
+    def kept(self, run: Run) -> Run:
+        """Return a run without its step noise if this recorder is not to keep it; others may be."""
+        if self.step_noise != "never" or run.step_noise is None:
+            return run
+        return replace(run, step_noise=None, step_noise_reason=NEVER)
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """A run that is being sampled."""
+
+    call: SamplingCall
+    latent_image: Any
+    """As it was passed, to recognise the call when it reaches the next recorder."""
+    given: Mapping[str, Any]
+    last_x0: LastX0
+    steps: StepRecorder
+    recorders: list[SamplingRecorder]
+
+    @classmethod
+    def begin(cls, call: SamplingCall, recorder: SamplingRecorder) -> OpenRun:
+        """Copy what the sampler is given, and follow its steps through its callback."""
+        given = {name: _copy_to_cpu(call.arguments.get(name)) for name in _RECORDED_ARGUMENTS}
+        last_x0 = LastX0(call.arguments.get("callback"))
+        call.arguments["callback"] = last_x0
+        steps = StepRecorder(recorder.step_noise)
+        return cls(call, call.latent_image, given, last_x0, steps, [recorder])
+
+    def add(self, recorder: SamplingRecorder) -> None:
+        """Keep the run for another recorder too, with as much step noise as either wants."""
+        self.recorders.append(recorder)
+        self.steps.widen(recorder.step_noise)
+
+    def is_of(self, call: SamplingCall) -> bool:
+        """Return whether a call is this run, seen by a recorder further inside."""
+        return self.call.guider is call.guider and self.latent_image is call.latent_image
+
+    def end(self, changes: Mapping[str, Any], output: torch.Tensor) -> Run:
+        """Return the run, given what inner wrappers changed and the latent that it returned."""
+        return _make_run(
+            self.call, {**self.given, **changes}, output, _x0_digests(self.call, self.last_x0.value)
+        )
+
+
+class LastX0:
+    """A sampler's callback that also keeps the last predicted x0: some nodes hand it on in place of the result.
+
+    Source: ``comfy.samplers.KSAMPLER.sample``; SamplerCustom's ``denoised_output``.
+    """
+
+    def __init__(self, callback: Any) -> None:
+        self._callback, self.value = callback, None
+
+    def __call__(self, step: Any, x0: Any, *rest: Any, **further: Any) -> Any:
+        """Keep x0 and pass everything on."""
+        self.value = x0
+        return None if self._callback is None else self._callback(step, x0, *rest, **further)
+
+
+_active: ContextVar[tuple[OpenRun, ...]] = ContextVar("gen5_open_runs", default=())
+"""The runs that are being recorded in this thread, outermost first."""
+
+
+def _report_failure(recorders: Sequence[SamplingRecorder], error: Exception) -> None:
+    logger.exception("a sampling run could not be recorded; the picture is not affected")
+    prompt_id, node_id = host.executing()
+    for recorder in recorders:
+        recorder.recording.add_failure(Failure(prompt_id, node_id, f"{type(error).__name__}: {error}"))
 
 
 def _copy_to_cpu(value: Any) -> Any:
@@ -68,8 +164,33 @@ def _one_channel(mask: torch.Tensor) -> torch.Tensor:
     return first.clone() if bool((mask == first).all()) else mask
 
 
-def _make_run(call: SamplingCall, values: Mapping[str, Any], output: torch.Tensor) -> Run:
+def _digests(tensor: torch.Tensor, shapes: list[list[int]]) -> frozenset[str]:
+    """Return the digests of a latent in each dtype in which ComfyUI may keep it."""
+    return frozenset(digest([part.to(dtype) for part in unpack(tensor, shapes)]) for dtype in _RESULT_DTYPES)
+
+
+def _x0_digests(call: SamplingCall, x0: Any) -> frozenset[str]:
+    """Return the digests of the last predicted x0 as a latent; none if there is no x0, or no model to convert it."""
+    model = getattr(getattr(call.guider, "model_patcher", None), "model", None)
+    if not isinstance(x0, torch.Tensor) or model is None or len(call.shapes) > 1:
+        return frozenset()
+    return _digests(model.process_latent_out(x0.detach().to("cpu")), call.shapes)
+
+
+def _own_pass(origin: host.NodeOrigin, node_id: str | None) -> SamplerPass | None:
+    """Return the pass of a node that was made while the prompt ran, from the graph as it is now."""
+    if not origin.parents or node_id is None:
+        return None
+    return next(
+        (found for found in sampler_passes(host.running_graph(), node_id) if found.node_id == node_id), None
+    )
+
+
+def _make_run(
+    call: SamplingCall, values: Mapping[str, Any], output: torch.Tensor, further_results: frozenset[str]
+) -> Run:
     prompt_id, node_id = host.executing()
+    origin = host.node_origin(node_id)
     shapes = call.shapes
     cfg, mask = getattr(call.guider, "cfg", None), values["denoise_mask"]
     return Run(
@@ -82,13 +203,13 @@ def _make_run(call: SamplingCall, values: Mapping[str, Any], output: torch.Tenso
         noise=unpack(compact(values["noise"]), shapes),
         start_latent=unpack(compact(values["latent_image"]), shapes),
         noise_mask=None if mask is None else [_one_channel(part) for part in unpack(mask, shapes)],
-        results=frozenset(
-            digest([part.to(dtype) for part in unpack(output, shapes)]) for dtype in _RESULT_DTYPES
-        ),
+        results=_digests(output, shapes) | further_results,
         output=weakref.ref(output),
         is_latent_tensor=len(shapes) == 1 and not host.casts_results(output.dtype),
         step_noise=values["step_noise"],
         step_noise_reason=values["step_noise_reason"],
         torch_settings=values.get("torch_settings") or live_settings(),
         item=host.executing_item(),
+        origin=origin,
+        own_pass=_own_pass(origin, node_id),
     )

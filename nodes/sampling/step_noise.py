@@ -25,6 +25,8 @@ from .. import host
 logger = logging.getLogger(__name__)
 AUTO_MAX_BYTES = 64 * 2**20
 """How much step noise of one run is recorded in mode auto."""
+NEVER = "step_noise of Record Sampling is never"
+"""Why the step noise of a run was left out in mode never."""
 NoiseSampler = Callable[..., torch.Tensor]
 Factory = Callable[..., NoiseSampler]
 StepNoise = Literal["auto", "never", "always"]
@@ -40,7 +42,6 @@ class StepRecorder:
     """
 
     def __init__(self, mode: StepNoise) -> None:
-        self._max_bytes = AUTO_MAX_BYTES if mode == "auto" else None
         self._mode = mode
         self._draws: list[torch.Tensor] = []
         self._size_bytes = 0
@@ -58,6 +59,11 @@ class StepRecorder:
 
         return draw
 
+    def widen(self, mode: StepNoise) -> None:
+        """Record at least as much as in another mode; before the first draw."""
+        order: tuple[StepNoise, ...] = ("never", "auto", "always")
+        self._mode = max(self._mode, mode, key=order.index)
+
     def stack_draws(self) -> torch.Tensor | None:
         """Return the draws in order along a new first axis; None if there are none or they were left out."""
         if self.reason is not None or not self._draws:
@@ -72,7 +78,7 @@ class StepRecorder:
     def _record(self, drawn: torch.Tensor) -> None:
         self.count += 1
         if self._mode == "never":
-            self.reason = "step_noise of Record Sampling is never"
+            self.reason = NEVER
         if self.reason is not None:
             return
         if self._draws and drawn.shape != self._draws[0].shape:
@@ -81,9 +87,9 @@ class StepRecorder:
             )
             return
         self._size_bytes += drawn.nbytes
-        if self._max_bytes is not None and self._size_bytes > self._max_bytes:
+        if self._mode == "auto" and self._size_bytes > AUTO_MAX_BYTES:
             self._discard(
-                f"it takes more than {self._max_bytes >> 20} MiB; set step_noise to always to keep it"
+                f"it takes more than {AUTO_MAX_BYTES >> 20} MiB; set step_noise to always to keep it"
             )
             return
         self._draws.append(drawn.detach().to("cpu", copy=True))

@@ -5,6 +5,7 @@ The result is the latents to store, and META's ``capture``: where the noise came
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
@@ -13,15 +14,16 @@ from typing import Any
 import torch
 
 from ...gen5core.environment.components import live_settings
-from ...gen5core.errors import EncodeError
+from ...gen5core.errors import EncodeError, Gen5Error
 from ...gen5core.graph.passes import is_latent_of, noise_obstacle, starts_from_stored
 from ...gen5core.graph.sampler_pass import SamplerPass
-from ..sampling.recording import Run
+from ..sampling.recording import Recording, Run
 from ..stored.passes import FINAL_MASK, latent_name
 from ..tensors.latents import Parts, draw_noise, is_zero, parts_of, shapes_of, storable
 from .inputs import SaveInputs
 from .match_runs import Matched, match_runs
 
+logger = logging.getLogger(__name__)
 _PASS_FIELDS = (
     "node_id",
     "class_type",
@@ -108,8 +110,18 @@ def capture_noise(inputs: SaveInputs) -> Captured:
     EncodeError
         if the shape of the connected noise differs from that of the latent that was sampled from it.
     """
-    captured = _find_noise(inputs)
+    captured = _find_noise_safely(inputs)
     return captured if inputs.latent is None else captured.with_result(inputs.latent, inputs.noise_mask)
+
+
+def _find_noise_safely(inputs: SaveInputs) -> Captured:
+    try:
+        return _find_noise(inputs)
+    except Gen5Error:  # what the user connected cannot be right
+        raise
+    except Exception as error:  # a picture must not be lost because it is not known how it was made
+        logger.exception("the noise of this save could not be found; the picture is saved without it")
+        return Captured("none", reason=f"the noise could not be found ({type(error).__name__}: {error})")
 
 
 def _find_noise(inputs: SaveInputs) -> Captured:
@@ -122,11 +134,18 @@ def _find_noise(inputs: SaveInputs) -> Captured:
         _check_shapes(inputs, inputs.noise)
         return _from_provided(entries, inputs.noise)
     derived = _derive(inputs, entries)
-    if inputs.recording is None:
+    if inputs.recording is None or not (inputs.passes or inputs.recording.failures_now):
         return derived
-    reason = "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
+    reason = _no_run_reason(inputs.recording)
     text = f"{reason}; {derived.reason}" if derived.reason else reason
     return replace(derived, reason=text, reason_kind=None)
+
+
+def _no_run_reason(recording: Recording) -> str:
+    failures = [f"node {failure.node_id}: {failure.reason}" for failure in recording.failures_now]
+    if failures:
+        return f"the run could not be recorded ({'; '.join(failures)})"
+    return "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"
 
 
 def _describe(sampler_pass: SamplerPass) -> dict[str, Any]:
@@ -139,7 +158,7 @@ def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
     latents: dict[str, torch.Tensor | Parts] = {}
     passes = []
     for index, (sampler_pass, run) in enumerate(matched.matches):
-        entry = _node_class(run, prompt) if sampler_pass is None else _describe(sampler_pass)
+        entry = _describe_pass(sampler_pass, run, prompt)
         if run is None:
             passes.append({**entry, "recorded": False})
             continue
@@ -150,8 +169,19 @@ def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
     return Captured("recorded", latents, passes, "; ".join(matched.reasons) or None)
 
 
+def _describe_pass(
+    sampler_pass: SamplerPass | None, run: Run | None, prompt: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings of a run's pass: of the node that ran if it was made at run time, or of the drawn one."""
+    own = None if run is None else run.own_pass
+    known = own or sampler_pass
+    return _node_class(run, prompt) if known is None else _describe(known)
+
+
 def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the class of a run's node; nothing if the node was created while the prompt ran."""
+    """Return the class of a run's node; nothing if it is not known."""
+    if run is not None and run.origin.class_type is not None:
+        return {"class_type": run.origin.class_type}
     node = None if run is None else prompt.get(run.node_id or "")
     class_type = node.get("class_type") if isinstance(node, Mapping) else None
     return {"class_type": class_type} if isinstance(class_type, str) else {}

@@ -7,12 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...gen5core.container.chunks import Compression
-from ...gen5core.graph.passes import sampler_of_latent, sampler_passes
+from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
 from ..sampling.recording import Recording
 from ..tensors.latents import Parts, samples_of
 
 BOTH, GEN5, PNG = FORMATS = ("gen5+png", "gen5", "png")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedLatent:
+    """A latent that saved images were decoded from."""
+
+    node_id: str
+    """The node that returned it."""
+    slot: int
+    parts: Parts
+    between: Sequence[tuple[str, str]] = ()
+    """Id and class of each node between its decoder and Save Gen5, the nearest to the save first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,10 @@ class SaveInputs:
     noise: Parts | None
     """The starting noise, if the user connected it."""
     recording: Recording | None
+    decoded: Sequence[DecodedLatent] = ()
+    """The latents that the saved images were decoded from, as far as they are known."""
+    images: Any = None
+    """The saved images as they were connected; None if only a latent is."""
 
     @property
     def latent_sampler(self) -> str | None:
@@ -39,6 +55,19 @@ class SaveInputs:
         if self.latent is None or self.node_id is None:
             return None
         return sampler_of_latent(self.prompt, self.node_id, "latent")
+
+    @property
+    def traced_latents(self) -> list[Parts]:
+        """The latents whose runs made what is saved: the connected one, or else those that were decoded."""
+        return [each.parts for each in self.decoded] if self.latent is None else [self.latent]
+
+    @property
+    def traced_sampler(self) -> str | None:
+        """Id of the sampler whose unchanged result the only traced latent is; None if the graph does not say."""
+        if self.latent is not None or len(self.decoded) != 1:
+            return self.latent_sampler
+        [decoded] = self.decoded
+        return sampler_of_output(self.prompt, decoded.node_id, decoded.slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +95,7 @@ class SaveOptions:
 def read_inputs(
     prompt: Mapping[str, Any],
     node_id: str | None,
+    images: Any,
     latent: Mapping[str, Any] | None,
     noise: Mapping[str, Any] | None,
     recording: Recording | None,
@@ -86,4 +116,5 @@ def read_inputs(
         batch_index=None if latent is None else latent.get("batch_index"),
         noise=None if noise is None else samples_of(noise, "noise"),
         recording=recording,
+        images=images,
     )

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from ...gen5core.graph.passes import undecided_samplers
 from ...gen5core.graph.sampler_pass import SamplerPass
+from .. import host
 from ..sampling.recording import Recording, Run
-from ..tensors.latents import is_zero, shapes_of
+from ..tensors.latents import digest, is_zero, shapes_of
 from .inputs import SaveInputs
 
 
@@ -44,12 +45,16 @@ class Matched:
 def match_runs(inputs: SaveInputs, recording: Recording) -> Matched:
     """Return the runs that made what is saved, each with its pass."""
     matcher = _Matcher(inputs, recording)
+    maker = matcher.image_maker()
+    if maker is not None:
+        return matcher.made_by(maker, recording.runs_of_node(maker) or matcher.remembered())
+    if len(inputs.traced_latents) > 1:
+        return matcher.put_together()
     result = matcher.find_result()
-    position, last = matcher.find_last(result)
-    if last is None:
-        return Matched()
-    matches = [*matcher.walk_back(position, last), *matcher.find_later(position)]
-    return Matched(matches, [*matcher.latent_reasons(result, last), *matcher.run_reasons(matches)])
+    source = inputs.traced_sampler
+    if result is None and source is not None and (several := matcher.runs_of_source(source)):
+        return matcher.made_by(source, several)
+    return matcher.match_result(result)
 
 
 class _Matcher:
@@ -61,13 +66,89 @@ class _Matcher:
         self.left_out: list[str] = []
         """Undecided samplers without a run, the last first; ``walk_back`` fills it."""
 
+    def image_maker(self) -> str | None:
+        """Return the node nearest to the save that sampled and returned images itself; None if there is none."""
+        if self.inputs.latent is not None:
+            return None
+        sampling = {found.node_id for found in self.passes}
+        between = (node_id for decoded in self.inputs.decoded for node_id, _ in decoded.between)
+        return next((each for each in between if each in sampling or self.recording.runs_of_node(each)), None)
+
+    def match_result(self, result: Run | None) -> Matched:
+        """Return the passes up to the run of the result, or failing that to the last run that the settings find."""
+        position, last = self.find_last(result)
+        if last is None:
+            return Matched()
+        matches = [*self.walk_back(position, last), *self.find_later(position)]
+        return Matched(matches, [*self.latent_reasons(result, last), *self.run_reasons(matches)])
+
+    def made_by(self, node_id: str, runs: Sequence[Run]) -> Matched:
+        """Return the passes of a node that made its result of several runs, after those upstream of it."""
+        if not runs:
+            missing = [Match(found, self._find_run(found)) for found in self.passes]
+            return Matched(missing, _missing_runs(missing))
+        if (key := self._composite_key()) is not None:
+            self.recording.add_composite(key, runs)
+        own = [index for index, found in enumerate(self.passes) if found.node_id == node_id]
+        position = own[-1] if own else len(self.passes)
+        matches = self.walk_back(position, runs[0])
+        stored = [match.run for match in matches]
+        found = self.passes[position] if own else None
+        matches += [Match(found, run) for run in runs if run not in stored]
+        reasons = [f"made of {len(runs)} runs of node {node_id}"] if len(runs) > 1 else []
+        return Matched(matches, [*reasons, *_missing_runs(matches)])
+
+    def put_together(self) -> Matched:
+        """Return the passes of all runs that made several decoded latents, in the order in which they ran."""
+        results = [self.recording.find_by_result(parts) for parts in self.inputs.traced_latents]
+        chains = [run for result in results if result is not None for run in self._chain(result)]
+        ordered = [run for run in self.recording.runs if run in chains]
+        if not ordered:
+            return self.match_result(None)
+        matches = [Match(self._pass_of(run), run) for run in ordered]
+        reasons = [f"put together from {len(results)} latents"]
+        if None in results:
+            reasons.append(f"no recorded run was found for {results.count(None)} of them")
+        return Matched(matches, reasons)
+
+    def runs_of_source(self, node_id: str) -> tuple[Run, ...]:
+        """Return the runs of a node whose result is none of theirs; only those of the list item being saved."""
+        item = host.executing_item()
+        runs = self.recording.runs_of_node(node_id)
+        runs = tuple(run for run in runs if run.item == item) or runs
+        return (runs if len(runs) > 1 else ()) or self.remembered()
+
+    def remembered(self) -> tuple[Run, ...]:
+        """Return the runs of an earlier prompt that made what is saved, if it was saved then too."""
+        key = self._composite_key()
+        return () if key is None else self.recording.find_composite(key)
+
+    def _composite_key(self) -> str | None:
+        """Return the digest of what is saved, under which its runs are remembered."""
+        if self.inputs.images is not None:
+            return digest([self.inputs.images])
+        return None if self.inputs.latent is None else digest(self.inputs.latent)
+
+    def _chain(self, run: Run) -> list[Run]:
+        """Return a run, those of its node call, and those that it started from."""
+        chain: list[Run] = []
+        current: Run | None = run
+        while current is not None and current not in chain:
+            chain += [each for each in self.recording.runs_of_call(current) if each not in chain]
+            current = self.recording.previous_run(chain[-1] if current is None else current)
+        return chain
+
+    def _pass_of(self, run: Run) -> SamplerPass | None:
+        indices = self._pass_indices(run)
+        return self.passes[indices[-1]] if indices else None
+
     def find_result(self) -> Run | None:
         """Return the run that returned the saved latent; if several did, one of the graph's passes first."""
-        if self.inputs.latent is None:
+        if not self.inputs.traced_latents:
             return None
-        source = self.inputs.latent_sampler
+        source = self.inputs.traced_sampler
         nodes = {found.node_id for found in self.passes} if source is None else {source}
-        return self.recording.find_by_result(self.inputs.latent, nodes)
+        return self.recording.find_by_result(self.inputs.traced_latents[0], nodes)
 
     def find_last(self, result: Run | None) -> tuple[int, Run | None]:
         """Return the index of the pass nearest the image whose run is known, and the run.
@@ -89,7 +170,7 @@ class _Matcher:
         run, index = last, position - 1
         while True:
             earlier = self._previous_run(run, matches)
-            if earlier is not None and (_is_same_call(earlier, run) or not self._pass_indices(earlier)):
+            if earlier is not None and self._is_further_run(earlier, run):
                 matches.append(Match(None, earlier))
                 run = earlier
                 continue
@@ -116,9 +197,9 @@ class _Matcher:
 
     def latent_reasons(self, result: Run | None, last: Run) -> list[str]:
         """Return why the saved latent is not the result of the last run; empty if it is."""
-        if self.inputs.latent is None or result is not None:
+        if not self.inputs.traced_latents or result is not None:
             return []
-        source = self.inputs.latent_sampler or last.node_id
+        source = self.inputs.traced_sampler or last.node_id
         return [
             f"the saved latent is not what node {source} returned: it was changed, is another output of it, or "
             "comes from elsewhere"
@@ -153,6 +234,13 @@ class _Matcher:
             if stored < count
         ]
 
+    def _is_further_run(self, earlier: Run, run: Run) -> bool:
+        """Return whether a run has no pass of its own: one of the same call or loop, or outside the graph."""
+        indices = self._pass_indices(earlier)
+        is_loop = run.is_made_at_run_time or earlier.is_made_at_run_time
+        is_same_pass = bool({*indices} & {*self._pass_indices(run)}) and earlier.prompt_id == run.prompt_id
+        return _is_same_call(earlier, run) or not indices or (is_loop and is_same_pass)
+
     def _previous_run(self, run: Run, matches: Sequence[Match]) -> Run | None:
         earlier = self.recording.previous_run(run)
         return None if earlier in [match.run for match in matches] else earlier
@@ -171,10 +259,9 @@ class _Matcher:
 
     def _result_shapes(self, found: SamplerPass) -> list[list[int]] | None:
         """Return the shapes of a pass's result; None if the saved latent is not that result."""
-        latent = self.inputs.latent
-        return (
-            shapes_of(latent) if latent is not None and self.inputs.latent_sampler == found.node_id else None
-        )
+        latents = self.inputs.traced_latents
+        is_result = len(latents) == 1 and self.inputs.traced_sampler == found.node_id
+        return shapes_of(latents[0]) if is_result else None
 
     def _pass_index(self, run: Run) -> int:
         """Return the index of the pass that a run belongs to, the number of passes if it belongs to none.
@@ -182,7 +269,7 @@ class _Matcher:
         Of several, the last one that the saved latent comes from, or else the last one.
         """
         indices = self._pass_indices(run)
-        sources = [index for index in indices if self.passes[index].node_id == self.inputs.latent_sampler]
+        sources = [index for index in indices if self.passes[index].node_id == self.inputs.traced_sampler]
         return (sources or indices or [len(self.passes)])[-1]
 
     def _pass_indices(self, run: Run) -> list[int]:
@@ -192,8 +279,10 @@ class _Matcher:
         """Return whether a run may be of a pass's node, of one that the node expanded into, or of a copy of it."""
         if found.is_idle:
             return False
-        if run.node_id in (found.node_id, None):
+        if run.node_id is None or found.node_id in run.origins:
             return True
+        if run.origin.display_id is not None:
+            return False
         parent, *inner = run.node_id.split(".")
         is_copy = inner[-1:] == [found.node_id] and found.seed in (None, run.seed)
         return bool(inner) and (parent == found.node_id or (is_copy and not self._has_run(found.node_id)))

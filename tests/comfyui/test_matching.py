@@ -176,7 +176,7 @@ def expanded(settings: Settings) -> Graph:
 
 
 def test_a_sampler_created_by_a_node(server: Server) -> None:
-    """Connected to a recording, it is an additional pass after the graph's own, whose settings do not change."""
+    """Connected to a recording, it is an additional pass after the graph's own, with the settings that it ran with."""
     graph = expanded(Settings())
     recorded = graph.copy()
     recording = add_recording(recorded)
@@ -202,18 +202,17 @@ def test_a_sampler_created_by_a_node(server: Server) -> None:
         second["recorded_sampler"],
     ) == (77, 2.0, 4, "heun")
     assert (settings["seed"], settings["sampler"], settings["cfg_scale"]) == (77, "heun", 2.0)
-    assert "steps" not in settings
+    assert (second["class_type"], settings["steps"]) == ("KSampler", 3)
 
 
-def test_a_sampler_that_is_made_and_not_recorded(server: Server) -> None:
-    """With automatic recording, the file says that the latent is not the known sampler's."""
+def test_a_sampler_that_is_made_without_wiring(server: Server) -> None:
+    """Automatic recording sees the sampler that a node makes for itself, with its settings."""
     graph = expanded(Settings())
     [saved] = save(server, graph, record=None)
-    capture, _ = capture_of(server, saved.summary)
-    assert capture["noise_source"] == "recorded"
-    assert (
-        f"the saved latent is not what node {graph.samplers[0]} returned: it was changed" in capture["reason"]
-    )
+    capture, settings = capture_of(server, saved.summary)
+    assert (capture["noise_source"], capture.get("reason")) == ("recorded", None)
+    assert [entry["seed"] for entry in capture["passes"]] == [1, 77]
+    assert (settings["seed"], settings["sampler"], settings["steps"]) == (77, "heun", 3)
 
 
 def test_a_sampler_with_nothing_to_do(server: Server) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gen5pack.nodes.prompt import auto_record
 from gen5pack.nodes.prompt.edit import remove_inserted
-from gen5pack.nodes.prompt.insert_records import insert_records
 from gen5pack.nodes.prompt.insert_replays import insert_replays
 from gen5pack.nodes.prompt.on_prompt import handle_prompt, register
 from hypothesis import given, settings
@@ -338,26 +338,30 @@ class TestHook:
         request = {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}}
         answer = handle_prompt(request)
         assert {"prompt": straight(), "client_id": "c", "extra_data": {"a": 1}} == request
-        assert answer == {**request, "prompt": insert_records(insert_replays(straight()))}
+        assert answer == {**request, "prompt": insert_replays(straight())}
 
-    def test_request_can_turn_off_recording(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """extra_data or the environment variable turns off recording, but not the replay."""
-        unrecorded = insert_replays(straight())
+    def test_request_can_turn_off_recording(self) -> None:
+        """extra_data turns off recording for the saves of its prompt, which are stored without the mark."""
         request = {"prompt": straight(), "extra_data": {"gen5": {"auto_record": False}}}
-        assert unrecorded == handle_prompt(request)["prompt"]
-        assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
+        edited = handle_prompt(request)["prompt"]
+        assert auto_record.is_on_for(edited, "9") is False
+        assert auto_record.is_on_for(handle_prompt({"prompt": straight()})["prompt"], "9") is True
+        assert remove_inserted(edited) == straight()
+
+    def test_environment_can_turn_off_recording(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """GEN5_AUTO_RECORD=0 turns off recording for every save."""
+        assert auto_record.is_on_for(straight(), "9") is True
         monkeypatch.setenv("GEN5_AUTO_RECORD", "0")
-        assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
+        assert auto_record.is_on_for(straight(), "9") is False
 
     def test_user_can_turn_off_recording(self, folder: Path) -> None:
-        """ComfyUI's setting turns off recording from the next prompt on, but not the replay."""
-        unrecorded = insert_replays(straight())
+        """ComfyUI's setting turns off recording from the next save on."""
         settings = folder / "user" / "default" / "comfy.settings.json"
         settings.parent.mkdir(parents=True)
         settings.write_text('{"Gen5.Recording.Automatic": false}')
-        assert unrecorded == handle_prompt({"prompt": straight()})["prompt"]
+        assert auto_record.is_on_for(straight(), "9") is False
         settings.write_text('{"Gen5.Recording.Automatic": true}')
-        assert unrecorded != handle_prompt({"prompt": straight()})["prompt"]
+        assert auto_record.is_on_for(straight(), "9") is True
 
     @pytest.mark.parametrize(
         "request_", [{}, {"prompt": None}, {"prompt": []}, {"prompt": "abc"}, {"prompt": 5}, [], None, "abc"]
