@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Prompt = dict[str, Any]
@@ -105,6 +106,17 @@ def follow_reroutes(prompt: Prompt, link: Any) -> Link | None:
         seen.add(link[0])
         link = next((value for value in inputs_of(node).values() if is_link(value, prompt)), None)
     return None
+
+
+def upstream_of(prompt: Mapping[str, Any], node_id: str) -> Iterator[str]:
+    """Yield a node and all that lead to it, the nearest first."""
+    waiting, seen = deque([node_id]), {node_id}
+    while waiting:
+        current = waiting.popleft()
+        yield current
+        sources = [link[0] for link in inputs_of(prompt.get(current)).values() if is_link(link, prompt)]
+        waiting.extend(dict.fromkeys(source for source in sources if source not in seen))
+        seen.update(sources)
 
 
 def is_reroute(node: Any) -> bool:

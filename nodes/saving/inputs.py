@@ -9,6 +9,7 @@ from typing import Any
 from ...gen5core.container.chunks import Compression
 from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
+from ..prompt.edit import inputs_of, is_link
 from ..sampling.recording import Recording
 from ..tensors.latents import Parts, samples_of
 
@@ -60,6 +61,14 @@ class SaveInputs:
     def traced_latents(self) -> list[Parts]:
         """The latents whose runs made what is saved: the connected one, or else those that were decoded."""
         return [each.parts for each in self.decoded] if self.latent is None else [self.latent]
+
+    @property
+    def traced_source(self) -> str | None:
+        """Id of the node that returned the only traced latent; None if there is none, or several."""
+        if self.latent is None:
+            return self.decoded[0].node_id if len(self.decoded) == 1 else None
+        link = inputs_of(self.prompt.get(self.node_id or "")).get("latent")
+        return str(link[0]) if is_link(link, self.prompt) else None
 
     @property
     def traced_sampler(self) -> str | None:

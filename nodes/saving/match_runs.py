@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ...gen5core.graph.passes import undecided_samplers
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
+from ..prompt.edit import upstream_of
 from ..sampling.recording import Recording, Run
 from ..tensors.latents import digest, is_zero, shapes_of
 from .inputs import SaveInputs
@@ -51,9 +52,9 @@ def match_runs(inputs: SaveInputs, recording: Recording) -> Matched:
     if len(inputs.traced_latents) > 1:
         return matcher.put_together()
     result = matcher.find_result()
-    source = inputs.traced_sampler
-    if result is None and source is not None and (several := matcher.runs_of_source(source)):
-        return matcher.made_by(source, several)
+    maker = matcher.latent_maker() if result is None else None
+    if maker is not None and (runs := matcher.runs_of_maker(maker)):
+        return matcher.made_by(maker, runs)
     return matcher.match_result(result)
 
 
@@ -95,8 +96,13 @@ class _Matcher:
         stored = [match.run for match in matches]
         found = self.passes[position] if own else None
         matches += [Match(found, run) for run in runs if run not in stored]
-        reasons = [f"made of {len(runs)} runs of node {node_id}"] if len(runs) > 1 else []
-        return Matched(matches, [*reasons, *_missing_runs(matches)])
+        return Matched(matches, [*self._made_reasons(node_id, runs), *_missing_runs(matches)])
+
+    def _made_reasons(self, node_id: str, runs: Sequence[Run]) -> list[str]:
+        """Return how a node made what is saved, if that is not the result of one run."""
+        several = [f"made of {len(runs)} runs of node {node_id}"] if len(runs) > 1 else []
+        is_source = node_id in (self.inputs.traced_source, self.inputs.traced_sampler)
+        return several if several and is_source else [*several, *self.latent_reasons(None, runs[-1])]
 
     def put_together(self) -> Matched:
         """Return the passes of all runs that made several decoded latents, in the order in which they ran."""
@@ -111,12 +117,27 @@ class _Matcher:
             reasons.append(f"no recorded run was found for {results.count(None)} of them")
         return Matched(matches, reasons)
 
-    def runs_of_source(self, node_id: str) -> tuple[Run, ...]:
-        """Return the runs of a node whose result is none of theirs; only those of the list item being saved."""
+    def latent_maker(self) -> str | None:
+        """Return the nearest node upstream of the traced latent that sampled in this prompt.
+
+        Without any, the node that returned it, which may have sampled in an earlier prompt.
+        """
+        source = self.inputs.traced_source
+        if source is None:
+            return None
+        upstream = upstream_of(self.inputs.prompt, source)
+        return next((node_id for node_id in upstream if self.recording.runs_of_node(node_id)), source)
+
+    def runs_of_maker(self, node_id: str) -> tuple[Run, ...]:
+        """Return the runs of a node in this prompt, of the list item that is saved; of a graph's pass, only several.
+
+        If there are none, those of the earlier prompt in which the same was saved.
+        """
         item = host.executing_item()
         runs = self.recording.runs_of_node(node_id)
         runs = tuple(run for run in runs if run.item == item) or runs
-        return (runs if len(runs) > 1 else ()) or self.remembered()
+        is_pass = node_id in {found.node_id for found in self.passes}
+        return (() if is_pass and len(runs) == 1 else runs) or self.remembered()
 
     def remembered(self) -> tuple[Run, ...]:
         """Return the runs of an earlier prompt that made what is saved, if it was saved then too."""

@@ -3,6 +3,7 @@
 A graph made of these and stock samplers runs in milliseconds on a CPU and gives the same bits each time.
 """
 
+from .bundles import BUNDLE_NODES
 from .latents import TestBatchIndex, TestItems, TestLatent, TestList, TestMask, TestPrepareNoise
 from .model import TestModel
 from .nested import NESTED_NODES
@@ -33,6 +34,7 @@ _NODES = [
     TestStop,
     TestTwice,
     TestVae,
+    *BUNDLE_NODES,
     *NESTED_NODES,
 ]
 
