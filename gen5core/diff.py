@@ -234,17 +234,36 @@ def _describe(tensor: StoredTensor) -> str:
 
 def _array_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> tuple[int, float]:
     """Return how many elements differ in any bit, and the largest difference, which may be NaN."""
-    bits = np.dtype(f"u{left.itemsize}")
     count, largest = 0, 0.0
     for start in range(0, left.size, _BLOCK):
         one, other = left[start : start + _BLOCK], right[start : start + _BLOCK]
-        changed = one.view(bits) != other.view(bits)
+        changed = _differ(one, other)
         if changed.any():
             count += int(changed.sum())
-            with np.errstate(invalid="ignore"):
-                distance = np.abs(one[changed].astype(np.float64) - other[changed].astype(np.float64))
+            with np.errstate(invalid="ignore", over="ignore"):
+                distance = _distance(one[changed], other[changed])
             largest = float(np.maximum(largest, distance.max()))
     return count, largest
+
+
+def _differ(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return for each element of two arrays whether any bit differs."""
+    if left.dtype.kind != "c":
+        bits = np.dtype(f"u{left.itemsize}")
+        return np.asarray(left.view(bits) != right.view(bits))
+    halves = [side.view(f"u{side.itemsize // 2}").reshape(-1, 2) for side in (left, right)]
+    return np.asarray((halves[0] != halves[1]).any(axis=1))
+
+
+def _distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    if (
+        left.dtype.kind in "iu"
+    ):  # float64 would round 64-bit integers; unsigned subtraction wraps to the right one
+        bits = np.dtype(f"u{left.itemsize}")
+        larger, smaller = np.maximum(left, right), np.minimum(left, right)
+        return (larger.view(bits) - smaller.view(bits)).astype(np.float64)
+    wide = np.complex128 if left.dtype.kind == "c" else np.float64
+    return np.asarray(np.abs(left.astype(wide) - right.astype(wide)), np.float64)
 
 
 def _finite(value: float) -> float | None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gen5core
 from gen5core import FormatError
 
@@ -118,9 +120,13 @@ def _latent(latent: gen5core.StoredTensor) -> Content | list[Content]:
 
 
 def _tensor(tensor: gen5core.StoredTensor) -> Content:
-    array = tensor.array()
+    shape, array = list(tensor.shape), tensor.array()
+    if array.dtype.kind in "bui" and array.itemsize < 4:
+        array = array.astype(tensor.stored_dtype)
+    elif array.dtype.kind not in "f" or array.itemsize > 4:
+        array = np.frombuffer(array.tobytes(), np.float32)
     return {
-        "shape": list(array.shape),
+        "shape": shape,
         "dtype": array.dtype.name,
         "orig_dtype": tensor.orig_dtype,
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),

@@ -193,4 +193,4 @@ def _parts(file: Gen5File) -> list[tuple[str, StoredTensor]]:
 
 def _latent_json(name: str, part: StoredTensor) -> dict[str, Any]:
     facts = {"name": name, "shape": list(part.shape), "dtype": part.orig_dtype}
-    return {**facts, "stored_dtype": str(part.dtype)}
+    return {**facts, "stored_dtype": part.stored_dtype}

@@ -23,7 +23,7 @@ from ..carrier.find import is_carrier
 from ..container import spec
 from ..container.chunks import Payload
 from ..container.source import FileSource
-from ..errors import EncodeError, naming_file
+from ..errors import EncodeError, UnsupportedDtypeError, naming_file
 from ..images import codec as image_codec
 from ..images import png_chunks
 from ..reader.pick import GRAPHS
@@ -104,6 +104,10 @@ def _import_latent(path: Path, out: Path, name: str | None, overwrite: bool) -> 
     raw = replace(by_name[LATENT_TENSOR], name=name or FINAL_LATENT)
     if LATENT_VERSION in by_name:
         return _write_tensors(path, out, [encode_raw(raw)], metadata, overwrite)
+    if raw.dtype.startswith("complex"):
+        raise UnsupportedDtypeError(
+            f"has complex values and no {LATENT_VERSION}: Load Latent would drop a half"
+        )
     scaled = encode_tensor(raw.name, stored_values(raw).astype(np.float32) * np.float32(SD1_SCALE))
     note = f"has no {LATENT_VERSION}: multiplied by 1/0.18215, as ComfyUI's Load Latent does"
     return (note, *_write_tensors(path, out, [scaled], metadata, overwrite))

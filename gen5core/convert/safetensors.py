@@ -23,7 +23,7 @@ from ..container.chunks import Payload
 from ..container.source import FileSource
 from ..errors import EncodeError, FormatError, UnsupportedDtypeError
 from ..tensors.codec import TensorSpec, latent_payload
-from ..tensors.dtypes import LAYOUTS, little_endian, narrow, widen
+from ..tensors.dtypes import LAYOUTS, NATIVE, little_endian, narrow, stored_as, widen
 from ..tensors.stored import StoredTensor
 
 DTYPES: Final[Mapping[str, str]] = {
@@ -35,6 +35,17 @@ DTYPES: Final[Mapping[str, str]] = {
     "F8_E5M2": "float8_e5m2",
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
     "F8_E8M0": "float8_e8m0fnu",
+    "F64": "float64",
+    "C64": "complex64",
+    "BOOL": "bool",
+    "I8": "int8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+    "U8": "uint8",
+    "U16": "uint16",
+    "U32": "uint32",
+    "U64": "uint64",
 }
 """The dtypes that a GEN5 file stores without loss: safetensors' name -> torch's name."""
 _CODES: Final = {dtype: code for code, dtype in DTYPES.items()}
@@ -84,13 +95,17 @@ def encode_tensors(tensors: Iterable[RawTensor], metadata: Mapping[str, str]) ->
     Raises
     ------
     EncodeError
-        if a name is not valid in a safetensors file, or is used twice.
+        if a name is not valid in a safetensors file or used twice, or safetensors has no such dtype.
     """
-    ordered = sorted(tensors, key=lambda tensor: (-LAYOUTS[tensor.dtype].item_bytes, tensor.name))
+    ordered = sorted(tensors, key=lambda tensor: (-_item_bytes(tensor.dtype), tensor.name))
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
     offset = 0
     for tensor in ordered:
         _check_name(tensor.name, header)
+        if tensor.dtype not in _CODES:
+            raise UnsupportedDtypeError(
+                f"latent {tensor.name!r} is {tensor.dtype}, which safetensors does not have: extract it as .npy"
+            )
         end = offset + len(tensor.data)
         header[tensor.name] = {
             "dtype": _CODES[tensor.dtype],
@@ -101,6 +116,10 @@ def encode_tensors(tensors: Iterable[RawTensor], metadata: Mapping[str, str]) ->
     text = json.dumps(header, separators=(",", ":")).encode("ascii")
     text += b" " * (-len(text) % _ALIGNMENT)
     return [_LENGTH.pack(len(text)), text, *(memoryview(tensor.data) for tensor in ordered)]
+
+
+def _item_bytes(dtype: str) -> int:
+    return np.dtype(dtype).itemsize if dtype in NATIVE else LAYOUTS[dtype].item_bytes
 
 
 def _check_name(name: str, header: Mapping[str, Any]) -> None:
@@ -158,17 +177,20 @@ def encode_raw(raw: RawTensor) -> Payload:
         as ``stored_values``.
     """
     values = stored_values(raw)
-    return latent_payload(TensorSpec(raw.name, raw.shape, values.dtype.name, raw.dtype), values)
+    return latent_payload(TensorSpec(raw.name, raw.shape, stored_as(raw.dtype), raw.dtype), values)
 
 
 def stored_values(raw: RawTensor) -> npt.NDArray[Any]:
-    """Return the values of a raw tensor in the dtype in which a GEN5 file stores them, without loss.
+    """Return the values of a raw tensor without loss, in the dtype in which ``StoredTensor.array`` returns them.
 
     Raises
     ------
     UnsupportedDtypeError
         if it is float8 and torch is missing or too old for it.
     """
+    if raw.dtype in NATIVE:
+        little = np.frombuffer(raw.data, np.dtype(raw.dtype).newbyteorder("<"))
+        return little.astype(raw.dtype, copy=False).reshape(raw.shape)
     width = LAYOUTS[raw.dtype].bits
     bits = np.frombuffer(raw.data, f"<{width}").astype(width, copy=False)
     try:
@@ -191,7 +213,8 @@ def raw_tensor(tensor: StoredTensor, name: str) -> RawTensor:
     ImportError
         if it is float8 and torch is not installed.
     """
-    bits = narrow(tensor.array(), tensor.orig_dtype)
+    array = tensor.array()
+    bits = array if tensor.orig_dtype in NATIVE else narrow(array, tensor.orig_dtype)
     return RawTensor(name, tensor.orig_dtype, tensor.shape, little_endian(bits))
 
 

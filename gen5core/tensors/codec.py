@@ -17,8 +17,19 @@ from ..container import spec
 from ..container.chunks import Payload
 from ..container.fields import Fields
 from ..container.records import ChunkRow
-from ..errors import EncodeError, UnsupportedDtypeError
-from .dtypes import LAYOUTS, little_endian, narrow, widen
+from ..errors import EncodeError, MalformedChunkError, UnsupportedDtypeError
+from .dtypes import (
+    KNOWN,
+    LAYOUTS,
+    NATIVE,
+    from_stored,
+    little_endian,
+    narrow,
+    stored_as,
+    stored_shape,
+    to_stored,
+    widen,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -36,9 +47,19 @@ class TensorSpec:
     dtype: str
     """As stored: ``float32`` or ``float16``."""
     orig_dtype: str
-    """As it was saved, e.g. ``bfloat16``; equal to dtype if nothing was widened."""
+    """As it was saved, e.g. ``bfloat16`` or ``float64``; equal to dtype if it is stored as it was."""
     part: int | None = None
     """Position inside a nested latent (audio + video); None for a plain one."""
+
+    @property
+    def array_dtype(self) -> str:
+        """The dtype of ``decode_array``: numpy's own where it has orig_dtype, else the stored one."""
+        return self.orig_dtype if self.orig_dtype in NATIVE else self.dtype
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of the payload."""
+        return math.prod(stored_shape(self.shape, self.orig_dtype)) * LAYOUTS[self.dtype].item_bytes
 
 
 def payload_bytes(name: str, tensor: Any, *, half: bool = False) -> int:
@@ -50,8 +71,8 @@ def payload_bytes(name: str, tensor: Any, *, half: bool = False) -> int:
         as ``encode_tensor``, if that does not depend on the values.
     """
     dtype, shape = _describe(name, tensor)
-    stored_as = "float16" if half and dtype == "float32" else LAYOUTS[dtype].stored_as
-    return math.prod(shape) * LAYOUTS[stored_as].item_bytes
+    stored = "float16" if half and dtype == "float32" else stored_as(dtype)
+    return TensorSpec(name, shape, stored, dtype).stored_bytes
 
 
 def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool = False) -> Payload:
@@ -59,7 +80,7 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
 
     Parameters
     ----------
-    tensor : ndarray or torch tensor of any shape; float32, float16, bfloat16 or a float8
+    tensor : ndarray or torch tensor of any shape, of a dtype in ``dtypes.KNOWN``
     part : position inside a nested latent
     half : store float32 as float16; the others stay lossless
 
@@ -74,16 +95,22 @@ def encode_tensor(name: str, tensor: Any, *, part: int | None = None, half: bool
     array = _stored_array(tensor, orig_dtype)
     if half and orig_dtype == "float32":
         array, orig_dtype = _halved(name, array), "float16"
-    return latent_payload(TensorSpec(name, array.shape, array.dtype.name, orig_dtype, part), array)
+    return latent_payload(
+        TensorSpec(name, array.shape, _dtype_of(array, orig_dtype), orig_dtype, part), array
+    )
 
 
 def latent_payload(spec_: TensorSpec, array: npt.NDArray[Any]) -> Payload:
-    """Return an array of the stored dtype and of spec_'s shape as a payload, with the row that spec_ describes.
+    """Return an array as ``decode_array`` returns it as a payload, with the row that spec_ describes.
 
-    A C-contiguous little-endian array is not copied. ``parse_tensor_spec`` of the row returns spec_ again.
+    A C-contiguous little-endian float array is not copied. ``parse_tensor_spec`` of the row returns spec_ again.
     """
-    extra: dict[str, Any] = {"shape": list(spec_.shape), "dtype": spec_.dtype, "key": spec_.name}
-    if spec_.orig_dtype != spec_.dtype:
+    shape = list(stored_shape(spec_.shape, spec_.orig_dtype))
+    extra: dict[str, Any] = {"shape": shape, "dtype": spec_.dtype, "key": spec_.name}
+    if spec_.orig_dtype in NATIVE:
+        extra["value_dtype"] = spec_.orig_dtype
+        array = to_stored(array, spec_.orig_dtype)
+    elif spec_.orig_dtype != spec_.dtype:
         extra["orig_dtype"] = spec_.orig_dtype
     if spec_.part is not None:
         extra["part"] = spec_.part
@@ -108,13 +135,11 @@ def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
         raise fields.error(
             f"{dtype} of shape {list(shape)} takes {expected} bytes, the table says {row.uncompressed_size}"
         )
-    orig_dtype = fields.get("orig_dtype", str, dtype)
-    layout = LAYOUTS.get(orig_dtype)
-    if layout is None or layout.stored_as != dtype:
-        raise fields.invalid("orig_dtype", f"one that is stored as {dtype}")
+    orig_dtype = _parse_native(fields, dtype, shape) or _parse_widened(fields, dtype)
+    has_words = orig_dtype in NATIVE and NATIVE[orig_dtype].words
     return TensorSpec(
         name=fields.get("key", str, f"latent_{row.index}"),
-        shape=shape,
+        shape=shape[:-1] if has_words else shape,
         dtype=dtype,
         orig_dtype=orig_dtype,
         part=fields.optional("part", int),
@@ -122,14 +147,29 @@ def parse_tensor_spec(row: ChunkRow) -> TensorSpec:
 
 
 def decode_array(spec_: TensorSpec, payload: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-    """Return payload as an array of the stored dtype and shape that shares its memory."""
-    return payload.view(np.dtype(spec_.dtype).newbyteorder("<")).reshape(spec_.shape).view(spec_.dtype)
+    """Return payload as an array of spec_'s shape and ``array_dtype``; a float array shares its memory.
+
+    Raises
+    ------
+    MalformedChunkError
+        if the dtype that was saved does not have one of the values.
+    """
+    shape = stored_shape(spec_.shape, spec_.orig_dtype)
+    stored = payload.view(np.dtype(spec_.dtype).newbyteorder("<")).reshape(shape)
+    if spec_.orig_dtype not in NATIVE:
+        return stored.view(spec_.dtype)
+    try:
+        return from_stored(stored, spec_.orig_dtype)
+    except ValueError as error:
+        raise MalformedChunkError(f"latent {spec_.name!r:.80} {error}", chunk=spec.LATN) from error
 
 
 def decode_torch(spec_: TensorSpec, array: npt.NDArray[Any]) -> torch.Tensor:
     """Return array as a CPU tensor of the dtype that was saved, bit for bit."""
     import torch
 
+    if spec_.orig_dtype in NATIVE:
+        return torch.from_numpy(array)
     bits = narrow(array, spec_.orig_dtype)
     # torch.from_numpy takes signed integers of every width, unsigned ones only of some.
     return torch.from_numpy(bits.view(f"i{bits.itemsize}")).view(getattr(torch, spec_.orig_dtype))
@@ -161,17 +201,20 @@ def _describe(name: str, tensor: Any) -> tuple[str, tuple[int, ...]]:
         raise UnsupportedDtypeError(
             f"latent {name!r} is a {type(tensor).__name__}; give a numpy array or a torch tensor"
         )
-    if dtype not in LAYOUTS:
+    if dtype not in KNOWN:
         raise UnsupportedDtypeError(
-            f"latent {name!r} is {dtype}; the format holds {', '.join(LAYOUTS)} without loss: convert it first"
+            f"latent {name!r} is {dtype}; the format holds {', '.join(KNOWN)} without loss: convert it first"
         )
-    if tensor.ndim > spec.MAX_DIMENSIONS:
-        raise EncodeError(f"latent {name!r} has {tensor.ndim} dimensions, the limit is {spec.MAX_DIMENSIONS}")
+    most = spec.MAX_DIMENSIONS - len(stored_shape((), dtype))
+    if tensor.ndim > most:
+        raise EncodeError(f"latent {name!r} has {tensor.ndim} dimensions, the limit is {most}")
     return dtype, tuple(tensor.shape)
 
 
 def _stored_array(tensor: Any, dtype: str) -> npt.NDArray[Any]:
-    """Return tensor as a float32 or float16 array that keeps every bit."""
+    """Return tensor as an array that keeps every bit: float32, float16 or of a dtype in NATIVE."""
+    if dtype in NATIVE:
+        return _plain(tensor).numpy() if is_torch_tensor(tensor) else np.asarray(tensor)
     layout = LAYOUTS[dtype]
     if is_torch_tensor(tensor):
         return widen(_torch_bits(tensor), dtype)
@@ -185,10 +228,42 @@ def _torch_bits(tensor: torch.Tensor) -> npt.NDArray[Any]:
     """Return the bits of a tensor's values as unsigned integers; those of a contiguous CPU tensor share its memory."""
     import torch
 
-    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    plain = _plain(tensor)
     signed = {1: torch.int8, 2: torch.int16, 4: torch.int32}[plain.element_size()]
     bits: npt.NDArray[Any] = plain.view(signed).numpy()
     return bits.view(f"u{bits.itemsize}")
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor on the CPU whose memory holds its values in C order."""
+    return tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+
+
+def _dtype_of(array: npt.NDArray[Any], orig_dtype: str) -> str:
+    return stored_as(orig_dtype) if orig_dtype in NATIVE else array.dtype.name
+
+
+def _parse_native(fields: Fields, dtype: str, shape: tuple[int, ...]) -> str | None:
+    """Return the ``value_dtype`` of a LATN; None if it has none."""
+    name = fields.optional("value_dtype", str)
+    if name is None:
+        return None
+    native = NATIVE.get(name)
+    if native is None or native.stored_as != dtype or fields.optional("orig_dtype", str) is not None:
+        raise fields.invalid("value_dtype", f"one that is stored as {dtype}, without an orig_dtype")
+    if native.words and shape[-1:] != (native.words,):
+        raise fields.error(
+            f"a value of {name} takes {native.words} words, so its shape cannot end otherwise: {list(shape)}"
+        )
+    return name
+
+
+def _parse_widened(fields: Fields, dtype: str) -> str:
+    name = fields.get("orig_dtype", str, dtype)
+    layout = LAYOUTS.get(name)
+    if layout is None or layout.stored_as != dtype:
+        raise fields.invalid("orig_dtype", f"one that is stored as {dtype}")
+    return name
 
 
 def _halved(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.float16]:

@@ -1,7 +1,8 @@
 """The dtypes that a file holds without loss: how each is stored, and how its bits are converted.
 
 float32 and float16 are stored as they are. bfloat16 and float8 are widened to the smaller of the two that
-holds all of their values, and narrowed again on reading.
+holds all of their values, and narrowed again on reading. The dtypes of NATIVE, which numpy has too, are stored by
+value or cut into words, since older readers open no LATN that is neither float32 nor float16.
 
 Source: FORMAT.md, "Tensors".
 """
@@ -43,6 +44,72 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     "float8_e8m0fnu": Layout(1, "float32"),
 }
 """By torch's name for the dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """How a file stores a dtype of numpy as float32 or float16."""
+
+    stored_as: str
+    words: int = 0
+    """Stored values for each value, on one more axis at the end: its bits, cut up; 0 if each is stored by value."""
+
+
+NATIVE: Final[Mapping[str, Native]] = {
+    "bool": Native("float16"),
+    "int8": Native("float16"),
+    "uint8": Native("float16"),
+    "int16": Native("float32"),
+    "uint16": Native("float32"),
+    "int32": Native("float32", words=1),
+    "uint32": Native("float32", words=1),
+    "int64": Native("float32", words=2),
+    "uint64": Native("float32", words=2),
+    "float64": Native("float32", words=2),
+    "complex64": Native("float32", words=2),
+    "complex128": Native("float32", words=4),
+}
+"""By the name that numpy and torch share."""
+KNOWN: Final = (*LAYOUTS, *NATIVE)
+"""Every dtype that a file holds without loss."""
+
+
+def stored_as(dtype: str) -> str:
+    """Return the dtype, float32 or float16, of a LATN that holds values of dtype."""
+    return NATIVE[dtype].stored_as if dtype in NATIVE else LAYOUTS[dtype].stored_as
+
+
+def stored_shape(shape: tuple[int, ...], dtype: str) -> tuple[int, ...]:
+    """Return the shape of a LATN that holds an array of dtype and shape."""
+    words = NATIVE[dtype].words if dtype in NATIVE else 0
+    return (*shape, words) if words else shape
+
+
+def to_stored(array: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
+    """Return an array of a dtype of NATIVE as a LATN stores it, little-endian."""
+    native = NATIVE[dtype]
+    if not native.words:
+        return array.astype(native.stored_as)
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return little.reshape(-1).view("<f4").reshape(stored_shape(array.shape, dtype))
+
+
+def from_stored(array: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
+    """Return the values of a dtype of NATIVE; the inverse of ``to_stored``.
+
+    Raises
+    ------
+    ValueError
+        if dtype does not have one of the values.
+    """
+    if NATIVE[dtype].words:
+        little = np.ascontiguousarray(array, "<f4").reshape(-1).view(np.dtype(dtype).newbyteorder("<"))
+        return little.reshape(array.shape[:-1]).astype(dtype, copy=False)
+    with np.errstate(invalid="ignore"):
+        values = array.astype(dtype)
+    if not np.array_equal(values.astype(array.dtype), array):
+        raise ValueError(f"holds values that {dtype} does not have")
+    return values
 
 
 def widen(bits: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:

@@ -48,8 +48,18 @@ class StoredTensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of ``array()``: float32 or float16."""
-        return np.dtype(self._single()[0].dtype)
+        """The dtype of ``array()``: float32 or float16, unless numpy has the one that was saved (float64, int8 …)."""
+        return np.dtype(self._single()[0].array_dtype)
+
+    @property
+    def stored_dtype(self) -> str:
+        """Name of the dtype in the file: ``float32`` or ``float16``."""
+        return self._single()[0].dtype
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the values in the file, uncompressed."""
+        return self._single()[0].stored_bytes
 
     @property
     def orig_dtype(self) -> str:

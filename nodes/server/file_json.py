@@ -6,7 +6,6 @@ the number of omitted items or characters is added.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -160,9 +159,9 @@ def _latent(latent: StoredTensor) -> Iterator[dict[str, Any]]:
             "name": latent.name,
             "part": number if len(latent.parts) > 1 else None,
             "shape": list(part.shape),
-            "dtype": part.dtype.name,
+            "dtype": part.stored_dtype,
             "orig_dtype": part.orig_dtype,
-            "size_bytes": math.prod(part.shape) * part.dtype.itemsize,
+            "size_bytes": part.size_bytes,
         }
 
 

@@ -124,6 +124,12 @@ def _by_gen5core(folder: Path) -> Golden:
         "gen5core-1.1_nothing": ({}, {"environment": None}, None, {}),
         "gen5core-1.1_odd_arrays": (odd, {"environment": None, "compression": "none"}, None, {}),
         "gen5core-1.1_zstd": (odd, {"environment": None, "compression": "zstd"}, PNG, {}),
+        "gen5core-1.1_value_dtypes": (
+            _value_dtypes(),
+            {"environment": None, "compression": "none"},
+            None,
+            {},
+        ),
         "gen5core-1.1_signed": (signed, {"environment": None, "signing_key": key}, PNG, {}),
     }
     for name, (latents, options, image, facts) in cases.items():
@@ -135,6 +141,17 @@ def _by_gen5core(folder: Path) -> Golden:
         if options["environment"]:
             found |= {"environment": COMPONENTS, "environment_further": FURTHER}
         yield name, _expected([1, 1], latents, image, **found)
+
+
+def _value_dtypes() -> dict[str, Any]:
+    """Return an array of each dtype that a file cuts into words or stores by value, with the ends of its range."""
+    arrays: dict[str, Any] = {"bool": np.array([[True], [False]]), "scalar": np.float64(0.1).reshape(())}
+    for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"):
+        arrays[name] = np.array([np.iinfo(name).min, 1, np.iinfo(name).max], name)
+    for name in ("float64", "complex64", "complex128"):
+        arrays[name] = np.array([[1 / 3, -0.0], [np.inf, np.finfo(name).max]], name)
+    arrays["empty"] = np.empty((2, 0), np.int64)
+    return arrays
 
 
 def _odd_arrays(rng: np.random.Generator) -> dict[str, Any]:

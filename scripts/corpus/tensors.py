@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import forge
 from forge import Chunk
 
 from .cases import DROP, MALFORMED, NOISE, Case
+
+
+def _value_dtype_cases(case: Callable[..., Case]) -> Iterator[Case]:
+    """Yield cases of a latent of 4 values of float32 that says it holds another dtype."""
+    unknown = r"extra\.value_dtype is '{}', not one that is stored as float32, without an orig_dtype"
+    for why, name in (("unknown", "float128"), ("of_float16", "int8"), ("of_orig_dtype", "bfloat16")):
+        yield case(f"value_dtype_{why}", unknown.format(name), value_dtype=name)
+    yield case("value_dtype_number", r"extra\.value_dtype is 8, not a string", value_dtype=8)
+    yield case(
+        "value_dtype_and_orig_dtype",
+        r"extra\.value_dtype is 'int16'",
+        value_dtype="int16",
+        orig_dtype="bfloat16",
+    )
+    yield case(
+        "value_dtype_words",
+        r"a value of complex128 takes 4 words, so its shape cannot end otherwise: \[2, 2\]",
+        value_dtype="complex128",
+        shape=[2, 2],
+    )
+    yield case(
+        "value_dtype_without_axis",
+        r"a value of int32 takes 1 words, so its shape cannot end otherwise: \[4\]",
+        value_dtype="int32",
+        shape=[4],
+    )
 
 
 def tensor_cases() -> Iterator[Case]:
@@ -47,6 +73,7 @@ def tensor_cases() -> Iterator[Case]:
         "orig_dtype_of_float16", r"extra\.orig_dtype is 'float8_e5m2', not one", orig_dtype="float8_e5m2"
     )
     yield case("orig_dtype_list", r"extra\.orig_dtype is \[\], not a string", orig_dtype=[])
+    yield from _value_dtype_cases(case)
     yield Case(
         MALFORMED,
         "tensor_name_twice",

@@ -7,6 +7,11 @@ const STORED_AS = {
   float32: ["float32", "bfloat16", "float8_e8m0fnu"],
   float16: ["float16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"],
 }
+/** The words that a value is cut into, 0 where it is stored by its value. */
+const WORDS = {
+  float32: { int16: 0, uint16: 0, int32: 1, uint32: 1, int64: 2, uint64: 2, float64: 2, complex64: 2, complex128: 4 },
+  float16: { bool: 0, int8: 0, uint8: 0 },
+}
 
 /** Return the rows of the chunk table after checking them against each other and the header. */
 export function readTable(rows, { minor, metaOffset, chunkCount }) {
@@ -51,7 +56,17 @@ function readTensor({ where, flags, extra, payloadBytes }, index) {
   must(typeof key === "string", `${where}: its key is not a string`)
   must(part === null || typeof part === "bigint", `${where}: its part is not an integer`)
   must(STORED_AS[dtype].includes(original), `${where}: its orig_dtype is not one that is stored as ${dtype}`)
-  return { shape, dtype, original, key, part }
+  return { shape, dtype, original, key, part, ...readValueDtype(where, dtype, extra) }
+}
+
+/** Return the dtype of a latent that was neither float nor bfloat16, and its shape without the axis of words. */
+function readValueDtype(where, dtype, { shape, value_dtype: name, orig_dtype: widened }) {
+  if (name === undefined || name === null) return {}
+  must(Object.hasOwn(WORDS[dtype], name), `${where}: its value_dtype is not one that is stored as ${dtype}`)
+  must(widened === undefined || widened === null, `${where}: it has both a value_dtype and an orig_dtype`)
+  const words = WORDS[dtype][name]
+  must(!words || shape.at(-1) === BigInt(words), `${where}: its last axis is not the ${words} words of a ${name}`)
+  return { shape: words ? shape.slice(0, -1) : shape, original: name }
 }
 
 /** Chunks must not overlap; from version 1.1 on they must follow each other in order, without gaps. */

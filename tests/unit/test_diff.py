@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import forge
+import numpy as np
 import pytest
 
 import gen5core
@@ -129,3 +130,43 @@ def _forged(path: Path, latents: Sequence[str] = (), *, minor: int = 0, **furthe
     chunks = [forge.float32(name, [1.0, 2.0]) for name in latents]
     path.write_bytes(forge.build(chunks, minor=minor, edit=lambda document: {**document, **further}))
     return path
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "dtype", "distance"),
+    [
+        ([1.0, 2.0**-1000], [1.0, 2.0**-999], "float64", 2.0**-1000),
+        ([2**60], [2**60 + 1], "int64", 1.0),
+        ([-(2**63)], [2**63 - 1], "int64", 2.0**64 - 1),
+        ([0], [2**64 - 1], "uint64", 2.0**64 - 1),
+        ([-128], [127], "int8", 255.0),
+        ([True], [False], "bool", 1.0),
+        ([1 + 1j], [1 + 4j], "complex64", 3.0),
+        ([3j], [complex(-0.0, 3)], "complex128", 0.0),
+    ],
+)
+def test_every_dtype_is_compared_bit_by_bit(
+    tmp_path: Path, left: list[Any], right: list[Any], dtype: str, distance: float
+) -> None:
+    """A difference that float64 would round away is found too, and -0 differs from 0."""
+    paths = [
+        saved(tmp_path / f"{number}.gen5", latents={"a": np.array(values, dtype)})
+        for number, values in enumerate((left, right))
+    ]
+    [difference] = compared(*paths).differences
+    assert (difference.name, difference.left) == ("a", f"{dtype} [{len(left)}]")
+    assert (difference.max_difference, difference.detail) == (distance, f"1 of {len(left)} values differ")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128", "int64", "bool", "int16"])
+def test_a_scrubbed_file_has_equal_values_of_every_dtype(tmp_path: Path, dtype: str) -> None:
+    """Scrubbing keeps dtype and bits."""
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    original = saved(tmp_path / "a.gen5", latents={"a": array})
+    scrub(original, tmp_path / "b.gen5")
+    assert compared(original, tmp_path / "b.gen5").differences == ()
+    with gen5core.open(tmp_path / "b.gen5") as file:
+        assert (file.latents["a"].dtype, file.latents["a"].array().tobytes()) == (
+            array.dtype,
+            array.tobytes(),
+        )

@@ -126,6 +126,30 @@ class TestThePeerReadsOurFiles:
         assert same(tensor.float().numpy(), actual)
 
     @pytest.mark.parametrize("compression", COMPRESSIONS)
+    @pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16"])
+    def test_small_integers(self, target: Path, dtype: str, compression: Any) -> None:
+        """The peer reads small integers as floats of equal value."""
+        expected = np.arange(16).reshape(4, 4).astype(dtype)
+        gen5core.save(target, latents={"initial_noise": expected}, compression=compression)
+        (actual,) = peer_decode(target)[0]["chunks"]["latent"]
+        assert (actual.dtype.kind, actual.tolist()) == ("f", expected.astype(np.float64).tolist())
+
+    @pytest.mark.parametrize("compression", COMPRESSIONS)
+    @pytest.mark.parametrize(
+        "dtype", ["int32", "uint32", "int64", "uint64", "float64", "complex64", "complex128"]
+    )
+    def test_wide_dtypes(self, target: Path, dtype: str, compression: Any) -> None:
+        """The peer opens a file with wide values and gets the other latents; of these it gets the bits."""
+        wide, plain = (noise((1, 4, 4, 4)) * 100).astype(dtype), noise((2, 3))
+        latents = {"initial_noise": wide, "final_latent": plain}
+        gen5core.save(target, latents=latents, images=encoded("PNG"), compression=compression)
+        decoded, _ = peer_decode(target)
+        first, second = decoded["chunks"]["latent"]
+        assert (first.shape[:-1], first.tobytes()) == (wide.shape, wide.tobytes())
+        assert same(plain, second)
+        assert decoded["chunks"]["image"] == encoded("PNG")
+
+    @pytest.mark.parametrize("compression", COMPRESSIONS)
     def test_several_latents(self, target: Path, compression: Any) -> None:
         """The peer lists latents in the order in which they were saved, parts of a nested one in sequence."""
         video, audio = noise((1, 8, 2, 4, 4), seed=1), noise((1, 8, 16), "float16", seed=2)
