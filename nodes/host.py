@@ -278,13 +278,23 @@ def to_result(output: Any) -> Any:
     return output if management is None else output.to(management.intermediate_device())
 
 
-NOISE_FACTORIES = ("default_noise_sampler", "BrownianTreeNoiseSampler")
-"""The functions with which every sampler of ComfyUI's core draws its step noise."""
+def brownian_classes() -> Sequence[Any]:
+    """Return the loaded classes whose instances draw Brownian noise when called: ComfyUI's, and torchsde's below it.
+
+    Whatever class is in ComfyUI's place counts, since packs put their own there.
+    """
+    names = (("comfy.k_diffusion.sampling", "BrownianTreeNoiseSampler"), ("torchsde", "BrownianInterval"))
+    found = (getattr(sys.modules.get(module), name, None) for module, name in names)
+    return [each for each in found if isinstance(each, type)]
 
 
-def noise_factories() -> Any | None:
-    """Return the module that contains NOISE_FACTORIES; None without ComfyUI."""
-    return _module("comfy.k_diffusion.sampling") if is_present() else None
+def rounds_weights(module: Mapping[str, Any]) -> bool:
+    """Return whether a module, given by its globals, draws only to round weights, from generators of its own.
+
+    It does so when a model is loaded, so whether a run draws there depends on what was loaded before.
+    Source: ``comfy.float.stochastic_rounding``.
+    """
+    return module.get("__name__") == "comfy.float"
 
 
 def nested(parts: Sequence[Any]) -> Any:
@@ -351,6 +361,15 @@ def add_sampler_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> No
     Source: ``comfy.patcher_extension``, SAMPLER_SAMPLE.
     """
     kind = _module("comfy.patcher_extension").WrappersMP.SAMPLER_SAMPLE
+    model.add_wrapper_with_key(kind, key, wrapper)
+
+
+def add_model_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> None:
+    """Wrap each computation of a MODEL.
+
+    Source: ``comfy.patcher_extension``, APPLY_MODEL.
+    """
+    kind = _module("comfy.patcher_extension").WrappersMP.APPLY_MODEL
     model.add_wrapper_with_key(kind, key, wrapper)
 
 

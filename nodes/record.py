@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import host
+from .sampling.journal import rest_while_computing
 from .sampling.overrides import record_torch_settings
 from .sampling.recorder import SamplingRecorder
 from .sampling.recording import Recording
@@ -67,4 +68,5 @@ class Gen5Record:
         key = f"gen5_record_{unique_id}"
         recorded = host.add_sampling_wrapper(model, key, recorder.__call__)
         host.add_sampler_wrapper(recorded, key, record_torch_settings)
+        host.add_model_wrapper(recorded, key, rest_while_computing)
         return recorded, kept

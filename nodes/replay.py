@@ -6,6 +6,7 @@ from typing import Any
 
 from ..gen5core.errors import EncodeError
 from . import host
+from .sampling.journal import rest_while_computing
 from .sampling.overrides import record_torch_settings
 from .sampling.replayer import SamplingReplayer
 from .stored.file import StoredFile
@@ -92,6 +93,7 @@ class Gen5Replay:
         )
         replayed = host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__)
         host.add_sampler_wrapper(replayed, "gen5_replay", record_torch_settings)
+        host.add_model_wrapper(replayed, "gen5_replay", rest_while_computing)
         return replayed, start_latent(start, batch_index)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import host
 from ..prompt import auto_record
+from .journal import rest_while_computing
 from .overrides import record_torch_settings
 from .recorder import SamplingRecorder
 from .recording import Recording
@@ -23,7 +24,8 @@ _recorder = SamplingRecorder(RUNS)
 
 def register() -> bool:
     """Record from now on; return whether there is a ComfyUI."""
-    return host.wrap_all_sampling(_KEY, record_run, {"SAMPLER_SAMPLE": record_torch_settings})
+    wrappers = {"SAMPLER_SAMPLE": record_torch_settings, "APPLY_MODEL": rest_while_computing}
+    return host.wrap_all_sampling(_KEY, record_run, wrappers)
 
 
 def automatic_recording(prompt: Mapping[str, Any], save: str | None) -> Recording | None:

@@ -8,7 +8,6 @@ Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -65,15 +64,6 @@ class SamplingCall:
         if shapes and len(shapes) > 1:
             return [list(shape) for shape in shapes]
         return [list(self.noise.shape)]
-
-    @property
-    def may_add_noise(self) -> bool:
-        """Whether the sampler's function accepts a noise sampler, as those that add noise at each step do."""
-        function = getattr(self.arguments.get("sampler"), "sampler_function", None)
-        try:
-            return "noise_sampler" in inspect.signature(function).parameters  # type: ignore[arg-type]
-        except (TypeError, ValueError):  # no function, or one without a signature
-            return False
 
     @property
     def reseeds_globally(self) -> bool:

@@ -17,9 +17,10 @@ from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..tensors.latents import compact, digest, unpack
 from .call import SamplingCall, float32_sigmas
+from .journal import journaling
 from .overrides import collect_overrides
 from .recording import Failure, Recording, Run
-from .step_noise import NEVER, GlobalDraws, StepNoise, StepRecorder, intercept_noise
+from .step_noise import NEVER, StepNoise, StepRecorder
 
 logger = logging.getLogger(__name__)
 _RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -56,20 +57,16 @@ class SamplingRecorder:
         return self._record(open_run, executor)
 
     def _record(self, open_run: OpenRun, executor: Any) -> Any:
-        call, steps = open_run.call, open_run.steps
-        global_draws = GlobalDraws()
         token = _active.set((*_active.get(), open_run))
         try:
-            with collect_overrides(call.guider) as overrides, intercept_noise(steps) as is_complete:
-                output = call.run(executor)
+            with collect_overrides(open_run.call.guider) as overrides, journaling(open_run.steps):
+                output = open_run.call.run(executor)
         finally:
             _active.reset(token)
         try:
-            if _drew_by_own_means(call, global_draws, is_complete):
-                steps.mark_own_noise()
-            drawn = {"step_noise": steps.stack_draws(), "step_noise_reason": steps.reason}
+            open_run.steps.finish()
             output = host.to_result(output)
-            run = open_run.end({**drawn, **overrides.changes}, output)
+            run = open_run.end(overrides.changes, output)
             for recorder in open_run.recorders:
                 recorder.recording.add(recorder.kept(run))
         except Exception as error:  # as above
@@ -115,9 +112,8 @@ class OpenRun:
 
     def end(self, changes: Mapping[str, Any], output: torch.Tensor) -> Run:
         """Return the run, given what inner wrappers changed and the latent that it returned."""
-        return _make_run(
-            self.call, {**self.given, **changes}, output, _x0_digests(self.call, self.last_x0.value)
-        )
+        values = {**self.given, **changes}
+        return _make_run(self.call, values, self.steps, output, _x0_digests(self.call, self.last_x0.value))
 
 
 class LastX0:
@@ -151,13 +147,6 @@ def _copy_to_cpu(value: Any) -> Any:
     return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else value
 
 
-def _drew_by_own_means(call: SamplingCall, global_draws: GlobalDraws, is_complete: bool) -> bool:
-    """Return whether a sampler drew noise that was not intercepted, or may have because a factory is missing."""
-    if global_draws.happened() and not call.reseeds_globally:
-        return True
-    return not is_complete and call.may_add_noise
-
-
 def _one_channel(mask: torch.Tensor) -> torch.Tensor:
     """Return one channel of a mask, which ComfyUI copies for each channel of the latent; all if they differ."""
     first = mask[:, :1]
@@ -187,7 +176,11 @@ def _own_pass(origin: host.NodeOrigin, node_id: str | None) -> SamplerPass | Non
 
 
 def _make_run(
-    call: SamplingCall, values: Mapping[str, Any], output: torch.Tensor, further_results: frozenset[str]
+    call: SamplingCall,
+    values: Mapping[str, Any],
+    steps: StepRecorder,
+    output: torch.Tensor,
+    further_results: frozenset[str],
 ) -> Run:
     prompt_id, node_id = host.executing()
     origin = host.node_origin(node_id)
@@ -206,8 +199,9 @@ def _make_run(
         results=_digests(output, shapes) | further_results,
         output=weakref.ref(output),
         is_latent_tensor=len(shapes) == 1 and not host.casts_results(output.dtype),
-        step_noise=values["step_noise"],
-        step_noise_reason=values["step_noise_reason"],
+        step_noise=steps.draws,
+        step_noise_reason=steps.reason,
+        generators=values.get("generators", steps.generators),
         torch_settings=values.get("torch_settings") or live_settings(),
         item=host.executing_item(),
         origin=origin,

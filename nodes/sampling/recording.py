@@ -18,6 +18,7 @@ import torch
 
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
+from ..stored.draws import Draws
 from ..tensors.latents import Parts, digest
 
 _MAX_UNCERTAIN_RUNS = 16
@@ -50,10 +51,12 @@ class Run:
     """The returned tensor; dead once nothing else holds it."""
     is_latent_tensor: bool = True
     """Whether that tensor is the one in the LATENT. If ComfyUI copies it, ``output`` says nothing about the LATENT."""
-    step_noise: torch.Tensor | None = None
-    """Noise added at each step, shape (draws, …); None if there was none or it was left out."""
+    step_noise: Draws | None = None
+    """Whatever the sampler drew; None if that was nothing or it was left out."""
     step_noise_reason: str | None = None
-    """Why step noise that was drawn is not recorded."""
+    """Why step noise that was drawn is not recorded, or not all of it."""
+    generators: Mapping[str, str] = field(default_factory=dict)
+    """States at the start of those global generators that the run moved, as META holds them."""
     torch_settings: Mapping[str, str] = field(default_factory=dict)
     """Torch's settings during sampling, as canonical strings by name."""
     item: int | None = None
@@ -78,8 +81,9 @@ class Run:
     @property
     def size_bytes(self) -> int:
         """Memory that its tensors take; zeros that share one value count in full."""
-        tensors = (*self.noise, *self.start_latent, *(self.noise_mask or ()), self.step_noise)
-        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        drawn = () if self.step_noise is None else self.step_noise.parts
+        tensors = (*self.noise, *self.start_latent, *(self.noise_mask or ()), *drawn)
+        return sum(tensor.nbytes for tensor in tensors)
 
     @property
     def shapes(self) -> list[list[int]]:
@@ -229,7 +233,7 @@ def _within_memory(runs: list[Run]) -> list[Run]:
     kept = []
     for run in runs:
         if excess > 0 and run.step_noise is not None:
-            excess -= run.step_noise.nbytes
+            excess -= sum(part.nbytes for part in run.step_noise.parts)
             reason = f"the runs since then took more than {_MAX_HELD_BYTES >> 30} GiB of memory"
             run = replace(run, step_noise=None, step_noise_reason=reason)
         kept.append(run)
@@ -248,11 +252,11 @@ def _common(runs: Sequence[Run]) -> Run:
         cleared["cfg"] = None
     if len({run.sampler_name for run in runs}) > 1:
         cleared["sampler_name"] = None
-    if len({run.step_noise if run.step_noise is None else digest([run.step_noise]) for run in runs}) > 1:
+    if len({run.step_noise and run.step_noise.digest() for run in runs}) > 1:
         reason = (
             "other runs of this noise had other step noise: connect the sampler's own latent to Save Gen5"
         )
-        cleared |= {"step_noise": None, "step_noise_reason": reason}
+        cleared |= {"step_noise": None, "step_noise_reason": reason, "generators": {}}
     words = {"cfg": "cfg", "sampler_name": "sampler", "step_noise": "step noise"}
     differing = tuple(words[name] for name in words if name in cleared)
     return replace(last, **cleared, differing=differing) if differing else last

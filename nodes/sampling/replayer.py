@@ -17,15 +17,18 @@ import torch
 
 from ...gen5core.environment.components import live_settings
 from ...gen5core.environment.hardware import Drift
-from ...gen5core.errors import EncodeError
+from ...gen5core.errors import EncodeError, naming_file
 from .. import host
+from ..stored.draws import Draws, read_draws
 from ..stored.file import ReadLatent, StoredFile
 from ..stored.passes import StoredPass
 from ..stored.start import StoredStart
 from ..tensors.latents import has_image, is_zero, pack, take
 from .call import SamplingCall, float32_sigmas
+from .generators import decode_states, generators_set
+from .journal import journaling
 from .overrides import collect_overrides, record_override
-from .step_noise import StepPlayer, intercept_noise
+from .step_noise import StepPlayer
 
 logger = logging.getLogger(__name__)
 _ROUNDING = 1e-5
@@ -44,7 +47,7 @@ class SamplingReplayer:
     stored : the file, which is opened at most once per run
     start : the passes that a run may start from; of several, the one of equal shape and sigmas is used
     batch_index : one image of the stored batch; −1 for all
-    step_noise : play back the noise added at each step, if the sigmas are the stored ones
+    step_noise : play back what the sampler drew, if the sigmas are the stored ones
     use_stored_sigmas : sample along the stored sigmas instead of the sampler's own
     """
 
@@ -86,11 +89,11 @@ class SamplingReplayer:
             return call.run(executor)
         stored_pass, draws = started
         with collect_overrides(call.guider) as overrides:
-            output = self._run(call, executor, draws)
+            output = self._run(call, executor, stored_pass, draws)
         self._report_drift(stored_pass, overrides.changes.get("torch_settings") or live_settings())
         return output
 
-    def _start(self, call: SamplingCall) -> tuple[StoredPass, torch.Tensor | None] | None:
+    def _start(self, call: SamplingCall) -> tuple[StoredPass, Draws | None] | None:
         """Put the stored start into call and return its pass and step noise; None if the run is left alone."""
         with self.stored.latents() as read:
             stored_pass = self._match(call, read)
@@ -109,18 +112,54 @@ class SamplingReplayer:
         call.arguments.update(changes)
         record_override(call.guider, **changes)
 
-    def _run(self, call: SamplingCall, executor: Any, draws: torch.Tensor | None) -> torch.Tensor:
-        """Sample with the stored draws played back, and return the result."""
-        if draws is None:
-            return call.run(executor)
-        player = StepPlayer(draws, self.stored.path.name)
-        with intercept_noise(player) as is_complete:
+    def _run(
+        self, call: SamplingCall, executor: Any, stored_pass: StoredPass, draws: Draws | None
+    ) -> torch.Tensor:
+        """Sample with the stored draws played back, from the stored states of the generators, and return the result."""
+        batch_size = stored_pass.shapes[0][0] if stored_pass.shapes and stored_pass.shapes[0] else None
+        player = StepPlayer(draws, self.stored.path.name, self.batch_index, batch_size)
+        states = self._generators(stored_pass, call)
+        with generators_set(states) as missing, journaling(player):
             output = call.run(executor)
-        # If a factory is missing, a sampler may have drawn through it unseen: unused draws are then no error.
-        if is_complete or player.played:
-            player.check_all_played()
-            record_override(call.guider, step_noise=draws, step_noise_reason=None)
+        player.check_all_played()
+        if states:
+            record_override(call.guider, generators=stored_pass.generators)
+        self._report_draws(stored_pass, call, player, missing)
         return output
+
+    def _generators(self, stored_pass: StoredPass, call: SamplingCall) -> Mapping[str, bytes]:
+        return decode_states(stored_pass.generators) if self._plays_steps(stored_pass, call) else {}
+
+    def _plays_steps(self, stored_pass: StoredPass, call: SamplingCall) -> bool:
+        """Return whether a run is to draw what the stored one drew."""
+        return self.step_noise and float32_sigmas(call.sigmas) == stored_pass.sigmas
+
+    def _report_draws(
+        self, stored_pass: StoredPass, call: SamplingCall, player: StepPlayer, missing: Sequence[str]
+    ) -> None:
+        """Log in what the draws of a run may be unlike those of the stored one, though it was to repeat them."""
+        name, reason = self.stored.path.name, stored_pass.step_noise_reason
+        if not self.step_noise or (stored_pass.sigmas and not self._plays_steps(stored_pass, call)):
+            return
+        if player.remark:
+            logger.warning("%s; the stored values are used", player.remark)
+        if missing:
+            logger.warning(
+                "%s, %s: the stored state of the generator %s cannot be restored here, so that what was drawn "
+                "from it may differ",
+                name,
+                _pass_label(stored_pass),
+                " and ".join(missing),
+            )
+        if player.has_drawn_unstored or (reason and player.played):
+            logger.warning(
+                "%s, %s: this sampler drew noise %d times, which the file does not hold in full (%s); the result "
+                "may differ",
+                name,
+                _pass_label(stored_pass),
+                player.played,
+                reason or "it was saved without a recording of them",
+            )
 
     def _report_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
         """Log which torch settings differ from those under which the stored pass was sampled."""
@@ -130,17 +169,17 @@ class SamplingReplayer:
                 drift = Drift(name, stored[name], in_force[name], "differs")
                 logger.warning("%s, pass %d: %s", self.stored.path.name, stored_pass.index, drift)
 
-    def _draws(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> torch.Tensor | None:
-        """Return the stored step noise; None if there is none or it is left out."""
+    def _draws(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> Draws | None:
+        """Return the stored draws; None if there are none or they are left out."""
         if stored_pass.step_noise is None or not self.step_noise:
             return None
-        if float32_sigmas(call.sigmas) != stored_pass.sigmas:
+        if not self._plays_steps(stored_pass, call):
             logger.info(
                 "%s: the sigmas are not the stored ones; step noise is left out", self.stored.path.name
             )
             return None
-        [draws] = read(stored_pass.step_noise)
-        return draws if self.batch_index < 0 else draws[:, self.batch_index : self.batch_index + 1]
+        with naming_file(self.stored.path):
+            return read_draws(stored_pass.draws, read(stored_pass.step_noise))
 
     def _match(self, call: SamplingCall, read: ReadLatent) -> StoredPass | None:
         """Return the stored pass for a run; None for a run without noise that matches no stored pass."""

@@ -1,39 +1,33 @@
-"""Records or plays back the noise that samplers add at each step.
-
-Every sampler of ComfyUI's core draws this noise through two factories in ``comfy.k_diffusion.sampling``. For the
-duration of a run they are replaced with factories that record or play back draws; they are restored on every exit.
-
-Source: ``comfy.k_diffusion.sampling.default_noise_sampler``, ``BrownianTreeNoiseSampler``.
-"""
+"""Records what a sampler draws during a run, or gives it the draws of a stored one."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import partial
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from ...gen5core.errors import EncodeError
-from .. import host
+from ...gen5core.tensors.dtypes import KNOWN
+from ..stored.draws import MAX_PARTS, UNKNOWN, Draws
+from .generators import GeneratorWatch, encode_states
+from .journal import Journal
+from .random_calls import distribution
 
 logger = logging.getLogger(__name__)
 AUTO_MAX_BYTES = 64 * 2**20
 """How much step noise of one run is recorded in mode auto."""
 NEVER = "step_noise of Record Sampling is never"
 """Why the step noise of a run was left out in mode never."""
-NoiseSampler = Callable[..., torch.Tensor]
-Factory = Callable[..., NoiseSampler]
 StepNoise = Literal["auto", "never", "always"]
+_REMEDY = "use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
+_GENERATOR_NAMES = {"torch": "torch's", "cuda": "CUDA's", "numpy": "numpy's", "python": "Python's"}
 
 
-class StepRecorder:
-    """Records every draw of a run.
+class StepRecorder(Journal):
+    """Records every draw of a run, and where the global generators were when it began.
 
     Parameters
     ----------
@@ -43,48 +37,63 @@ class StepRecorder:
 
     def __init__(self, mode: StepNoise) -> None:
         self._mode = mode
-        self._draws: list[torch.Tensor] = []
+        self._draws: list[tuple[str, torch.Tensor]] = []
+        self._kinds: set[tuple[torch.Size, torch.dtype]] = set()
         self._size_bytes = 0
+        self._watch = GeneratorWatch()
         self.count = 0
         self.reason: str | None = None
-
-    def sampler(self, factory: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
-        """Return a noise sampler made by factory whose draws are recorded."""
-        drawing = factory(x, *args, **kwargs)
-
-        def draw(*sigmas: Any, **options: Any) -> torch.Tensor:
-            drawn = drawing(*sigmas, **options)
-            self._record(drawn)
-            return drawn
-
-        return draw
+        self.draws: Draws | None = None
+        """Known after ``finish``; None if there were no draws or they were left out."""
+        self.generators: Mapping[str, str] = {}
+        """States of global generators at the start, as META holds them; see ``GeneratorWatch.needed``."""
 
     def widen(self, mode: StepNoise) -> None:
         """Record at least as much as in another mode; before the first draw."""
         order: tuple[StepNoise, ...] = ("never", "auto", "always")
         self._mode = max(self._mode, mode, key=order.index)
 
-    def stack_draws(self) -> torch.Tensor | None:
-        """Return the draws in order along a new first axis; None if there are none or they were left out."""
-        if self.reason is not None or not self._draws:
-            return None
-        return torch.stack(self._draws)
+    def begin(self) -> None:
+        """Notice what was drawn without being seen."""
+        with self._guarded():
+            self._watch.begin_draw()
 
-    def mark_own_noise(self) -> None:
-        """Set the reason that the sampler drew noise without a factory, unless a factory has drawn too."""
-        if self.count == 0:
-            self.reason = "the sampler drew noise by its own means, which cannot be recorded"
+    def settle(self) -> None:
+        """Take the states that the generators have now for those to expect."""
+        with self._guarded():
+            self._watch.end_draw()
 
-    def _record(self, drawn: torch.Tensor) -> None:
+    def note(self, function: str, drawn: torch.Tensor) -> None:
+        """Record a draw."""
         self.count += 1
+        self.settle()
+        with self._guarded():
+            self._record(function, drawn)
+
+    def finish(self) -> None:
+        """Put together what was recorded, once the run has ended."""
+        with self._guarded():
+            self._watch.finish()
+            self.generators = encode_states(self._watch.needed(not self.reason))
+            self.reason = self.reason or self._unseen_reason()
+            self.draws = Draws.collect(self._draws) if self._draws else None
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Leave the draws out if a block fails: nothing that is recorded is worth the picture."""
+        try:
+            yield
+        except Exception as error:  # also what nobody thought of, such as a tensor that cannot be copied
+            logger.exception("draw %d of a sampler could not be recorded", self.count)
+            self._discard(f"draw {self.count} could not be recorded: {error}")
+
+    def _record(self, function: str, drawn: torch.Tensor) -> None:
         if self._mode == "never":
             self.reason = NEVER
         if self.reason is not None:
             return
-        if self._draws and drawn.shape != self._draws[0].shape:
-            self._discard(
-                f"draw {self.count} has shape {list(drawn.shape)}, the first {list(self._draws[0].shape)}"
-            )
+        if (dtype := str(drawn.dtype).removeprefix("torch.")) not in KNOWN:
+            self._discard(f"draw {self.count} ({function}) is {dtype}, which a file does not hold")
             return
         self._size_bytes += drawn.nbytes
         if self._mode == "auto" and self._size_bytes > AUTO_MAX_BYTES:
@@ -92,173 +101,101 @@ class StepRecorder:
                 f"it takes more than {AUTO_MAX_BYTES >> 20} MiB; set step_noise to always to keep it"
             )
             return
-        self._draws.append(drawn.detach().to("cpu", copy=True))
+        self._kinds.add((drawn.shape, drawn.dtype))
+        if len(self._kinds) > MAX_PARTS:
+            self._discard(f"the draws have more than {MAX_PARTS} shapes and dtypes")
+            return
+        self._draws.append((function, drawn.detach().to("cpu", copy=True)))
 
     def _discard(self, reason: str) -> None:
         self.reason = reason
         self._draws.clear()
+        self._kinds.clear()
+
+    def _unseen_reason(self) -> str | None:
+        if not self._watch.unseen:
+            return None
+        names = " and ".join(_GENERATOR_NAMES[name] for name in sorted(self._watch.unseen))
+        return (
+            f"the sampler drew from {names} generator by its own means; that is not recorded, but drawn again "
+            "from the generator's stored state"
+        )
 
 
-class StepPlayer:
+class StepPlayer(Journal):
     """Gives a run the stored draws, one after the other.
 
     Parameters
     ----------
-    draws : shape (calls, …) as ``StepRecorder.stack_draws`` made it
+    draws : those of the stored run; None only counts what this one draws
+    file_name : of the file that holds them, for messages
+    batch_index : the image of the stored batch that is sampled; −1 for all
+    batch_size : that of the stored run
     """
 
-    def __init__(self, draws: torch.Tensor, file_name: str) -> None:
-        self._draws, self._file_name, self.played = draws, file_name, 0
+    def __init__(
+        self, draws: Draws | None, file_name: str, batch_index: int = -1, batch_size: int | None = None
+    ) -> None:
+        self._draws = None if draws is None else iter(draws)
+        self._held = 0 if draws is None else draws.count
+        self._file_name, self._batch_index, self._batch_size = file_name, batch_index, batch_size
+        self.played = 0
+        self.remark: str | None = None
+        """The first draw that was made by another function than the stored one, in words."""
 
-    def sampler(self, factory: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
-        """Return a noise sampler that plays back draws on the device and in the dtype of x."""
+    @property
+    def has_drawn_unstored(self) -> bool:
+        """Whether the run drew although no draws are stored."""
+        return self._draws is None and self.played > 0
 
-        def play(*sigmas: Any, **options: Any) -> torch.Tensor:
-            return self._next_draw(x)
+    def substitute(self, function: str, drawn: torch.Tensor) -> torch.Tensor:
+        """Return the next stored draw in place of drawn.
 
-        return play
+        Raises
+        ------
+        EncodeError
+            if the stored run did not draw so often, or not in this shape, or from another distribution.
+        """
+        self.played += 1
+        if self._draws is None:
+            return drawn
+        if self.played > self._held:
+            raise EncodeError(
+                f"{self._file_name} holds {self._held} draws of step noise, but this sampler requests draw "
+                f"{self.played}: {_REMEDY}"
+            )
+        stored_function, stored = next(self._draws)
+        self._compare(stored_function, function)
+        return self._fitting(stored, drawn)
 
     def check_all_played(self) -> None:
         """Raise EncodeError if the run drew fewer times than the stored one."""
-        if self.played < len(self._draws):
+        if self._draws is not None and self.played < self._held:
             raise EncodeError(
-                f"{self._file_name} holds {len(self._draws)} draws of step noise, but this sampler used {self.played}: "
-                "use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
+                f"{self._file_name} holds {self._held} draws of step noise, but this sampler used {self.played}: "
+                f"{_REMEDY}"
             )
 
-    def _next_draw(self, like: torch.Tensor) -> torch.Tensor:
-        number, self.played = self.played, self.played + 1
-        if number >= len(self._draws):
-            raise EncodeError(
-                f"{self._file_name} holds {len(self._draws)} draws of step noise, but this sampler requests draw "
-                f"{number + 1}: use the stored sampler and its settings, or turn step_noise off in Replay Sampling"
-            )
-        drawn = self._draws[number]
-        if drawn.shape != like.shape:
-            raise EncodeError(
-                f"draw {number + 1} of step noise in {self._file_name} has shape {list(drawn.shape)}, but the "
-                f"sampler works on {list(like.shape)}: use the stored size and batch"
-            )
-        return drawn.to(device=like.device, dtype=like.dtype, copy=True)  # samplers may write into it
+    def _compare(self, stored: str, function: str) -> None:
+        if stored in (function, UNKNOWN):
+            return
+        told = (
+            f"draw {self.played} of step noise in {self._file_name} was made by {stored}, here by {function}"
+        )
+        if distribution(stored) != distribution(function):
+            raise EncodeError(f"{told}: {_REMEDY}")
+        self.remark = self.remark or told
 
-
-_interceptors: ContextVar[tuple[StepRecorder | StepPlayer, ...]] = ContextVar("gen5_step_noise", default=())
-"""The recorders and players of this thread's runs, outermost first."""
-
-
-@contextmanager
-def intercept_noise(interceptor: StepRecorder | StepPlayer | None) -> Iterator[bool]:
-    """Route the samplers' noise factories through interceptor inside a block; None changes nothing.
-
-    Yields
-    ------
-    whether every factory exists; the log names those that this ComfyUI lacks, once
-    """
-    factories = _factories()
-    if interceptor is None or factories is None:
-        yield True
-        return
-    token = _interceptors.set((*_interceptors.get(), interceptor))
-    try:
-        with _patch.applied(factories) as is_complete:
-            yield is_complete
-    finally:
-        _interceptors.reset(token)
-
-
-class _Patch:
-    """Replaces the factories for as long as any run in any thread needs it.
-
-    The module is shared by all threads, so users are counted, and ``_dispatch`` picks the interceptors of its thread.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._replaced: dict[str, tuple[Factory, Factory]] = {}
-        self._reported: set[str] = set()
-
-    @contextmanager
-    def applied(self, factories: Any) -> Iterator[bool]:
-        """Replace the factories inside a block; yield whether all of them exist."""
-        with self._lock:
-            if self._users == 0:
-                self._replace(factories)
-            self._users += 1
-            is_complete = len(self._replaced) == len(host.NOISE_FACTORIES)
-        try:
-            yield is_complete
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    self.restore(factories)
-
-    def _replace(self, factories: Any) -> None:
-        originals = {name: getattr(factories, name, None) for name in host.NOISE_FACTORIES}
-        self._warn_missing({name for name, original in originals.items() if original is None})
-        try:
-            for name, original in originals.items():
-                if original is not None:
-                    self._replaced[name] = original, partial(_dispatch, original)
-                    setattr(factories, name, self._replaced[name][1])
-        except BaseException:  # also KeyboardInterrupt: a half-replaced module would outlive the run
-            self.restore(factories)
-            raise
-
-    def restore(self, factories: Any) -> None:
-        """Put the original factories back."""
-        for name, (original, ours) in self._replaced.items():
-            if getattr(factories, name, None) is ours:  # leave another pack's replacement alone
-                setattr(factories, name, original)
-        self._replaced.clear()
-
-    def _warn_missing(self, names: set[str]) -> None:
-        for name in sorted(names - self._reported):
-            logger.warning(
-                "this ComfyUI has no comfy.k_diffusion.sampling.%s: noise that samplers draw through it is "
-                "neither recorded nor replayed; please report this with the version of ComfyUI",
-                name,
-            )
-        self._reported |= names
-
-
-_patch = _Patch()
-
-
-def _dispatch(original: Factory, x: torch.Tensor, *args: Any, **kwargs: Any) -> NoiseSampler:
-    """Make a noise sampler through this thread's interceptors; without any, as the original does."""
-    factory = original
-    for interceptor in _interceptors.get():
-        factory = partial(interceptor.sampler, factory)
-    return factory(x, *args, **kwargs)
-
-
-def _factories() -> Any | None:
-    """Return the module of the factories, an empty one if this ComfyUI lacks it; None without ComfyUI."""
-    try:
-        return host.noise_factories()
-    except ImportError:
-        return SimpleNamespace()
-
-
-class GlobalDraws:
-    """Detects draws from torch's global generators since its creation.
-
-    Draws through the factories do not count, since the factories have generators of their own.
-    """
-
-    def __init__(self) -> None:
-        self._before = self._states()
-
-    def happened(self) -> bool:
-        """Return whether the state of a global generator has changed; one created since then is ignored."""
-        now = self._states()[: len(self._before)]
-        return any(not torch.equal(one, other) for one, other in zip(self._before, now, strict=True))
-
-    @staticmethod
-    def _states() -> list[torch.Tensor]:
-        states = [torch.get_rng_state()]
-        if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            states.append(torch.cuda.get_rng_state())
-        return states
+    def _fitting(self, stored: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """Return a stored draw in the shape of drawn: whole, or the part of one image."""
+        if stored.shape == drawn.shape:
+            return stored
+        index = self._batch_index
+        if index >= 0 and stored.ndim and len(stored) == self._batch_size:
+            image = stored[index : index + 1]
+            if image.shape == drawn.shape:
+                return image
+        raise EncodeError(
+            f"draw {self.played} of step noise in {self._file_name} has shape {list(stored.shape)}, but the "
+            f"sampler works on {list(drawn.shape)}: use the stored size and batch"
+        )

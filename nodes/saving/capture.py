@@ -197,7 +197,7 @@ def _run_tensors(run: Run) -> dict[str, torch.Tensor | Parts]:
     if run.noise_mask is not None:
         tensors["noise_mask"] = storable(run.noise_mask)
     if run.step_noise is not None:
-        tensors["step_noise"] = run.step_noise
+        tensors["step_noise"] = storable(run.step_noise.parts)
     return tensors
 
 
@@ -207,7 +207,9 @@ def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
         "seed": run.seed,
         "cfg": run.cfg,
         "node_id": run.node_id,
+        "draws": run.step_noise and run.step_noise.as_meta(),
         "step_noise_reason": run.step_noise_reason,
+        "generators": run.generators or None,
         "torch_settings": _changed_settings(run) or None,
     }
     return {

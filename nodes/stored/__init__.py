@@ -6,6 +6,7 @@ choices      the files that Load Gen5 offers
 error_kinds  an error -> its machine-readable kind
 paths        a name in Load Gen5's list -> a path inside ComfyUI's folders
 file         StoredFile, the value of a GEN5 socket: opened on demand, an error if it was moved or changed
+draws        what a sampler drew during a run, in a recording and in a file
 passes       the sampler passes of a file
 start        what a replay starts from: passes, settings, latent and mask in one read
 settings     the sampler settings of a file

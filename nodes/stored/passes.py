@@ -13,6 +13,7 @@ from ...gen5core.container.spec import META
 from ...gen5core.errors import MalformedChunkError, naming_file
 from ...gen5core.tensors.noise import MAX_SEED
 from ..tensors.latents import Parts
+from .draws import DrawGroup, parse_groups
 
 FINAL_MASK = "final_noise_mask"
 """Name of the result's mask if it is not known to be that of the last pass."""
@@ -36,7 +37,13 @@ class StoredPass:
     """Whether sampling started from a latent that the file does not hold."""
     noise_mask: str | None
     step_noise: str | None = None
-    """Name of the latent that holds the noise added at each step."""
+    """Name of the latent that holds what the sampler drew."""
+    draws: tuple[DrawGroup, ...] | None = None
+    """The order of the draws; None if there is one tensor of them, which counts them, or none."""
+    step_noise_reason: str | None = None
+    """Why step noise that was drawn is not stored, or not all of it."""
+    generators: Mapping[str, str] = field(default_factory=dict)
+    """States of global generators at the start of the run, as META holds them."""
     torch_settings: Mapping[str, str] = field(default_factory=dict)
     """Torch's settings during sampling, canonical strings by name; only those unlike the file's environment."""
     node_id: str | None = None
@@ -138,6 +145,9 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         lacks_start=name("start_latent") is None and not entry.get("recorded") and _has_start(entry, index),
         noise_mask=name("noise_mask"),
         step_noise=name("step_noise"),
+        draws=parse_groups(entry.get("draws"), index),
+        step_noise_reason=reason if isinstance(reason := entry.get("step_noise_reason"), str) else None,
+        generators=checked("generators", _are_strings) or {},
         torch_settings=checked("torch_settings", _are_strings) or {},
         node_id=node_id if isinstance(node_id := entry.get("node_id"), str) else None,
     )
