@@ -115,6 +115,10 @@ class UnsupportedDtypeError(EncodeError, TypeError):
     """An array has a dtype that the format cannot store without loss."""
 
 
+class PromptError(EncodeError):
+    """A value is not a ComfyUI prompt in API form."""
+
+
 class InvalidKeyError(EncodeError):
     """A key, a key file or the list of trusted keys cannot be used."""
 

@@ -1,4 +1,4 @@
-"""A ComfyUI prompt -> its sampler passes; independent of files and of the rest of gen5core.
+"""A ComfyUI prompt -> its sampler passes; of the rest of gen5core it needs only the errors.
 
 ============  ================================================================================
 tables        what is known about each node class
@@ -11,5 +11,5 @@ passes        ``sampler_passes``, in the order of execution; whether noise can b
 ============  ================================================================================
 
 To add a node class, add a row to the table of its kind in ``tables``. A class without a row is read by the names of its
-inputs.
+inputs. ``scripts/node_classes.py`` lists the classes of a ComfyUI that need a row and have none.
 """

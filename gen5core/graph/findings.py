@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 U64_MAX: Final = 2**64 - 1
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
@@ -99,6 +99,12 @@ def as_int(value: Any) -> int | None:
     return value if is_whole and abs(value) <= U64_MAX else None
 
 
+def as_size(value: Any) -> int | None:
+    """Return a width, height or batch size, or None; for 0 the node works it out at run time."""
+    number = as_int(value)
+    return number if number is not None and number > 0 else None
+
+
 def as_seed(value: Any) -> int | None:
     """Return a seed, or None; packs replace a negative one with a random one at run time, so it is no seed."""
     number = as_int(value)
@@ -132,6 +138,7 @@ def as_bool(value: Any) -> bool | None:
 
 
 Parts = Sequence[Finding]
+Rule = Callable[[Parts, "int | None"], Finding]
 
 
 def _first(parts: Parts, slot: int | None) -> Finding:
@@ -159,7 +166,25 @@ def _unknown(parts: Parts, slot: int | None) -> Finding:
 
 def _size(parts: Parts, slot: int | None) -> Finding:
     """A width or height; 0 means that the node works it out at run time."""
-    return found(parts[0].value) if as_int(parts[0].value) else UNKNOWN
+    return found(parts[0].value) if as_size(parts[0].value) else UNKNOWN
+
+
+def _rotated(parts: Parts, slot: int | None) -> Finding:
+    """A width or height, from (rotation, the same upstream, the other one upstream). Source: LatentRotate."""
+    turn = as_text(parts[0].value)
+    return UNKNOWN if turn is None else parts[2] if turn.startswith(("90", "270")) else parts[1]
+
+
+def _along_time(parts: Parts, slot: int | None) -> Finding:
+    """A width or height, from (dim, the same upstream): it stays if time is cut. Source: LatentCut, LatentConcat."""
+    return parts[1] if "t" in (as_text(parts[0].value) or "") else UNKNOWN
+
+
+def _last_step(parts: Parts, slot: int | None) -> Finding:
+    """The first end step found; packs write -1 for a run to the end."""
+    step = _first(parts, slot)
+    number = as_int(step.value)
+    return step if number is None or number >= 0 else NOTHING
 
 
 def _found_or_unknown(figure: int | None) -> Finding:
@@ -192,7 +217,7 @@ def _times(parts: Parts, slot: int | None) -> Finding:
 
 def _plus(parts: Parts, slot: int | None) -> Finding:
     counts = [as_int(part.value) for part in parts]
-    return _found_or_unknown(None if None in counts else sum(count for count in counts if count))
+    return _found_or_unknown(None if None in (counts or [None]) else sum(count for count in counts if count))
 
 
 def _sliced(parts: Parts, slot: int | None) -> Finding:
@@ -203,52 +228,105 @@ def _sliced(parts: Parts, slot: int | None) -> Finding:
     return found(min(length, size - min(size - 1, index)))
 
 
-def _split_start(parts: Parts, slot: int | None) -> Finding:
-    """First step of SplitSigmas' output, from (step, start upstream); output 1 starts at the step."""
-    upstream = as_int(parts[1].value)
-    if slot != 1:
-        return parts[1]
-    step = as_int(parts[0].value)
-    return UNKNOWN if step is None or parts[1].unresolved else found((upstream or 0) + step)
+class Span(NamedTuple):
+    """The part of a schedule that is left: its first and last step, and whether it is run backwards."""
+
+    first: int | None
+    last: int | None
+    flipped: bool
+
+    def end(self, steps: int | None) -> int | None:
+        """Return its last step, given the steps of the complete schedule; None if neither is known."""
+        return min((each for each in (self.last, steps) if each is not None), default=None)
 
 
-def _split_end(parts: Parts, slot: int | None) -> Finding:
-    """Last step of SplitSigmas' output, from (step, start upstream, end upstream); output 0 ends at the step."""
-    if slot == 1:
-        return parts[2]
-    step, start, end = (as_int(part.value) for part in parts)
-    if step is None or parts[1].unresolved or parts[2].unresolved:
-        return UNKNOWN
-    cut = (start or 0) + step
-    return found(cut if end is None else min(cut, end))
+def _span(parts: Parts) -> tuple[Span, int | None] | None:
+    """Return the part that is left upstream of a cut, and all steps, from the findings named by ``UNCUT``.
+
+    None if any of its ends is only known at run time.
+    """
+    steps, first, last, flipped = parts
+    if first.unresolved or last.unresolved or flipped.unresolved:
+        return None
+    return Span(as_int(first.value), as_int(last.value), flipped.value is True), as_int(steps.value)
 
 
-def _split_denoise(parts: Parts, slot: int | None) -> Finding:
+def _split(parts: Parts, slot: int | None) -> Span | None:
+    """Return what SplitSigmas leaves, from (step, *UNCUT): output 0 ends at the step, output 1 starts there.
+
+    A flipped schedule is counted from its last step down.
+    """
+    upstream, step = _span(parts[1:]), as_int(parts[0].value)
+    if upstream is None or step is None:
+        return None
+    span, steps = upstream
+    start, end = span.first or 0, span.end(steps)
+    if not span.flipped:
+        cut = start + step
+        return span._replace(first=cut) if slot == 1 else span._replace(last=_least(cut, span.last))
+    if end is None:
+        return None
+    cut = end - step
+    return span._replace(first=start, last=cut) if slot == 1 else span._replace(first=max(start, cut))
+
+
+def _split_denoise(parts: Parts, slot: int | None) -> Span | None:
+    """Return what SplitSigmasDenoise leaves, from (denoise, *UNCUT): output 1 is the denoising part.
+
+    It counts the steps that are left. If it denoises none of them, output 0 is empty (``sigmas[:-0]``).
+    """
+    upstream, denoise = _span(parts[1:]), as_float(parts[0].value)
+    if upstream is None or denoise is None:
+        return None
+    span, steps = upstream
+    start, end = span.first or 0, span.end(steps)
+    count = None if end is None else _round_finite(max(end - start, 0) * denoise)
+    if end is None or count is None:
+        return None
+    if slot != 1 and count == 0:
+        return span._replace(first=end + 1)
+    if not span.flipped:
+        return span._replace(first=end - count) if slot == 1 else span._replace(last=end - count)
+    cut = start + count
+    return span._replace(first=start, last=cut) if slot == 1 else span._replace(first=cut)
+
+
+def _least(step: int, other: int | None) -> int:
+    return step if other is None else min(step, other)
+
+
+Cut = Callable[[Parts, "int | None"], "Span | None"]
+
+
+def _start_of(cut: Cut) -> Rule:
+    def rule(parts: Parts, slot: int | None) -> Finding:
+        span = cut(parts, slot)
+        return UNKNOWN if span is None else NOTHING if span.first is None else found(span.first)
+
+    return rule
+
+
+def _end_of(cut: Cut) -> Rule:
+    def rule(parts: Parts, slot: int | None) -> Finding:
+        span = cut(parts, slot)
+        return UNKNOWN if span is None else NOTHING if span.last is None else found(span.last)
+
+    return rule
+
+
+def _denoised_part(parts: Parts, slot: int | None) -> Finding:
     """Denoise of SplitSigmasDenoise's output, from (denoise, denoise upstream); output 1 is the denoising part."""
     return parts[0] if slot == 1 else parts[1]
 
 
-def _denoise_cut(parts: Parts) -> int | None:
-    """Return the step at which SplitSigmasDenoise cuts, from (denoise, steps, start upstream, end upstream).
-
-    None if the sigmas were cut before, as the node then counts only the steps that are left.
-    """
-    denoise, steps = as_float(parts[0].value), as_int(parts[1].value)
-    if denoise is None or steps is None or not (parts[2].empty and parts[3].empty):
-        return None
-    denoised_steps = _round_finite(steps * denoise)
-    return None if denoised_steps is None else steps - denoised_steps
+def _toggled(parts: Parts, slot: int | None) -> Finding:
+    """Whether a schedule is run backwards, from (the same upstream)."""
+    return UNKNOWN if parts[0].unresolved else found(parts[0].value is not True)
 
 
-def _denoise_start(parts: Parts, slot: int | None) -> Finding:
-    """First step of SplitSigmasDenoise's output. If nothing is denoised, output 0 is empty (``sigmas[:-0]``)."""
-    cut = _denoise_cut(parts)
-    is_empty = cut is not None and cut == as_int(parts[1].value)
-    return _found_or_unknown(cut) if slot == 1 or is_empty else parts[2]
-
-
-def _denoise_end(parts: Parts, slot: int | None) -> Finding:
-    return parts[3] if slot == 1 else _found_or_unknown(_denoise_cut(parts))
+def _unless_cut(parts: Parts, slot: int | None) -> Finding:
+    """A first or last step that a node with more sigmas moves, from (the same upstream)."""
+    return parts[0] if parts[0].empty else UNKNOWN
 
 
 def _sigma_count(parts: Parts, slot: int | None) -> Finding:
@@ -288,23 +366,27 @@ def chosen_index(rule: str, selector: Any, names: Sequence[str]) -> int | None:
     return index if index is not None and 0 <= index < len(names) else None
 
 
-Rule = Callable[[Parts, "int | None"], Finding]
 RULES: Final[Mapping[str, Rule]] = {
     "first": _first,
     "last": _last,
     "all": _all,
     "unknown": _unknown,
     "size": _size,
+    "rotated": _rotated,
+    "along_time": _along_time,
+    "last_step": _last_step,
     "scaled_latent": _scaled_latent,
     "scaled_pixels": _scaled_pixels,
     "times": _times,
     "plus": _plus,
     "sliced": _sliced,
-    "split_start": _split_start,
-    "split_end": _split_end,
-    "split_denoise": _split_denoise,
-    "denoise_start": _denoise_start,
-    "denoise_end": _denoise_end,
+    "split_start": _start_of(_split),
+    "split_end": _end_of(_split),
+    "denoised_part": _denoised_part,
+    "denoise_start": _start_of(_split_denoise),
+    "denoise_end": _end_of(_split_denoise),
+    "toggled": _toggled,
+    "unless_cut": _unless_cut,
     "sigma_count": _sigma_count,
     "on_device": _on_device,
     "joined_text": _joined_text,

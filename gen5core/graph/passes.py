@@ -9,13 +9,15 @@ Source: ComfyUI's hidden PROMPT, the executed graph in API form.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from .findings import Finding, as_text
-from .prompt import Graph, Link, Node
+from .prompt import Graph, Link, Node, check_prompt
 from .read_pass import PassReader
 from .sampler_pass import SamplerPass
 from .walk import Query, Walker
+
+DECODERS: Final = ("decoder", "audio_decoder")
 
 
 def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> list[SamplerPass]:
@@ -31,8 +33,15 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     list of SamplerPass
         Empty if nothing samples, or if the prompt has no such node. The texts of one conditioning are joined
         by ``read_pass.TEXT_SEPARATOR``, without duplicates; a zeroed conditioning is an empty text. LoRAs are
-        in the order in which they are applied. Never raises on a prompt that JSON can hold.
+        in the order in which they are applied.
+
+    Raises
+    ------
+    PromptError
+        if it is no prompt: not a mapping, or a mapping without any node. An empty mapping is a prompt, and of one
+        that has a node, odd entries and odd values are left out; neither raises.
     """
+    check_prompt(prompt)
     walker = Walker(Graph(prompt))
     nodes = _execution_order(walker, node_id)
     decoded_by = _decoders(walker, nodes)
@@ -176,12 +185,13 @@ def _ends(graph: Graph) -> list[str]:
 
 
 def _decoders(walker: Walker, nodes: Sequence[Node]) -> dict[str, Finding]:
-    """Return the VAE that decodes each sampler's latent, by the sampler's id."""
+    """Return the VAE that decodes each sampler's latent, by the sampler's id; for video with sound, the picture's."""
     vaes: dict[str, Finding] = {}
     for node in nodes:
         latent = node.inputs.get("samples")
-        if node.node_class.kind != "decoder" or not isinstance(latent, Link):
+        if node.node_class.kind not in DECODERS or not isinstance(latent, Link):
             continue
-        if sampler_id := _latent_sampler(walker, latent):
+        sampler_id = as_text(walker.find(Query(latent.node_id, latent.slot, "sampled_by")).value)
+        if sampler_id is not None and (sampler_id not in vaes or node.node_class.kind == DECODERS[0]):
             vaes[sampler_id] = walker.find(Query(node.node_id, None, "vae"))
     return vaes

@@ -2,7 +2,7 @@
 
 Source: ComfyUI's prompt in API form, ``{node_id: {"class_type": …, "inputs": {name: value or
 [node_id, slot]}}}``. A link is a list of two, a string that is a key of the prompt and an int; any other list
-is a value. Malformed entries are ignored, so nothing here raises.
+is a value. Malformed entries are ignored, so nothing raises, except ``check_prompt`` on what is no prompt at all.
 """
 
 from __future__ import annotations
@@ -11,13 +11,57 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from ..errors import PromptError
 from .tables.lookup import class_of
 from .tables.schema import NodeClass
 
 GET_NODE: Final = "GetNode"
 SET_NODE: Final = "SetNode"
+WRAPPERS: Final = ("prompt", "output")
+"""Keys under which requests to ``/prompt``, and what the editor makes of a graph, hold the prompt."""
 NAME_INPUTS: Final = ("Constant", "name", "key")
 """Inputs in which Set and Get nodes keep the name that connects them."""
+
+
+def check_prompt(value: Any) -> None:
+    """Raise PromptError unless the value is a mapping that is empty or has at least one node.
+
+    The message says what was given instead, and where a prompt is to be found.
+    """
+    if not isinstance(value, Mapping):
+        raise PromptError(f"a prompt is a dict of nodes, this is {_kind_of(value)}")
+    if not value or any(_is_node(entry) for entry in value.values()):
+        return
+    for name in WRAPPERS:
+        inner = value.get(name)
+        if isinstance(inner, Mapping) and any(_is_node(entry) for entry in inner.values()):
+            raise PromptError(f"this dict has the prompt under the key {name!r}; pass what that key holds")
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            raise PromptError(
+                f"this dict has the prompt under the key {name!r}, as JSON; pass what json.loads makes of it"
+            )
+    if isinstance(value.get("nodes"), list):
+        raise PromptError(
+            "this is a workflow in the format of ComfyUI's editor, which is not what runs; "
+            "export it with File > Export (API)"
+        )
+    raise PromptError(
+        f"this dict has no node: none of its {len(value)} entries has a class_type; "
+        "pass a prompt in API form, as File > Export (API) writes it"
+    )
+
+
+def _is_node(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("class_type"), str)
+
+
+def _kind_of(value: Any) -> str:
+    """Return what a value is, with the remedy."""
+    if isinstance(value, str | bytes | bytearray):
+        return f"a {type(value).__name__}; if it is JSON, pass what json.loads returns"
+    if value is None:
+        return "None; a file saved without its workflow has no prompt"
+    return f"a {type(value).__name__}; pass a prompt in API form, as File > Export (API) writes it"
 
 
 class Link(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .findings import EMPTY, Chain, Finding, as_bool, as_float, as_int, as_seed, as_text
+from .findings import EMPTY, Chain, Finding, as_bool, as_float, as_int, as_seed, as_size, as_text
 from .prompt import Node
 from .sampler_pass import SamplerPass
 from .tables.schema import NO_FILE
@@ -27,13 +27,15 @@ FIELDS: Final[Mapping[str, tuple[str, Coerce]]] = {
     "add_noise": ("add_noise", as_bool),
     "model_name": ("model", as_text),
     "vae_name": ("vae", as_text),
-    "width": ("width", as_int),
-    "height": ("height", as_int),
-    "batch_size": ("batch_size", as_int),
+    "width": ("width", as_size),
+    "height": ("height", as_size),
+    "batch_size": ("batch_size", as_size),
 }
 """Field of a SamplerPass -> its role in the tables, and the function that checks its value."""
 NOTED_ROLES: Final = ("self", "sampler_name", "scheduler", "cfg", "model", "width", "positive")
 """Roles whose notes are read. If an option is noted twice, the later role wins; within one, the nearer node."""
+HOOKED_ROLES: Final = ("positive", "negative", "clip")
+"""Roles whose LoRAs are hooks, on a text or on its encoder; they are listed after the model's own."""
 CONTROLNET_KEYS: Final = ("name", "strength", "start_percent", "end_percent")
 
 
@@ -108,13 +110,26 @@ class PassReader:
             unresolved += notes.unresolved
         if controlnets := [each for notes in by_role for each in notes.controlnets]:
             options["controlnets"] = controlnets
-        loras = [notes.loras for notes in by_role if notes.loras]
+        if self._find(node, "flipped").value is True:
+            options["flip_sigmas"] = True
         guidances = [notes.guidance for notes in by_role if notes.guidance is not None]
         return {
-            "loras": loras[0] if len(loras) == 1 else tuple(lora for group in loras for lora in group),
+            "loras": self._merge_loras(node, unresolved),
             "guidance": guidances[-1] if guidances else None,
             "options": options,
         }
+
+    def _merge_loras(self, node: Node, unresolved: list[str]) -> tuple[tuple[str, float | None], ...]:
+        """Return the LoRAs on the model, then those of hooks; a hook that several texts have is listed once."""
+        own = [
+            lora for role in ("self", "model") for lora in self._collect(self._find(node, role).notes).loras
+        ]
+        hooked: dict[tuple[str, float | None], None] = {}
+        for role in HOOKED_ROLES:
+            notes = self._collect(self._find(node, role).notes)
+            hooked |= dict.fromkeys(notes.loras)
+            unresolved += [name for name in notes.unresolved if name == "loras"]
+        return (*own, *hooked)
 
     def _collect(self, notes: Chain) -> _Notes:
         if notes not in self._notes:
@@ -142,9 +157,15 @@ def _joined_texts(values: Iterable[Any]) -> tuple[str | None, bool]:
 def _collect(notes: Chain) -> _Notes:
     collected = _Notes()
     loras: list[tuple[str, float | None]] = []
+    merged: dict[str, None] = {}
     for kind, key, found in notes:
         if kind == "lora":
             _add_lora(loras, found, collected.unresolved)
+        elif kind == "merged":
+            merged |= dict.fromkeys(name for name in found[0].values if isinstance(name, str))
+            collected.unresolved += ["merged_with"] * found[0].unresolved
+        elif kind == "no_guidance":
+            collected.guidance = None
         elif kind == "guidance":
             collected.guidance = _single("guidance", found[0], as_float, collected.unresolved)
         elif kind == "controlnet":
@@ -152,6 +173,8 @@ def _collect(notes: Chain) -> _Notes:
         elif kind == "option":
             collected.options[key] = _option(key, found, collected.unresolved)
     collected.loras = tuple(loras)
+    if merged:
+        collected.options["merged_with"] = list(merged) if len(merged) > 1 else next(iter(merged))
     return collected
 
 

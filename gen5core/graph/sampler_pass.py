@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .tables.lookup import takes_sigmas
+
 
 @dataclass(frozen=True, slots=True)
 class SamplerPass:
@@ -47,7 +49,11 @@ class SamplerPass:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it returns its latent unchanged: denoise is 0, or no step is left from start_step on."""
+        """Whether it returns its latent unchanged: denoise is 0, or no step is left from start_step on.
+
+        A single sigma leaves no step, but a sampler that is given it adds its noise, unless it is the last one, 0.
+        """
         ends = [step for step in (self.steps, self.end_step) if step is not None]
-        starts_at_end = self.start_step is not None and bool(ends) and self.start_step >= min(ends)
-        return self.denoise == 0 or starts_at_end
+        left = min(ends) - self.start_step if ends and self.start_step is not None else 1
+        adds_noise = left == 0 and self.start_step != self.steps and takes_sigmas(self.class_type)
+        return (self.denoise == 0 or left <= 0) and not adds_noise

@@ -13,14 +13,16 @@ from typing import Any, Final, NamedTuple
 
 from .findings import NOTHING, RULES, SWITCH_RULES, UNKNOWN, Finding, chosen_index, concatenate, found
 from .prompt import Graph, Link, Node
-from .tables.schema import CARRIERS, FILE_ROLES, GROUP, NO_FILE, Note, Reads, words
+from .tables.schema import CARRIERS, FILE_NOTES, FILE_ROLES, GROUP, MERGED_MODEL, NO_FILE, Note, Reads, words
 
-VARIADIC_RULES: Final = frozenset(("first", "last", "all"))
+VARIADIC_RULES: Final = frozenset(words("first last all plus last_step"))
 """Rules that take any number of inputs; the others need each input in its position."""
 MAX_ROWS: Final = 100
 """Rows of one LoRA stack; the largest pack has 50."""
+MAKERS: Final = frozenset(words("sampler decoder audio_decoder"))
+"""Kinds of nodes at which the way from a decoder up to the sampler of its latent ends."""
 OPTIONAL_ROLES: Final = frozenset(
-    words("cfg denoise start_step end_step add_noise noise vae clip made_by self")
+    words("cfg denoise start_step end_step flipped add_noise noise vae clip made_by sampled_by self")
 )
 """Roles that many nodes do not have: if nothing is found for them, they are absent, not unresolved."""
 
@@ -110,6 +112,8 @@ class Walker:
         query = _enter_node(node, query)
         if query.role in ("made_by", "noise") and query.slot is not None and node.node_class.kind != "pass":
             return _Plan("first", (_origin(node, query.role),))
+        if query.role == "sampled_by" and query.slot is not None and node.node_class.kind in MAKERS:
+            return _Plan("first", (_origin(node, query.role),))
         notes = () if query.plain else _notes(node, query)
         reads = _reads(node, query)
         if reads is not None:
@@ -178,7 +182,7 @@ def _enter_node(node: Node, query: Query) -> Query:
     held = outputs[query.slot] if query.slot is not None and 0 <= query.slot < len(outputs) else ""
     if not held or held in CARRIERS:
         return query
-    if query.plain:
+    if query.plain and not node.node_class.guessed:
         return query._replace(role=held, plain=False)
     # a node with a positive and a negative output: the slot says which of them is meant
     both = GROUP.get(held) == GROUP.get(query.role) == "conditioning"
@@ -189,7 +193,10 @@ def _reads(node: Node, query: Query) -> Reads | None:
     """Return where the node holds what is asked: its plain value, or the input of a role."""
     if query.plain:
         return node.node_class.roles.get("value") or node.node_class.roles.get("*")
-    return None if query.role == "self" else node.node_class.reads(query.role)
+    if query.role == "self":
+        return None
+    # a carrier socket that takes a plain value as well, such as a text, is asked by its role
+    return node.node_class.reads(query.role) or node.node_class.roles.get("value")
 
 
 def _expand_spec(node: Node, spec: str) -> Iterator[str]:
@@ -221,9 +228,10 @@ def _part(node: Node, spec: str, query: Query) -> Part:
 
 def _notes(node: Node, query: Query) -> Notes:
     wanted = (query.role, GROUP.get(query.role, query.role))
-    return tuple(
-        entry for note in node.node_class.notes if note.on in wanted for entry in _expand_note(node, note)
-    )
+    notes = (note for note in node.node_class.notes if note.on in wanted)
+    if query.role == MERGED_MODEL:  # only the weights of this model count, not its settings
+        notes = (note for note in notes if note.kind in FILE_NOTES)
+    return tuple(entry for note in notes for entry in _expand_note(node, note))
 
 
 def _expand_note(node: Node, note: Note) -> Iterator[tuple[Note, tuple[Part, ...]]]:

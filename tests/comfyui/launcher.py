@@ -36,3 +36,5 @@ has_module = _install.has_module
 GraphError = _server.GraphError
 ServerBase = _server.Server
 ServerError = _server.ServerError
+
+node_classes = _load("node_classes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from graph_prompts import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gen5core.errors import PromptError
 from gen5core.graph.findings import SIGMA
 from gen5core.graph.passes import (
     is_latent_of,
@@ -485,8 +487,8 @@ def test_any_target(prompt: dict[str, Any], target: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(IDS), JSON_VALUES | NODES, max_size=8))
 def test_entries_of_any_kind(prompt: dict[str, Any]) -> None:
-    """Entries that are not nodes are ignored."""
-    assert fields_are_sound(sampler_passes(prompt))
+    """Entries that are not nodes are ignored in a prompt that has a node."""
+    assert fields_are_sound(sampler_passes(prompt | {"node": node("KSampler")}))
 
 
 @settings(max_examples=100, deadline=None)
@@ -513,3 +515,55 @@ def test_latent_of_an_earlier_sampler(latent: list[Any], is_same: bool) -> None:
     prompt = base(a=ksampler(), way=node("Reroute", value=at("a")), up=up, s=ksampler(latent_image=latent))
     assert is_latent_of(prompt, "a", "s") == is_same
     assert not is_latent_of(prompt, "a", "nowhere")
+
+
+NODE = node("KSampler", seed=1)
+NO_PROMPTS: dict[str, tuple[Any, str]] = {
+    "None": (
+        None,
+        "a prompt is a dict of nodes, this is None; a file saved without its workflow has no prompt",
+    ),
+    "list": ([NODE], "a prompt is a dict of nodes, this is a list; pass a prompt in API form"),
+    "number": (7, "this is a int; pass a prompt in API form"),
+    "JSON": ('{"1": {}}', "this is a str; if it is JSON, pass what json.loads returns"),
+    "bytes": (b"{}", "this is a bytes; if it is JSON, pass what json.loads returns"),
+    "the editor's format": (
+        {"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4},
+        r"in the format of ComfyUI's editor, which is not what runs; export it with File > Export \(API\)",
+    ),
+    "an empty workflow": ({"nodes": [], "links": []}, "in the format of ComfyUI's editor"),
+    "a request": (
+        {"prompt": {"1": NODE}, "client_id": "x"},
+        "has the prompt under the key 'prompt'; pass what that key holds",
+    ),
+    "what the editor makes": ({"workflow": {"nodes": []}, "output": {"1": NODE}}, "under the key 'output'"),
+    "a PNG's texts": (
+        {"prompt": '{"1": {"class_type": "KSampler"}}', "workflow": "{}"},
+        "has the prompt under the key 'prompt', as JSON; pass what json.loads makes of it",
+    ),
+    "no class": ({"1": {"inputs": {}}, "2": None}, "none of its 2 entries has a class_type"),
+    "a class that is no text": ({"1": {"class_type": 7}}, "none of its 1 entries has a class_type"),
+}
+
+
+@pytest.mark.parametrize(("value", "message"), NO_PROMPTS.values(), ids=NO_PROMPTS.keys())
+def test_what_is_no_prompt(value: Any, message: str) -> None:
+    """One error says what was given, and where the prompt is to be found."""
+    for target in (None, "1"):
+        with pytest.raises(PromptError, match=message):
+            sampler_passes(value, target)
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"1": NODE, "2": None, "nodes": []}, {"prompt": NODE}, {"1": {"class_type": ""}}]
+)
+def test_what_is_a_prompt(value: dict[str, Any]) -> None:
+    """An empty dict is a prompt, and so is one with a single node, whatever else it holds."""
+    assert len(sampler_passes(value)) <= 1
+
+
+@given(JSON_VALUES)
+def test_anything_else_raises_one_error(value: Any) -> None:
+    """Whatever JSON holds is either read or refused with a PromptError."""
+    with contextlib.suppress(PromptError):
+        assert fields_are_sound(sampler_passes(value))

@@ -12,25 +12,37 @@ from typing import Any
 
 import pytest
 from graph_prompts import advanced, at, base, custom_advanced, custom_parts, node
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen5core.graph.passes import noise_obstacle, sampler_passes
 from gen5core.graph.sampler_pass import SamplerPass
 
 STEPS = 20
-Cut = tuple[int, int]
-"""SplitSigmas' step, and which of its outputs is used."""
-CUTS = st.tuples(st.integers(0, STEPS + 5), st.sampled_from((0, 1)))
+Cut = tuple[float, int]
+"""SplitSigmas' step, or SplitSigmasDenoise's denoise if it is a float, and which of its outputs is used; or FLIP."""
+FLIP: Cut = (-1, 0)
+SLOTS = st.sampled_from((0, 1))
+CUTS = st.tuples(st.integers(0, STEPS + 5), SLOTS)
+DENOISED = st.tuples(st.sampled_from((0.0, 0.02, 0.1, 0.25, 0.5, 0.9, 1.0)), SLOTS)
+ANY_CHANGE = st.one_of(CUTS, DENOISED, st.just(FLIP))
 
 
 def prompt_of(cuts: Sequence[Cut]) -> dict[str, Any]:
-    """Return a prompt whose schedule of 20 steps goes through one SplitSigmas for each cut."""
+    """Return a prompt whose schedule of 20 steps goes through one node for each cut."""
     nodes, link = dict(custom_parts()), at("sigmas")
-    for index, (step, slot) in enumerate(cuts):
-        nodes[f"cut{index}"] = node("SplitSigmas", sigmas=link, step=step)
-        link = at(f"cut{index}", slot)
+    for index, cut in enumerate(cuts):
+        nodes[f"cut{index}"] = node_of(cut, link)
+        link = at(f"cut{index}", cut[1])
     return base(**nodes, s=custom_advanced(sigmas=link))
+
+
+def node_of(cut: Cut, link: list[Any]) -> dict[str, Any]:
+    if cut == FLIP:
+        return node("FlipSigmas", sigmas=link)
+    if isinstance(cut[0], float):
+        return node("SplitSigmasDenoise", sigmas=link, denoise=cut[0])
+    return node("SplitSigmas", sigmas=link, step=cut[0])
 
 
 def pass_of(prompt: dict[str, Any]) -> SamplerPass:
@@ -42,8 +54,15 @@ def pass_of(prompt: dict[str, Any]) -> SamplerPass:
 def sliced(cuts: Sequence[Cut]) -> list[int]:
     """Return the sigmas that are left, each as its index in the complete schedule."""
     places = list(range(STEPS + 1))
-    for step, slot in cuts:
-        places = places[step:] if slot else places[: step + 1]
+    for cut in cuts:
+        step, slot = cut
+        if cut == FLIP:
+            places = places[::-1]
+        elif isinstance(step, float):
+            count = round(max(len(places) - 1, 0) * step)
+            places = places[-(count + 1) :] if slot else places[:-count] if count else []
+        else:
+            places = places[int(step) :] if slot else places[: int(step) + 1]
     return places
 
 
@@ -56,8 +75,11 @@ def steps_of(found: SamplerPass) -> tuple[int, int]:
 def check(cuts: Sequence[Cut]) -> None:
     found, left = pass_of(prompt_of(cuts)), sliced(cuts)
     if len(left) > 1:
-        assert (steps_of(found), found.is_idle) == ((left[0], left[-1]), False)
-    elif not left:
+        assert (steps_of(found), found.is_idle) == ((min(left), max(left)), False)
+        assert ("flip_sigmas" in found.options) == (left[0] > left[-1])
+    elif left:
+        assert (steps_of(found), found.is_idle) == ((left[0], left[0]), left == [STEPS])
+    else:
         assert found.is_idle
 
 
@@ -79,6 +101,38 @@ def test_cut_of_a_cut(inner: int, slots: tuple[int, int]) -> None:
 def test_any_cuts(cuts: list[Cut]) -> None:
     """However many cuts follow one another, the steps are those of the slices."""
     check(cuts)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(ANY_CHANGE, min_size=1, max_size=5))
+def test_any_cuts_and_flips(cuts: list[Cut]) -> None:
+    """A flipped schedule is cut from its other end, and a cut by denoise counts the steps that are left."""
+    check(cuts)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "steps"),
+    [
+        ([FLIP, (8, 0)], (12, 20)),
+        ([FLIP, (8, 1)], (0, 12)),
+        ([(8, 1), FLIP, (5, 0)], (15, 20)),
+        ([(8, 0), FLIP, (5, 1)], (0, 3)),
+        ([FLIP, (8, 0), FLIP, (5, 0)], (12, 17)),
+    ],
+)
+def test_a_split_of_a_flipped_schedule(cuts: list[Cut], steps: tuple[int, int]) -> None:
+    """The steps are those of the schedule as it was made, whichever way it is run."""
+    assert steps_of(pass_of(prompt_of(cuts))) == steps
+    check(cuts)
+
+
+@pytest.mark.parametrize("cuts", [[(5, 0), (5, 1)], [(12, 1), (0, 0)], [(5, 0), (0.0, 1)]])
+def test_a_single_sigma_adds_its_noise(cuts: list[Cut]) -> None:
+    """A cut at the end of an earlier part leaves one sigma: no step is sampled, but the noise is added."""
+    prompt = prompt_of(cuts)
+    found = pass_of(prompt)
+    assert not found.is_idle
+    assert noise_obstacle(prompt, found) is None
 
 
 def test_first_part_of_a_cut_beyond_the_end() -> None:

@@ -71,6 +71,7 @@ SAMPLER_OBJECTS: Final[Mapping[str, NodeClass]] = {
     "SamplerER_SDE": _sampler_object("er_sde", "solver_type", "max_stage", "eta", "s_noise"),
     "SamplerSASolver": _sampler_object("sa_solver", *SA_SOLVER),
     "SamplerSEEDS2": _sampler_object("seeds_2", "solver_type", "eta", "s_noise", "r"),
+    "VOIDSampler": _sampler_object("void_ddim"),
     "SamplerARVideo": _sampler_object("ar_video", "num_frame_per_block"),
     "ClownSampler_Beta": row(
         {"sampler_name": "sampler_name"}, notes=options("sampler_name", "eta", "bongmath")
@@ -79,12 +80,18 @@ SAMPLER_OBJECTS: Final[Mapping[str, NodeClass]] = {
 
 
 def _scheduler(scheduler: str, *option_inputs: str, **renamed: str) -> NodeClass:
-    roles: Roles = {"steps": "steps", "denoise": "denoise", "scheduler": Reads(constant=scheduler)}
+    roles: Roles = {"steps": "steps", "scheduler": Reads(constant=scheduler)}
     return row(roles, notes=options("scheduler", *option_inputs, **renamed))
 
 
-CUT: Final = ("denoise", "@sigmas:steps", "@sigmas:start_step", "@sigmas:end_step")
-"""The step at which SplitSigmasDenoise cuts is worked out from these."""
+def _partial_scheduler(scheduler: str, *option_inputs: str) -> NodeClass:
+    """Return a scheduler that may leave out the first steps."""
+    roles: Roles = {"steps": "steps", "denoise": "denoise", "scheduler": Reads(constant=scheduler)}
+    return row(roles, notes=options("scheduler", *option_inputs))
+
+
+UNCUT: Final = ("@sigmas:steps", "@sigmas:start_step", "@sigmas:end_step", "@sigmas:flipped")
+"""What is left of a schedule after a cut is worked out from these (``findings.Span``)."""
 SIGMAS: Final[Mapping[str, NodeClass]] = {
     "BasicScheduler": row({"steps": "steps", "scheduler": "scheduler", "denoise": "denoise"}),
     "KarrasScheduler": _scheduler("karras", "sigma_max", "sigma_min", "rho"),
@@ -92,11 +99,11 @@ SIGMAS: Final[Mapping[str, NodeClass]] = {
     "PolyexponentialScheduler": _scheduler("polyexponential", "sigma_max", "sigma_min", "rho"),
     "LaplaceScheduler": _scheduler("laplace", "sigma_max", "sigma_min", "mu", "beta"),
     "VPScheduler": _scheduler("vp", "beta_d", "beta_min", "eps_s"),
-    "SDTurboScheduler": _scheduler("sd_turbo"),
+    "SDTurboScheduler": _partial_scheduler("sd_turbo"),
     "BetaSamplingScheduler": _scheduler("beta", "alpha", "beta"),
-    "AlignYourStepsScheduler": _scheduler("align_your_steps", "model_type"),
-    "OptimalStepsScheduler": _scheduler("optimal_steps", "model_type"),
-    "GITSScheduler": _scheduler("gits", "coeff"),
+    "AlignYourStepsScheduler": _partial_scheduler("align_your_steps", "model_type"),
+    "OptimalStepsScheduler": _partial_scheduler("optimal_steps", "model_type"),
+    "GITSScheduler": _partial_scheduler("gits", "coeff"),
     "LTXVScheduler": _scheduler("ltxv", "max_shift", "base_shift", "stretch", "terminal"),
     "Flux2Scheduler": _scheduler("flux2", schedule_width="width", schedule_height="height"),
     "Ideogram4Scheduler": _scheduler("ideogram4", "mu", "std"),
@@ -107,24 +114,29 @@ SIGMAS: Final[Mapping[str, NodeClass]] = {
     "SplitSigmas": row(
         {
             "sigmas": "@sigmas",
-            "start_step": Reads(("step", "@sigmas:start_step"), "split_start"),
-            "end_step": Reads(("step", "@sigmas:start_step", "@sigmas:end_step"), "split_end"),
+            "start_step": Reads(("step", *UNCUT), "split_start"),
+            "end_step": Reads(("step", *UNCUT), "split_end"),
         },
         outputs="high_sigmas low_sigmas",
     ),
     "SplitSigmasDenoise": row(
         {
             "sigmas": "@sigmas",
-            "denoise": Reads(("denoise", "@sigmas"), "split_denoise"),
-            "start_step": Reads(CUT, "denoise_start"),
-            "end_step": Reads(CUT, "denoise_end"),
+            "denoise": Reads(("denoise", "@sigmas"), "denoised_part"),
+            "start_step": Reads(("denoise", *UNCUT), "denoise_start"),
+            "end_step": Reads(("denoise", *UNCUT), "denoise_end"),
         },
         outputs="high_sigmas low_sigmas",
     ),
-    "FlipSigmas": row({"sigmas": "@sigmas"}, notes=(Note("scheduler", "option", (), "flip_sigmas"),)),
+    "FlipSigmas": row({"sigmas": "@sigmas", "flipped": Reads(("@sigmas",), "toggled")}),
     "SetFirstSigma": row({"sigmas": "@sigmas"}, notes=options("scheduler", first_sigma="sigma")),
     "ExtendIntermediateSigmas": row(
-        {"sigmas": "@sigmas", "steps": Reads(rule="unknown")},
+        {
+            "sigmas": "@sigmas",
+            "steps": Reads(rule="unknown"),
+            "start_step": Reads(("@sigmas",), "unless_cut"),
+            "end_step": Reads(("@sigmas",), "unless_cut"),
+        },
         notes=options("scheduler", extended_steps="steps"),
     ),
 }

@@ -1,8 +1,8 @@
 """Samplers and noise nodes, as a table: class -> role -> input name. ``schema`` has the vocabulary.
 
-The nodes connected to samplers are in ``guiders_and_sigmas``, ``loaders_and_latents`` and
-``values_and_switches``; a class without a row is read by the names of its inputs (``lookup``). ``noise`` says why
-a class's starting noise is not ``comfy.sample.prepare_noise`` of its seed; without it, the noise is just that.
+The nodes connected to samplers are in the other tables; a class without a row is read by the names of its inputs
+(``lookup``). ``noise`` says why a class's starting noise is not ``comfy.sample.prepare_noise`` of its seed; without
+it, the noise is just that.
 
 Source: the classes' inputs in ComfyUI 0.3.29 to 0.33.0 and in the packs named by the headings.
 """
@@ -190,6 +190,9 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
             "vae": "@image_embeds",
             "size": ("@image_embeds", "@samples"),
             "denoise": "denoise_strength",
+            "steps": ("@sigmas", "steps"),
+            "start_step": "start_step",
+            "end_step": Reads(("end_step",), "last_step"),
         },
         OWN,
         options("self", "shift", "riflex_freq_index"),
@@ -263,6 +266,7 @@ SAMPLERS: Final[Mapping[str, NodeClass]] = {
 }
 NOISES: Final[Mapping[str, NodeClass]] = {
     "RandomNoise": row({"seed": "noise_seed"}, "noise"),
+    "VOIDWarpedNoiseSource": row({"size": "@warped_noise"}, "noise", noise=OWN),
     "DisableNoise": row({"add_noise": Reads(constant=False)}, "noise"),
     "RandomNoise //Inspire": row({"seed": "noise_seed"}, "noise", noise=OWN),
     "Gen5Load": row({"size": Reads(rule="unknown")}, "noise", noise=STORED),

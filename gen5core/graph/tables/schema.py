@@ -25,10 +25,15 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+MERGED_MODEL: Final = "merged_model"
+"""The role of a model whose weights are merged into another: its LoRAs count, its settings do not."""
+FILE_NOTES: Final = frozenset(words("lora lora_switches merged"))
 GROUP: Final[Mapping[str, str]] = {
     **dict.fromkeys(("positive", "negative"), "conditioning"),
     **dict.fromkeys(("width", "height", "batch_size"), "size"),
-    **dict.fromkeys(("steps", "scheduler", "denoise", "start_step", "end_step"), "sigmas"),
+    **dict.fromkeys(("steps", "scheduler", "denoise", "start_step", "end_step", "flipped"), "sigmas"),
+    "sampled_by": "size",
+    MERGED_MODEL: "model",
     "sampler_name": "sampler",
 }
 """Role -> its group. A role that a row does not list is looked up under its group, then under ``*``."""
@@ -36,7 +41,7 @@ CARRIERS: Final = frozenset(
     words("model clip vae latent image pipe guider noise sigmas sampler conditioning high_sigmas low_sigmas")
 )
 """Output slots that carry any role; other named slots hold one plain value."""
-FILE_ROLES: Final = frozenset(("model", "vae", "clip"))
+FILE_ROLES: Final = frozenset(("model", MERGED_MODEL, "vae", "clip"))
 NO_FILE: Final = frozenset(("", "None", "none", "Baked VAE", "(use same)"))
 """Values that packs use for "no file" in a file widget."""
 
@@ -66,8 +71,8 @@ class Note:
     Attributes
     ----------
     on : the role, or the group, that it is added to; ``self`` for the sampler's own
-    kind : ``option``, ``guidance``, ``lora``, ``lora_switches`` (one dict per LoRA), ``controlnet`` or
-        ``replaces_noise``
+    kind : ``option``, ``guidance``, ``no_guidance``, ``lora``, ``lora_switches`` (one dict per LoRA), ``merged``
+        (a model), ``controlnet`` or ``replaces_noise``
     inputs : one input for an option; name and strength for a LoRA; ``{}`` is replaced with a row's number
     key : name of the option
     when : inputs that must have these values if they are present
@@ -93,7 +98,8 @@ class NodeClass:
 
     Attributes
     ----------
-    kind : ``sampler``, ``noise``, ``decoder``, ``pass`` (a reroute, switch or pipe, which makes nothing) or ``node``
+    kind : ``sampler``, ``noise``, ``decoder``, ``audio_decoder``, ``pass`` (a reroute, switch or pipe, which makes
+        nothing) or ``node``
     outputs : what each output slot holds, in order
     noise : for a sampler or noise class, why its starting noise is not ``comfy.sample.prepare_noise`` of
         its seed; empty if it is

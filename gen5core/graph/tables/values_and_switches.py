@@ -179,7 +179,7 @@ SWITCHES: Final[Mapping[str, NodeClass]] = {
         "@pipe", "pipe model positive negative latent vae clip control_net image seed"
     ),
 }
-PREFIXES: Final[Mapping[str, NodeClass]] = {
+SWITCH_PREFIXES: Final[Mapping[str, NodeClass]] = {
     "Reroute": PASS_THROUGH,
     "easy preSampling": row(PRE, "pass"),
     **{
