@@ -283,7 +283,7 @@ def _split_denoise(parts: Parts, slot: int | None) -> Span | None:
     count = None if end is None else _round_finite(max(end - start, 0) * denoise)
     if end is None or count is None:
         return None
-    if slot != 1 and count == 0:
+    if start > end or (slot != 1 and count == 0):
         return span._replace(first=end + 1)
     if not span.flipped:
         return span._replace(first=end - count) if slot == 1 else span._replace(last=end - count)
