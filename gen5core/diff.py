@@ -261,7 +261,7 @@ def _distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[np
     ):  # float64 would round 64-bit integers; unsigned subtraction wraps to the right one
         bits = np.dtype(f"u{left.itemsize}")
         larger, smaller = np.maximum(left, right), np.minimum(left, right)
-        return (larger.view(bits) - smaller.view(bits)).astype(np.float64)
+        return np.asarray(larger.view(bits) - smaller.view(bits), np.float64)
     wide = np.complex128 if left.dtype.kind == "c" else np.float64
     return np.asarray(np.abs(left.astype(wide) - right.astype(wide)), np.float64)
 

@@ -14,10 +14,11 @@ from .. import gen5core
 from ..gen5core.errors import EncodeError
 from . import host
 from .stored.file import StoredFile
-from .stored.passes import batch_position, read_parts
-from .tensors.difference import Comparison, compare_tensors, difference_picture
+from .stored.passes import BatchPosition, batch_position, read_parts, read_passes
+from .tensors.difference import Comparison, compare_tensors, difference_picture, nearest, value_range
 from .tensors.images import to_pixels, write_previews
-from .tensors.latents import Parts, samples_of, take
+from .tensors.latents import Parts, check_latent, take
+from .tensors.odd import keep_parts
 
 
 class Gen5Compare:
@@ -73,9 +74,9 @@ class Gen5Compare:
         picture: Any = host.blocked("Compare With Stored has no images to compare: connect images")
         with gen5.open() as file:
             if latent is not None:
-                found += _compare_latent(file, latent)
+                found += _compare_latent(file, latent, gen5.batch_index)
             if images is not None:
-                compared, picture = _compare_images(file, images)
+                compared, picture = _compare_images(file, images, gen5.batch_index)
                 found.append(compared)
         identical = all(one.identical for one in found)
         largest = max(one.max_difference for one in found)
@@ -109,14 +110,16 @@ def stored_images(file: gen5core.Gen5File) -> torch.Tensor:
         raise EncodeError(f"{Path(file.path).name} holds no picture to compare with")
     if len({array.shape for array in arrays}) > 1:
         raise EncodeError(
-            f"the pictures in {Path(file.path).name} have different sizes: compare latent instead"
+            f"the pictures in {Path(file.path).name} have different sizes: give one image at a time, or compare latent"
         )
     return torch.from_numpy(np.stack(arrays).astype(np.float32) / 255.0)
 
 
 def round_to_8_bits(images: torch.Tensor) -> torch.Tensor:
     """Return images rounded as Save Gen5 rounds them to 8 bits; half precision is scaled in half precision."""
-    pixels = (255.0 * images.detach().cpu()).clamp(0, 255).to(torch.uint8)
+    plain = images.detach().cpu()
+    plain = plain.float() if plain.element_size() == 1 and plain.is_floating_point() else plain
+    pixels = (255.0 * plain).clamp(0, 255).to(torch.uint8)
     return pixels.float() / 255.0
 
 
@@ -141,59 +144,148 @@ def describe(found: Comparison, tolerance: float) -> str:
     )
 
 
-def _compare_images(file: gen5core.Gen5File, images: torch.Tensor) -> tuple[Comparison, torch.Tensor]:
+def _compare_images(
+    file: gen5core.Gen5File, images: torch.Tensor, batch_index: int
+) -> tuple[Comparison, torch.Tensor]:
     """Return the comparison of images with the stored ones, and the difference picture."""
-    stored = stored_images(file)
-    what, current = _select_images(file, round_to_8_bits(images))
+    what, stored, current = _select_images(file, round_to_8_bits(images), batch_index)
     _check_shapes(what, list(stored.shape), list(current.shape), file)
     return compare_tensors(what, stored, current, peak=1.0), difference_picture(stored, current)
 
 
-def _select_images(file: gen5core.Gen5File, images: torch.Tensor) -> tuple[str, torch.Tensor]:
-    """Return what is compared, in words, and the images: for a PNG that holds one image of a batch, only that one."""
+def _select_images(
+    file: gen5core.Gen5File, images: torch.Tensor, batch_index: int
+) -> tuple[str, torch.Tensor, torch.Tensor]:
+    """Return what is compared, in words, the stored images and the given ones.
+
+    Of a PNG that holds one image of a batch, and where Load Gen5 has chosen one, only that; a single image is compared
+    with the stored one that is nearest.
+    """
     position = batch_position(file)
-    if position is None:
-        return "images", images
-    is_whole = images.shape[0] == position.count
-    of_batch = images[position.index : position.index + 1] if is_whole else images
-    return f"image {position.index} of the batch of {position.count}", of_batch
+    if position is not None:
+        _check_chosen(file, batch_index, position)
+        of_batch = _only(images, position.index, position.count)
+        return f"image {position.index} of the batch of {position.count}", stored_images(file), of_batch
+    if batch_index >= 0:
+        chosen = _stored_image(file, batch_index)
+        return _of_batch("image", batch_index), chosen, _only(images, batch_index, len(file.images))
+    if images.shape[0] != 1 or len(file.images) < 2:
+        return "images", stored_images(file), images
+    return _nearest_image(file, images)
 
 
-def _compare_latent(file: gen5core.Gen5File, latent: Mapping[str, Any]) -> list[Comparison]:
+def _nearest_image(file: gen5core.Gen5File, image: torch.Tensor) -> tuple[str, torch.Tensor, torch.Tensor]:
+    arrays = [torch.from_numpy(one.array())[None].float() / 255.0 for one in file.images]
+    same_size = {index: array for index, array in enumerate(arrays) if array.shape == image.shape}
+    if not same_size:
+        sizes = " and ".join(dict.fromkeys(_size(array) for array in arrays))
+        raise EncodeError(
+            f"the pictures in {Path(file.path).name} are {sizes} pixels, the given one is {_size(image)}: "
+            "compare an image of the stored size"
+        )
+    index = nearest([[array] for array in same_size.values()], [image])
+    number, stored = list(same_size.items())[index]
+    return f"image {number} of {len(arrays)}, the nearest", stored, image
+
+
+def _size(image: torch.Tensor) -> str:
+    return f"{image.shape[2]} × {image.shape[1]} × {image.shape[3]}"
+
+
+def _stored_image(file: gen5core.Gen5File, index: int) -> torch.Tensor:
+    if index >= len(file.images):
+        raise EncodeError(
+            f"Load Gen5's batch_index is {index}, but {Path(file.path).name} holds {len(file.images)} pictures: "
+            "compare latent instead, or set batch_index to −1"
+        )
+    return torch.from_numpy(file.images[index].array())[None].float() / 255.0
+
+
+def _check_chosen(file: gen5core.Gen5File, batch_index: int, position: BatchPosition) -> None:
+    if batch_index not in (-1, position.index):
+        raise EncodeError(
+            f"Load Gen5's batch_index is {batch_index}, but {Path(file.path).name} holds image {position.index} of a "
+            f"batch of {position.count}: load the PNG of the other image, or set batch_index to −1"
+        )
+
+
+def _only(images: torch.Tensor, index: int, count: int) -> torch.Tensor:
+    """Return one image of a batch that has as many images as the stored one; any other batch as it is."""
+    return images[index : index + 1] if images.shape[0] == count else images
+
+
+def _of_batch(what: str, index: int) -> str:
+    return f"{what}, image {index} of the batch"
+
+
+def _compare_latent(file: gen5core.Gen5File, latent: Mapping[str, Any], batch_index: int) -> list[Comparison]:
     if "final_latent" not in file.latents:
         raise EncodeError(f"{Path(file.path).name} holds no result latent to compare with")
-    current = samples_of(latent, "latent")
-    stored = _select_stored(file, read_parts(file, "final_latent"), current)
+    check_latent(latent, "latent")
+    try:
+        given = keep_parts(latent["samples"])
+    except EncodeError as error:
+        raise EncodeError(f"latent cannot be compared: {error}") from error
+    what, stored, current = _select_latent(file, read_parts(file, "final_latent"), given, batch_index)
     shapes = [[list(part.shape) for part in parts] for parts in (stored, current)]
-    _check_shapes("latent", shapes[0], shapes[1], file)
-    named = ["latent"] if len(stored) == 1 else [f"latent part {number}" for number in range(len(stored))]
+    _check_shapes("latent", shapes[0], shapes[1], file, _matching_pass(file, current))
+    named = [what] if len(stored) == 1 else [f"{what} part {number}" for number in range(len(stored))]
     return [
-        compare_tensors(name, one, other, peak=_value_range(one))
+        compare_tensors(name, one, other, peak=value_range(one))
         for name, one, other in zip(named, stored, current, strict=True)
     ]
 
 
-def _select_stored(file: gen5core.Gen5File, stored: Parts, current: Parts) -> Parts:
-    """Return the stored latent; for a PNG that holds one image of a batch, the part of that image.
+def _select_latent(
+    file: gen5core.Gen5File, stored: Parts, current: Parts, batch_index: int
+) -> tuple[str, Parts, Parts]:
+    """Return what is compared, in words, the stored latent and the given one.
 
-    Only if a single image is compared with it: such a PNG stores the latent of the whole batch.
+    Where Load Gen5 has chosen one image, only that. A single latent is compared with that of the image of a PNG that
+    holds one of a batch, since such a PNG stores the latent of the whole batch; in another file with the nearest.
     """
+    count, given = _batch_size(stored), _batch_size(current)
+    if batch_index >= 0:
+        of_batch = take(current, batch_index, "latent") if given == count and given != 1 else current
+        return _of_batch("latent", batch_index), take(stored, batch_index, "stored latent"), of_batch
+    if given != 1 or count is None or count == 1:
+        return "latent", stored, current
     position = batch_position(file)
-    is_batch = position is not None and all(part.shape[0] == position.count for part in stored)
-    if position is None or not is_batch or any(part.shape[0] != 1 for part in current):
-        return stored
-    return take(stored, position.index, "stored final_latent")
+    if position is not None and position.count == count:
+        return "latent", take(stored, position.index, "stored final_latent"), current
+    images = [take(stored, index, "stored latent") for index in range(count)]
+    if [part.shape for part in images[0]] != [part.shape for part in current]:
+        return "latent", stored, current
+    index = nearest(images, current)
+    return f"latent, image {index} of {count}, the nearest", images[index], current
 
 
-def _value_range(tensor: torch.Tensor) -> float:
-    finite = tensor[tensor.isfinite()].double()
-    return float(finite.max() - finite.min()) or 1.0 if finite.numel() else 1.0
+def _batch_size(parts: Parts) -> int | None:
+    """Return the number of images in a latent; None if its parts do not agree."""
+    sizes = {part.shape[0] if part.ndim else None for part in parts}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
-def _check_shapes(what: str, stored: list[Any], current: list[Any], file: gen5core.Gen5File) -> None:
+def _matching_pass(file: gen5core.Gen5File, current: Parts) -> str:
+    """Return which earlier pass worked on a latent of this shape, as the end of a message."""
+    wanted = [list(part.shape[1:]) for part in current]
+    passes = read_passes(file)
+    for found in passes[:-1]:
+        if found.shapes is not None and [list(shape[1:]) for shape in found.shapes] == wanted:
+            node = f" (node {found.node_id})" if found.node_id else ""
+            return (
+                f". The given one has the shape of pass {found.index}{node}, whose result the file does not hold: "
+                f"connect that of the last pass, {passes[-1].index}"
+            )
+    return ""
+
+
+def _check_shapes(
+    what: str, stored: list[Any], current: list[Any], file: gen5core.Gen5File, hint: str = ""
+) -> None:
     if stored != current:
         raise EncodeError(
-            f"the stored {what} of {Path(file.path).name}: {stored}; given: {current}. Shapes must be equal"
+            f"the stored {what} of {Path(file.path).name}: {stored}; given: {current}. Shapes must be equal{hint}"
         )
 
 

@@ -18,7 +18,8 @@ from . import host
 from .stored.choices import list_files
 from .stored.drift import stored_drifts
 from .stored.file import StoredFile, content_tag
-from .stored.passes import batch_position, last_noise_mask, read_parts, read_passes
+from .stored.latent_keys import read_keys
+from .stored.passes import batch_position, last_noise_mask, read_batch_index, read_parts, read_passes
 from .stored.paths import resolve_file
 from .stored.signatures import describe_trust
 from .tensors.latents import joined, parts_of, take, take_mask
@@ -30,7 +31,7 @@ class StoredNoise:
     Source: ``comfy_extras.nodes_custom_sampler.Noise_RandomNoise``.
     """
 
-    def __init__(self, samples: Any, seed: int, file_name: str) -> None:
+    def __init__(self, samples: Any, seed: Any, file_name: str) -> None:
         self._samples, self.seed, self._file_name = samples, seed, file_name
 
     def generate_noise(self, input_latent: dict[str, Any]) -> Any:
@@ -68,7 +69,7 @@ class Gen5Load:
         "The stored result.",
         "The stored picture.",
         "The starting noise for SamplerCustomAdvanced.",
-        "The file, for Replay Sampling, Gen5 Settings and other nodes.",
+        "The file, for Replay Sampling, Gen5 Settings and other nodes; with batch_index, that image of it.",
     )
     FUNCTION = "load"
 
@@ -152,7 +153,7 @@ class Gen5Load:
                 _blocked_on_error(_latent, opened, batch_index),
                 _image(opened, batch_index),
                 StoredNoise(noise["samples"], _seed(opened), path.name) if isinstance(noise, dict) else noise,
-                StoredFile(path, opened.root),
+                StoredFile(path, opened.root, batch_index),
             )
         checked = {"file": file, "root": opened.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         return {"ui": {"gen5": [{**checked, **report}]}, "result": result}
@@ -193,24 +194,23 @@ def _noise(opened: gen5core.Gen5File, batch_index: int) -> Any:
     if "initial_noise" not in opened.latents:
         reason = (opened.capture or {}).get("reason", "it was saved without any")
         return host.blocked(f"{Path(opened.path).name} holds no starting noise: {reason}")
-    return {"samples": _samples(opened, "initial_noise", batch_index)}
+    return {"samples": _samples(opened, "initial_noise", batch_index), **read_keys(opened, of_start=True)}
 
 
-def _seed(opened: gen5core.Gen5File) -> int:
+def _seed(opened: gen5core.Gen5File) -> Any:
     """Return the seed of the pass that the starting noise belongs to; 0 if it is not known."""
     name = opened.latents["initial_noise"].name
-    return next((found.seed for found in read_passes(opened) if found.noise == name), None) or 0
+    return next((found.sampler_seed for found in read_passes(opened) if found.noise == name), None) or 0
 
 
 def _latent(opened: gen5core.Gen5File, batch_index: int) -> Any:
     if "final_latent" not in opened.latents:
         return host.blocked(f"{Path(opened.path).name} holds no result latent: it was saved without one")
-    latent = {"samples": _samples(opened, "final_latent", batch_index)}
+    latent = {"samples": _samples(opened, "final_latent", batch_index), **read_keys(opened)}
     if (name := last_noise_mask(opened)) is not None:
         latent["noise_mask"] = joined(take_mask(read_parts(opened, name), batch_index))
-    batch_indices = (opened.capture or {}).get("batch_index")
-    if isinstance(batch_indices, list) and batch_index < len(batch_indices):
-        latent["batch_index"] = batch_indices if batch_index < 0 else [batch_indices[batch_index]]
+    if (batch_indices := read_batch_index(opened, batch_index)) is not None:
+        latent["batch_index"] = batch_indices
     return latent
 
 

@@ -54,9 +54,10 @@ class Gen5Replay:
                         "default": -1,
                         "min": -1,
                         "max": 4095,
-                        "tooltip": "One image of the stored batch; −1 for all. Its noise equals the stored noise bit "
-                        "for bit, but an image sampled alone may differ in its last bits from the one in the "
-                        "batch, because GPUs compute batches of different sizes in a different order.",
+                        "tooltip": "One image of the stored batch; −1 for what Load Gen5's batch_index says. Its noise "
+                        "equals the stored noise bit for bit, but an image sampled alone may differ in its last bits "
+                        "from the one in the batch, because GPUs compute batches of different sizes in a different "
+                        "order.",
                     },
                 ),
                 "step_noise": (
@@ -87,6 +88,7 @@ class Gen5Replay:
         use_stored_sigmas: bool = False,
     ) -> tuple[Any, Any]:
         """Return a clone of model that replays, and the start latent, which is blocked if it is not known."""
+        batch_index = gen5.batch_index if batch_index < 0 else batch_index
         start = gen5.read_start(pass_index, batch_index)
         replayer = SamplingReplayer(
             gen5, start, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
@@ -111,6 +113,7 @@ def start_latent(start: StoredStart, batch_index: int) -> Any:
         latent: dict[str, Any] = {"samples": joined(take(start.samples, batch_index, "stored latent"))}
     except EncodeError as error:
         return host.blocked(f"{start.file_name}: {error}")
+    latent |= start.further
     if start.noise_mask is not None:
         latent["noise_mask"] = joined(take_mask(start.noise_mask, batch_index))
     return latent

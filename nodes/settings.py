@@ -96,13 +96,23 @@ class Gen5Settings:
             "sampler_name": _describe_unknown("sampler", found.get("sampler_name"), host.sampler_names()),
             "scheduler": _describe_unknown("scheduler", found.get("scheduler"), host.scheduler_names()),
         }
-        return tuple(_output(found.get(name), name, unknown.get(name), gen5) for name in self.RETURN_NAMES)
+        types = zip(self.RETURN_NAMES, self.RETURN_TYPES, strict=True)
+        return tuple(_output(found.get(name), name, kind, unknown.get(name), gen5) for name, kind in types)
 
 
-def _output(value: Any, name: str, unknown: str | None, gen5: StoredFile) -> Any:
-    """Return a setting; blocked if the file lacks it or this ComfyUI does not have that sampler or scheduler."""
+_KINDS = {"INT": (int,), "FLOAT": (int, float)}
+_KIND_NAMES = {"INT": "a whole number", "FLOAT": "a number"}
+
+
+def _output(value: Any, name: str, kind: str, unknown: str | None, gen5: StoredFile) -> Any:
+    """Return a setting; blocked if the file lacks it, it is of another kind, or this ComfyUI does not know the name."""
     if value is None:
         return host.blocked(f"{gen5.path.name} has no value for {name}; set that widget by hand")
+    if type(value) not in _KINDS.get(kind, (str,)):
+        what = _KIND_NAMES.get(kind, "a text")
+        return host.blocked(
+            f"the {name} in {gen5.path.name} is {value!r:.80}, not {what}; set that widget by hand"
+        )
     return value if unknown is None else host.blocked(unknown)
 
 

@@ -41,7 +41,9 @@ _MODEL_INFO_KEPT: Final = frozenset(
 )
 _META_KEPT: Final = frozenset(("gen5_metadata", "comfyui", "capture", "resources", "environment", KEY))
 """``carrier`` is not reported as dropped: it describes the PNG, whose picture becomes a DATA chunk."""
-_CAPTURE_KEPT: Final = frozenset(("noise_source", "reason", "batch_index", "image_of_batch", "passes"))
+_CAPTURE_KEPT: Final = frozenset(
+    ("noise_source", "reason", "batch_index", "image_of_batch", "latent_keys", "passes")
+)
 _IMPORTED_KEPT: Final = frozenset(("from",))
 _RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes"))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))

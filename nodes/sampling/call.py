@@ -9,11 +9,15 @@ Source: ``comfy.samplers.CFGGuider.outer_sample``, ``comfy.patcher_extension``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import torch
+
+from ...gen5core.errors import EncodeError
+from ..tensors.odd import keep
 
 _NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback", "disable_pbar", "seed")
 
@@ -83,5 +87,15 @@ class SamplingCall:
 
 
 def float32_sigmas(sigmas: torch.Tensor) -> tuple[float, ...]:
-    """Return sigmas as float32 values, which JSON keeps exactly."""
-    return tuple(sigmas.detach().to("cpu", torch.float32).tolist())
+    """Return sigmas as float32 values, or float64 if that is what they are; JSON keeps both exactly.
+
+    Empty if they are no tensor of real numbers.
+    """
+    with suppress(EncodeError):
+        plain = keep(sigmas).cpu().reshape(-1)
+        return () if plain.is_complex() else _real_numbers(plain)
+    return ()
+
+
+def _real_numbers(plain: torch.Tensor) -> tuple[float, ...]:
+    return tuple((plain if plain.dtype == torch.float64 else plain.float()).tolist())

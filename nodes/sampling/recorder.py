@@ -12,10 +12,12 @@ from typing import Any
 import torch
 
 from ...gen5core.environment.components import live_settings
+from ...gen5core.errors import EncodeError
 from ...gen5core.graph.passes import sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
-from ..tensors.latents import compact, digest, unpack
+from ..tensors.latents import Parts, compact, digest, unpack
+from ..tensors.odd import Plain, copy_to_cpu, keep, plain_value
 from .call import SamplingCall, float32_sigmas
 from .journal import journaling
 from .overrides import collect_overrides
@@ -142,9 +144,21 @@ def _report_failure(recorders: Sequence[SamplingRecorder], error: Exception) -> 
         recorder.recording.add_failure(Failure(prompt_id, node_id, f"{type(error).__name__}: {error}"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Omitted:
+    """In place of a tensor that cannot be kept."""
+
+    reason: str
+
+
 def _copy_to_cpu(value: Any) -> Any:
     """Return a copy of a tensor on the CPU, since samplers may write into their arguments."""
-    return value.detach().to("cpu", copy=True) if isinstance(value, torch.Tensor) else value
+    if not isinstance(value, torch.Tensor):
+        return value
+    try:
+        return copy_to_cpu(value)
+    except EncodeError as error:
+        return _Omitted(str(error))
 
 
 def _one_channel(mask: torch.Tensor) -> torch.Tensor:
@@ -153,9 +167,30 @@ def _one_channel(mask: torch.Tensor) -> torch.Tensor:
     return first.clone() if bool((mask == first).all()) else mask
 
 
-def _digests(tensor: torch.Tensor, shapes: list[list[int]]) -> frozenset[str]:
-    """Return the digests of a latent in each dtype in which ComfyUI may keep it."""
-    return frozenset(digest([part.to(dtype) for part in unpack(tensor, shapes)]) for dtype in _RESULT_DTYPES)
+def _kept_parts(value: torch.Tensor | _Omitted, shapes: Sequence[Sequence[int]]) -> Parts:
+    """Return a tensor's parts; zeros that take no memory if it was not kept."""
+    if isinstance(value, _Omitted):
+        return [torch.zeros(()).expand(list(shape)) for shape in shapes]
+    return unpack(compact(value), shapes)
+
+
+def _plain_cfg(cfg: Any) -> Plain:
+    """Return a cfg, or a tuple of them; None if it is anything else, e.g. an object of a pack's guider."""
+    found = plain_value(cfg)
+    if isinstance(found, tuple):
+        return found if not any(isinstance(item, str) for item in found) else None
+    return float(found) if isinstance(found, (int, float)) else None
+
+
+def _result_digests(output: torch.Tensor, shapes: Sequence[Sequence[int]]) -> frozenset[str]:
+    """Return the digests by which the result is recognised in a LATENT; none if it cannot be read."""
+    try:
+        parts = unpack(keep(output), shapes)
+    except EncodeError:
+        return frozenset()
+    # A cast would drop the imaginary half of a complex result.
+    dtypes = {output.dtype} if output.is_complex() else {output.dtype, *_RESULT_DTYPES}
+    return frozenset(digest([part.to(dtype) for part in parts]) for dtype in dtypes)
 
 
 def _x0_digests(call: SamplingCall, x0: Any) -> frozenset[str]:
@@ -163,7 +198,7 @@ def _x0_digests(call: SamplingCall, x0: Any) -> frozenset[str]:
     model = getattr(getattr(call.guider, "model_patcher", None), "model", None)
     if not isinstance(x0, torch.Tensor) or model is None or len(call.shapes) > 1:
         return frozenset()
-    return _digests(model.process_latent_out(x0.detach().to("cpu")), call.shapes)
+    return _result_digests(model.process_latent_out(x0.detach().to("cpu")), call.shapes)
 
 
 def _own_pass(origin: host.NodeOrigin, node_id: str | None) -> SamplerPass | None:
@@ -185,18 +220,27 @@ def _make_run(
     prompt_id, node_id = host.executing()
     origin = host.node_origin(node_id)
     shapes = call.shapes
-    cfg, mask = getattr(call.guider, "cfg", None), values["denoise_mask"]
+    omitted = {
+        field: values[name].reason
+        for field, name in (
+            ("noise", "noise"),
+            ("start_latent", "latent_image"),
+            ("noise_mask", "denoise_mask"),
+        )
+        if isinstance(values[name], _Omitted)
+    }
+    mask = None if "noise_mask" in omitted else values["denoise_mask"]
     return Run(
         prompt_id=prompt_id,
         node_id=node_id,
-        seed=values["seed"],
-        cfg=float(cfg) if isinstance(cfg, (int, float)) else None,
+        seed=plain_value(values["seed"]),
+        cfg=_plain_cfg(getattr(call.guider, "cfg", None)),
         sampler_name=call.sampler_name,
         sigmas=float32_sigmas(values["sigmas"]),
-        noise=unpack(compact(values["noise"]), shapes),
-        start_latent=unpack(compact(values["latent_image"]), shapes),
+        noise=_kept_parts(values["noise"], shapes),
+        start_latent=_kept_parts(values["latent_image"], shapes),
         noise_mask=None if mask is None else [_one_channel(part) for part in unpack(mask, shapes)],
-        results=_digests(output, shapes) | further_results,
+        results=_result_digests(output, shapes) | further_results,
         output=weakref.ref(output),
         is_latent_tensor=len(shapes) == 1 and not host.casts_results(output.dtype),
         step_noise=steps.draws,
@@ -206,4 +250,5 @@ def _make_run(
         item=host.executing_item(),
         origin=origin,
         own_pass=_own_pass(origin, node_id),
+        omitted=omitted,
     )

@@ -20,6 +20,7 @@ from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..stored.draws import Draws
 from ..tensors.latents import Parts, digest
+from ..tensors.odd import Plain
 
 _MAX_UNCERTAIN_RUNS = 16
 """How many runs are kept that may or may not be requested again: ComfyUI does not say which prompt is running
@@ -36,8 +37,9 @@ class Run:
 
     prompt_id: str | None
     node_id: str | None
-    seed: int | None
-    cfg: float | None
+    seed: Plain
+    """As the run was told, which need not be a seed: nodes that continue a sampling say −1."""
+    cfg: Plain
     sampler_name: str | None
     """None also if it differs among runs with the same start (see ``differing``); the same goes for cfg."""
     sigmas: tuple[float, ...]
@@ -66,6 +68,8 @@ class Run:
     origin: host.NodeOrigin = host.UNKNOWN_ORIGIN
     own_pass: SamplerPass | None = None
     """The run's pass in the graph as it was while it ran; only of nodes that were made while the prompt ran."""
+    omitted: Mapping[str, str] = field(default_factory=dict)
+    """Why noise, start_latent or noise_mask are not kept; in place of the first two are zeros."""
 
     @property
     def is_made_at_run_time(self) -> bool:

@@ -23,7 +23,9 @@ from ..stored.draws import Draws, read_draws
 from ..stored.file import ReadLatent, StoredFile
 from ..stored.passes import StoredPass
 from ..stored.start import StoredStart
+from ..tensors.difference import max_difference
 from ..tensors.latents import has_image, is_zero, pack, take
+from ..tensors.odd import plain_value
 from .call import SamplingCall, float32_sigmas
 from .generators import decode_states, generators_set
 from .journal import journaling
@@ -106,7 +108,7 @@ class SamplingReplayer:
         """Replace noise, seed and sigmas in call with the stored ones."""
         changes: dict[str, Any] = {"noise": noise}
         if stored_pass.seed is not None:
-            changes["seed"] = stored_pass.seed
+            changes["seed"] = stored_pass.sampler_seed
         if stored_pass.sigmas and (self.use_stored_sigmas or _same_schedule(stored_pass, call)):
             changes |= _stored_sigmas(stored_pass.sigmas, call)
         call.arguments.update(changes)
@@ -210,7 +212,7 @@ class SamplingReplayer:
         _, node_id = host.executing()
         if node_id is not None:
             nearest = [stored for stored in nearest if stored.node_id == node_id] or nearest
-        seed = call.arguments.get("seed")
+        seed = plain_value(call.arguments.get("seed"))
         nearest = [stored for stored in nearest if stored.seed == seed] or nearest
         if len(nearest) > 1:
             logger.warning(
@@ -235,7 +237,7 @@ class SamplingReplayer:
         start = pack(take(parts, self.batch_index, "stored latent"))
         if start.shape != latent.shape:
             return True, 0.0
-        return is_zero([latent]), float((start.float() - latent.cpu().float()).abs().max())
+        return is_zero([latent]), max_difference(start, latent)
 
     def _noise(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> torch.Tensor:
         if stored_pass.noise is None:

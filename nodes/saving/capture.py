@@ -18,8 +18,9 @@ from ...gen5core.errors import EncodeError, Gen5Error
 from ...gen5core.graph.passes import is_latent_of, noise_obstacle, starts_from_stored
 from ...gen5core.graph.sampler_pass import SamplerPass
 from ..sampling.recording import Recording, Run
+from ..stored.latent_keys import FIELD, LatentKeys
 from ..stored.passes import FINAL_MASK, latent_name
-from ..tensors.latents import Parts, draw_noise, is_zero, parts_of, shapes_of, storable
+from ..tensors.latents import Parts, draw_noise, is_zero, shapes_of, storable
 from .inputs import SaveInputs
 from .match_runs import Matched, match_runs
 
@@ -75,8 +76,19 @@ class Captured:
     """Why there is no noise, or what is not known of it, in words; in META too."""
     reason_kind: str | None = None
     """The same as a word for programs, where the words say no more than that."""
+    latent_keys: Mapping[str, Any] = field(default_factory=dict)
+    """The further keys of the saved LATENT, as META holds them."""
 
-    def with_result(self, result: Parts, noise_mask: Any) -> Captured:
+    def with_reasons(self, reasons: Sequence[str]) -> Captured:
+        """Return this with further reasons."""
+        texts = [*([self.reason] if self.reason else []), *reasons]
+        return replace(self, reason="; ".join(texts), reason_kind=None) if reasons else self
+
+    def with_keys(self, keys: LatentKeys) -> Captured:
+        """Return this with what the saved LATENT holds beside its tensors."""
+        return replace(self, latents={**self.latents, **keys.tensors}, latent_keys=keys.entries)
+
+    def with_result(self, result: Parts, noise_mask: Parts | None) -> Captured:
         """Return this with the sampler's result and the result's mask.
 
         The mask is also the last pass's, unless that pass was recorded: a recording holds its own.
@@ -84,7 +96,7 @@ class Captured:
         latents = {**self.latents, "final_latent": storable(result)}
         if noise_mask is None:
             return replace(self, latents=latents)
-        mask = storable([part if part.is_floating_point() else part.float() for part in parts_of(noise_mask)])
+        mask = storable(noise_mask)
         *earlier, last = self.passes or [{}]
         if last.get("recorded"):
             return replace(self, latents={**latents, FINAL_MASK: mask})
@@ -99,6 +111,8 @@ class Captured:
             meta["reason"] = self.reason
         if batch_index:
             meta["batch_index"] = list(batch_index)
+        if self.latent_keys:
+            meta[FIELD] = dict(self.latent_keys)
         return meta
 
 
@@ -111,7 +125,9 @@ def capture_noise(inputs: SaveInputs) -> Captured:
         if the shape of the connected noise differs from that of the latent that was sampled from it.
     """
     captured = _find_noise_safely(inputs)
-    return captured if inputs.latent is None else captured.with_result(inputs.latent, inputs.noise_mask)
+    if inputs.latent is not None:
+        captured = captured.with_result(inputs.latent, inputs.noise_mask)
+    return captured.with_keys(inputs.latent_keys).with_reasons(inputs.reasons)
 
 
 def _find_noise_safely(inputs: SaveInputs) -> Captured:
@@ -133,6 +149,8 @@ def _find_noise(inputs: SaveInputs) -> Captured:
     if inputs.noise is not None:
         _check_shapes(inputs, inputs.noise)
         return _from_provided(entries, inputs.noise)
+    if inputs.is_noise_lost:  # what would be derived is not the noise that was connected
+        return Captured("none", {}, entries)
     derived = _derive(inputs, entries)
     if inputs.recording is None or not (inputs.passes or inputs.recording.failures_now):
         return derived
@@ -166,7 +184,20 @@ def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
         names = {key: latent_name(_LATENT_NAMES.get(key, key), index) for key in tensors}
         latents |= {names[key]: tensor for key, tensor in tensors.items()}
         passes.append({**entry, **_run_fields(run, names)})
-    return Captured("recorded", latents, passes, "; ".join(matched.reasons) or None)
+    kept = [run for _, run in matched.matches if run is not None]
+    reasons = [*matched.reasons, *(reason for run in kept for reason in _omissions(run))]
+    return Captured("recorded", latents, passes, "; ".join(reasons) or None)
+
+
+_OMITTED = {"noise": "starting noise", "start_latent": "starting latent", "noise_mask": "noise mask"}
+
+
+def _omissions(run: Run) -> list[str]:
+    """Return which tensors of a run are not stored, and why."""
+    return [
+        f"the {_OMITTED[name]} of node {run.node_id} is not stored: {why}"
+        for name, why in run.omitted.items()
+    ]
 
 
 def _describe_pass(
@@ -188,7 +219,10 @@ def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_tensors(run: Run) -> dict[str, torch.Tensor | Parts]:
-    """Return a run's tensors by their fields in META; noise and start latent only if they are not all zero."""
+    """Return a run's tensors by their fields in META; noise and start latent only if they are not all zero.
+
+    In place of omitted ones are zeros.
+    """
     tensors: dict[str, torch.Tensor | Parts] = {}
     if not is_zero(run.noise):
         tensors["noise"] = storable(run.noise)
@@ -211,11 +245,12 @@ def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
         "step_noise_reason": run.step_noise_reason,
         "generators": run.generators or None,
         "torch_settings": _changed_settings(run) or None,
+        "omitted": dict(run.omitted) or None,
     }
     return {
         **{name: value for name, value in optional.items() if value is not None},
         "recorded": True,
-        "add_noise": "noise" in latent_names,
+        "add_noise": "noise" in latent_names or "noise" in run.omitted,
         "recorded_sampler": run.sampler_name,
         "sigmas": list(run.sigmas),
         "shapes": run.shapes,
@@ -265,7 +300,11 @@ def _derive(inputs: SaveInputs, entries: Sequence[Entry]) -> Captured:
         return Captured("none", {}, passes, why.text, why.kind)
     seed = inputs.passes[index].seed
     assert seed is not None  # otherwise noise_obstacle returns a reason
-    noise = draw_noise(inputs.latent, seed, inputs.batch_index)
+    try:
+        noise = draw_noise(inputs.latent, seed, inputs.batch_index)
+    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+        # torch draws no integers, for example, and a sampler would not have run either
+        return Captured("none", {}, passes, f"the noise of seed {seed} could not be drawn: {error}")
     return replace(_with_noise("derived", passes, index, noise), reason=_earlier_passes_reason(index))
 
 
@@ -298,6 +337,8 @@ def _last_noisy_pass(passes: Sequence[SamplerPass]) -> int:
 
 def _derivation_obstacle(inputs: SaveInputs, index: int) -> Obstacle | None:
     """Return why the noise of a pass cannot be drawn again in the latent's shape; None if it can."""
+    if not inputs.is_batch_index_known:
+        return Obstacle("the latent's batch_index is not known, so the noise of its images is not either")
     if not inputs.passes:
         return Obstacle("no sampler was found above this node", "no_sampler")
     is_traceable = inputs.latent is not None and inputs.node_id is not None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...gen5core.container.chunks import Compression
+from ...gen5core.errors import EncodeError
 from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
 from ..prompt.edit import inputs_of, is_link
 from ..sampling.recording import Recording
-from ..tensors.latents import Parts, samples_of
+from ..stored.latent_keys import LatentKeys, encode_keys
+from ..tensors.latents import Parts, check_latent
+from ..tensors.odd import keep_parts, plain_indices
 
 BOTH, GEN5, PNG = FORMATS = ("gen5+png", "gen5", "png")
 
@@ -38,8 +41,8 @@ class SaveInputs:
     passes: Sequence[SamplerPass]
     latent: Parts | None
     """The sampler's result; None if only images are connected."""
-    noise_mask: Any
-    """The latent's mask: a tensor, a nested one, or None."""
+    noise_mask: Parts | None
+    """The latent's mask, which may be nested."""
     batch_index: Sequence[int] | None
     """Which noise of the seed each image has, as ComfyUI's LATENT keeps it."""
     noise: Parts | None
@@ -49,6 +52,14 @@ class SaveInputs:
     """The latents that the saved images were decoded from, as far as they are known."""
     images: Any = None
     """The saved images as they were connected; None if only a latent is."""
+    latent_keys: LatentKeys = field(default_factory=LatentKeys)
+    """What the latent holds beside its tensors and batch_index."""
+    reasons: Sequence[str] = ()
+    """What of the sockets' values cannot be kept, and why."""
+    is_noise_lost: bool = False
+    """Whether noise was connected, but cannot be kept."""
+    is_batch_index_known: bool = True
+    """Whether batch_index is that of the latent."""
 
     @property
     def latent_sampler(self) -> str | None:
@@ -116,14 +127,48 @@ def read_inputs(
     EncodeError
         if latent or noise is not a LATENT.
     """
+    reasons: list[str] = []
+    batch_index = plain_indices(None if latent is None else latent.get("batch_index"))
+    is_known = batch_index is not None or latent is None or latent.get("batch_index") is None
+    if not is_known:
+        reasons.append("the latent's batch_index is not stored: it is not a list of whole numbers")
+    keys = LatentKeys() if latent is None else encode_keys(latent)
+    kept_noise = _kept(noise, "noise", "the noise", reasons)
     return SaveInputs(
         prompt=prompt,
         node_id=node_id,
         passes=[] if node_id is None else sampler_passes(prompt, node_id),
-        latent=None if latent is None else samples_of(latent, "latent"),
-        noise_mask=None if latent is None else latent.get("noise_mask"),
-        batch_index=None if latent is None else latent.get("batch_index"),
-        noise=None if noise is None else samples_of(noise, "noise"),
+        latent=_kept(latent, "latent", "the latent", reasons),
+        noise_mask=_kept_mask(latent, reasons),
+        batch_index=batch_index,
+        noise=kept_noise,
         recording=recording,
         images=images,
+        latent_keys=keys,
+        reasons=[*reasons, *keys.reasons],
+        is_noise_lost=noise is not None and kept_noise is None,
+        is_batch_index_known=is_known,
     )
+
+
+def _kept(latent: Mapping[str, Any] | None, socket: str, what: str, reasons: list[str]) -> Parts | None:
+    """Return the tensors of a socket's LATENT; None, and a reason, if they cannot be kept."""
+    if latent is None:
+        return None
+    check_latent(latent, socket)
+    try:
+        return keep_parts(latent["samples"])
+    except EncodeError as error:
+        reasons.append(f"{what} is not stored: {error}")
+        return None
+
+
+def _kept_mask(latent: Mapping[str, Any] | None, reasons: list[str]) -> Parts | None:
+    mask = None if latent is None else latent.get("noise_mask")
+    if mask is None:
+        return None
+    try:
+        return keep_parts(mask)
+    except EncodeError as error:
+        reasons.append(f"the latent's noise_mask is not stored: {error}")
+        return None

@@ -8,6 +8,7 @@ paths        a name in Load Gen5's list -> a path inside ComfyUI's folders
 file         StoredFile, the value of a GEN5 socket: opened on demand, an error if it was moved or changed
 draws        what a sampler drew during a run, in a recording and in a file
 passes       the sampler passes of a file
+latent_keys  what a LATENT holds beside its tensors, in META and back
 start        what a replay starts from: passes, settings, latent and mask in one read
 settings     the sampler settings of a file
 models       the model files that made an image, with their digests

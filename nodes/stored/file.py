@@ -26,6 +26,8 @@ class StoredFile:
 
     path: Path
     root: str
+    batch_index: int = -1
+    """The image of its batch that was chosen in Load Gen5; −1 for all."""
 
     @contextmanager
     def open(self) -> Iterator[gen5core.Gen5File]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 from ... import gen5core
 from ...gen5core.container.fields import shorten
 from ...gen5core.container.spec import META
 from ...gen5core.errors import MalformedChunkError, naming_file
-from ...gen5core.tensors.noise import MAX_SEED
 from ..tensors.latents import Parts
 from .draws import DrawGroup, parse_groups
 
+Seed = int | float | tuple[int | float, ...]
 FINAL_MASK = "final_noise_mask"
 """Name of the result's mask if it is not known to be that of the last pass."""
 
@@ -24,7 +24,8 @@ class StoredPass:
     """One sampler pass of a file, as Replay Sampling needs it."""
 
     index: int
-    seed: int | None
+    seed: Seed | None
+    """As the run was told; None if that is not known or not a number, which no sampler draws from."""
     sigmas: tuple[float, ...] | None
     """As the sampler received them, float32; None if they were not recorded."""
     shapes: tuple[tuple[int, ...], ...] | None
@@ -48,6 +49,11 @@ class StoredPass:
     """Torch's settings during sampling, canonical strings by name; only those unlike the file's environment."""
     node_id: str | None = None
     """The node that sampled it; None if that is not known."""
+
+    @property
+    def sampler_seed(self) -> Any:
+        """The seed in the form in which a sampler is told it."""
+        return list(self.seed) if isinstance(self.seed, tuple) else self.seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,14 @@ def captured_passes(file: gen5core.Gen5File) -> list[dict[str, Any]]:
         )
 
 
+def read_batch_index(file: gen5core.Gen5File, image: int = -1) -> list[int] | None:
+    """Return the latent's ``batch_index``, or that of one image alone; None if it has none."""
+    found = (file.capture or {}).get("batch_index")
+    if not isinstance(found, list) or image >= len(found):
+        return None
+    return found if image < 0 else [found[image]]
+
+
 def read_passes(file: gen5core.Gen5File) -> list[StoredPass]:
     """Return the sampler passes of an open file; if none were captured, one pass made from the noise.
 
@@ -132,17 +146,19 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
             return value
         raise MalformedChunkError(f"capture's pass {index}: {key} is {shorten(value)}", chunk=META)
 
-    seed = checked("seed", lambda value: type(value) is int and 0 <= value <= MAX_SEED)
-    sigmas, shapes = checked("sigmas", _are_numbers), checked("shapes", _are_shapes)
+    sigmas, shapes = checked("sigmas", _are_sigmas), checked("shapes", _are_shapes)
+    omitted = entry.get("omitted") or {}
+    lacks = isinstance(omitted, dict) and ("start_latent" in omitted or "noise_mask" in omitted)
     return StoredPass(
         index=index,
-        seed=seed,
-        sigmas=tuple(sigmas) if sigmas and None not in sigmas else None,
+        seed=_parse_seed(entry.get("seed")),
+        sigmas=tuple(sigmas) if sigmas and all(type(value) in (int, float) for value in sigmas) else None,
         shapes=tuple(tuple(shape) for shape in shapes) if shapes else None,
         adds_noise=bool(entry.get("add_noise", True)),
         noise=name("noise"),
         start_latent=name("start_latent"),
-        lacks_start=name("start_latent") is None and not entry.get("recorded") and _has_start(entry, index),
+        lacks_start=lacks
+        or (name("start_latent") is None and not entry.get("recorded") and _has_start(entry, index)),
         noise_mask=name("noise_mask"),
         step_noise=name("step_noise"),
         draws=parse_groups(entry.get("draws"), index),
@@ -160,9 +176,21 @@ def _has_start(entry: Mapping[str, Any], index: int) -> bool:
     return index > 0 or is_partial or (isinstance(start_step, int) and start_step > 0)
 
 
-def _are_numbers(value: Any) -> bool:
-    """Return whether value is a list of numbers; null stands for infinity and NaN, which JSON lacks."""
-    return isinstance(value, list) and all(type(item) in (int, float, NoneType) for item in value)
+def _are_sigmas(value: Any) -> bool:
+    """Return whether value is a list of numbers; null stands for infinity and NaN, which JSON lacks.
+
+    Files of 1.0 hold lists of lists for a run whose sigmas had two axes; they say nothing, and are no error.
+    """
+    return isinstance(value, list) and all(type(item) in (int, float, NoneType, list) for item in value)
+
+
+def _parse_seed(value: Any) -> Seed | None:
+    """Return a seed as a sampler takes it: what a run was told is no error, whatever it was."""
+    if type(value) in (int, float):
+        return cast(Seed, value)
+    if isinstance(value, list) and value and all(type(item) in (int, float) for item in value):
+        return tuple(value)
+    return None
 
 
 def _are_strings(value: Any) -> bool:
@@ -182,7 +210,7 @@ def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
     return [
         StoredPass(
             index=0,
-            seed=_valid_seed(file.settings.get("seed")),
+            seed=_parse_seed(file.settings.get("seed")),
             sigmas=None,
             shapes=tuple(part.shape for part in stored.parts),
             adds_noise=True,
@@ -192,10 +220,6 @@ def _pass_without_capture(file: gen5core.Gen5File) -> list[StoredPass]:
             noise_mask="noise_mask" if "noise_mask" in file.latents else None,
         )
     ]
-
-
-def _valid_seed(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value <= MAX_SEED else None
 
 
 def last_noise_mask(file: gen5core.Gen5File) -> str | None:

@@ -34,7 +34,10 @@ def describe_settings(file: gen5core.Gen5File) -> dict[str, Any]:
 
 
 def as_seed_text(value: Any) -> str | None:
-    return str(value) if type(value) is int else None
+    """Return a seed, or whatever else a run was told, as a text; JavaScript's numbers are too short for a seed."""
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value if type(item) in (int, float, str)) or None
+    return str(value) or None if type(value) in (int, float, str) else None
 
 
 def as_integer(value: Any) -> int | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ... import gen5core
 from ...gen5core.errors import EncodeError, FormatError
 from ..tensors.latents import Parts, has_image
-from .passes import StoredPass, read_parts, read_passes
+from .latent_keys import read_keys
+from .passes import StoredPass, read_batch_index, read_parts, read_passes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +31,8 @@ class StoredStart:
     samples: Parts | None
     """The latent that the first of the passes started from, zeros if it was empty; None if it is not known."""
     noise_mask: Parts | None
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """What the LATENT holds beside them, e.g. ``type`` and ``batch_index``."""
 
 
 def read_start(file: gen5core.Gen5File, pass_index: int = -1, batch_index: int = -1) -> StoredStart:
@@ -56,7 +60,14 @@ def read_start(file: gen5core.Gen5File, pass_index: int = -1, batch_index: int =
         torch_settings=_torch_settings(file),
         samples=samples,
         noise_mask=None if mask is None else read_parts(file, mask),
+        further={} if samples is None else _read_further(file, batch_index),
     )
+
+
+def _read_further(file: gen5core.Gen5File, batch_index: int) -> dict[str, Any]:
+    found = read_keys(file, of_start=True)
+    indices = read_batch_index(file, batch_index)
+    return found if indices is None else {**found, "batch_index": indices}
 
 
 def _choose(file: gen5core.Gen5File, pass_index: int) -> Sequence[StoredPass]:

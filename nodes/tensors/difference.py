@@ -6,6 +6,7 @@ Source: PSNR, ISO/IEC 29170-1:2017 annex A (peak 1 for images, the stored range 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,9 +35,7 @@ def compare_tensors(what: str, stored: torch.Tensor, current: torch.Tensor, peak
     peak : the range of the values, for PSNR
     """
     one, other = stored.detach().cpu(), current.detach().cpu()
-    a, b = one.double(), other.double()
-    unequal = ~((a == b) | (a.isnan() & b.isnan()))
-    difference = torch.where(unequal, (a - b).abs().nan_to_num(nan=math.inf, posinf=math.inf), 0.0)
+    unequal, difference = _differences(one, other)
     largest = float(difference.max()) if difference.numel() else 0.0
     mean_square = float(difference.square().mean()) if difference.numel() else 0.0
     return Comparison(
@@ -47,6 +46,47 @@ def compare_tensors(what: str, stored: torch.Tensor, current: torch.Tensor, peak
         differing=int(unequal.sum()),
         total=unequal.numel(),
     )
+
+
+def max_difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the largest difference, L∞, of two tensors of equal shape and any dtype; inf where only one is NaN."""
+    _, difference = _differences(one.detach().cpu(), other.detach().cpu())
+    return float(difference.max()) if difference.numel() else 0.0
+
+
+def nearest(candidates: Sequence[Sequence[torch.Tensor]], wanted: Sequence[torch.Tensor]) -> int:
+    """Return the index of the candidate, each of equal shapes, that is identical to wanted, or else the nearest."""
+
+    def distance(parts: Sequence[torch.Tensor]) -> tuple[bool, float]:
+        found = [compare_tensors("", one, other, peak=1.0) for one, other in zip(parts, wanted, strict=True)]
+        return not all(one.identical for one in found), max(one.max_difference for one in found)
+
+    distances = [distance(parts) for parts in candidates]
+    return distances.index(min(distances))
+
+
+def value_range(tensor: torch.Tensor) -> float:
+    """Return the difference between the largest and the smallest finite value; 1 if there is none."""
+    wide = _wide(tensor.detach().cpu(), tensor.dtype)
+    real = torch.view_as_real(wide) if wide.is_complex() else wide
+    finite = real[real.isfinite()]
+    return float(finite.max() - finite.min()) or 1.0 if finite.numel() else 1.0
+
+
+def _differences(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which values differ, and by how much, as float64."""
+    a, b = _wide(one, other.dtype), _wide(other, one.dtype)
+    unequal = ~((a == b) | (a.isnan() & b.isnan()))
+    if not (one.is_floating_point() or one.is_complex()) and one.dtype == other.dtype:
+        unequal = one != other  # float64 rounds 64-bit integers
+    size = (a - b).abs()
+    return unequal, torch.where(unequal, size.nan_to_num(nan=math.inf, posinf=math.inf), 0.0)
+
+
+def _wide(tensor: torch.Tensor, other: torch.dtype) -> torch.Tensor:
+    """Return values as float64, as complex128 if they or those of the other dtype are complex."""
+    is_complex = tensor.is_complex() or other.is_complex
+    return tensor.to(torch.complex128) if is_complex else tensor.double()
 
 
 def difference_picture(stored: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
@@ -75,4 +115,4 @@ def _psnr(mean_square: float, peak: float) -> float:
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
+    return tensor.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)

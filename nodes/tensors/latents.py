@@ -13,6 +13,7 @@ from ...gen5core.tensors.noise import comfy_noise
 from .. import host
 
 Parts = list[torch.Tensor]
+_UNCOUNTED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 
 def parts_of(samples: Any) -> Parts:
@@ -89,7 +90,7 @@ def digest(parts: Sequence[torch.Tensor]) -> str:
     """Return SHA-256 (hex) over dtype, shape and bits of parts."""
     total = hashlib.sha256()
     for part in parts:
-        plain = part.detach().cpu().contiguous()
+        plain = part.detach().cpu().resolve_conj().resolve_neg().contiguous()
         total.update(f"{plain.dtype} {tuple(plain.shape)}".encode())
         total.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
@@ -106,12 +107,21 @@ def draw_noise(latent: Sequence[torch.Tensor], seed: int, batch_index: Sequence[
 
 def compact(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor; if it is all zeros, a view of a single zero, which takes no memory."""
-    return tensor if torch.count_nonzero(tensor) else tensor.new_zeros(()).expand(tensor.shape)
+    return tensor.new_zeros(()).expand(tensor.shape) if is_zero([tensor]) else tensor
 
 
 def is_zero(parts: Sequence[torch.Tensor]) -> bool:
     """Return whether every value is zero, as in an empty latent, or as the noise if none is added."""
-    return all(not torch.count_nonzero(part) for part in parts)
+    return all(not torch.count_nonzero(_countable(part)) for part in parts)
+
+
+def _countable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with the same zeros: torch counts neither 8-bit floats nor wide unsigned integers."""
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        return tensor.float()
+    if tensor.dtype in _UNCOUNTED:
+        return tensor.view(_UNCOUNTED[tensor.dtype])
+    return tensor
 
 
 def samples_of(latent: Mapping[str, Any], socket: str) -> Parts:
@@ -122,6 +132,11 @@ def samples_of(latent: Mapping[str, Any], socket: str) -> Parts:
     EncodeError
         if it is not a LATENT.
     """
+    check_latent(latent, socket)
+    return parts_of(latent["samples"])
+
+
+def check_latent(latent: object, socket: str) -> None:
+    """Raise EncodeError unless a socket's value is a LATENT."""
     if not isinstance(latent, Mapping) or "samples" not in latent:
         raise EncodeError(f"{socket} is not a LATENT: it has no `samples`; connect a sampler's LATENT output")
-    return parts_of(latent["samples"])
