@@ -19,20 +19,28 @@ from .stored.choices import list_files
 from .stored.drift import stored_drifts
 from .stored.file import StoredFile, content_tag
 from .stored.latent_keys import read_keys
-from .stored.passes import batch_position, last_noise_mask, read_batch_index, read_parts, read_passes
+from .stored.passes import (
+    StoredPass,
+    batch_position,
+    last_noise_mask,
+    read_batch_index,
+    read_parts,
+    read_passes,
+)
 from .stored.paths import resolve_file
 from .stored.signatures import describe_trust
+from .stored.start import first_pass
 from .tensors.latents import joined, parts_of, take, take_mask
 
 
 class StoredNoise:
-    """A NOISE for SamplerCustomAdvanced: the stored noise and its seed.
+    """A NOISE for SamplerCustomAdvanced: the stored noise and its seed, zeros if the stored run added none.
 
     Source: ``comfy_extras.nodes_custom_sampler.Noise_RandomNoise``.
     """
 
-    def __init__(self, samples: Any, seed: Any, file_name: str) -> None:
-        self._samples, self.seed, self._file_name = samples, seed, file_name
+    def __init__(self, samples: Any, seed: Any, file_name: str, *, is_start: bool = False) -> None:
+        self._samples, self.seed, self._file_name, self._is_start = samples, seed, file_name, is_start
 
     def generate_noise(self, input_latent: dict[str, Any]) -> Any:
         """Return the stored noise, for a latent of the same shape.
@@ -49,7 +57,7 @@ class StoredNoise:
                 f"{self._file_name} holds noise of shape {shapes[0][0]}, but the latent has shape {shapes[1][0]}: "
                 "use a latent of the stored size and batch, e.g. Load Gen5's `noise` or `latent`"
             )
-        return self._samples
+        return joined([torch.zeros_like(part) for part in own]) if self._is_start else self._samples
 
 
 class Gen5Load:
@@ -152,7 +160,7 @@ class Gen5Load:
                 noise,
                 _blocked_on_error(_latent, opened, batch_index),
                 _image(opened, batch_index),
-                StoredNoise(noise["samples"], _seed(opened), path.name) if isinstance(noise, dict) else noise,
+                _noise_source(opened, noise),
                 StoredFile(path, opened.root, batch_index),
             )
         checked = {"file": file, "root": opened.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
@@ -191,10 +199,41 @@ def _blocked_on_error(
 
 
 def _noise(opened: gen5core.Gen5File, batch_index: int) -> Any:
+    """Return the starting noise; of a run that added none, the latent that it continued from."""
+    if (started := _started_from(opened)) is not None and started.start_latent is not None:
+        return _start_latent(opened, started, batch_index)
     if "initial_noise" not in opened.latents:
         reason = (opened.capture or {}).get("reason", "it was saved without any")
         return host.blocked(f"{Path(opened.path).name} holds no starting noise: {reason}")
     return {"samples": _samples(opened, "initial_noise", batch_index), **read_keys(opened, of_start=True)}
+
+
+def _started_from(opened: gen5core.Gen5File) -> StoredPass | None:
+    """Return the first pass if it added no noise and continued from a stored latent, else None."""
+    passes = read_passes(opened)
+    first = first_pass(passes) if passes else None
+    return first if first is not None and first.starts_from_latent else None
+
+
+def _start_latent(opened: gen5core.Gen5File, started: StoredPass, batch_index: int) -> dict[str, Any]:
+    assert started.start_latent is not None  # starts_from_latent says so
+    latent = {
+        "samples": _samples(opened, started.start_latent, batch_index),
+        **read_keys(opened, of_start=True),
+    }
+    if started.noise_mask is not None:
+        latent["noise_mask"] = joined(take_mask(read_parts(opened, started.noise_mask), batch_index))
+    return latent
+
+
+def _noise_source(opened: gen5core.Gen5File, noise: Any) -> Any:
+    """Return the NOISE that belongs to the `noise` output, which is blocked if that is."""
+    if not isinstance(noise, dict):
+        return noise
+    started, name = _started_from(opened), Path(opened.path).name
+    if started is not None:
+        return StoredNoise(noise["samples"], started.sampler_seed or 0, name, is_start=True)
+    return StoredNoise(noise["samples"], _seed(opened), name)
 
 
 def _seed(opened: gen5core.Gen5File) -> Any:

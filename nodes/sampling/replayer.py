@@ -30,6 +30,8 @@ from .call import SamplingCall, float32_sigmas
 from .generators import decode_states, generators_set
 from .journal import journaling
 from .overrides import collect_overrides, record_override
+from .pass_order import PassOrder, drawn_id
+from .settings_differ import list_differences
 from .step_noise import StepPlayer
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ class SamplingReplayer:
     ) -> None:
         self.stored, self.batch_index = stored, batch_index
         self.step_noise, self.use_stored_sigmas = step_noise, use_stored_sigmas
+        self._order = PassOrder()
         # start itself is not kept: its tensors would then live as long as the replayed model.
         self.passes, self._is_chosen = start.passes, start.is_chosen
         self._default_torch_settings = start.torch_settings
@@ -80,7 +83,7 @@ class SamplingReplayer:
             )
 
     def __deepcopy__(self, memo: object) -> SamplingReplayer:
-        """Return self: ComfyUI and packs deep-copy model options, and nothing here ever changes."""
+        """Return self: ComfyUI and packs deep-copy model options, and all copies must count the same runs."""
         return self
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -101,6 +104,8 @@ class SamplingReplayer:
             stored_pass = self._match(call, read)
             if stored_pass is None:
                 return None
+            self._order.add(stored_pass)
+            self._report_differences(stored_pass, call, read)
             self._override_inputs(stored_pass, call, self._noise(stored_pass, call, read))
             return stored_pass, self._draws(stored_pass, call, read)
 
@@ -163,6 +168,12 @@ class SamplingReplayer:
                 reason or "it was saved without a recording of them",
             )
 
+    def _report_differences(self, stored_pass: StoredPass, call: SamplingCall, read: ReadLatent) -> None:
+        """Log in what the run differs from the stored pass, before it is given anything that is stored."""
+        same_start = stored_pass.lacks_start or self._distance(stored_pass, call, read) == (False, 0.0)
+        for line in list_differences(stored_pass, call, same_start=same_start):
+            logger.warning("%s, pass %d: %s", self.stored.path.name, stored_pass.index, line)
+
     def _report_drift(self, stored_pass: StoredPass, in_force: Mapping[str, str]) -> None:
         """Log which torch settings differ from those under which the stored pass was sampled."""
         stored = {**self._default_torch_settings, **stored_pass.torch_settings}
@@ -193,7 +204,7 @@ class SamplingReplayer:
             return matching[0] if len(matching) == 1 else self._nearest(matching, call, read)
         if is_zero([call.noise]):
             return None
-        first = next((stored for stored in self.passes if stored.noise is not None), self.passes[0])
+        first = self._first_known(known)
         if not self._is_chosen:
             logger.log(
                 logging.WARNING if any(stored.sigmas for stored in self.passes) else logging.INFO,
@@ -204,14 +215,26 @@ class SamplingReplayer:
             )
         return first
 
+    def _first_known(self, known: Sequence[StoredPass]) -> StoredPass:
+        """Return the first pass with noise; if no pass has any, the first."""
+        return next((stored for stored in known if stored.noise is not None), [*known, *self.passes][0])
+
     def _nearest(self, matching: Sequence[StoredPass], call: SamplingCall, read: ReadLatent) -> StoredPass:
-        """Return the pass whose start is nearest; of several, the one of the same node, then of the same seed."""
+        """Return the pass of a run among several of its shape and sigmas.
+
+        It is the one with the run's own start; of several, the one of its node, and of a node that sampled several times
+        the next in order; otherwise the one with the nearest start, and of several, the one of the same seed.
+        """
         distances = [self._distance(stored, call, read) for stored in matching]
         least = min(distances)
         nearest = [stored for stored, distance in zip(matching, distances, strict=True) if distance == least]
-        _, node_id = host.executing()
-        if node_id is not None:
-            nearest = [stored for stored in nearest if stored.node_id == node_id] or nearest
+        of_call = _of_running_node(nearest if least == (False, 0.0) else matching)
+        has_copies = any("." in (stored.node_id or "") for stored in matching)
+        if len(of_call) > 1 - has_copies and (following := self._order.next_of(of_call)) is not None:
+            if self._order.has_replayed(following):
+                self._warn_of_repeats(of_call, following)
+            return following
+        nearest = _of_running_node(nearest) or nearest
         seed = plain_value(call.arguments.get("seed"))
         nearest = [stored for stored in nearest if stored.seed == seed] or nearest
         if len(nearest) > 1:
@@ -222,6 +245,14 @@ class SamplingReplayer:
                 " and ".join(map(_pass_label, nearest)),
             )
         return nearest[0]
+
+    def _warn_of_repeats(self, of_call: Sequence[StoredPass], repeated: StoredPass) -> None:
+        logger.warning(
+            "%s holds %d runs of this node, which samples more often now: starting %s again",
+            self.stored.path.name,
+            len(of_call),
+            _pass_label(repeated),
+        )
 
     def _distance(self, stored: StoredPass, call: SamplingCall, read: ReadLatent) -> tuple[bool, float]:
         """Return the distance between the starts of a stored pass and a run, as a sort key.
@@ -250,6 +281,23 @@ class SamplingReplayer:
                 "latent_image, or set the empty latent to the stored size and batch"
             )
         return noise
+
+
+def _of_running_node(passes: Sequence[StoredPass]) -> list[StoredPass]:
+    """Return the passes that the running node sampled; empty if there are none.
+
+    The copies that a loop makes of a node have ids of their own, which may be others in this prompt, so they are found by
+    the node that was drawn. Passes of a single other node are those of the running one: its id has changed since.
+    """
+    _, node_id = host.executing()
+    if node_id is None:
+        return []
+    own = [stored for stored in passes if stored.node_id == node_id]
+    drawn = [stored for stored in passes if stored.node_id and drawn_id(stored.node_id) == drawn_id(node_id)]
+    if own or drawn:
+        return own or drawn
+    nodes = {drawn_id(stored.node_id or "") for stored in passes}
+    return list(passes) if len(nodes) == 1 and "" not in nodes else []
 
 
 def _same_schedule(stored: StoredPass, call: SamplingCall) -> bool:

@@ -49,6 +49,21 @@ class StoredPass:
     """Torch's settings during sampling, canonical strings by name; only those unlike the file's environment."""
     node_id: str | None = None
     """The node that sampled it; None if that is not known."""
+    sampler_name: str | None = None
+    """As it was recorded; None if it was not, the same goes for cfg."""
+    cfg: float | None = None
+
+    @property
+    def can_start(self) -> bool:
+        """Whether a run can start as this pass did: from its noise, or without any if it is known to have had none."""
+        if self.adds_noise:
+            return self.noise is not None
+        return self.start_latent is not None or self.sigmas is not None
+
+    @property
+    def starts_from_latent(self) -> bool:
+        """Whether it added no noise and continued from a latent that the file holds."""
+        return not self.adds_noise and self.start_latent is not None
 
     @property
     def sampler_seed(self) -> Any:
@@ -165,8 +180,18 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         step_noise_reason=reason if isinstance(reason := entry.get("step_noise_reason"), str) else None,
         generators=checked("generators", _are_strings) or {},
         torch_settings=checked("torch_settings", _are_strings) or {},
-        node_id=node_id if isinstance(node_id := entry.get("node_id"), str) else None,
+        node_id=_text(entry.get("node_id")),
+        sampler_name=_text(entry.get("recorded_sampler")),
+        cfg=_number(entry.get("cfg")) if entry.get("recorded") else None,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return value if type(value) in (int, float) else None
 
 
 def _has_start(entry: Mapping[str, Any], index: int) -> bool:

@@ -46,11 +46,11 @@ def read_start(file: gen5core.Gen5File, pass_index: int = -1, batch_index: int =
     Raises
     ------
     EncodeError
-        if the file has no noise or no such pass.
+        if the file holds nothing that a run could start from, or has no such pass.
     FormatError
     """
     passes = _choose(file, pass_index)
-    first = next((found for found in passes if found.adds_noise or found.sigmas), passes[0])
+    first = first_pass(passes)
     samples = _read_samples(file, first)
     mask = first.noise_mask if samples is not None and has_image(samples, batch_index) else None
     return StoredStart(
@@ -70,9 +70,14 @@ def _read_further(file: gen5core.Gen5File, batch_index: int) -> dict[str, Any]:
     return found if indices is None else {**found, "batch_index": indices}
 
 
+def first_pass(passes: Sequence[StoredPass]) -> StoredPass:
+    """Return the first pass that sampled at all, or else the first."""
+    return next((found for found in passes if found.adds_noise or found.sigmas), passes[0])
+
+
 def _choose(file: gen5core.Gen5File, pass_index: int) -> Sequence[StoredPass]:
     passes, name = read_passes(file), Path(file.path).name
-    if not any(found.noise for found in passes):
+    if not any(found.can_start for found in passes):
         raise EncodeError(f"{name} holds no starting noise; {_missing_noise_reason(file)}")
     if pass_index < 0:
         return passes
