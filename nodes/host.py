@@ -268,6 +268,32 @@ def _dynamic_prompt() -> Any | None:
     return getattr(_module("comfy_execution.progress").get_progress_state(), "dynprompt", None)
 
 
+def has_sampling_wrapper(guider: Any, key: str) -> bool:
+    """Return whether a guider's runs go through a wrapper that ``add_sampling_wrapper`` added under key."""
+    options = getattr(guider, "model_options", None)
+    if not is_present() or not isinstance(options, dict):
+        return False
+    extension = _module("comfy.patcher_extension")
+    kind = extension.WrappersMP.OUTER_SAMPLE
+    return bool(extension.get_wrappers_with_key(kind, key, options, is_model_options=True))
+
+
+def prepare_mask(mask: Any, shape: Sequence[int], guider: Any) -> Any:
+    """Return a mask as a sampler gets it: float32, of the latent's shape, on the device of the guider's model.
+
+    Source: ``comfy.samplers.CFGGuider.sample``.
+    """
+    device = guider.model_patcher.load_device
+    return _module("comfy.sampler_helpers").prepare_mask(mask, tuple(shape), device).float()
+
+
+def output_type(class_type: str, slot: int) -> str | None:
+    """Return the declared type of a node's output; None if it is not known, or without ComfyUI."""
+    node_class = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {}).get(class_type)
+    types = getattr(node_class, "RETURN_TYPES", ()) or ()
+    return str(types[slot]) if is_present() and 0 <= slot < len(types) else None
+
+
 def to_result(output: Any) -> Any:
     """Return a sampler's output on the device on which ComfyUI keeps latents; unchanged without ComfyUI.
 

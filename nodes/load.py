@@ -15,6 +15,7 @@ import torch
 from .. import gen5core
 from ..gen5core.errors import EncodeError, Gen5Error
 from . import host
+from .sampling.straight import STRAIGHT, GivenLatent
 from .stored.choices import list_files
 from .stored.drift import stored_drifts
 from .stored.file import StoredFile, content_tag
@@ -156,12 +157,16 @@ class Gen5Load:
             opened.verify()
             report = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
             noise = _blocked_on_error(_noise, opened, batch_index)
+            stored = StoredFile(path, opened.root, batch_index)
+            if isinstance(noise, dict):
+                is_noise = _started_from(opened) is None
+                STRAIGHT.remember(parts_of(noise["samples"]), GivenLatent(stored, batch_index, is_noise))
             result = (
                 noise,
                 _blocked_on_error(_latent, opened, batch_index),
                 _image(opened, batch_index),
                 _noise_source(opened, noise),
-                StoredFile(path, opened.root, batch_index),
+                stored,
             )
         checked = {"file": file, "root": opened.root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         return {"ui": {"gen5": [{**checked, **report}]}, "result": result}

@@ -9,6 +9,7 @@ from . import host
 from .sampling.journal import rest_while_computing
 from .sampling.overrides import record_torch_settings
 from .sampling.replayer import SamplingReplayer
+from .sampling.straight import REPLAY_KEY
 from .stored.file import StoredFile
 from .stored.start import StoredStart
 from .tensors.latents import joined, take, take_mask
@@ -93,9 +94,9 @@ class Gen5Replay:
         replayer = SamplingReplayer(
             gen5, start, batch_index, step_noise=step_noise, use_stored_sigmas=use_stored_sigmas
         )
-        replayed = host.add_sampling_wrapper(model, "gen5_replay", replayer.__call__)
-        host.add_sampler_wrapper(replayed, "gen5_replay", record_torch_settings)
-        host.add_model_wrapper(replayed, "gen5_replay", rest_while_computing)
+        replayed = host.add_sampling_wrapper(model, REPLAY_KEY, replayer.__call__)
+        host.add_sampler_wrapper(replayed, REPLAY_KEY, record_torch_settings)
+        host.add_model_wrapper(replayed, REPLAY_KEY, rest_while_computing)
         return replayed, start_latent(start, batch_index)
 
 

@@ -3,6 +3,7 @@
 ==============  =============================================================================
 edit            nodes and links of a prompt; marks inserted nodes and removes them again
 auto_record     whether samplers are recorded without any wiring
+noise_route     the nodes through which Load Gen5's noise came to a node
 insert_replays  adds Replay Sampling where Load Gen5's noise is wired straight into a sampler
 on_prompt       the server hook that calls them
 ==============  =============================================================================

@@ -2,8 +2,9 @@
 
 Wiring Load Gen5's `noise` into a sampler's latent_image means "start from this noise". A sampler that adds
 noise would add its own, so a Replay Sampling for that file is inserted between the sampler, its MODEL and its
-latent. All changes are worked out first and applied to a copy, because the server ignores an exception in a
-handler and would run a half-changed prompt.
+latent. Samplers that are wired in another way are started from the file while they run (``sampling.straight``).
+All changes are worked out first and applied to a copy, because the server ignores an exception in a handler and
+would run a half-changed prompt.
 
 The ids of inserted nodes are derived from the sampler's id, so that ComfyUI's cache holds between prompts.
 """
@@ -70,7 +71,11 @@ def _find_changes(prompt: Prompt) -> Iterator[_Change]:
         owner = model_owner(prompt, node_id)
         if owner is None or not _may_sample(graph, node_id):
             continue
-        if _adds_noise(prompt, node) and not _is_replayed(prompt, owner):
+        if (
+            _adds_noise(prompt, node)
+            and not _has_further_models(prompt, owner)
+            and not _is_replayed(prompt, owner)
+        ):
             yield _Change(node_id, owner, source[0])
 
 
@@ -125,6 +130,12 @@ def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
         return False
     noise = follow_reroutes(prompt, inputs.get("noise"))
     return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
+
+
+def _has_further_models(prompt: Prompt, owner: str) -> bool:
+    """Return whether a node has a refiner's MODEL, say: all its runs must then start alike (``sampling.straight``)."""
+    inputs = inputs_of(prompt[owner])
+    return any("model" in name and is_link(inputs[name], prompt) for name in inputs if name != "model")
 
 
 def _is_replayed(prompt: Prompt, owner: str) -> bool:

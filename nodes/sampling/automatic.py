@@ -1,4 +1,4 @@
-"""Records every sampling run of this process, so that a Save Gen5 needs no wiring.
+"""The wrappers around every sampling run of this process: records it, so that a Save Gen5 needs no wiring.
 
 Always, and not only for prompts with a Save Gen5: a sampler that ComfyUI has cached does not run again for a save that
 is added later. Nothing is put into the prompt, so nothing runs, loads or waits that would not without this pack.
@@ -15,6 +15,7 @@ from .journal import rest_while_computing
 from .overrides import record_torch_settings
 from .recorder import SamplingRecorder
 from .recording import Recording
+from .straight import STRAIGHT
 
 RUNS = Recording(shared=True)
 """The recent runs of this process; a Save Gen5 without a recording finds its own among them."""
@@ -23,8 +24,12 @@ _recorder = SamplingRecorder(RUNS)
 
 
 def register() -> bool:
-    """Record from now on; return whether there is a ComfyUI."""
-    wrappers = {"SAMPLER_SAMPLE": record_torch_settings, "APPLY_MODEL": rest_while_computing}
+    """Record, and start from files, from now on; return whether there is a ComfyUI."""
+    wrappers = {
+        "OUTER_SAMPLE": STRAIGHT.__call__,
+        "SAMPLER_SAMPLE": record_torch_settings,
+        "APPLY_MODEL": rest_while_computing,
+    }
     return host.wrap_all_sampling(_KEY, record_run, wrappers)
 
 

@@ -1,7 +1,7 @@
 """Which stored passes a node has already replayed in this prompt, so that one that samples N times gets N in order.
 
-A tile sampler, a detailer or a batch loop samples again and again with equal shapes and sigmas; only the order tells its
-runs apart. A count belongs to one node in one prompt, and to one item of a list: a node that ComfyUI cached or a
+A tile sampler, a detailer or a batch loop samples again and again with equal shapes and sigmas; only the order tells
+its runs apart. A count belongs to one node in one prompt, and to one item of a list: a node that ComfyUI cached or a
 prompt that was interrupted leaves nothing behind, since the next prompt has another id.
 """
 

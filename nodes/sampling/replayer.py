@@ -222,8 +222,8 @@ class SamplingReplayer:
     def _nearest(self, matching: Sequence[StoredPass], call: SamplingCall, read: ReadLatent) -> StoredPass:
         """Return the pass of a run among several of its shape and sigmas.
 
-        It is the one with the run's own start; of several, the one of its node, and of a node that sampled several times
-        the next in order; otherwise the one with the nearest start, and of several, the one of the same seed.
+        It is the one with the run's own start; of several, the one of its node, and of a node that sampled several
+        times the next in order; otherwise the one with the nearest start, and of several, the one of the same seed.
         """
         distances = [self._distance(stored, call, read) for stored in matching]
         least = min(distances)
@@ -286,8 +286,8 @@ class SamplingReplayer:
 def _of_running_node(passes: Sequence[StoredPass]) -> list[StoredPass]:
     """Return the passes that the running node sampled; empty if there are none.
 
-    The copies that a loop makes of a node have ids of their own, which may be others in this prompt, so they are found by
-    the node that was drawn. Passes of a single other node are those of the running one: its id has changed since.
+    The copies that a loop makes of a node have ids of their own, which may be others in this prompt, so they are found
+    by the node that was drawn. Passes of a single other node are those of the running one: its id has changed since.
     """
     _, node_id = host.executing()
     if node_id is None:

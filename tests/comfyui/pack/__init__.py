@@ -7,6 +7,7 @@ from .bundles import BUNDLE_NODES
 from .latents import TestBatchIndex, TestItems, TestLatent, TestList, TestMask, TestPrepareNoise
 from .model import TestModel
 from .nested import NESTED_NODES
+from .other_inputs import OTHER_INPUTS
 from .own_noise import TestOwnNoise
 from .probe import TestProbe, TestProbed, TestStop
 from .repeated import TestExpand, TestTwice
@@ -36,6 +37,7 @@ _NODES = [
     TestVae,
     *BUNDLE_NODES,
     *NESTED_NODES,
+    *OTHER_INPUTS,
 ]
 
 NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}
