@@ -14,7 +14,8 @@ server    HTTP for the web extension
 ========  ==========================================================================================
 
 There is also one module per node, which no room imports: save, load, settings, record, replay, compare, drift,
-determinism, noise. What the browser shows is in web/, which web/gen5.js maps.
+determinism, noise, and two that only the server inserts: values, gate. What the browser shows is in web/, which
+web/gen5.js maps.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from typing import Any
 from .compare import Gen5Compare
 from .determinism import Gen5Determinism
 from .drift import Gen5Environment
+from .gate import Gen5Gate
 from .load import Gen5Load
 from .noise import Gen5Noise
 from .record import Gen5Record
 from .replay import Gen5Replay
 from .save import Gen5Save
 from .settings import Gen5Settings
+from .values import Gen5Values
 
 NODE_CLASS_MAPPINGS: dict[str, Any] = {
     "Gen5Save": Gen5Save,
@@ -41,6 +44,8 @@ NODE_CLASS_MAPPINGS: dict[str, Any] = {
     "Gen5Environment": Gen5Environment,
     "Gen5Determinism": Gen5Determinism,
     "Gen5Noise": Gen5Noise,
+    "Gen5Values": Gen5Values,
+    "Gen5Gate": Gen5Gate,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "Gen5Save": "Save Gen5",
@@ -52,4 +57,6 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "Gen5Environment": "Environment Drift",
     "Gen5Determinism": "Deterministic Sampling",
     "Gen5Noise": "Seeded Noise",
+    "Gen5Values": "Observed Values",
+    "Gen5Gate": "Observed Values Gate",
 }

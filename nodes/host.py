@@ -140,6 +140,22 @@ def executing_item() -> int | None:
     return getattr(_executing_context(), "list_index", None)
 
 
+def node_class(class_type: str) -> Any | None:
+    """Return a node class by the name that prompts use; None if there is none, or without ComfyUI."""
+    classes = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {}) if is_present() else {}
+    return classes.get(class_type)
+
+
+def visited_nodes() -> frozenset[str]:
+    """Return the nodes that the running prompt has executed so far, or was asked for again; others came from the cache.
+
+    Empty if ComfyUI does not say. Source: ``comfy_execution.progress``.
+    """
+    if not is_present() or importlib.util.find_spec("comfy_execution.progress") is None:
+        return frozenset()
+    return frozenset(_module("comfy_execution.progress").get_progress_state().nodes)
+
+
 def add_sampling_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> Any:
     """Return a clone of a MODEL whose sampling runs go through wrapper.
 

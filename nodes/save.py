@@ -17,8 +17,10 @@ from . import host
 from .sampling.automatic import automatic_recording
 from .sampling.recording import Recording
 from .saving.capture import Captured, capture_noise
+from .saving.complete import complete_passes
 from .saving.inputs import BOTH, FORMATS, PNG, SaveOptions, read_inputs
 from .saving.metadata import apply_privacy_setting, build_request
+from .saving.observed import Observed
 from .saving.output_formats import plan_files
 from .saving.output_paths import OutputPath, find_output_path, write_numbered
 from .stored.file import StoredFile, open_stored
@@ -123,17 +125,21 @@ class Gen5Save:
         prompt: Mapping[str, Any] | None = None,
         extra_pnginfo: Mapping[str, Any] | None = None,
         unique_id: str | None = None,
+        observed: Observed | None = None,
     ) -> dict[str, Any]:
-        """Save and return the node's preview and outputs."""
+        """Save and return the node's preview and outputs.
+
+        ``observed`` is wired by the server (``prompt.insert_values``); INPUT_TYPES does not have it.
+        """
         options = SaveOptions(format, images_stored, compression, tags, embed_workflow, fingerprint_models)
         pixels = _pixels(images, latent, format)
         key = signing_key()
         runs = recording or automatic_recording(prompt or {}, unique_id)
-        inputs = read_inputs(prompt or {}, unique_id, images, latent, noise, runs)
-        captured = capture_noise(inputs)
+        inputs = read_inputs(prompt or {}, unique_id, images, latent, noise, runs, observed)
+        captured = complete_passes(capture_noise(inputs), inputs, pixels[0].shape[:2] if pixels else None)
         stored_count = options.count_stored(len(pixels))
         _check_chunk_count(captured.latents, stored_count)
-        output_path = find_output_path(filename_prefix, *_size(pixels, inputs.passes), inputs.prompt)
+        output_path = find_output_path(filename_prefix, *_size(pixels, inputs.passes), inputs.executed)
         request, scrubbed = apply_privacy_setting(
             build_request(inputs, captured, options, extra_pnginfo, key)
         )

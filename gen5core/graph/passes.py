@@ -43,7 +43,22 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     """
     check_prompt(prompt)
     walker = Walker(Graph(prompt))
-    nodes = _execution_order(walker, node_id)
+    return _read_passes(walker, _execution_order(walker, node_id))
+
+
+def plain_links(prompt: Mapping[str, Any], node_ids: Sequence[str]) -> list[Link]:
+    """Return the outputs whose values are settings of the passes that lead to any of these nodes.
+
+    These are the places where the graph turns from what carries settings (a latent, a model, a guider) to a plain
+    value: a seed, a text, a width, the choice of a switch. If the values are known, they can replace the links.
+    """
+    walker = Walker(Graph(prompt))
+    _read_passes(walker, _upstream_first(walker, node_ids))
+    return list(walker.plain_links)
+
+
+def _read_passes(walker: Walker, nodes: Sequence[Node]) -> list[SamplerPass]:
+    """Return the passes of the samplers among nodes, in this order."""
     decoded_by = _decoders(walker, nodes)
     reader = PassReader(walker)
     samplers = (node for node in nodes if node.node_class.kind == "sampler")

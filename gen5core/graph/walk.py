@@ -7,7 +7,7 @@ branches are walked once. In a cycle, a query that leads back to itself finds no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -64,6 +64,8 @@ class Walker:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.plain_links: dict[Link, None] = {}
+        """Every output that a query reached for its plain value, in the order found; selectors of switches too."""
         self._findings: dict[Query, Finding] = {}
 
     def find(self, query: Query) -> Finding:
@@ -78,6 +80,8 @@ class Walker:
                 self._findings[top] = self._combine(top, plans.pop(top))
             else:
                 plan = plans[top] = self._plan(top)
+                if not top.plain:
+                    self.plain_links.update((link, None) for link in _plain_links(plan.queries()))
                 stack.extend(
                     each for each in plan.queries() if each not in plans and each not in self._findings
                 )
@@ -102,6 +106,8 @@ class Walker:
     def _chosen_index(self, node: Node, names: Sequence[str]) -> int | None:
         """Return the index of the chosen branch of a switch, not counting the selector; None if it is unknown."""
         selector = _part(node, names[0], Query(node.node_id, None, "value"))
+        if isinstance(selector, Query):
+            self.plain_links.update((link, None) for link in _plain_links([selector]))
         finding = self.find(selector) if isinstance(selector, Query) else selector
         return chosen_index(node.node_class.roles["*"].rule, finding.value, names[1:])
 
@@ -160,6 +166,11 @@ class Walker:
 
     def _resolve_all(self, parts: Sequence[Part]) -> tuple[Finding, ...]:
         return tuple(self._resolve(part) for part in parts)
+
+
+def _plain_links(queries: Iterable[Query]) -> Iterator[Link]:
+    """Yield the outputs whose own values are asked for."""
+    return (Link(query.node_id, query.slot) for query in queries if query.plain and query.slot is not None)
 
 
 def _switch_inputs(node: Node) -> list[str]:

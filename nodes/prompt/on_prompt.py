@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import host
-from .auto_record import is_refused, refuse
+from .auto_record import is_enabled, is_refused, refuse
 from .insert_replays import insert_replays
+from .insert_values import insert_values
 
 
 def register() -> bool:
@@ -25,4 +26,6 @@ def handle_prompt(json_data: Any) -> Any:
     changed = insert_replays(prompt)
     if is_refused(json_data):
         changed = refuse(changed)
+    elif is_enabled():
+        changed = insert_values(changed)
     return {**json_data, "prompt": changed}

@@ -144,7 +144,7 @@ def _find_noise(inputs: SaveInputs) -> Captured:
     if inputs.recording is not None:
         matched = match_runs(inputs, inputs.recording)
         if matched.has_runs:
-            return _from_runs(matched, inputs.prompt)
+            return _from_runs(matched, inputs)
     entries = [_describe(sampler_pass) for sampler_pass in inputs.passes]
     if inputs.noise is not None:
         _check_shapes(inputs, inputs.noise)
@@ -172,11 +172,11 @@ def _describe(sampler_pass: SamplerPass) -> dict[str, Any]:
     return {name: values[name] for name in _PASS_FIELDS if values[name] not in (None, (), {}, [])}
 
 
-def _from_runs(matched: Matched, prompt: Mapping[str, Any]) -> Captured:
+def _from_runs(matched: Matched, inputs: SaveInputs) -> Captured:
     latents: dict[str, torch.Tensor | Parts] = {}
     passes = []
     for index, (sampler_pass, run) in enumerate(matched.matches):
-        entry = _describe_pass(sampler_pass, run, prompt)
+        entry = _describe_pass(sampler_pass, run, inputs)
         if run is None:
             passes.append({**entry, "recorded": False})
             continue
@@ -200,13 +200,11 @@ def _omissions(run: Run) -> list[str]:
     ]
 
 
-def _describe_pass(
-    sampler_pass: SamplerPass | None, run: Run | None, prompt: Mapping[str, Any]
-) -> dict[str, Any]:
+def _describe_pass(sampler_pass: SamplerPass | None, run: Run | None, inputs: SaveInputs) -> dict[str, Any]:
     """Return the settings of a run's pass: of the node that ran if it was made at run time, or of the drawn one."""
-    own = None if run is None else run.own_pass
-    known = own or sampler_pass
-    return _node_class(run, prompt) if known is None else _describe(known)
+    if run is not None and run.own_pass is not None:
+        return _describe(run.own_pass)
+    return _node_class(run, inputs.prompt) if sampler_pass is None else _describe(inputs.as_ran(sampler_pass, run))
 
 
 def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from ...gen5core.container.chunks import Compression
 from ...gen5core.errors import EncodeError
 from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
+from .. import host
 from ..prompt.edit import inputs_of, is_link
-from ..sampling.recording import Recording
+from ..prompt.insert_values import remove_values
+from ..sampling.recording import Recording, Run
 from ..stored.latent_keys import LatentKeys, encode_keys
 from ..tensors.latents import Parts, check_latent
 from ..tensors.odd import keep_parts, plain_indices
+from .observed import Observed, substitute
 
 BOTH, GEN5, PNG = FORMATS = ("gen5+png", "gen5", "png")
 
@@ -32,10 +35,21 @@ class DecodedLatent:
 
 
 @dataclass(frozen=True, slots=True)
+class Readings:
+    """The same passes, by their nodes, as they are without all of the observed values, or without some."""
+
+    drawn: Mapping[str, SamplerPass] = field(default_factory=dict)
+    """Without any: as the graph alone gives them."""
+    settled: Mapping[str, SamplerPass] = field(default_factory=dict)
+    """Without those of nodes that ran in the prompt in which they were seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class SaveInputs:
     """What the stored noise depends on."""
 
     prompt: Mapping[str, Any]
+    """The executed graph, with links replaced by the values that came through them."""
     node_id: str | None
     """The Save node's own id; None if the graph is unknown."""
     passes: Sequence[SamplerPass]
@@ -60,6 +74,30 @@ class SaveInputs:
     """Whether noise was connected, but cannot be kept."""
     is_batch_index_known: bool = True
     """Whether batch_index is that of the latent."""
+    observed: Observed | None = None
+    """What came through links while the prompt ran; None if nothing was watched."""
+    readings: Readings = field(default_factory=Readings)
+    executed: Mapping[str, Any] = field(default_factory=dict)
+    """The executed graph itself, with the nodes that the server inserted."""
+
+    def as_ran(self, found: SamplerPass, run: Run | None) -> SamplerPass:
+        """Return one of the passes, without values that another run of its node may have had.
+
+        A copy of the node, as loops make them, has values of its own. If the values were seen in another prompt than
+        the run was, those are left out whose nodes may have run again in between.
+        """
+        if self.observed is None or run is None:
+            return found
+        ran_later = run.prompt_id != self.observed.prompt_id and run.prompt_id == host.executing()[0]
+        if ran_later or _is_copy(run.node_id, found.node_id):
+            return self.as_drawn(found)
+        if run.prompt_id == self.observed.prompt_id:
+            return found
+        return self.readings.settled.get(found.node_id, found)
+
+    def as_drawn(self, found: SamplerPass) -> SamplerPass:
+        """Return one of the passes as the graph alone gives it."""
+        return self.readings.drawn.get(found.node_id, found)
 
     @property
     def latent_sampler(self) -> str | None:
@@ -119,6 +157,7 @@ def read_inputs(
     latent: Mapping[str, Any] | None,
     noise: Mapping[str, Any] | None,
     recording: Recording | None,
+    observed: Observed | None = None,
 ) -> SaveInputs:
     """Return the sockets' tensors and the sampler passes that lead to the node.
 
@@ -134,16 +173,26 @@ def read_inputs(
         reasons.append("the latent's batch_index is not stored: it is not a list of whole numbers")
     keys = LatentKeys() if latent is None else encode_keys(latent)
     kept_noise = _kept(noise, "noise", "the noise", reasons)
+    plain = remove_values(prompt)
+    watched = (
+        observed if node_id in prompt else None
+    )  # a copy of the node in a loop: what was seen is not its own
+    item = host.executing_item()
+    walked = plain if watched is None else substitute(plain, watched.values_at(item))
     return SaveInputs(
-        prompt=prompt,
+        prompt=walked,
         node_id=node_id,
-        passes=[] if node_id is None else sampler_passes(prompt, node_id),
+        passes=[] if node_id is None else sampler_passes(walked, node_id),
         latent=_kept(latent, "latent", "the latent", reasons),
         noise_mask=_kept_mask(latent, reasons),
         batch_index=batch_index,
         noise=kept_noise,
         recording=recording,
         images=images,
+        decoded=[] if watched is None else _decoded(watched, item),
+        observed=watched,
+        readings=Readings() if watched is None or node_id is None else _read(plain, node_id, watched, item),
+        executed=prompt,
         latent_keys=keys,
         reasons=[*reasons, *keys.reasons],
         is_noise_lost=noise is not None and kept_noise is None,
@@ -172,3 +221,32 @@ def _kept_mask(latent: Mapping[str, Any] | None, reasons: list[str]) -> Parts | 
     except EncodeError as error:
         reasons.append(f"the latent's noise_mask is not stored: {error}")
         return None
+
+
+def _decoded(observed: Observed, item: int | None) -> list[DecodedLatent]:
+    """Return the latents that one item of the save's images was decoded from; none unless all of them are known."""
+    found = []
+    for each in observed.decoded:
+        latent = each.latent(item)
+        try:
+            parts = None if latent is None else keep_parts(latent["samples"])
+        except EncodeError:
+            parts = None
+        if parts is None:
+            return []
+        found.append(DecodedLatent(*each.link, parts, each.between[::-1]))
+    return found
+
+
+def _is_copy(running: str | None, node_id: str) -> bool:
+    """Return whether a running node is a copy of a node of the graph: ``9.0.0.3`` is one of ``3``."""
+    return running is not None and running != node_id and running.rpartition(".")[2] == node_id
+
+
+def _read(prompt: Mapping[str, Any], node_id: str, observed: Observed, item: int | None) -> Readings:
+    settled = substitute(prompt, observed.values_at(item, settled=True))
+    return Readings(_passes_by_node(prompt, node_id), _passes_by_node(settled, node_id))
+
+
+def _passes_by_node(prompt: Mapping[str, Any], node_id: str) -> dict[str, SamplerPass]:
+    return {found.node_id: found for found in sampler_passes(prompt, node_id)}

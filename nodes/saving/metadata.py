@@ -32,7 +32,7 @@ def build_request(
     named = _find_named_pass(captured.passes)
     return SaveRequest(
         latents=captured.latents,
-        comfyui=_describe_graph(inputs.prompt, extra_pnginfo) if is_embedded else None,
+        comfyui=_describe_graph(inputs.executed, extra_pnginfo) if is_embedded else None,
         capture=captured.as_meta(inputs.batch_index),
         resources=describe_resources(inputs.passes, options.fingerprint_models),
         tags=options.tag_list,

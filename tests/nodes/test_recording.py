@@ -399,7 +399,7 @@ class TestPairing:
         assert len(capture["passes"]) == passes
         last = capture["passes"][-1]
         assert (node_id, seed) == (last["node_id"], last["seed"])
-        assert (passes == 1) == ("steps" in last)
+        assert (passes == 1) == ("scheduler" in last)
 
     def test_twin_that_ran_later(self, now: SimpleNamespace) -> None:
         """Of two samplers with equal results, the one that the latent comes from is stored."""

@@ -36,12 +36,14 @@ NODES = {
     "compare",
     "determinism",
     "drift",
+    "gate",
     "load",
     "noise",
     "record",
     "replay",
     "save",
     "settings",
+    "values",
 }
 """The modules of nodes/ that belong to no room; each defines one node."""
 FOREIGN = {"nodes", "comfy", "comfy_extras", "comfy_api", "folder_paths", "server", "execution"}

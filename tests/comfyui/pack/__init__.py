@@ -14,6 +14,7 @@ from .repeated import TestExpand, TestTwice
 from .report import TestDigest
 from .settings import TestSetting
 from .stand_ins import TestClip, TestConditioning, TestDecode, TestVae
+from .values import VALUE_NODES
 
 _NODES = [
     TestBatchIndex,
@@ -38,6 +39,7 @@ _NODES = [
     *BUNDLE_NODES,
     *NESTED_NODES,
     *OTHER_INPUTS,
+    *VALUE_NODES,
 ]
 
 NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}

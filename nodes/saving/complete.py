@@ -1,0 +1,139 @@
+"""What the run, the picture and the latent behind it add to the passes, and where each setting of a pass is from.
+
+They fill in what the graph leaves open, and count where they differ: the graph says what was requested. The size of a
+pass is that of its latent in pixels, and only a picture that came straight from a decoder tells how many pixels a cell
+of its latent has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Final, NamedTuple
+
+from ...gen5core.graph.sampler_pass import SamplerPass
+from .. import host
+from ..tensors.latents import parts_of
+from .capture import Captured, Entry
+from .inputs import SaveInputs
+
+OBSERVED: Final = "observed"
+PICTURE: Final = "picture"
+GRAPH: Final = "graph"
+"""Where a setting is from: what ran, the picture that was saved, or the workflow."""
+UNEVEN_SCHEDULERS: Final = frozenset(("ddim_uniform", "beta"))
+"""Schedulers that give another number of sigmas than there are steps, so that both figures are right.
+
+Source: ComfyUI's comfy/samplers.py, ddim_scheduler and beta_scheduler.
+"""
+_SETTINGS: Final = frozenset(field.name for field in fields(SamplerPass)) - frozenset(
+    ("node_id", "class_type", "unresolved", "noise_from", "add_noise")
+)
+
+
+class _Cell(NamedTuple):
+    """How many pixels a cell of the latents has, known from a picture and the latent that it was decoded from."""
+
+    pixels: int
+    channels: int
+
+    def size_of(self, entry: Entry) -> dict[str, int]:
+        """Return the width and height of a pass whose latent is of the same kind."""
+        shapes = entry.get("shapes")
+        if not shapes or len(shapes[0]) < 4 or shapes[0][1] != self.channels:
+            return {}
+        height, width = shapes[0][-2:]
+        return {"width": width * self.pixels, "height": height * self.pixels}
+
+
+def complete_passes(captured: Captured, inputs: SaveInputs, size: Sequence[int] | None) -> Captured:
+    """Return captured with completed passes, each of which says where its settings are from.
+
+    Parameters
+    ----------
+    size : height and width of the picture that is saved; None if there is none
+    """
+    cell = _find_cell(inputs, size)
+    drawn = {found.node_id: inputs.as_drawn(found) for found in inputs.passes}
+    passes = [_complete(entry, drawn.get(entry.get("node_id", "")), cell) for entry in captured.passes]
+    return replace(captured, passes=passes)
+
+
+def _complete(entry: Entry, drawn: SamplerPass | None, cell: _Cell | None) -> dict[str, Any]:
+    ran = _from_run(entry)
+    shown = {} if cell is None else cell.size_of(entry)
+    added = {name: value for name, value in {**ran, **shown}.items() if value != entry.get(name)}
+    values = {**entry, **added}
+    sources = {
+        name: PICTURE if name in added and name in shown else _source(name, value, drawn)
+        for name, value in values.items()
+        if name in _SETTINGS
+    }
+    open_names = [name for name in entry.get("unresolved", ()) if name not in added]
+    values.pop("unresolved", None)
+    return {
+        **values,
+        **({"unresolved": open_names} if open_names else {}),
+        **({"sources": sources} if sources else {}),
+    }
+
+
+def _source(name: str, value: Any, drawn: SamplerPass | None) -> str:
+    """Return GRAPH for what the workflow itself says, OBSERVED for what only the run knew or did otherwise."""
+    return GRAPH if drawn is not None and getattr(drawn, name) == value else OBSERVED
+
+
+def _from_run(entry: Entry) -> dict[str, Any]:
+    """Return the settings that a recorded run has, where they add to the pass or differ from it."""
+    if not entry.get("recorded"):
+        return {}
+    shapes = entry.get("shapes") or [[None]]
+    values = {
+        "steps": _steps(entry),
+        "sampler_name": _sampler_name(entry),
+        "batch_size": shapes[0][0],
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _steps(entry: Entry) -> int | None:
+    """Return the steps of the whole schedule that a run sampled, or part of which; None if they are as in the pass.
+
+    None too if the run says less: the sigmas of a part do not tell how many steps would have followed.
+    """
+    count = len(entry.get("sigmas") or ()) - 1
+    start, end, given = entry.get("start_step") or 0, entry.get("end_step"), entry.get("steps")
+    if count < 1 or {"start_step", "end_step"} & {*entry.get("unresolved", ())}:
+        return None
+    if end is not None and end <= start + count and end != given:
+        return None
+    if given is not None and (entry.get("scheduler") in UNEVEN_SCHEDULERS or start + count == given):
+        return None
+    return start + count
+
+
+def _sampler_name(entry: Entry) -> str | None:
+    """Return the recorded sampler's name if it is one of ComfyUI's and the pass has none, or another of ComfyUI's."""
+    names = host.sampler_names() or ()
+    recorded, given = entry.get("recorded_sampler"), entry.get("sampler_name")
+    return recorded if recorded in names and (given is None or given in names) else None
+
+
+def _find_cell(inputs: SaveInputs, size: Sequence[int] | None) -> _Cell | None:
+    """Return the cell, if the picture came straight from a decoder; None otherwise, since nodes may have scaled it."""
+    decoded = () if inputs.observed is None else inputs.observed.decoded
+    latents = [each.latent(host.executing_item()) for each in decoded]
+    if size is None or any(each.between for each in decoded):
+        return None
+    cells = {None if latent is None else _cell_of(latent, size) for latent in latents}
+    return cells.pop() if len(cells) == 1 else None
+
+
+def _cell_of(latent: Mapping[str, Any], size: Sequence[int]) -> _Cell | None:
+    """Return the cell; None if the picture's size is no multiple of the latent's."""
+    shape = parts_of(latent["samples"])[0].shape
+    if len(shape) < 4 or 0 in shape:
+        return None
+    (rows, row_rest), (columns, column_rest) = divmod(size[0], shape[-2]), divmod(size[1], shape[-1])
+    is_whole = rows == columns > 0 and not row_rest and not column_rest
+    return _Cell(rows, shape[1]) if is_whole else None

@@ -1,0 +1,86 @@
+"""Gen5Values, which the server inserts: sees the values that nodes computed, and the latents that were decoded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import host
+from .prompt.edit import inputs_of
+from .prompt.insert_values import DECODED, LATENT_INPUT, SAVED_INPUT, VALUE_INPUT
+from .prompt.sockets import Slot, as_slot
+from .saving.observed import Decoded, Observed, as_scalar, remember
+
+logger = logging.getLogger(__name__)
+
+Lists = Mapping[str, Sequence[Any]]
+
+
+class Gen5Values:
+    """What came through the links that are wired to it, each as a whole list."""
+
+    CATEGORY = "Gen5"
+    DESCRIPTION = (
+        "Part of automatic recording: the server inserts it into a prompt that has a Save Gen5. It sees the seeds, texts "
+        "and other settings that nodes computed. There is no need to add it yourself."
+    )
+    RETURN_TYPES = ("GEN5_OBSERVED",)
+    RETURN_NAMES = ("observed",)
+    OUTPUT_TOOLTIPS = ("What came through the links.",)
+    FUNCTION = "observe"
+    INPUT_IS_LIST = True
+    DEPRECATED = DEV_ONLY = True
+    """Menus leave it out: versions that do not know DEV_ONLY go by DEPRECATED."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        # links have names of their own; ComfyUI hands over inputs that are not declared here too, if they are links
+        return {"required": {}, "hidden": {"prompt": "PROMPT", "unique_id": "UNIQUE_ID"}}
+
+    def observe(
+        self, prompt: Sequence[Mapping[str, Any]], unique_id: Sequence[str], **linked: Sequence[Any]
+    ) -> tuple[Observed]:
+        """Return what came through the links; nothing if that cannot be read, since the picture must not be lost for it."""
+        [graph], [node_id] = prompt, unique_id
+        try:
+            observed = _observe(graph, graph[node_id], linked)
+        except Exception:  # values are of any class, so this may raise anything
+            logger.exception(
+                "Save Gen5 stores this prompt's values as the graph has them; they could not be read"
+            )
+            observed = Observed({}, prompt_id=host.executing()[0])
+        return (remember(node_id, observed),)
+
+
+def _observe(graph: Mapping[str, Any], node: Mapping[str, Any], linked: Lists) -> Observed:
+    links = {name: slot for name, link in inputs_of(node).items() if (slot := as_slot(link, graph))}
+    values = {slot: list(map(as_scalar, linked[name])) for name, slot in _named(VALUE_INPUT, links, linked)}
+    facts = node["_meta"][DECODED]
+    latents = _named(LATENT_INPUT, links, linked)
+    decoded = [
+        Decoded(slot, tuple(facts[name]["between"]), list(linked[name]), facts[name]["keeps_items"])
+        for name, slot in latents
+        if linked[name] and all(map(_is_latent, linked[name]))
+    ]
+    return Observed(
+        values=values,
+        decoded=decoded,
+        prompt_id=host.executing()[0],
+        visited=frozenset(source for source, _ in values) & host.visited_nodes(),
+        items=_count_items(linked, decoded),
+    )
+
+
+def _named(prefix: str, links: Mapping[str, Slot], linked: Lists) -> list[tuple[str, Slot]]:
+    return [(name, slot) for name, slot in links.items() if name.startswith(prefix) and name in linked]
+
+
+def _is_latent(value: Any) -> bool:
+    return isinstance(value, Mapping) and "samples" in value
+
+
+def _count_items(linked: Lists, decoded: Sequence[Decoded]) -> int | None:
+    """Return how many items the save's list has, as far as its latent and those behind its images tell."""
+    counts = [len(linked.get(SAVED_INPUT, ())), *(len(each.latents) for each in decoded if each.keeps_items)]
+    return max(counts) or None
