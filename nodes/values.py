@@ -22,8 +22,8 @@ class Gen5Values:
 
     CATEGORY = "Gen5"
     DESCRIPTION = (
-        "Part of automatic recording: the server inserts it into a prompt that has a Save Gen5. It sees the seeds, texts "
-        "and other settings that nodes computed. There is no need to add it yourself."
+        "Part of automatic recording: the server inserts it into a prompt that has a Save Gen5. It sees the seeds, "
+        "texts and other settings that nodes computed. There is no need to add it yourself."
     )
     RETURN_TYPES = ("GEN5_OBSERVED",)
     RETURN_NAMES = ("observed",)
@@ -41,7 +41,7 @@ class Gen5Values:
     def observe(
         self, prompt: Sequence[Mapping[str, Any]], unique_id: Sequence[str], **linked: Sequence[Any]
     ) -> tuple[Observed]:
-        """Return what came through the links; nothing if that cannot be read, since the picture must not be lost for it."""
+        """Return what came through the links; nothing if that cannot be read, as no picture must be lost for it."""
         [graph], [node_id] = prompt, unique_id
         try:
             observed = _observe(graph, graph[node_id], linked)

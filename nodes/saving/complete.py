@@ -7,6 +7,7 @@ of its latent has.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, NamedTuple
@@ -16,6 +17,8 @@ from .. import host
 from ..tensors.latents import parts_of
 from .capture import Captured, Entry
 from .inputs import SaveInputs
+
+logger = logging.getLogger(__name__)
 
 OBSERVED: Final = "observed"
 PICTURE: Final = "picture"
@@ -29,6 +32,9 @@ Source: ComfyUI's comfy/samplers.py, ddim_scheduler and beta_scheduler.
 _SETTINGS: Final = frozenset(field.name for field in fields(SamplerPass)) - frozenset(
     ("node_id", "class_type", "unresolved", "noise_from", "add_noise")
 )
+
+_FROM_RUN: Final = frozenset(("seed", "cfg"))
+"""Settings that ``capture`` has taken from a recorded run, where that has them."""
 
 
 class _Cell(NamedTuple):
@@ -53,10 +59,25 @@ def complete_passes(captured: Captured, inputs: SaveInputs, size: Sequence[int] 
     ----------
     size : height and width of the picture that is saved; None if there is none
     """
+    try:
+        return _complete_all(captured, inputs, size)
+    except Exception:  # latents and settings may be of any kind, and none of this is worth the picture
+        logger.exception("Save Gen5 stores the passes as the graph has them; they could not be completed")
+        return captured
+
+
+def _complete_all(captured: Captured, inputs: SaveInputs, size: Sequence[int] | None) -> Captured:
     cell = _find_cell(inputs, size)
     drawn = {found.node_id: inputs.as_drawn(found) for found in inputs.passes}
-    passes = [_complete(entry, drawn.get(entry.get("node_id", "")), cell) for entry in captured.passes]
+    passes = [_complete(entry, _drawn_pass(entry, drawn), cell) for entry in captured.passes]
     return replace(captured, passes=passes)
+
+
+def _drawn_pass(entry: Entry, drawn: Mapping[str, SamplerPass]) -> SamplerPass | None:
+    """Return the pass of an entry as the graph has it; for a node made at run time, its maker's or original's."""
+    node_id = str(entry.get("node_id", ""))
+    candidates = (node_id, node_id.rpartition(".")[2], node_id.partition(".")[0])
+    return next((drawn[name] for name in candidates if name in drawn), None)
 
 
 def _complete(entry: Entry, drawn: SamplerPass | None, cell: _Cell | None) -> dict[str, Any]:
@@ -69,7 +90,8 @@ def _complete(entry: Entry, drawn: SamplerPass | None, cell: _Cell | None) -> di
         for name, value in values.items()
         if name in _SETTINGS
     }
-    open_names = [name for name in entry.get("unresolved", ()) if name not in added]
+    known = {*added, *(_FROM_RUN & entry.keys() if entry.get("recorded") else ())}
+    open_names = [name for name in entry.get("unresolved", ()) if name not in known]
     values.pop("unresolved", None)
     return {
         **values,

@@ -74,7 +74,7 @@ def _choose(values: Sequence[Any], item: int, items: int | None) -> Any:
 
 
 def as_scalar(value: Any) -> Any:
-    """Return a number, a bool or a text as plain Python has it, those of numpy and torch too; None for anything else."""
+    """Return a number (of numpy or torch, too), a bool or a text as Python's own; None for anything else."""
     if not isinstance(value, (bool, int, float, str)) and getattr(value, "ndim", None) == 0:
         value = value.item() if hasattr(value, "item") else None
     if isinstance(value, str):

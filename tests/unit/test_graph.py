@@ -27,6 +27,7 @@ from gen5core.graph.findings import SIGMA
 from gen5core.graph.passes import (
     is_latent_of,
     noise_obstacle,
+    plain_links,
     sampler_of_latent,
     sampler_passes,
     undecided_samplers,
@@ -567,3 +568,34 @@ def test_anything_else_raises_one_error(value: Any) -> None:
     """Whatever JSON holds is either read or refused with a PromptError."""
     with contextlib.suppress(PromptError):
         assert fields_are_sound(sampler_passes(value))
+
+
+def test_plain_links() -> None:
+    """The outputs that hold settings of passes; neither those that only carry them, nor what such a value is made from."""
+    prompt = base(s=ksampler(seed=at("a"), steps=at("b", 2)), a=node("Random"), b=node("Sum", x=at("c")))
+    prompt["empty"]["inputs"]["width"] = at("d", 1)
+    prompt |= {"c": node("Random"), "d": node("Size")}
+    assert sorted(plain_links(prompt, ["save"])) == [("a", 0), ("b", 2), ("d", 1)]
+    assert plain_links(prompt, ["pos"]) == []
+
+
+def test_plain_links_of_a_switch() -> None:
+    """A selector is one; behind a switch whose choice is not known, the settings of every branch are."""
+    prompt = base(s=node("LazySwitchKJ", switch=at("c"), on_false=at("k"), on_true=at("m")), c=node("Random"))
+    prompt |= {
+        "k": ksampler(seed=at("a")),
+        "m": ksampler(seed=at("b")),
+        "a": node("Random"),
+        "b": node("Random"),
+    }
+    assert sorted(plain_links(prompt, ["save"])) == [("a", 0), ("b", 0), ("c", 0)]
+    prompt["s"]["inputs"]["switch"] = True
+    assert plain_links(prompt, ["save"]) == [("b", 0)]
+
+
+def test_a_width_of_0_is_no_width() -> None:
+    """0 stands for a size that a node works out as it runs."""
+    prompt = base(s=ksampler())
+    prompt["empty"]["inputs"]["width"] = 0
+    [found] = sampler_passes(prompt, "save")
+    assert (found.width, found.height, found.unresolved) == (None, 768, ("width",))
