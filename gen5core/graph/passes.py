@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .findings import Finding, as_text
 from .prompt import Graph, Link, Node, check_prompt
-from .read_pass import PassReader
+from .read_pass import ROLES, PassReader
 from .sampler_pass import SamplerPass
 from .walk import Query, Walker
 
@@ -43,7 +43,11 @@ def sampler_passes(prompt: Mapping[str, Any], node_id: str | None = None) -> lis
     """
     check_prompt(prompt)
     walker = Walker(Graph(prompt))
-    return _read_passes(walker, _execution_order(walker, node_id))
+    nodes = _execution_order(walker, node_id)
+    decoded_by = _decoders(walker, nodes)
+    reader = PassReader(walker)
+    samplers = (node for node in nodes if node.node_class.kind == "sampler")
+    return [reader.read(node, decoded_by.get(node.node_id)) for node in samplers]
 
 
 def plain_links(prompt: Mapping[str, Any], node_ids: Sequence[str]) -> list[Link]:
@@ -53,16 +57,11 @@ def plain_links(prompt: Mapping[str, Any], node_ids: Sequence[str]) -> list[Link
     value: a seed, a text, a width, the choice of a switch. If the values are known, they can replace the links.
     """
     walker = Walker(Graph(prompt))
-    _read_passes(walker, _upstream_first(walker, node_ids))
+    roles = {"sampler": ROLES, "decoder": ("vae",)}
+    for node in _upstream_first(walker, node_ids):
+        for role in roles.get(node.node_class.kind, ()):
+            walker.find(Query(node.node_id, None, role))
     return list(walker.plain_links)
-
-
-def _read_passes(walker: Walker, nodes: Sequence[Node]) -> list[SamplerPass]:
-    """Return the passes of the samplers among nodes, in this order."""
-    decoded_by = _decoders(walker, nodes)
-    reader = PassReader(walker)
-    samplers = (node for node in nodes if node.node_class.kind == "sampler")
-    return [reader.read(node, decoded_by.get(node.node_id)) for node in samplers]
 
 
 def undecided_samplers(prompt: Mapping[str, Any], node_id: str) -> frozenset[str]:

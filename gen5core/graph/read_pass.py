@@ -36,6 +36,10 @@ NOTED_ROLES: Final = ("self", "sampler_name", "scheduler", "cfg", "model", "widt
 """Roles whose notes are read. If an option is noted twice, the later role wins; within one, the nearer node."""
 HOOKED_ROLES: Final = ("positive", "negative", "clip")
 """Roles whose LoRAs are hooks, on a text or on its encoder; they are listed after the model's own."""
+ROLES: Final = tuple(
+    dict.fromkeys((*(role for role, _ in FIELDS.values()), "positive", "negative", "clip", *NOTED_ROLES))
+)
+"""Every role that a pass is read from."""
 CONTROLNET_KEYS: Final = ("name", "strength", "start_percent", "end_percent")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from .findings import NOTHING, RULES, SWITCH_RULES, UNKNOWN, Finding, chosen_index, concatenate, found
@@ -80,11 +81,10 @@ class Walker:
                 self._findings[top] = self._combine(top, plans.pop(top))
             else:
                 plan = plans[top] = self._plan(top)
+                queries = list(plan.queries())
                 if not top.plain:
-                    self.plain_links.update((link, None) for link in _plain_links(plan.queries()))
-                stack.extend(
-                    each for each in plan.queries() if each not in plans and each not in self._findings
-                )
+                    self._note_plain(queries)
+                stack.extend(each for each in queries if each not in plans and each not in self._findings)
         return self._findings[query]
 
     def active_links(self, node: Node) -> list[Link]:
@@ -107,9 +107,14 @@ class Walker:
         """Return the index of the chosen branch of a switch, not counting the selector; None if it is unknown."""
         selector = _part(node, names[0], Query(node.node_id, None, "value"))
         if isinstance(selector, Query):
-            self.plain_links.update((link, None) for link in _plain_links([selector]))
+            self._note_plain([selector])
         finding = self.find(selector) if isinstance(selector, Query) else selector
         return chosen_index(node.node_class.roles["*"].rule, finding.value, names[1:])
+
+    def _note_plain(self, queries: Iterable[Query]) -> None:
+        for query in queries:
+            if query.plain and query.slot is not None:
+                self.plain_links[Link(query.node_id, query.slot)] = None
 
     def _plan(self, query: Query) -> _Plan:
         node = self.graph.node(query.node_id)
@@ -168,11 +173,6 @@ class Walker:
         return tuple(self._resolve(part) for part in parts)
 
 
-def _plain_links(queries: Iterable[Query]) -> Iterator[Link]:
-    """Yield the outputs whose own values are asked for."""
-    return (Link(query.node_id, query.slot) for query in queries if query.plain and query.slot is not None)
-
-
 def _switch_inputs(node: Node) -> list[str]:
     """Return the inputs of a switch, its selector first; empty for any other node."""
     reads = node.node_class.roles.get("*")
@@ -220,6 +220,7 @@ def _expand_spec(node: Node, spec: str) -> Iterator[str]:
             yield f"{mark}{present}{role}"
 
 
+@lru_cache(maxsize=4096)
 def _parse_spec(spec: str) -> tuple[str, str, str]:
     """Split a table entry, e.g. ``@sigmas:start_step`` into ``@``, ``sigmas`` and ``:start_step``."""
     mark, bare = ("@", spec[1:]) if spec.startswith("@") else ("", spec)

@@ -8,6 +8,7 @@ of its latent has.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, NamedTuple
@@ -41,15 +42,21 @@ class _Cell(NamedTuple):
     """How many pixels a cell of the latents has, known from a picture and the latent that it was decoded from."""
 
     pixels: int
-    channels: int
+    latent: tuple[int, ...]
+    """The shape of that latent."""
 
     def size_of(self, entry: Entry) -> dict[str, int]:
         """Return the width and height of a pass whose latent is of the same kind."""
         shapes = entry.get("shapes")
-        if not shapes or len(shapes[0]) < 4 or shapes[0][1] != self.channels:
+        if not shapes or len(shapes[0]) < 4 or shapes[0][1] != self.latent[1]:
             return {}
         height, width = shapes[0][-2:]
         return {"width": width * self.pixels, "height": height * self.pixels}
+
+    def is_of(self, entry: Entry) -> bool:
+        """Return whether the latent that was decoded has the size of a pass's latent."""
+        shapes = entry.get("shapes")
+        return bool(shapes) and tuple(shapes[0][-2:]) == self.latent[-2:]
 
 
 def complete_passes(captured: Captured, inputs: SaveInputs, size: Sequence[int] | None) -> Captured:
@@ -69,7 +76,11 @@ def complete_passes(captured: Captured, inputs: SaveInputs, size: Sequence[int] 
 def _complete_all(captured: Captured, inputs: SaveInputs, size: Sequence[int] | None) -> Captured:
     cell = _find_cell(inputs, size)
     drawn = {found.node_id: inputs.as_drawn(found) for found in inputs.passes}
-    passes = [_complete(entry, _drawn_pass(entry, drawn), cell) for entry in captured.passes]
+    runs = Counter(entry.get("node_id") for entry in captured.passes)
+    passes = [
+        _complete(entry, _drawn_pass(entry, drawn), _additions(entry, cell, runs[entry.get("node_id")] == 1))
+        for entry in captured.passes
+    ]
     return replace(captured, passes=passes)
 
 
@@ -80,13 +91,28 @@ def _drawn_pass(entry: Entry, drawn: Mapping[str, SamplerPass]) -> SamplerPass |
     return next((drawn[name] for name in candidates if name in drawn), None)
 
 
-def _complete(entry: Entry, drawn: SamplerPass | None, cell: _Cell | None) -> dict[str, Any]:
-    ran = _from_run(entry)
+def _additions(entry: Entry, cell: _Cell | None, is_only_run: bool) -> dict[str, tuple[Any, str]]:
+    """Return what run and picture add to a pass, each with its source.
+
+    One of several runs of a node (a tile, or the steps of a refiner) says nothing about the pass as a whole, so that
+    only what the graph leaves open is added; and no size, unless the latent is the one that was decoded.
+    """
     shown = {} if cell is None else cell.size_of(entry)
-    added = {name: value for name, value in {**ran, **shown}.items() if value != entry.get(name)}
-    values = {**entry, **added}
+    if cell is None or not cell.is_of(entry):
+        shown = {name: size for name, size in shown.items() if is_only_run and name not in entry}
+    ran = {name: value for name, value in _from_run(entry).items() if is_only_run or name not in entry}
+    return {
+        **{name: (value, OBSERVED) for name, value in ran.items() if value != entry.get(name)},
+        **{name: (size, PICTURE) for name, size in shown.items() if size != entry.get(name)},
+    }
+
+
+def _complete(
+    entry: Entry, drawn: SamplerPass | None, added: Mapping[str, tuple[Any, str]]
+) -> dict[str, Any]:
+    values = {**entry, **{name: value for name, (value, _) in added.items()}}
     sources = {
-        name: PICTURE if name in added and name in shown else _source(name, value, drawn)
+        name: added[name][1] if name in added else _source(name, value, drawn)
         for name, value in values.items()
         if name in _SETTINGS
     }
@@ -158,4 +184,4 @@ def _cell_of(latent: Mapping[str, Any], size: Sequence[int]) -> _Cell | None:
         return None
     (rows, row_rest), (columns, column_rest) = divmod(size[0], shape[-2]), divmod(size[1], shape[-1])
     is_whole = rows == columns > 0 and not row_rest and not column_rest
-    return _Cell(rows, shape[1]) if is_whole else None
+    return _Cell(rows, tuple(shape)) if is_whole else None

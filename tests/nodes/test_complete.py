@@ -152,6 +152,17 @@ def test_a_size_that_the_graph_has_right_stays_the_graphs() -> None:
     assert (found["sources"]["width"], found["sources"]["height"]) == ("graph", "picture")
 
 
+def test_one_of_several_runs_of_a_node() -> None:
+    """A tile's size and a refiner's steps are not those of the pass; a run that the graph does not show has its own."""
+    sigmas = [3.0, 2.0, 1.0, 0.0]
+    first = {**RUN, "steps": 20, "width": 64, "batch_size": 2, "sigmas": sigmas, "shapes": [[1, 4, 2, 4]]}
+    second = {**RUN, "sigmas": sigmas, "shapes": [[1, 4, 2, 4]]}
+    inputs = inputs_of(txt2img(), decoded_from(1, 4, 4, 8))
+    found = complete_passes(Captured("recorded", passes=[first, second]), inputs, (32, 64)).passes
+    kept = [tuple(entry.get(name) for name in ("steps", "width", "height", "batch_size")) for entry in found]
+    assert kept == [(20, 64, None, 2), (3, None, None, 1)]
+
+
 def test_a_fault_costs_nothing() -> None:
     """An odd value leaves the passes as they were."""
     assert completed({**RUN, "shapes": 5}) == {**RUN, "shapes": 5}

@@ -571,7 +571,7 @@ def test_anything_else_raises_one_error(value: Any) -> None:
 
 
 def test_plain_links() -> None:
-    """The outputs that hold settings of passes; neither those that only carry them, nor what such a value is made from."""
+    """The outputs that hold settings of passes; not those that carry them, nor what such a value is made from."""
     prompt = base(s=ksampler(seed=at("a"), steps=at("b", 2)), a=node("Random"), b=node("Sum", x=at("c")))
     prompt["empty"]["inputs"]["width"] = at("d", 1)
     prompt |= {"c": node("Random"), "d": node("Size")}
