@@ -135,7 +135,7 @@ class Gen5Save:
         pixels = _pixels(images, latent, format)
         key = signing_key()
         runs = recording or automatic_recording(prompt or {}, unique_id)
-        inputs = read_inputs(prompt or {}, unique_id, images, latent, noise, runs, observed)
+        inputs = read_inputs(prompt or {}, unique_id, latent, noise, runs, observed, images)
         captured = complete_passes(capture_noise(inputs), inputs, pixels[0].shape[:2] if pixels else None)
         stored_count = options.count_stored(len(pixels))
         _check_chunk_count(captured.latents, stored_count)

@@ -59,7 +59,7 @@ def _observe(graph: Mapping[str, Any], node: Mapping[str, Any], linked: Lists) -
     facts = node["_meta"][DECODED]
     latents = _named(LATENT_INPUT, links, linked)
     decoded = [
-        Decoded(slot, tuple(facts[name]["between"]), list(linked[name]), facts[name]["keeps_items"])
+        Decoded(slot, _between(facts[name]), list(linked[name]), facts[name]["keeps_items"])
         for name, slot in latents
         if linked[name] and all(map(_is_latent, linked[name]))
     ]
@@ -74,6 +74,10 @@ def _observe(graph: Mapping[str, Any], node: Mapping[str, Any], linked: Lists) -
 
 def _named(prefix: str, links: Mapping[str, Slot], linked: Lists) -> list[tuple[str, Slot]]:
     return [(name, slot) for name, slot in links.items() if name.startswith(prefix) and name in linked]
+
+
+def _between(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((node_id, class_type) for node_id, class_type in facts["between"])
 
 
 def _is_latent(value: Any) -> bool:

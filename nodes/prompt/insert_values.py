@@ -38,8 +38,8 @@ class DecodedLink:
     """A latent that the images of a save were decoded from."""
 
     source: Slot
-    between: tuple[str, ...]
-    """Classes of the nodes that the image went through afterwards, in this order."""
+    between: tuple[tuple[str, str], ...]
+    """Id and class of each node that the image went through afterwards, in this order."""
     keeps_items: bool
     """Whether the save's list of images has one item for each latent, in the same order."""
     is_own: bool = False
@@ -164,7 +164,7 @@ def _images_of(sockets: Sockets, image: DecodedLink) -> Iterable[DecodedLink]:
     """Yield the images that a node made its image from."""
     node_id = image.source[0]
     node = sockets.prompt[node_id]
-    between = image.between if is_reroute(node) else (class_of(node), *image.between)
+    between = image.between if is_reroute(node) else ((node_id, class_of(node)), *image.between)
     keeps_items = image.keeps_items and not sockets.changes_lists(node_id)
     for name, source in sockets.links(node_id):
         if {"IMAGE", ANY} & {*sockets.input_type(node_id, name, source).split(",")}:

@@ -204,7 +204,11 @@ def _describe_pass(sampler_pass: SamplerPass | None, run: Run | None, inputs: Sa
     """Return the settings of a run's pass: of the node that ran if it was made at run time, or of the drawn one."""
     if run is not None and run.own_pass is not None:
         return _describe(run.own_pass)
-    return _node_class(run, inputs.prompt) if sampler_pass is None else _describe(inputs.as_ran(sampler_pass, run))
+    return (
+        _node_class(run, inputs.prompt)
+        if sampler_pass is None
+        else _describe(inputs.as_ran(sampler_pass, run))
+    )
 
 
 def _node_class(run: Run | None, prompt: Mapping[str, Any]) -> dict[str, Any]:

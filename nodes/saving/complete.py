@@ -56,7 +56,7 @@ class _Cell(NamedTuple):
     def is_of(self, entry: Entry) -> bool:
         """Return whether the latent that was decoded has the size of a pass's latent."""
         shapes = entry.get("shapes")
-        return bool(shapes) and tuple(shapes[0][-2:]) == self.latent[-2:]
+        return shapes is not None and len(shapes) > 0 and tuple(shapes[0][-2:]) == self.latent[-2:]
 
 
 def complete_passes(captured: Captured, inputs: SaveInputs, size: Sequence[int] | None) -> Captured:

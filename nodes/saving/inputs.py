@@ -117,7 +117,7 @@ class SaveInputs:
         if self.latent is None:
             return self.decoded[0].node_id if len(self.decoded) == 1 else None
         link = inputs_of(self.prompt.get(self.node_id or "")).get("latent")
-        return str(link[0]) if is_link(link, self.prompt) else None
+        return str(link[0]) if isinstance(link, list) and is_link(link, self.prompt) else None
 
     @property
     def traced_sampler(self) -> str | None:
@@ -153,11 +153,11 @@ class SaveOptions:
 def read_inputs(
     prompt: Mapping[str, Any],
     node_id: str | None,
-    images: Any,
     latent: Mapping[str, Any] | None,
     noise: Mapping[str, Any] | None,
     recording: Recording | None,
     observed: Observed | None = None,
+    images: Any = None,
 ) -> SaveInputs:
     """Return the sockets' tensors and the sampler passes that lead to the node.
 

@@ -23,8 +23,8 @@ class Decoded:
     """A latent that the images of a save were decoded from."""
 
     link: Slot
-    between: tuple[str, ...]
-    """Classes of the nodes that the image went through afterwards, in this order."""
+    between: tuple[tuple[str, str], ...]
+    """Id and class of each node that the image went through afterwards, in this order."""
     latents: Sequence[Mapping[str, Any]]
     """The LATENTs as they came: one, or one for each item of a list."""
     keeps_items: bool = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from typing import Any
 
 import pytest
@@ -143,7 +142,8 @@ def test_classes_between_decoder_and_save() -> None:
     prompt["43"] = {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["4", 2]}}
     prompt["9"]["inputs"]["images"] = ["42", 0]
     _, decoded = wired(prompt)
-    assert sorted(decoded) == [(["3", 0], ["ImageScaleBy", "ImageBatch"]), (["5", 0], ["ImageBatch"])]
+    scaled, batched = ("40", "ImageScaleBy"), ("42", "ImageBatch")
+    assert sorted(decoded) == [(["3", 0], [scaled, batched]), (["5", 0], [batched])]
 
 
 def test_a_node_that_samples_and_decodes() -> None:
@@ -180,7 +180,9 @@ def test_recording_turned_off() -> None:
     prompt = txt2img(seed=["20", 0])
     prompt["20"] = number(a=1)
     request = {"prompt": prompt, "extra_data": {"gen5": {"auto_record": False}}}
-    assert handle_prompt(request)["prompt"] == prompt
+    edited = handle_prompt(request)["prompt"]
+    assert edited.keys() == prompt.keys()
+    assert remove_inserted(edited) == prompt
     assert "gen5_values_9" in handle_prompt({"prompt": prompt})["prompt"]
 
 
@@ -200,32 +202,20 @@ def test_a_fault_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert insert_values(prompt) is prompt
 
 
-def test_many_nodes_take_milliseconds() -> None:
-    """A prompt of 1000 nodes with two saves takes less than 50 ms, twice the nodes about twice as long."""
-    took = []
-    for passes in (165, 330):
+def test_inserted_nodes_grow_with_the_saves_alone() -> None:
+    """However many samplers are above a save, two nodes are inserted for it."""
+    for passes in (3, 30):
         prompt = txt2img()
         latent: list[Any] = ["5", 0]
         for index in range(passes):
             prompt[f"s{index}"] = number(a=index)
-            prompt[f"t{index}"] = number(a=index)
-            text = {"text": [f"t{index}", 2], "clip": ["4", 1]}
-            prompt[f"c{index}"] = {"class_type": "CLIPTextEncode", "inputs": text}
-            again = {"latent_image": latent, "seed": [f"s{index}", 0], "positive": [f"c{index}", 0]}
+            again = {"latent_image": latent, "seed": [f"s{index}", 0]}
             prompt[f"k{index}"] = {"class_type": "KSampler", "inputs": {**prompt["3"]["inputs"], **again}}
-            prompt[f"u{index}"] = {"class_type": "LatentUpscale", "inputs": {"samples": [f"k{index}", 0]}}
-            prompt[f"n{index}"] = number(a=[f"s{index}", 0])
-            latent = [f"u{index}", 0]
+            latent = [f"k{index}", 0]
         prompt["8"]["inputs"]["samples"] = latent
-        best = []
-        for _ in range(5):
-            start = time.perf_counter()
-            edited = insert_values(prompt)
-            best.append(time.perf_counter() - start)
-        assert len(edited["gen5_values_9"]["inputs"]) >= 2 * passes
-        took.append(min(best))
-    assert took[0] < 0.15  # 50 ms on a machine that does nothing else
-    assert took[1] < 4 * took[0]
+        edited = insert_values(prompt)
+        assert len(edited) == len(prompt) + 2
+        assert len(edited["gen5_values_9"]["inputs"]) >= passes
 
 
 KINDS = st.sampled_from([*CLASSES, "Unknown", "Gen5Values", "Gen5Gate"])
