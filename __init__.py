@@ -2,11 +2,13 @@
 
 if __package__:  # pytest collects this file as a module without a package
     from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+    from .nodes.models import opened
     from .nodes.prompt import on_prompt
     from .nodes.sampling import automatic
     from .nodes.server import routes
 
     WEB_DIRECTORY = "./web"
+    opened.register()
     automatic.register()
     on_prompt.register()
     routes.register()

@@ -6,6 +6,7 @@ The rooms, lowest layer first; a room imports only those above it in this list:
 host      the only module that touches ComfyUI
 tensors   LATENT and IMAGE values
 prompt    edits the prompt graph before it runs
+models    the model files behind an image: named above it, opened by its nodes
 stored    stored files, as nodes and the browser use them; drift, models, signatures on this machine
 sampling  records a sampler run, or starts one from a file
 library   the files of the library tab, their index and search

@@ -108,6 +108,89 @@ def _full_path(kind: str, name: str) -> str | None:
     return found
 
 
+def model_folders() -> dict[str, list[str]]:
+    """Return the paths of ComfyUI's model folders by their names; empty without ComfyUI.
+
+    A folder that is input/, output/ or temp/ itself holds no models.
+    """
+    if not is_present():
+        return {}
+    others = {os.path.normcase(folder(kind)) for kind in ("input", "output", "temp")}
+    return {
+        str(name): [str(path) for path in paths]
+        for name, (paths, *_) in list(_module("folder_paths").folder_names_and_paths.items())
+        if not any(os.path.normcase(path) in others for path in paths)
+    }
+
+
+def model_names(kind: str) -> list[str]:
+    """Return the names in a model folder, which ComfyUI caches; empty if it cannot be listed."""
+    try:
+        return list(_module("folder_paths").get_filename_list(kind))
+    except (OSError, KeyError):  # a folder was removed, or its disk is gone
+        return []
+
+
+def declared_options(class_type: str, name: str) -> Sequence[str]:
+    """Return the values that a node's combo box offers; empty if the input is none, or without ComfyUI."""
+    declared = _declared_input(class_type, name)
+    first, further = (*declared, None, None)[:2]
+    options = further.get("options") if first == "COMBO" and isinstance(further, dict) else first
+    return [str(option) for option in options] if isinstance(options, (list, tuple)) else []
+
+
+def is_lazy(class_type: str, name: str) -> bool:
+    """Return whether a node declares an input as lazy; False without ComfyUI."""
+    return any(
+        isinstance(options, dict) and bool(options.get("lazy"))
+        for options in _declared_input(class_type, name)[1:]
+    )
+
+
+def asks_for_cached_inputs() -> bool:
+    """Return whether a node must ask for a lazy input even if its value is cached, so that no request is unseen."""
+    return is_present() and hasattr(_module("comfy_execution.graph").ExecutionList, "cache_link")
+
+
+def watch(module: str, name: str, called: Callable[..., object]) -> bool:
+    """Call ``called(result, *arguments)`` after each call of a function of ComfyUI; return whether there is one.
+
+    The function keeps its name, signature, result and errors, and what goes wrong in ``called`` is only logged.
+
+    Parameters
+    ----------
+    name : of a function, or ``Class.method``
+    """
+    if not is_present() or importlib.util.find_spec(module) is None:
+        return False
+    owner = _module(module)
+    *classes, last = name.split(".")
+    for part in classes:
+        owner = getattr(owner, part, None)
+    function = getattr(owner, last, None)
+    if function is None:
+        return False
+    setattr(owner, last, _watched(function, called))
+    return True
+
+
+def running_prompt_id() -> str:
+    """Return the id of the prompt that runs, or ran last; empty if ComfyUI does not say."""
+    return str(getattr(_progress(), "prompt_id", ""))
+
+
+def running_node(node_id: str) -> Any:
+    """Return a node of the prompt that runs, nodes made as it runs included; None if there is none."""
+    graph = getattr(_progress(), "dynprompt", None)
+    return graph.get_node(node_id) if graph is not None and graph.has_node(node_id) else None
+
+
+def shown_node_id(node_id: str) -> str:
+    """Return the id of the node that the user sees for one made as the prompt runs; of any other its own."""
+    graph = getattr(_progress(), "dynprompt", None)
+    return node_id if graph is None else str(graph.get_display_node_id(node_id))
+
+
 def metadata_disabled() -> bool:
     """Return whether ComfyUI was started with --disable-metadata; False without ComfyUI."""
     return is_present() and bool(_module("comfy.cli_args").args.disable_metadata)
@@ -434,3 +517,34 @@ def _executing_context() -> Any:
     if not is_present() or importlib.util.find_spec("comfy_execution.utils") is None:
         return None
     return _module("comfy_execution.utils").get_executing_context()
+
+
+def _watched(function: Callable[..., Any], called: Callable[..., object]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        try:
+            called(result, *args, **kwargs)
+        except Exception:  # ComfyUI goes on whatever happens here
+            logging.debug("Gen5: a call of %s was not noted", function.__name__, exc_info=True)
+        return result
+
+    return watched
+
+
+def _progress() -> Any:
+    if not is_present() or importlib.util.find_spec("comfy_execution.progress") is None:
+        return None
+    return _module("comfy_execution.progress").get_progress_state()
+
+
+def _declared_input(class_type: str, name: str) -> tuple[Any, ...]:
+    """Return what a node class declares of an input: its type and options; empty if it declares none."""
+    found = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {}).get(class_type)
+    try:
+        groups = found.INPUT_TYPES() if found is not None else {}
+        declared = (groups.get(group, {}).get(name) for group in ("required", "optional"))
+        return tuple(next((one for one in declared if isinstance(one, (tuple, list))), ()))
+    except Exception:  # a pack's own code
+        logging.debug("Gen5: %s does not declare its inputs", class_type, exc_info=True)
+        return ()

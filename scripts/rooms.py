@@ -32,7 +32,7 @@ ROOMS = {
         "cli",
         "__main__",
     ),
-    "nodes": ("host", "tensors", "prompt", "stored", "sampling", "library", "saving", "server"),
+    "nodes": ("host", "tensors", "prompt", "models", "stored", "sampling", "library", "saving", "server"),
 }
 """From the ground up. In nodes/ every other module is a node."""
 NODE = "(nodes)"

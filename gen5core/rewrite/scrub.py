@@ -45,7 +45,7 @@ _CAPTURE_KEPT: Final = frozenset(
     ("noise_source", "reason", "batch_index", "image_of_batch", "latent_keys", "passes")
 )
 _IMPORTED_KEPT: Final = frozenset(("from",))
-_RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes"))
+_RESOURCE_KEPT: Final = frozenset(("kind", "name", "digest", "digest_kind", "size_bytes", "state"))
 _COMFYUI_KEPT: Final = frozenset(("prompt", "version"))
 _MAX_CHARACTERS: Final = 120
 

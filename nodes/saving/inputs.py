@@ -11,6 +11,7 @@ from ...gen5core.errors import EncodeError
 from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampler_passes
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
+from ..models.behind import ModelFile, files_behind, mark_incomplete_loras
 from ..prompt.edit import inputs_of, is_link
 from ..prompt.insert_values import remove_values
 from ..sampling.recording import Recording, Run
@@ -53,6 +54,8 @@ class SaveInputs:
     node_id: str | None
     """The Save node's own id; None if the graph is unknown."""
     passes: Sequence[SamplerPass]
+    models: Sequence[ModelFile]
+    """The model files that the node depends on."""
     latent: Parts | None
     """The sampler's result; None if only images are connected."""
     noise_mask: Parts | None
@@ -179,10 +182,13 @@ def read_inputs(
     )  # a copy of the node in a loop: what was seen is not its own
     item = host.executing_item()
     walked = plain if watched is None else substitute(plain, watched.values_at(item))
+    models = [] if node_id is None else files_behind(walked, node_id)
+    passes = [] if node_id is None else sampler_passes(walked, node_id)
     return SaveInputs(
         prompt=walked,
         node_id=node_id,
-        passes=[] if node_id is None else sampler_passes(walked, node_id),
+        passes=mark_incomplete_loras(walked, passes, models),
+        models=models,
         latent=_kept(latent, "latent", "the latent", reasons),
         noise_mask=_kept_mask(latent, reasons),
         batch_index=batch_index,

@@ -34,7 +34,7 @@ def build_request(
         latents=captured.latents,
         comfyui=_describe_graph(inputs.executed, extra_pnginfo) if is_embedded else None,
         capture=captured.as_meta(inputs.batch_index),
-        resources=describe_resources(inputs.passes, options.fingerprint_models),
+        resources=describe_resources(inputs.passes, inputs.models, options.fingerprint_models),
         tags=options.tag_list,
         compression=options.compression,
         signing_key=signing_key,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ... import gen5core
 from ...gen5core.environment.hardware import Drift
 from .. import host
+from ..models.behind import OFF
 from .models import describe_resource
 
 _COMPARED_FIELDS = ("digest", "size_bytes")
@@ -49,6 +50,8 @@ def model_drifts(file: DriftSource, *, quick: bool = False, max_models: int | No
     """Return the models that are missing here, or have the stored name but other bytes."""
     drifts = []
     for stored in islice(filter(_is_named, file.resources), max_models):
+        if stored.get("state") == OFF:
+            continue
         current = describe_resource(stored, quick=quick)
         if current is None:
             continue

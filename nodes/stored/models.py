@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,43 @@ from typing import Any
 from ...gen5core.environment.model_digests import DigestCache, DigestKind, digest_name
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
+from ..models.behind import NAMED, OFF, ModelFile, State
+from ..models.kinds import (
+    FOLDERS_BY_KIND,
+    LORA,
+    MODEL,
+    MODEL_FOLDERS,
+    TEXT_ENCODER,
+    VAE,
+    folders_of,
+    has_model_suffix,
+)
 
-_MODEL_FOLDERS = ("checkpoints", "diffusion_models", "unet", "unet_gguf")
-_CLIP_FOLDERS = ("text_encoders", "clip", "clip_gguf")
+_ALSO_IN_MODELS = (MODEL, VAE, TEXT_ENCODER)
+"""Kinds that may lie in a checkpoint's folder."""
 
 
-def describe_resources(passes: Sequence[SamplerPass], kind: str) -> list[dict[str, Any]]:
-    """Return the models of all passes, each once, with digests of those whose file is found.
+def describe_resources(
+    passes: Sequence[SamplerPass], files: Sequence[ModelFile], kind: str
+) -> list[dict[str, Any]]:
+    """Return the models of all passes, then all other files, each once, with digests of those that are found.
 
     Parameters
     ----------
+    files : behind the image, whether a pass names them or not
     kind : of digest: ``sampled``, ``full`` or ``off``
     """
-    seen = dict.fromkeys(named for found in passes for named in _models_of(found))
-    return [_describe(resource, folders, name, kind) for resource, folders, name in seen]
+    states = {os.path.realpath(file.path): file.state for file in files}
+    described, listed = [], set()
+    for resource, name, state in _models_of(passes):
+        path = _find(resource, name)
+        real_path = None if path is None else os.path.realpath(path)
+        listed.add(real_path)
+        described.append(_describe(resource, name, path, kind) | {"state": states.get(real_path, state)})
+    further = [file for file in files if os.path.realpath(file.path) not in listed]
+    return described + [
+        _describe(file.kind, file.name, file.path, kind) | {"state": file.state} for file in further
+    ]
 
 
 def describe_resource(stored: Mapping[str, Any], *, quick: bool = False) -> dict[str, Any] | None:
@@ -39,36 +63,52 @@ def describe_resource(stored: Mapping[str, Any], *, quick: bool = False) -> dict
     ------
     OSError
     """
-    kinds = {"lora": ("loras",), "vae": ("vae",), "text_encoder": _CLIP_FOLDERS}
-    name, digest_kind = stored.get("name"), stored.get("digest_kind")
+    name, digest_kind, resource = stored.get("name"), stored.get("digest_kind"), str(stored.get("kind"))
     if not host.is_present() or not isinstance(name, str):
         return None
     kind = next((known for known in ("full", "sampled") if digest_name(known) == digest_kind), "off")
-    folders = kinds.get(str(stored.get("kind")), _MODEL_FOLDERS)
     try:
-        return _describe(str(stored.get("kind")), folders, name, kind, quick=quick)
+        return _describe(resource, name, _find(resource, name), kind, quick=quick)
     except OSError:
         if quick:
             return None
         raise
 
 
-def _models_of(found: SamplerPass) -> Iterator[tuple[str, tuple[str, ...], str]]:
+def _find(resource: str, name: str) -> Path | None:
+    """Return this machine's file of a name, which may have been written on another system."""
+    own = folders_of(resource)
+    folders = (
+        own if resource in FOLDERS_BY_KIND and resource not in _ALSO_IN_MODELS else (*own, *MODEL_FOLDERS)
+    )
+    if not has_model_suffix(name):  # a file names it: nothing but a model is read
+        return None
+    return host.model_file(folders, name) or host.model_file(folders, name.replace("\\", "/"))
+
+
+def _models_of(passes: Sequence[SamplerPass]) -> Iterator[tuple[str, str, State]]:
+    """Yield kind, name and state of the models that the passes name; a LoRA is off if it is in every pass."""
+    used = {name for found in passes for name, strength in found.loras if strength != 0}
+    named = ((kind, name) for found in passes for kind, name in _names_in(found))
+    for kind, name in dict.fromkeys(named):
+        yield kind, name, OFF if kind == LORA and name not in used else NAMED
+
+
+def _names_in(found: SamplerPass) -> Iterator[tuple[str, str]]:
     if found.model_name:
-        yield "model", _MODEL_FOLDERS, found.model_name
+        yield MODEL, found.model_name
     for name, _ in found.loras:
-        yield "lora", ("loras",), name
+        yield LORA, name
     if found.vae_name:
-        yield "vae", ("vae",), found.vae_name
+        yield VAE, found.vae_name
     for name in found.clip_names:
-        yield "text_encoder", _CLIP_FOLDERS, name
+        yield TEXT_ENCODER, name
 
 
 def _describe(
-    resource: str, folders: Sequence[str], name: str, kind: str, *, quick: bool = False
+    resource: str, name: str, path: Path | None, kind: str, *, quick: bool = False
 ) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": resource, "name": name}
-    path = host.model_file([*folders, *_MODEL_FOLDERS], name)
     if path is None:
         return described
     described["size_bytes"] = path.stat().st_size

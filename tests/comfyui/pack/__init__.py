@@ -5,6 +5,7 @@ A graph made of these and stock samplers runs in milliseconds on a CPU and gives
 
 from .bundles import BUNDLE_NODES
 from .latents import TestBatchIndex, TestItems, TestLatent, TestList, TestMask, TestPrepareNoise
+from .loaders import LOADER_NODES
 from .model import TestModel
 from .nested import NESTED_NODES
 from .other_inputs import OTHER_INPUTS
@@ -37,6 +38,7 @@ _NODES = [
     TestTwice,
     TestVae,
     *BUNDLE_NODES,
+    *LOADER_NODES,
     *NESTED_NODES,
     *OTHER_INPUTS,
     *VALUE_NODES,
