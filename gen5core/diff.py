@@ -210,8 +210,13 @@ def _by_name(resources: list[Any]) -> dict[str, Any]:
         name = f"{resource.get('kind')} {resource.get('name')}"
         while name in named:
             name += " (again)"
-        named[name] = {key: value for key, value in resource.items() if key not in ("kind", "name")}
+        named[name] = {key: value for key, value in resource.items() if not _is_no_fact(key, value)}
     return named
+
+
+def _is_no_fact(key: str, value: Any) -> bool:
+    """Return whether a field does not say what a model is: how sure it is that it was loaded does not."""
+    return key in ("kind", "name") or (key == "state" and value != "off")
 
 
 def _compare_tensors(

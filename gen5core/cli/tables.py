@@ -245,8 +245,9 @@ def _print_resources(console: _Console, resources: Iterable[Any]) -> None:
             table.add_row("", Text(printable_value(resource)))
             continue
         digest = [printable_value(resource[key]) for key in ("digest_kind", "digest") if key in resource]
-        cells = [printable_value(resource.get(key, "")) for key in ("kind", "name")]
-        table.add_row(*map(Text, (*cells, " ".join(digest))))
+        kind, name = (printable_value(resource.get(key, "")) for key in ("kind", "name"))
+        state = f", {printable_value(resource['state'])}" if "state" in resource else ""
+        table.add_row(*map(Text, (kind + state, name, " ".join(digest))))
     if table.rows:
         console.block(table, "Resources")
 

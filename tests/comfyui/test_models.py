@@ -167,8 +167,11 @@ def test_embedding_in_a_text(server: Server) -> None:
     assert states(save(server, graph, record=None)[0]) == {("embedding", "sub/charm.safetensors"): "loaded"}
 
 
-def test_lazy_branch(server: Server) -> None:
+@pytest.mark.parametrize("choices", [(True, True), (False, False), (True, True, False, False)])
+def test_lazy_branch(server: Server, version: tuple[int, ...], choices: tuple[bool, ...]) -> None:
     """A file on a branch that did not run is left out, also if it ran in an earlier prompt, and from the cache."""
+    if len({*choices}) > 1 and version < (0, 8):
+        pytest.skip("this version passes on a cached value unasked, so the other branch stays")
     graph = txt2img(Settings())
     switch = graph.add(
         "TestLazySwitch",
@@ -177,7 +180,7 @@ def test_lazy_branch(server: Server) -> None:
         on_false=lora(graph, "second.safetensors"),
     )
     graph.set(graph.samplers[0], model=[switch, 0])
-    for seed, first in ((1, True), (2, True), (3, False), (4, False)):
+    for seed, first in enumerate(choices):
         graph.set(switch, first=first)
         graph.reseed(seed)
         name = "first.safetensors" if first else "second.safetensors"

@@ -172,6 +172,38 @@ class TestModels:
         larger = self.resource(model, **facts, size_bytes=9)
         assert check(stored(folder, resources=[larger]))["drift_count"] == 1
 
+    def test_off(self, folder: Path, model: Path) -> None:
+        """A model that was switched off does not differ, whatever its bytes are here; another state changes nothing."""
+        entry = self.resource(model, size_bytes=9)
+        assert check(stored(folder, resources=[{**entry, "state": "off"}]))["matches"]
+        for state in ("loaded", "named", "of-a-later-version", 5):
+            assert check(stored(folder, resources=[{**entry, "state": state}]))["drift_count"] == 1
+
+    def test_kind_of_a_later_version(self, folder: Path, model: Path) -> None:
+        """An unknown kind is looked for in the folder of that name; elsewhere it is missing."""
+        assert check(stored(folder, resources=[{**self.resource(model), "kind": "loras"}]))["matches"]
+        line = check(stored(folder, resources=[{**self.resource(model), "kind": "later"}]))[
+            "report"
+        ].splitlines()[1]
+        assert f"later {NAME}  missing here  " in line
+
+    def test_name_of_another_system(self, folder: Path, monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
+        """A name with backslashes, from Windows, is found here."""
+        monkeypatch.setattr(host, "model_file", lambda kinds, name: model if name == f"sub/{NAME}" else None)
+        assert check(stored(folder, resources=[self.resource(model, name=f"sub\\{NAME}")]))["matches"]
+
+    def test_a_file_that_is_no_model(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, model: Path
+    ) -> None:
+        """A file may name anything, but only model files are read: not those of a folder without models."""
+        asked: list[Any] = []
+        monkeypatch.setattr(host, "model_file", lambda kinds, name: asked.append((*kinds, name)))
+        for facts in ({"name": "notes.txt"}, {"name": "x.bin", "kind": "custom_nodes"}):
+            check(stored(folder, resources=[{**self.resource(model), **facts}]))
+        assert {
+            folder for folders in asked for folder in folders if folder in ("custom_nodes", "notes.txt")
+        } == set()
+
     def test_not_found_when_saved(self, folder: Path, model: Path) -> None:
         """A model that was not found when the file was saved cannot differ."""
         assert check(stored(folder, resources=[{"kind": "lora", "name": NAME}]))["matches"]

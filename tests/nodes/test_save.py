@@ -155,7 +155,7 @@ class TestSettings:
                 "height": 32,
             }
             assert (file.prompt, file.model_name) == ("a cat, 猫", "sd.safetensors")
-            assert list(file.resources) == [{"kind": "model", "name": "sd.safetensors"}]
+            assert list(file.resources) == [{"kind": "model", "name": "sd.safetensors", "state": "named"}]
 
     @pytest.mark.parametrize("odd", [{"steps": 0}, {"cfg": -1.0}, {"cfg": float("inf")}])
     def test_odd_settings_do_not_stop_a_save(self, odd: dict[str, Any]) -> None:
@@ -199,11 +199,15 @@ class TestResources:
         }
         path, _ = save(images=images(), prompt=graph, unique_id="9", fingerprint_models=choice)
         expected: dict[str, Any] = {"kind": "model", "name": "sd.safetensors", "size_bytes": 7000}
+        expected["state"] = "named"
         if choice != "off":
             name = {"sampled": "sha256-sampled-256x4096", "full": "sha256"}[choice]
             expected |= {"digest": digest_file(model, choice), "digest_kind": name}
         with gen5core.open(path) as file:
-            assert list(file.resources) == [expected, {"kind": "lora", "name": "gone.safetensors"}]
+            assert list(file.resources) == [
+                expected,
+                {"kind": "lora", "name": "gone.safetensors", "state": "named"},
+            ]
 
 
 class TestNoise:

@@ -84,6 +84,17 @@ def test_a_node_without_inputs_has_none(tmp_path: Path) -> None:
     assert found(one, other) == []
 
 
+def test_state_of_a_model(tmp_path: Path) -> None:
+    """Whether a model is known to be loaded is no difference; whether it was switched off is one."""
+    lora = {"kind": "lora", "name": "a"}
+    states = ("loaded", "named", "off")
+    paths = [
+        _forged(tmp_path / f"{state}.gen5", minor=1, resources=[{**lora, "state": state}]) for state in states
+    ]
+    assert found(paths[0], paths[1]) == []
+    assert found(paths[1], paths[2]) == [("resources", "lora a", "{}", '{"state": "off"}')]
+
+
 def test_resources_that_are_not_objects(tmp_path: Path) -> None:
     """A resource that is not an object is compared by its index."""
     paths = [

@@ -307,7 +307,7 @@ def test_keys_that_become_equal_are_both_kept(tmp_path: Path) -> None:
 def test_unknown_keys_of_capture_and_resources_are_dropped(tmp_path: Path) -> None:
     """They could hold anything."""
     capture = {"noise_source": "none", "operator": "Anna"}
-    resources = [{"kind": "model", "name": "m", "owner": "Anna"}]
+    resources = [{"kind": "model", "name": "m", "state": "named", "owner": "Anna"}]
     path = gen5core.save(
         tmp_path / "a.gen5", capture=capture, resources=resources, environment=None, hardware=None
     )
@@ -317,7 +317,7 @@ def test_unknown_keys_of_capture_and_resources_are_dropped(tmp_path: Path) -> No
     ]
     with gen5core.open(tmp_path / "b.gen5") as file:
         assert file.capture == {"noise_source": "none"}
-        assert file.resources == [{"kind": "model", "name": "m"}]
+        assert file.resources == [{"kind": "model", "name": "m", "state": "named"}]
 
 
 def test_a_damaged_file_is_refused_and_nothing_written(tmp_path: Path) -> None:
