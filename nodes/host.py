@@ -119,7 +119,7 @@ def model_folders() -> dict[str, list[str]]:
     return {
         str(name): [str(path) for path in paths]
         for name, (paths, *_) in list(_module("folder_paths").folder_names_and_paths.items())
-        if not any(os.path.normcase(path) in others for path in paths)
+        if isinstance(paths, (list, tuple)) and not any(os.path.normcase(path) in others for path in paths)
     }
 
 
@@ -127,7 +127,8 @@ def model_names(kind: str) -> list[str]:
     """Return the names in a model folder, which ComfyUI caches; empty if it cannot be listed."""
     try:
         return list(_module("folder_paths").get_filename_list(kind))
-    except (OSError, KeyError):  # a folder was removed, or its disk is gone
+    except Exception:  # its disk is gone, or a pack registered it in another form: the others still count
+        logging.debug("Gen5: the model folder %s cannot be listed", kind, exc_info=True)
         return []
 
 

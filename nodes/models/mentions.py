@@ -10,7 +10,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from ..prompt.edit import class_of, inputs_of, is_link
@@ -23,6 +23,8 @@ _MAX_DEPTH: Final = 32
 _MAX_NAME: Final = 1024
 """Longest value that is looked up as a name; paths are not longer."""
 _MAX_JSON: Final = 2**18
+_MAX_KEY: Final = 100
+_MAX_ROW: Final = 4
 _LORA_TAG: Final = re.compile(r"<(?:lora|lyco):([^<>:]{1,400})((?::[^<>]{0,200})?)>", re.IGNORECASE)
 _EMBEDDING: Final = re.compile(r"embedding:((?:\\[()]|[^\s,()<>\[\]]){1,400})")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d*)?|-?\.\d+")
@@ -68,51 +70,85 @@ def mentions_of(prompt: Mapping[str, Any], node_id: str) -> Iterator[Mention]:
     """Yield the texts in one node's own inputs that may name a model file."""
     node = prompt.get(node_id)
     inputs = inputs_of(node)
+    settings = _read_settings(inputs)
     for name, value in inputs.items():
-        if is_link(value, prompt):
-            continue
-        for form, text, is_off in _texts(name, value, inputs):
-            yield Mention(node_id, class_of(node), name, text, form, is_off)
+        if not isinstance(value, (int, float)) and not is_link(value, prompt):
+            for form, text, is_off in _texts(name, value, settings):
+                yield Mention(node_id, class_of(node), name, text, form, is_off)
 
 
-def _texts(name: str, value: Any, siblings: Mapping[str, Any]) -> Iterator[tuple[Form, str, bool]]:
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """The switches and strengths in an object; those with the same numbers in their names belong to one file."""
+
+    switched_off: frozenset[tuple[str, ...]]
+    without_strength: frozenset[tuple[str, ...]]
+    """Numbers of which every strength is 0."""
+    has_strength: bool
+
+    def is_off(self, key: str) -> bool:
+        """Return whether the value of a key is switched off; a switch without a number is for all."""
+        numbers = _numbers(key)
+        return () in self.switched_off or numbers in self.switched_off | self.without_strength
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an input's value, with the object that it is in."""
+
+    key: str
+    value: Any
+    settings: _Settings
+    depth: int = 0
+    is_in_row: bool = False
+    is_off: bool = False
+
+
+def _texts(name: str, value: Any, settings: _Settings) -> Iterator[tuple[Form, str, bool]]:
     """Yield the texts in a value, without recursion: a prompt may be nested deeply."""
-    pending: list[tuple[str, Any, Mapping[str, Any] | None, int, bool]] = [(name, value, None, 0, False)]
-    left = _MAX_TEXTS
-    while pending and left:
-        left -= 1
-        key, item, row, depth, is_off = pending.pop()
-        if isinstance(item, str):
-            if row is None:
-                yield from _from_text(item, "value", _is_off(key, siblings, is_row=False))
-            else:
-                yield from _from_text(
-                    item, _form_in_row(key, item, row), is_off or _is_off(key, row, is_row=True)
-                )
-            item = _parsed(item)
-        if depth < _MAX_DEPTH and isinstance(item, Mapping):
-            outer = is_off or _is_switched_off(item)
-            pending += [(str(inner), part, item, depth + 1, outer) for inner, part in item.items()]
-        elif depth < _MAX_DEPTH and isinstance(item, list):
-            numbers: Mapping[str, Any] = _numbers_of(item)
-            pending += [(key, part, numbers or row, depth + 1, is_off) for part in item]
+    pending = [_Part(name, value, settings)]
+    for _ in range(_MAX_TEXTS):
+        if not pending:
+            return
+        part = pending.pop()
+        if isinstance(part.value, str):
+            yield from _from_text(part)
+            part = replace(part, value=_parsed(part.value))
+        if part.depth < _MAX_DEPTH:
+            pending += _inner_parts(part)
 
 
-def _from_text(text: str, form: Form, is_off: bool) -> Iterator[tuple[Form, str, bool]]:
-    if len(text) <= _MAX_NAME:
-        yield form, text, is_off
+def _inner_parts(part: _Part) -> list[_Part]:
+    if isinstance(part.value, Mapping):
+        settings = _read_settings(part.value)
+        outer = _Part("", None, settings, part.depth + 1, True, part.is_off or () in settings.switched_off)
+        return [replace(outer, key=str(key), value=value) for key, value in part.value.items()]
+    if isinstance(part.value, list):
+        outer = replace(part, depth=part.depth + 1)
+        strengths = _strengths_in(part.value)
+        if strengths:
+            outer = replace(outer, settings=_read_settings(strengths), is_in_row=True)
+        return [replace(outer, value=value) for value in part.value if not isinstance(value, (int, float))]
+    return []
+
+
+def _from_text(part: _Part) -> Iterator[tuple[Form, str, bool]]:
+    text = part.value
+    if len(text) <= _MAX_NAME and has_model_suffix(text):
+        yield "row" if part.is_in_row else "value", text, part.is_off or part.settings.is_off(part.key)
+    elif len(text) <= _MAX_NAME and _is_short_name(part):
+        yield "lora", text, part.is_off or part.settings.is_off(part.key)
     if "<" in text:
         for tag in _LORA_TAG.finditer(text):
-            yield "lora", tag[1].strip(), _are_zero(_NUMBER.findall(tag[2]))
+            yield "lora", tag[1].strip(), part.is_off or _are_zero(_NUMBER.findall(tag[2]))
     if "embedding:" in text:
         for tag in _EMBEDDING.finditer(text):
-            yield "embedding", re.sub(r"\\([()])", r"\1", tag[1]), False
+            yield "embedding", re.sub(r"\\([()])", r"\1", tag[1]), part.is_off
 
 
-def _form_in_row(key: str, text: str, row: Mapping[str, Any]) -> Form:
-    """Return ``lora`` for a name without suffix beside a strength, as some packs write the rows of a stack."""
-    is_short = not has_model_suffix(text) and _NAME_OF_LORA.search(key)
-    return "lora" if is_short and any(_STRENGTH.search(str(name)) for name in row) else "row"
+def _is_short_name(part: _Part) -> bool:
+    """Return whether a text may be a LoRA's name without suffix: one in a row, beside a strength."""
+    return part.is_in_row and part.settings.has_strength and bool(_NAME_OF_LORA.search(part.key))
 
 
 def _parsed(text: str) -> Any:
@@ -125,45 +161,42 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _is_off(key: str, values: Mapping[str, Any], *, is_row: bool) -> bool:
-    """Return whether the settings beside an input switch it off; those of a row with the same number belong to it."""
-    number = _digits(key)
-    if _is_switched_off({name: value for name, value in values.items() if _digits(name) in ((), number)}):
-        return True
-    beside = {name: value for name, value in values.items() if is_row or _digits(name) == number}
-    return _are_zero([value for name, value in beside.items() if _STRENGTH.search(name) and name != key])
+def _read_settings(values: Mapping[str, Any]) -> _Settings:
+    switched_off: set[tuple[str, ...]] = set()
+    strengths: dict[tuple[str, ...], list[Any]] = {}
+    for name, value in values.items():
+        if not isinstance(name, str) or len(name) > _MAX_KEY:
+            continue
+        if _is_no(value) and _SWITCH.fullmatch(name):
+            switched_off.add(_numbers(name))
+        elif _STRENGTH.search(name) and _is_strength(value):
+            strengths.setdefault(_numbers(name), []).append(value)
+    without = frozenset(numbers for numbers, found in strengths.items() if _are_zero(found))
+    return _Settings(frozenset(switched_off), without, bool(strengths))
 
 
-def _is_switched_off(values: Mapping[str, Any]) -> bool:
-    return any(_is_no(value) and _SWITCH.fullmatch(str(name)) for name, value in values.items())
-
-
-def _numbers_of(row: list[Any]) -> Mapping[str, Any]:
-    """Return the numbers of a row like ``[name, 0.8, 1.0]`` as its strengths; empty for any other list."""
-    numbers = [item for item in row if isinstance(item, (int, float)) and not isinstance(item, bool)]
-    is_row = numbers and len(row) <= 4 and isinstance(row[0], str)
-    return {f"strength{index}": number for index, number in enumerate(numbers)} if is_row else {}
+def _strengths_in(row: list[Any]) -> Mapping[str, Any]:
+    """Return the strengths of a row like ``[name, 0.8, 1.0]``; none for any other list."""
+    numbers = [item for item in row if _is_strength(item) and not isinstance(item, (str, list))]
+    is_row = len(row) <= _MAX_ROW and bool(row) and isinstance(row[0], str)
+    return {f"strength{'_' * index}": number for index, number in enumerate(numbers)} if is_row else {}
 
 
 def _are_zero(values: list[Any]) -> bool:
     """Return whether there are strengths, and all of them are 0; one that comes through a link may be anything."""
-    known = [value for value in values if value is not None]
-    return bool(known) and all(map(_is_zero, known))
+    return bool(values) and all((float(value) if isinstance(value, str) else value) == 0 for value in values)
 
 
-def _is_zero(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return False
-    try:
-        return float(value) == 0
-    except ValueError:
-        return False
+def _is_strength(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) < 32 and _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, (int, float, list)) and not isinstance(value, bool)
 
 
 def _is_no(value: Any) -> bool:
     return value is False or (isinstance(value, str) and value.strip().lower() in _OFF_WORDS)
 
 
-def _digits(name: str) -> tuple[int, ...]:
+def _numbers(name: str) -> tuple[str, ...]:
     """Return the numbers in a name, by which a stack's inputs belong together: lora_02 and strength_2."""
-    return tuple(int(number) for number in re.findall(r"\d+", name[:100]))
+    return tuple(number.lstrip("0") for number in re.findall(r"[0-9]+", name[:_MAX_KEY]))

@@ -16,7 +16,8 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from .. import host
@@ -119,7 +120,8 @@ class OpenedFiles:
 
     def _note(self, notes: _Notes, node_id: str, *items: str) -> None:
         shown = host.shown_node_id(node_id)
-        if not class_of(_node(shown)).startswith(_OWN):
+        node = _node(shown)
+        if node is not None and not class_of(node).startswith(_OWN):
             notes.add(self._signature(shown), self._prompt_id, *items)
 
     def _signature(self, node_id: str) -> str:
@@ -209,13 +211,9 @@ def _is_link(value: Any) -> bool:
 
 
 def _digest(node: Any, known: Mapping[str, str]) -> str:
-    digest = hashlib.blake2b(class_of(node).encode("utf-8", "replace"), digest_size=16)
-    for line in _lines(node, known):
-        digest.update(line.encode("utf-8", "replace"))
-    return digest.hexdigest()
-
-
-def _lines(node: Any, known: Mapping[str, str]) -> Iterator[str]:
-    for name, value in sorted(inputs_of(node).items()):
-        shown = [known.get(value[0], ""), value[1]] if _is_link(value) else value
-        yield json.dumps([name, shown], sort_keys=True, default=str)
+    inputs = [
+        [name, [known.get(value[0], ""), value[1]] if _is_link(value) else value]
+        for name, value in inputs_of(node).items()
+    ]
+    text = json.dumps([class_of(node), sorted(inputs, key=itemgetter(0))], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
