@@ -211,6 +211,31 @@ def test_two_saves(server: Server) -> None:
             assert [(entry["name"], entry["state"]) for entry in file.resources] == [(name, "loaded")]
 
 
+def test_loader_made_as_the_prompt_runs(server: Server) -> None:
+    """A LoRA that nothing names, in a node that another one expands into, is loaded, from the cache too."""
+    info = server.object_info("LoraLoaderModelOnly")["LoraLoaderModelOnly"]
+    kind, *further = info["input"]["required"]["lora_name"]
+    options = further[0]["options"] if kind == "COMBO" else kind
+    graph = with_model(txt2img(Settings()), "TestExpandLora", number=options.index("first.safetensors"))
+    for seed in (1, 2):
+        graph.reseed(seed)
+        [saved] = save(server, graph, record=None)
+        assert states(saved) == {("lora", "first.safetensors"): "loaded"}
+        assert "loras" in passes(saved)[0]["unresolved"]
+
+
+def test_extra_model_paths(server: Server, tmp_path: Path) -> None:
+    """A model in a folder of extra_model_paths.yaml is found as any other."""
+    (tmp_path / "more").mkdir()
+    save_file({"some.weight": np.zeros(4, np.float32)}, tmp_path / "more" / "elsewhere.safetensors")
+    paths = tmp_path / "paths.yaml"
+    paths.write_text(f"others:\n  base_path: {tmp_path}\n  loras: more\n")
+    with server.restarted("--extra-model-paths-config", str(paths)):
+        graph = txt2img(Settings())
+        graph.set(graph.samplers[0], model=lora(graph, "elsewhere.safetensors"))
+        assert states(save(server, graph, record=None)[0]) == {("lora", "elsewhere.safetensors"): "loaded"}
+
+
 def test_a_prompt_cannot_name_other_files(server: Server, models: Path) -> None:
     """Paths that lead out of the model folders are not opened; an absolute path into one is that model."""
     outside = server.folder / "secret.safetensors"

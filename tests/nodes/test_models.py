@@ -64,6 +64,8 @@ class TestMentions:
             ({"lora_name_1": "a.pt", "switch_2": "Off", "lora_weight_1": 1}, False),
             ({"lora_1_name": "a.pt", "toggle": False}, True),
             ({"lora_name": "a.pt", "tonality": False}, False),
+            ({"lora_name": "a.pt", "strength": 10**400}, False),
+            ({"lora_name": "a.pt", "strength": float("nan")}, False),
         ],
     )
     def test_widgets_of_a_loader(self, inputs: dict[str, Any], is_off: bool) -> None:
@@ -112,6 +114,7 @@ class TestMentions:
     @pytest.mark.parametrize(
         "value",
         [
+            {f"lora_{n}": f"{n}.pt" for n in range(20_000)},
             "[" * 100_000,
             '{"a":' * 3000,
             "<lora:" * 200_000,

@@ -5,6 +5,7 @@ import json
 import comfy.sd1_clip
 import comfy.utils
 import folder_paths
+from comfy_execution.graph_utils import GraphBuilder
 
 from .stand_ins import TinyClip, encode_text
 
@@ -82,6 +83,24 @@ class TestLazySwitch:
         return (on_true if first else on_false,)
 
 
+class TestExpandLora:
+    """Becomes a stock LoRA loader as it runs."""
+
+    CATEGORY = "test"
+    FUNCTION = "expand"
+    RETURN_TYPES = ("MODEL",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("MODEL",), "number": ("INT",)}}
+
+    def expand(self, model, number):
+        name = folder_paths.get_filename_list("loras")[number]
+        graph = GraphBuilder()
+        node = graph.node("LoraLoaderModelOnly", model=model, lora_name=name, strength_model=1.0)
+        return {"result": (node.out(0),), "expand": graph.finalize()}
+
+
 class EmbeddingClip(TinyClip):
     """Tokenizes with ComfyUI's own tokenizer, which opens embeddings."""
 
@@ -109,4 +128,4 @@ class TestEmbeddingClip:
         return (EmbeddingClip(),)
 
 
-LOADER_NODES = [TestLoraStack, TestLoaders, TestLazySwitch, TestEmbeddingClip]
+LOADER_NODES = [TestLoraStack, TestLoaders, TestLazySwitch, TestExpandLora, TestEmbeddingClip]
