@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,10 +43,10 @@ def describe_resources(
         path = _find(resource, name)
         real_path = None if path is None else os.path.realpath(path)
         listed.add(real_path)
-        described.append(_describe(resource, name, path, kind) | {"state": states.get(real_path, state)})
+        described.append(_try_describe(resource, name, path, kind) | {"state": states.get(real_path, state)})
     further = [file for file in files if os.path.realpath(file.path) not in listed]
     return described + [
-        _describe(file.kind, file.name, file.path, kind) | {"state": file.state} for file in further
+        _try_describe(file.kind, file.name, file.path, kind) | {"state": file.state} for file in further
     ]
 
 
@@ -103,6 +104,15 @@ def _names_in(found: SamplerPass) -> Iterator[tuple[str, str]]:
         yield VAE, found.vae_name
     for name in found.clip_names:
         yield TEXT_ENCODER, name
+
+
+def _try_describe(resource: str, name: str, path: Path | None, kind: str) -> dict[str, Any]:
+    """Return what is known of a model; only its name if its file cannot be read, which must not cost the picture."""
+    try:
+        return _describe(resource, name, path, kind)
+    except OSError:
+        logging.warning("Gen5: %s %s cannot be read, so it is stored without a digest", resource, name)
+        return {"kind": resource, "name": name}
 
 
 def _describe(

@@ -209,6 +209,13 @@ class TestResources:
                 {"kind": "lora", "name": "gone.safetensors", "state": "named"},
             ]
 
+    def test_unreadable(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A model that cannot be read costs no picture: it has only its name."""
+        monkeypatch.setattr(host, "model_file", lambda kinds, name: folder / "gone.safetensors")
+        path, _ = save(images=images(), prompt=txt2img(), unique_id="9")
+        with gen5core.open(path) as file:
+            assert list(file.resources) == [{"kind": "model", "name": "sd.safetensors", "state": "named"}]
+
 
 class TestNoise:
     """Recorded, provided, derived, none: in this order, and the file says which."""
