@@ -129,9 +129,8 @@ class _JournalMode(TorchFunctionMode):
         for journal in journals:
             journal.begin()
         drawn = func(*args, **(kwargs or {}))
-        value = _show(journals, CALLS[func], drawn)
-        # Written into the same tensor, which has the device, dtype and strides that the sampler asked for.
-        return drawn if value is drawn else _copy(drawn, value)
+        # Stored values go into this very tensor: it has the device, dtype and strides that the sampler asked for.
+        return _show(journals, CALLS[func], drawn, into=lambda: drawn)
 
     def _journals(self, caller: FrameType) -> Sequence[Journal]:
         """Return the journals that see a draw of caller; none for the rounding of weights, which is no noise."""
@@ -141,14 +140,17 @@ class _JournalMode(TorchFunctionMode):
         return active.journals
 
 
-def _show(journals: Sequence[Journal], function: str, drawn: torch.Tensor) -> torch.Tensor:
-    """Return what the sampler gets in place of drawn, after every journal has noted it."""
+def _show(
+    journals: Sequence[Journal], function: str, drawn: torch.Tensor, into: Callable[[], torch.Tensor]
+) -> torch.Tensor:
+    """Return what the sampler gets, after every journal has noted it: drawn, or other values in a tensor like it."""
     value = drawn
     for journal in journals:
         value = journal.substitute(function, value)
+    given = drawn if value is drawn else _copy(into(), value)
     for journal in journals:
-        journal.note(function, value)
-    return value
+        journal.note(function, given)
+    return given
 
 
 def _copy(target: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -229,16 +231,15 @@ def _shown(name: str, original: Method) -> Method:
         with resting():
             drawn = original(self, *args, **kwargs)
         if isinstance(drawn, tuple):  # torchsde returns several tensors on request
-            return tuple(_replaced(active.journals, name, part) for part in drawn)
-        return _replaced(active.journals, name, drawn)
+            return tuple(_show_copy(active.journals, name, part) for part in drawn)
+        return _show_copy(active.journals, name, drawn)
 
     return method
 
 
-def _replaced(journals: Sequence[Journal], name: str, drawn: torch.Tensor) -> torch.Tensor:
-    """Return what the sampler gets as a tensor of its own, since drawn may belong to the tree."""
-    value = _show(journals, name, drawn)
-    return drawn if value is drawn else _copy(torch.empty_like(drawn), value)
+def _show_copy(journals: Sequence[Journal], function: str, drawn: torch.Tensor) -> torch.Tensor:
+    """Return what the sampler gets; other values in a tensor of their own, since drawn may belong to the tree."""
+    return _show(journals, function, drawn, into=lambda: torch.empty_like(drawn))
 
 
 def _top() -> Any:
