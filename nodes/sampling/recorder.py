@@ -27,7 +27,7 @@ from .step_noise import NEVER, StepNoise, StepRecorder
 logger = logging.getLogger(__name__)
 _RESULT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 """Dtypes in which ComfyUI may keep latents between nodes."""
-_RECORDED_ARGUMENTS = ("noise", "latent_image", "sigmas", "denoise_mask", "seed")
+_RECORDED_TENSORS = ("noise", "latent_image", "sigmas", "denoise_mask")
 """Arguments that are recorded as received, unless an inner wrapper overrides them."""
 
 
@@ -97,7 +97,8 @@ class OpenRun:
     @classmethod
     def begin(cls, call: SamplingCall, recorder: SamplingRecorder) -> OpenRun:
         """Copy what the sampler is given, and follow its steps through its callback."""
-        given = {name: _copy_to_cpu(call.arguments.get(name)) for name in _RECORDED_ARGUMENTS}
+        given = {name: _copy_to_cpu(call.arguments.get(name)) for name in _RECORDED_TENSORS}
+        given["seed"] = plain_value(call.arguments.get("seed"))
         last_x0 = LastX0(call.arguments.get("callback"))
         call.arguments["callback"] = last_x0
         steps = StepRecorder(recorder.step_noise)

@@ -169,13 +169,16 @@ def read_inputs(
     EncodeError
         if latent or noise is not a LATENT.
     """
+    for socket, value in (("latent", latent), ("noise", noise)):
+        if value is not None:
+            check_latent(value, socket)
     reasons: list[str] = []
     batch_index = plain_indices(None if latent is None else latent.get("batch_index"))
     is_known = batch_index is not None or latent is None or latent.get("batch_index") is None
     if not is_known:
         reasons.append("the latent's batch_index is not stored: it is not a list of whole numbers")
     keys = LatentKeys() if latent is None else encode_keys(latent)
-    kept_noise = _kept(noise, "noise", "the noise", reasons)
+    kept_noise = _kept(noise, "the noise", reasons)
     plain = remove_values(prompt)
     watched = (
         observed if node_id in prompt else None
@@ -189,7 +192,7 @@ def read_inputs(
         node_id=node_id,
         passes=mark_incomplete_loras(walked, passes, models),
         models=models,
-        latent=_kept(latent, "latent", "the latent", reasons),
+        latent=_kept(latent, "the latent", reasons),
         noise_mask=_kept_mask(latent, reasons),
         batch_index=batch_index,
         noise=kept_noise,
@@ -206,11 +209,10 @@ def read_inputs(
     )
 
 
-def _kept(latent: Mapping[str, Any] | None, socket: str, what: str, reasons: list[str]) -> Parts | None:
+def _kept(latent: Mapping[str, Any] | None, what: str, reasons: list[str]) -> Parts | None:
     """Return the tensors of a socket's LATENT; None, and a reason, if they cannot be kept."""
     if latent is None:
         return None
-    check_latent(latent, socket)
     try:
         return keep_parts(latent["samples"])
     except EncodeError as error:

@@ -107,6 +107,7 @@ class _Encoder:
 
     def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
         self.tensors = tensors
+        self._items = 0
 
     def encode(self, value: Any, depth: int = 0) -> dict[str, Any]:
         """Return a value's entry.
@@ -116,16 +117,17 @@ class _Encoder:
         EncodeError
             saying why it cannot be held.
         """
+        self._items += 1
         if depth == _MAX_DEPTH:
             raise EncodeError("it is nested too deeply")
+        if self._items > MAX_TEXT:  # lists may share one list, and so be endless without being large
+            raise EncodeError(f"it has more than {MAX_TEXT} items")
         if getattr(value, "is_nested", False):
             return {"nested": [self._add(part) for part in value.unbind()]}
         if isinstance(value, torch.Tensor):
             return {"tensor": self._add(value)}
         if isinstance(value, np.ndarray):
             return {"array": self._add(_from_numpy(value))}
-        if isinstance(value, (list, tuple, Mapping)) and len(value) > MAX_TEXT:
-            raise EncodeError(f"it has {len(value)} items")
         if isinstance(value, (list, tuple)):
             items = [self.encode(item, depth + 1) for item in value]
             is_plain = isinstance(value, list) and all("json" in item for item in items)

@@ -59,7 +59,7 @@ def nearest(candidates: Sequence[Sequence[torch.Tensor]], wanted: Sequence[torch
 
     def distance(parts: Sequence[torch.Tensor]) -> tuple[bool, float]:
         found = [compare_tensors("", one, other, peak=1.0) for one, other in zip(parts, wanted, strict=True)]
-        return not all(one.identical for one in found), max(one.max_difference for one in found)
+        return not all(one.identical for one in found), -min(one.psnr for one in found)
 
     distances = [distance(parts) for parts in candidates]
     return distances.index(min(distances))

@@ -48,6 +48,13 @@ MORE: dict[str, Any] = {
 }
 
 
+ODD_SEEDS: dict[str, Any] = {
+    "noise_source": "recorded",
+    "passes": [{"seed": seed} for seed in (-1, 1e300, 3.5, "x", [1, 2], 2**70, None)],
+}
+"""What runs were told instead of a seed; 1.0 of the package wrote such files, and its nodes did not load them."""
+
+
 def write_valid(folder: Path) -> int:
     """Make the golden files and write those that folder lacks; return how many.
 
@@ -124,6 +131,7 @@ def _by_gen5core(folder: Path) -> Golden:
         "gen5core-1.1_nothing": ({}, {"environment": None}, None, {}),
         "gen5core-1.1_odd_arrays": (odd, {"environment": None, "compression": "none"}, None, {}),
         "gen5core-1.1_zstd": (odd, {"environment": None, "compression": "zstd"}, PNG, {}),
+        "gen5core-1.1_odd_seeds": (signed, {"environment": None}, None, {"capture": ODD_SEEDS}),
         "gen5core-1.1_value_dtypes": (
             _value_dtypes(),
             {"environment": None, "compression": "none"},

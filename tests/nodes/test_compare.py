@@ -22,6 +22,8 @@ from runs import images, randn
 
 NAN, INF = math.nan, math.inf
 LATENT = randn(2, 4, 4, 8, seed=1)
+DTYPES = [torch.float64, torch.float16, torch.bfloat16, torch.complex64, torch.complex128]
+DTYPES += [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 
 
 def stored(folder: Path, **facts: Any) -> StoredFile:
@@ -108,6 +110,18 @@ class TestTensors:
             found.total,
         ) == (True, 0.0, INF, 0, 0)
 
+    def test_integers_beyond_float64(self) -> None:
+        """Integers that float64 rounds to one value differ all the same."""
+        found = compare_tensors("x", torch.tensor([2**60]), torch.tensor([2**60 + 1]), peak=1.0)
+        assert (found.identical, found.differing) == (False, 1)
+
+    def test_complex(self) -> None:
+        """The distance of complex values is that in the plane."""
+        found = compare_tensors("x", torch.tensor([1 + 1j]), torch.tensor([4 + 5j]), peak=1.0)
+        assert (found.identical, found.max_difference, found.differing) == (False, 5.0, 1)
+        conjugate = torch.tensor([1 - 1j]).conj()
+        assert compare_tensors("x", torch.tensor([1 + 1j]), conjugate, peak=1.0).identical
+
     def test_large_integers(self) -> None:
         """Integers that float32 cannot distinguish are distinguished."""
         found = compare_tensors("x", torch.tensor([2**24]), torch.tensor([2**24 + 1]), peak=1.0)
@@ -189,8 +203,60 @@ class TestImages:
     def test_sizes_that_differ(self, folder: Path) -> None:
         """A file of pictures of several sizes says so."""
         pictures = [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 8, 3), np.uint8)]
-        with pytest.raises(EncodeError, match=r"the pictures in a\.gen5 have different sizes"):
-            compare(stored(folder, images=pictures), images=images())
+        file = stored(folder, images=pictures)
+        with pytest.raises(
+            EncodeError, match=r"the pictures in a\.gen5 have different sizes: give one image"
+        ):
+            compare(file, images=images(2))
+        message = (
+            "the pictures in a.gen5 are 4 × 4 × 3 and 8 × 4 × 3 pixels, the given one is 6 × 4 × 3: "
+            "compare an image of the stored size"
+        )
+        with pytest.raises(EncodeError, match=re.escape(message)):
+            compare(file, images=images())
+
+    def test_one_image_of_several_sizes(self, folder: Path) -> None:
+        """An image, e.g. an item of a list, is compared with the stored one of its size."""
+        small, large = (
+            np.random.default_rng(1).integers(0, 256, (4, width, 3), np.uint8) for width in (4, 8)
+        )
+        file = stored(folder, images=[small, large])
+        for index, array in enumerate((small, large)):
+            found = compare(file, images=torch.from_numpy(array)[None].float() / 255)
+            assert (found["identical"], found["report"]) == (
+                True,
+                f"image {index} of 2, the nearest: bit-exact",
+            )
+
+    def test_one_image_of_a_batch(self, folder: Path) -> None:
+        """A single image is compared with the one that it equals, or else with the nearest; the report says which."""
+        file = saved(images(3))
+        found = compare(file, images=images(3)[1:2])
+        assert (found["identical"], found["report"]) == (True, "image 1 of 3, the nearest: bit-exact")
+        other = images(3)[2:].clone()
+        other[0, 0, 0, 0] = 1.0 - other[0, 0, 0, 0].round()
+        found = compare(file, images=other)
+        assert not found["identical"]
+        assert found["report"].startswith("image 2 of 3, the nearest: DIFFERENT")
+        assert found["difference"].shape == (1, 4, 6, 3)
+
+    @pytest.mark.parametrize("whole", [False, True], ids=["alone", "whole batch"])
+    def test_the_image_that_was_chosen(self, folder: Path, whole: bool) -> None:
+        """With batch_index in Load Gen5, that image is compared, even where another one is equal."""
+        file = saved(images(3))
+        chosen = StoredFile(file.path, file.root, 1)
+        found = compare(chosen, images=images(3) if whole else images(3)[1:2])
+        assert (found["identical"], found["report"]) == (True, "image, image 1 of the batch: bit-exact")
+        assert not compare(chosen, images=images(3)[:1])["identical"]
+        with pytest.raises(
+            EncodeError, match=r"Load Gen5's batch_index is 5, but x_00001_\.gen5 holds 3 pictures"
+        ):
+            compare(StoredFile(file.path, file.root, 5), images=images(1))
+
+    def test_float8(self, folder: Path) -> None:
+        """Images of 8-bit floats, with which torch does not calculate, are compared."""
+        pictures = images().to(torch.float8_e5m2)
+        assert compare(saved(pictures.float()), images=pictures)["identical"]
 
 
 class TestLatent:
@@ -264,9 +330,60 @@ class TestLatent:
 
     def test_other_shape(self, file: StoredFile) -> None:
         """Another shape is an error that names both."""
-        message = "the stored latent of a.gen5: [[2, 4, 4, 8]]; given: [[1, 4, 4, 8]]. Shapes must be equal"
+        message = "the stored latent of a.gen5: [[2, 4, 4, 8]]; given: [[1, 4, 4, 4]]. Shapes must be equal"
+        with pytest.raises(EncodeError, match=re.escape(message) + "$"):
+            compare(file, latent={"samples": LATENT[:1, ..., :4]})
+
+    def test_one_of_a_batch(self, file: StoredFile) -> None:
+        """A single latent is compared with the one that it equals, or else with the nearest."""
+        for index in (0, 1):
+            found = compare(file, latent={"samples": LATENT[index : index + 1]})
+            assert found["report"] == f"latent, image {index} of 2, the nearest: bit-exact"
+        report = compare(file, latent={"samples": LATENT[1:] + 0.25})["report"]
+        assert report.startswith("latent, image 1 of 2, the nearest: DIFFERENT, L∞ 0.25")
+
+    @pytest.mark.parametrize("whole", [False, True], ids=["alone", "whole batch"])
+    def test_the_image_that_was_chosen(self, file: StoredFile, whole: bool) -> None:
+        """With batch_index in Load Gen5, that image is compared, even where another one is equal."""
+        chosen = StoredFile(file.path, file.root, 1)
+        found = compare(chosen, latent={"samples": LATENT if whole else LATENT[1:]})
+        assert (found["identical"], found["report"]) == (True, "latent, image 1 of the batch: bit-exact")
+        assert not compare(chosen, latent={"samples": LATENT[:1]})["identical"]
+        with pytest.raises(EncodeError, match=r"batch_index is 7, the stored latent holds 2"):
+            compare(StoredFile(file.path, file.root, 7), latent={"samples": LATENT[:1]})
+
+    def test_the_shape_of_another_pass(self, folder: Path) -> None:
+        """A latent of an earlier pass's size is no riddle: the error says which pass it is like."""
+        passes = [{"node_id": "3", "shapes": [[1, 4, 2, 4]]}, {"node_id": "13", "shapes": [[1, 4, 4, 8]]}]
+        file = stored(
+            folder,
+            latents={"final_latent": LATENT[:1]},
+            capture={"noise_source": "recorded", "passes": passes},
+        )
+        message = (
+            "Shapes must be equal. The given one has the shape of pass 0 (node 3), whose result the file does not "
+            "hold: connect that of the last pass, 1"
+        )
         with pytest.raises(EncodeError, match=re.escape(message)):
-            compare(file, latent={"samples": LATENT[:1]})
+            compare(file, latent={"samples": torch.zeros(1, 4, 2, 4)})
+
+    @pytest.mark.parametrize("dtype", [*DTYPES, torch.float8_e4m3fn, torch.float8_e5m2])
+    def test_every_dtype(self, folder: Path, dtype: torch.dtype) -> None:
+        """A latent of any dtype is compared bit by bit, and a difference of 1 found."""
+        values = torch.arange(16).reshape(2, 2, 2, 2).double().to(dtype)
+        file = stored(folder, latents={"final_latent": values})
+        assert compare(file, latent={"samples": values.clone()})["identical"]
+        other = values.double() if not values.is_complex() else values.clone()
+        other[0, 0, 0, 1] += 1
+        found = compare(file, latent={"samples": other.to(dtype)})
+        assert (found["identical"], found["max_difference"]) == (False, 1.0)
+        assert math.isfinite(found["psnr"])
+
+    def test_what_cannot_be_compared(self, file: StoredFile) -> None:
+        """A tensor without plain values says so."""
+        message = "latent cannot be compared: it is a meta tensor, which has no values"
+        with pytest.raises(EncodeError, match=message):
+            compare(file, latent={"samples": torch.empty(2, 4, 4, 8, device="meta")})
 
     def test_no_latent(self, folder: Path) -> None:
         """A file without a result latent says so."""

@@ -143,7 +143,13 @@ class TestDescribe:
         ("name", "value", "expected"),
         [
             *[("seed", 2**70, str(2**70)), ("steps", 3, 3), ("cfg_scale", 2, 2)],
-            *[("seed", "5", None), ("seed", True, None), ("seed", 1.5, None), ("steps", [1], None)],
+            *[
+                ("seed", "5", "5"),
+                ("seed", True, None),
+                ("seed", 1.5, "1.5"),
+                ("seed", [1, -2], "1, -2"),
+                ("steps", [1], None),
+            ],
             *[
                 ("cfg_scale", float("nan"), None),
                 ("cfg_scale", 10**400, None),
@@ -174,7 +180,7 @@ class TestDescribe:
         expected = {
             **{"node_id": None, "sampler_name": "heun", "steps": None, "cfg": None, "denoise": None},
             **{"start_step": None, "positive": None, "negative": "", "loras": [["a", 1], ["b", None]]},
-            **{"clip_names": [], "unresolved": ["cfg"], "options": {}, "seed": None, "step_noise": False},
+            **{"clip_names": [], "unresolved": ["cfg"], "options": {}, "seed": "5", "step_noise": False},
             "step_noise_reason": None,
         }
         assert {name: row[name] for name in expected} == expected

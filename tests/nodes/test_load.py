@@ -499,9 +499,7 @@ class TestTrust:
             ([{"shapes": [1]}], "capture's pass 0: shapes is [1]"),
             ([{"shapes": 5}], "capture's pass 0: shapes is 5"),
             ([{"shapes": [[-1]]}], "capture's pass 0: shapes is [[-1]]"),
-            ([{"seed": "1"}], "capture's pass 0: seed is '1'"),
-            ([{"seed": -1}], "capture's pass 0: seed is -1"),
-            ([{"seed": [[[[[[1]]]]]] * 9}], "capture's pass 0: seed is " + f"[{'[[[...]]], ' * 6}...]"),
+            ([{"shapes": [[[[[[1]]]]]] * 9}], "capture's pass 0: shapes is " + f"[{'[[[...]]], ' * 6}...]"),
         ],
     )
     def test_invalid_capture(self, folder: Path, passes: Any, message: str) -> None:
