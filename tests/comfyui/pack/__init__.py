@@ -8,6 +8,7 @@ from .latents import TestBatchIndex, TestItems, TestLatent, TestList, TestMask, 
 from .loaders import LOADER_NODES
 from .model import TestModel
 from .nested import NESTED_NODES
+from .odd import TestKeys, TestKeysOf, TestOddLatent, TestOddSampler
 from .other_inputs import OTHER_INPUTS
 from .own_noise import TestOwnNoise
 from .probe import TestProbe, TestProbed, TestStop
@@ -25,10 +26,14 @@ _NODES = [
     TestDigest,
     TestExpand,
     TestItems,
+    TestKeys,
+    TestKeysOf,
     TestLatent,
     TestList,
     TestMask,
     TestModel,
+    TestOddLatent,
+    TestOddSampler,
     TestOwnNoise,
     TestPrepareNoise,
     TestProbe,
