@@ -218,7 +218,7 @@ def _print_latents(console: _Console, rows: Sequence[ChunkRow]) -> None:
         found = parse_tensor_spec(row)
         part = f" part {found.part}" if found.part is not None else ""
         dtype = found.orig_dtype
-        if dtype != found.dtype:
+        if dtype != found.array_dtype:
             dtype += f" as {found.dtype}"
         table.add_row(_name(found.name + part), dtype, format_shape(found.shape), *_sizes(row))
     if rows:

@@ -159,7 +159,7 @@ def _latent(latent: StoredTensor) -> Iterator[dict[str, Any]]:
             "name": latent.name,
             "part": number if len(latent.parts) > 1 else None,
             "shape": list(part.shape),
-            "dtype": part.stored_dtype,
+            "dtype": part.dtype.name,
             "orig_dtype": part.orig_dtype,
             "size_bytes": part.size_bytes,
         }

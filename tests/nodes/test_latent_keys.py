@@ -13,6 +13,7 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import MalformedChunkError
 from gen5pack.gen5core.rewrite.scrub import scrub
+from gen5pack.nodes import host
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.replay import start_latent
 from gen5pack.nodes.save import Gen5Save
@@ -135,6 +136,25 @@ class TestRoundTrip:
         plain, _ = save({})
         with plain.open() as opened:
             assert "latent_keys" not in opened.capture
+
+    def test_nested(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A nested tensor is stored part by part, and joined again."""
+
+        class Nested:
+            is_nested = True
+
+            def __init__(self, parts: list[torch.Tensor]) -> None:
+                self.parts = parts
+
+            def unbind(self) -> list[torch.Tensor]:
+                return self.parts
+
+        monkeypatch.setattr(host, "nested", Nested)
+        file, _ = save({"pair": Nested([torch.ones(1), torch.ones(2, 3)])})
+        with file.open() as opened:
+            assert opened.capture["latent_keys"] == {"pair": {"nested": ["latent_key", "latent_key.1"]}}
+        found = load(file.path.name)["latent"]["pair"]
+        assert [part.shape for part in found.unbind()] == [(1,), (2, 3)]
 
     def test_scrubbed(self, folder: Path) -> None:
         """Folders go from strings in there too; everything else stays."""

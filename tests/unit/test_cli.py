@@ -895,3 +895,27 @@ def test_scrub_lists_what_it_dropped(tmp_path: Path) -> None:
     assert json.loads(result.stdout) == {"output": str(tmp_path / "b.gen5"), "dropped": dropped}
     assert run("scrub", tmp_path / "b.gen5", "--dry-run").stdout == "found nothing to drop\n"
     assert run("verify", tmp_path / "b.gen5").exit_code == 0
+
+
+def test_wide_values_are_not_called_narrow(tmp_path: Path) -> None:
+    """float64, whose bits are cut into words of float32, is listed as float64; bfloat16 as what it was widened to."""
+    path = make(tmp_path / "a.gen5", latents={"initial_noise": NOISE.astype(np.float64), "b": NOISE > 3})
+    lines = run("info", path).stdout.splitlines()
+    assert [line.split()[:2] for line in lines if line.split()[:1] in (["initial_noise"], ["b"])] == [
+        ["initial_noise", "float64"],
+        ["b", "bool"],
+    ]
+    assert [" as " in line for line in lines if "float64" in line] == [False]
+    found = json.loads(run("info", path, "--json").stdout)["latents"]
+    assert [(one["dtype"], one["stored_dtype"]) for one in found] == [
+        ("float64", "float32"),
+        ("bool", "float16"),
+    ]
+
+
+def test_a_wide_latent_is_extracted_as_it_is(tmp_path: Path) -> None:
+    """The .npy has the dtype that was saved."""
+    path = make(tmp_path / "a.gen5", latents={"initial_noise": NOISE.astype(np.complex128)})
+    assert run("extract", path, "--latent", "initial_noise", "-o", tmp_path / "a.npy").exit_code == 0
+    array = np.load(tmp_path / "a.npy")
+    assert (array.dtype, array.tolist()) == (np.dtype(np.complex128), NOISE.tolist())
