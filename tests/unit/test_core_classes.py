@@ -464,6 +464,24 @@ def test_sizes_that_are_only_known_at_run_time(class_type: str, inputs: Prompt) 
     assert {"width", "height"} <= set(found.unresolved)
 
 
+def test_the_size_of_an_image() -> None:
+    """GetImageSize returns the size of what is connected, through filters that keep it."""
+    measured = {
+        "sharp": node("ImageSharpen", image=at("image")),
+        "inverted": node("ImageInvert", image=at("sharp")),
+        "size": node("GetImageSize", image=at("inverted")),
+        "n": node("EmptyLatentImage", width=at("size"), height=at("size", 1), batch_size=at("size", 2)),
+    }
+    check(base(**PIXELS, **measured, s=ksampler(latent_image=at("n"))), SIZED)
+
+
+def test_a_text_that_is_shown() -> None:
+    """PreviewAny passes a text on."""
+    shown = {"text": node("PrimitiveString", value="a dog"), "shown": node("PreviewAny", source=at("text"))}
+    pos = node("CLIPTextEncode", text=at("shown"), clip=at("ckpt", 1))
+    check(base(**shown, pos=pos, s=ksampler()), {"positive": "a dog"})
+
+
 def test_a_duration_is_no_ratio() -> None:
     """Words are compared, not parts of them: a duration leaves the size alone."""
     empty = node("AnyVideoLatent", **SIZED, duration=3, configuration="x")

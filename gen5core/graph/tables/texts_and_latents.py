@@ -431,6 +431,10 @@ LATENTS: Final[Mapping[str, NodeClass]] = {
     "LatentBatch": row(
         {"batch_size": Reads(("@samples1", "@samples2"), "plus"), "size": "@samples1", "vae": "@samples1"}
     ),
+    **dict.fromkeys(
+        words("Canny ImageAddNoise ImageBlur ImageFlip ImageInvert ImageQuantize ImageSharpen"),
+        row({"size": "@image"}),
+    ),
     "ImageScale": row(
         {"width": Reads(("width",), "size"), "height": Reads(("height",), "size"), "batch_size": "@image"}
     ),

@@ -39,6 +39,8 @@ VALUES: Final[Mapping[str, NodeClass]] = {
     ),
     **dict.fromkeys(("CR Text", "Text Multiline", "ttN text", "ShowText|pysssss"), row({"value": "text"})),
     "CR Value": row({"value": "value"}),
+    "PreviewAny": row({"value": "source"}),
+    "GetImageSize": row({"size": "@image"}, outputs="width height batch_size"),
     "easy positive": row({"value": "positive"}),
     "easy negative": row({"value": "negative"}),
     "StringConcatenate": row({"value": Reads(("delimiter", "string_a", "string_b"), "joined_text")}),
