@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-alone check bench fuzz corpus comfyui test-comfyui test-browser web-lint web-test clean
+.PHONY: demo test test-alone check bench fuzz corpus comfyui test-comfyui test-packs test-browser web-lint web-test clean
 
 demo: $(VENV)/.demo ## save and reproduce an image, through the node classes and through a ComfyUI if one is found
 	$(BIN)/python scripts/demo.py $(ARGS)
@@ -37,6 +37,9 @@ comfyui: ## an installed ComfyUI with this pack linked in; ARGS="--port 8189 --c
 
 test-comfyui: $(VENV)/.dev ## the tests in a real server of each ComfyUI in COMFYUI_PATH, or ~/ComfyUI*
 	$(BIN)/python -m pytest tests/comfyui
+
+test-packs: $(VENV)/.dev ## the samplers of the node packs in GEN5_PACKS, or ~/gen5-packs; ARGS="--packs-table docs/packs.md"
+	$(BIN)/python -m pytest tests/packs $(ARGS)
 
 test-browser: $(VENV)/.browser ## the tests in Chromium with the newest ComfyUI, on two frontends; ARGS="--frontend 1.58.1 -k open"
 	-$(BIN)/python scripts/comfyui_frontends.py

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from comfyui_install import PACK, PACK_NAME, Install, command, environment, prepare_base_directory
@@ -53,6 +54,8 @@ class Server:
 
     packs: ClassVar[Mapping[str, Path]] = {PACK_NAME: PACK}
     """Name in ``custom_nodes`` -> folder of the custom nodes."""
+    variables: Mapping[str, str] = MappingProxyType({})
+    """Environment variables to add."""
 
     def __init__(self, install: Install, folder: Path, *arguments: str, cpu: bool = True) -> None:
         self.install = install
@@ -91,7 +94,7 @@ class Server:
         self.port = _free_port()
         device = ["--cpu"] if self.cpu else []
         line = command(self.install, self.folder, self.port, [*device, *self.arguments])
-        variables = environment(self.install, self.folder, os.environ)
+        variables = environment(self.install, self.folder, {**os.environ, **self.variables})
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 line, cwd=self.install.root, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -36,13 +36,20 @@ class TinyClip:
 
 
 class TinyVae:
-    """The two methods that VAEDecode and VAEEncode call."""
+    """The methods that VAEDecode, VAEEncode and the nodes of packs call."""
 
     def __init__(self, channels):
         self.channels = channels
 
     def decode(self, samples, **_):
         return decode_latent(samples)
+
+    decode_tiled = decode
+
+    def spacial_compression_encode(self):
+        return SCALE
+
+    spacial_compression_decode = spacial_compression_encode
 
     def encode(self, pixels):
         values = (pixels[:, ::SCALE, ::SCALE, :3].movedim(-1, 1) - 0.5) * 4
