@@ -4,14 +4,15 @@ every SAMPLER, NOISE and GUIDER that it makes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from comfyui.graph import Settings
 
 from . import recipes as r
-from .trial import Info, Trial, new_trial
+from .packs import REPOSITORIES
+from .trial import Info, NotOffered, Trial, new_trial
 
 CORE = "ComfyUI itself"
 """The pack of samplers that no pack adds: tried since packs change what they do."""
@@ -60,6 +61,33 @@ def all_cases(info: Info, packs: Sequence[str], *, slow: bool = False) -> list[C
     """Return the cases of the packs that are there, and those of ComfyUI's own samplers."""
     made = [*_names(info), *NODES, *_res4lyf(info, slow=slow), *_sonar(info)]
     return [case for case in made if case.pack in (*packs, CORE)]
+
+
+MADE = {"SAMPLER", "NOISE", "GUIDER", "KSAMPLER", "KSAMPLER_ADVANCED"}
+
+
+def sampling_classes(info: Info) -> set[str]:
+    """Return the packs' nodes that make what samplers take, or that have steps and a cfg and give a result."""
+    return {
+        class_type
+        for class_type, described in info.items()
+        if described["python_module"].partition(".")[2] in REPOSITORIES and _samples(described)
+    }
+
+
+def _samples(described: Mapping[str, Any]) -> bool:
+    inputs = {name for group in described["input"].values() for name in group}
+    outputs = {output for output in described["output"] if isinstance(output, str)}
+    result = outputs & {"LATENT", "IMAGE", "SEGS"} and {"steps", "base_steps"} & inputs and "cfg" in inputs
+    return bool(outputs & MADE or result or ("basic_pipe" in inputs and "LATENT" in outputs))
+
+
+def classes(case: Case, info: Info) -> set[str]:
+    """Return the classes of a case's nodes; none if the server lacks one of them."""
+    try:
+        return {node["class_type"] for node in case.build(info).graph.nodes.values()}
+    except NotOffered:
+        return set()
 
 
 def _names(info: Info) -> Iterator[Case]:
@@ -153,10 +181,19 @@ def _chain(trial: Trial) -> list[Any]:
     ]
 
 
-def _scheduled_guider(trial: Trial) -> None:
-    made = trial.add("ScheduledCFGGuider //Inspire", sigmas=r.sigmas(trial))
-    r.custom_advanced(trial, guider=[made, 0], sigmas=[made, 1])
-    trial.said.pop("cfg", None)
+def _scheduled_guider(class_type: str) -> r.Recipe:
+    def recipe(trial: Trial) -> None:
+        made = trial.add(class_type, sigmas=r.sigmas(trial))
+        r.custom_advanced(trial, guider=[made, 0], sigmas=[made, 1])
+        trial.said.pop("cfg", None)
+
+    return recipe
+
+
+def _fixed_guider(trial: Trial) -> None:
+    guider = trial.add("CFGGuider")
+    trial.note(guider)
+    r.custom_advanced(trial, guider=[trial.add("BlehFixGuiderPreviewing", guider=[guider, 0]), 0])
 
 
 def _lanpaint_custom(trial: Trial) -> None:
@@ -255,6 +292,10 @@ NODES = [
         r.node("Legacy_ClownsharKSampler", wire=(*TEXTS, "latent_image")),
     ),
     Case("RES4LYF", "Legacy_SharkSampler", _legacy_shark),
+    *(
+        Case("RES4LYF", name, r.sampler_object(name))
+        for name in ("SamplerOptions_GarbageCollection", "SamplerOptions_TimestepScaling")
+    ),
     Case("RES4LYF", "UltraSharkSampler", _ultra),
     Case("RES4LYF", "BongSampler", r.node("BongSampler", wire=(*TEXTS, "latent_image"))),
     *(
@@ -316,6 +357,16 @@ NODES = [
     Case(IMPACT, "MaskDetailer (pipe)", r.detailer("MaskDetailerPipe", segs=False, pipe=True)),
     Case(IMPACT, "DetailerForEach", r.detailer("DetailerForEach")),
     Case(IMPACT, "DetailerForEach (pipe)", r.detailer("DetailerForEachPipe", pipe=True)),
+    Case(IMPACT, "DetailerForEachDebug", r.detailer("DetailerForEachDebug")),
+    Case(IMPACT, "DetailerForEachDebug (pipe)", r.detailer("DetailerForEachDebugPipe", pipe=True)),
+    Case(
+        IMPACT,
+        "DetailerForEachPipeForAnimateDiff",
+        r.detailer("DetailerForEachPipeForAnimateDiff", pipe=True),
+    ),
+    Case(IMPACT, "SEGSUpscaler", r.detailer("SEGSUpscaler")),
+    Case(IMPACT, "SEGSUpscaler (pipe)", r.detailer("SEGSUpscalerPipe", pipe=True)),
+    Case(IMPACT, "SEGSDetailerForAnimateDiff", r.detailer("SEGSDetailerForAnimateDiff", pipe=True, slot=1)),
     Case(IMPACT, "SEGSDetailer", r.detailer("SEGSDetailer", pipe=True, slot=1)),
     *(
         Case(INSPIRE, f"KSampler, {mode}", r.node("KSampler //Inspire", noise_mode=mode))
@@ -333,7 +384,8 @@ NODES = [
     Case(INSPIRE, "KSamplerProgress", r.node("KSamplerProgress //Inspire")),
     Case(INSPIRE, "KSamplerAdvancedProgress", r.node("KSamplerAdvancedProgress //Inspire")),
     Case(INSPIRE, "RandomNoise", r.noise_object("RandomNoise //Inspire")),
-    Case(INSPIRE, "ScheduledCFGGuider", _scheduled_guider),
+    Case(INSPIRE, "ScheduledCFGGuider", _scheduled_guider("ScheduledCFGGuider //Inspire")),
+    Case(INSPIRE, "ScheduledPerpNegCFGGuider", _scheduled_guider("ScheduledPerpNegCFGGuider //Inspire")),
     Case(EASY_USE, "preSampling, kSampler", r.easy("easy kSampler", "easy preSampling")),
     Case(
         EASY_USE,
@@ -415,6 +467,7 @@ NODES = [
     Case("ComfyUI-bleh", "BlehForceSeedSampler", r.sampler_object("BlehForceSeedSampler")),
     Case("ComfyUI-bleh", "BlehInsaneChainSampler", r.on_sampler(_chain)),
     Case("ComfyUI-bleh", "BlehCFGInitSampler", r.sampler_object("BlehCFGInitSampler")),
+    Case("ComfyUI-bleh", "BlehFixGuiderPreviewing", _fixed_guider),
     Case("ComfyUI-bleh", "BlehDisableNoise", r.noise_object("BlehDisableNoise"), start="encoded"),
     Case("efficiency-nodes-comfyui", "KSampler", r.efficient("KSampler (Efficient)")),
     Case(

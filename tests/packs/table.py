@@ -36,6 +36,8 @@ class Row:
     """bit-exact, said, silently wrong or failed; a dash where it was not tried."""
     straight: str = NONE
     said: tuple[str, ...] = ()
+    seeded: bool = True
+    """Whether another seed gives another result: else an equal replay shows nothing."""
 
     @property
     def ran(self) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from .cases import all_cases, classes, sampling_classes
 from .packs import Pack
 from .table import NO, Row
-from .trying import Servers
+from .trying import Servers, server_info
 
 pytestmark = pytest.mark.timeout(2 * 3600)
 
@@ -22,6 +23,18 @@ UNUSABLE = {
 }
 """Samplers that do not run here even without this pack -> what the server says."""
 
+UNTRIED = {
+    **dict.fromkeys(("BlehAdvancedAttentionSampler", "BlehSageAttentionSampler"), "needs SageAttention"),
+    **dict.fromkeys(("FaceDetailer", "FaceDetailerPipe"), "needs a model that detects faces"),
+    **dict.fromkeys(
+        ("ttN pipeKSamplerSDXL", "ttN pipeKSamplerSDXL_v2"), "its pipe comes from a loader alone"
+    ),
+    "KRestartSamplerCustomNoise": "needs another pack, whose schedulers it lists",
+    "TiledKSamplerProvider": "needs another pack, whose node it runs",
+    "easy fullCascadeKSampler": "needs the models of Stable Cascade",
+}
+"""Nodes that sample and are not tried -> why."""
+
 EXPECTED: dict[tuple[str, str], str] = {}
 """Samplers that are not bit-exact -> a part of the reason that is told, which is true."""
 
@@ -33,6 +46,17 @@ def test_every_pack_starts(servers: Servers, packs: list[Pack]) -> None:
         assert [line for line in failed if any(name in line for name in server.packs)] == []
     served = {node["python_module"] for node in servers.gen5.object_info().values()}
     assert [pack.name for pack in packs if f"custom_nodes.{pack.name}" not in served] == []
+
+
+def test_every_node_that_samples_is_tried(servers: Servers, packs: list[Pack]) -> None:
+    """Each node that samples, or makes a SAMPLER, NOISE or GUIDER, is in a case, or listed here with a reason."""
+    info = server_info(servers.without)
+    tried = {
+        class_type
+        for case in all_cases(info, [pack.name for pack in packs])
+        for class_type in classes(case, info)
+    }
+    assert sorted(sampling_classes(info) - tried - UNTRIED.keys()) == []
 
 
 def test_what_does_not_run_is_known(rows: list[Row]) -> None:
@@ -76,6 +100,11 @@ def test_what_differs_is_known(rows: list[Row]) -> None:
         and EXPECTED.get((row.pack, row.sampler), "\0") not in "; ".join(row.said)
     ]
     assert unknown == []
+
+
+def test_each_replay_shows_something(rows: list[Row]) -> None:
+    """Whatever replays bit for bit gives another result under the other seed if nothing is replayed."""
+    assert [(row.pack, row.sampler) for row in rows if not row.seeded] == []
 
 
 def test_nine_in_ten_are_bit_exact(rows: list[Row]) -> None:

@@ -67,7 +67,15 @@ def attempt(servers: Servers, case: Case, row: Row) -> Row:
         return replace(row, same=NO, said=(f"failed with Gen5: {_one_line(error)}",))
     same = YES if results == {expected} else _draws_unseeded(servers.without, case, expected)
     row = replace(row, same=same, recorded=_recorded(saved), settings=_settings(saved))
-    return _replayed(servers.gen5, row, saved)
+    row = _replayed(servers.gen5, row, saved)
+    return replace(row, seeded=_is_seeded(servers.without, case, expected)) if row.exact else row
+
+
+def _is_seeded(server: Server, case: Case, expected: str) -> bool:
+    """Return whether the sampler gives another result under the other seed, if nothing is replayed."""
+    trial = case.build(server_info(server))
+    trial.graph.reseed(OTHER_SEED)
+    return _digest(server, trial, save=False)[0] != expected
 
 
 def _sample(server: Server, case: Case) -> str:
