@@ -41,7 +41,7 @@ def describe_resources(
     described, listed = [], set()
     for resource, name, state in _models_of(passes):
         path = _find(resource, name)
-        real_path = None if path is None else os.path.realpath(path)
+        real_path = "" if path is None else os.path.realpath(path)
         listed.add(real_path)
         described.append(_try_describe(resource, name, path, kind) | {"state": states.get(real_path, state)})
     further = [file for file in files if os.path.realpath(file.path) not in listed]
