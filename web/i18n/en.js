@@ -11,7 +11,7 @@ export default {
     "Save Gen5 then drops user names and the folders of paths, in the workflow too, and the machine's name whatever the other setting says. Its node lists what was left out.",
   "setting.automatic": "Record automatically",
   "setting.automatic.tip":
-    "A Save Gen5 without a recording gets one: the server puts Record Sampling before the samplers above it as they are queued.",
+    "A Save Gen5 without a recording finds the runs that made its image itself. If off, it stores only what is wired to it.",
   "setting.library": "Show the library in the sidebar",
   "setting.library.tip":
     "A tab with every .gen5 file, and every PNG that carries a record, of the input and output folders, to search and to load from.",
