@@ -103,8 +103,9 @@ def measure(folder: Path) -> list[Result]:
 
 def _held_bytes(run: Any) -> int:
     """Return the memory of all tensors of a recorded run, counting shared storage once."""
-    tensors = [*run.noise, *run.start_latent, *(run.noise_mask or ()), run.step_noise]
-    blocks = [tensor.untyped_storage() for tensor in tensors if tensor is not None]
+    draws = () if run.step_noise is None else run.step_noise.parts
+    tensors = [*run.noise, *run.start_latent, *(run.noise_mask or ()), *draws]
+    blocks = [tensor.untyped_storage() for tensor in tensors]
     return sum({block.data_ptr(): block.nbytes() for block in blocks}.values())
 
 

@@ -154,7 +154,7 @@ def make_trips(nodes: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
 
 def trace(root: Path) -> dict[str, Trace]:
     """Return the trace of each trip in the checkout at root."""
-    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
+    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler", APPLY_MODEL="model")
     sys.modules["comfy.patcher_extension"] = SimpleNamespace(WrappersMP=kinds)  # type: ignore[assignment]
     tracer = Tracer(root)
     found = {}

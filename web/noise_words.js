@@ -36,12 +36,24 @@ export function startingNoise({ noise_source: source, reason: text, reason_kind:
  */
 export function stepNoise({ noise_source: source, step_noise: passes = [] }) {
   const stored = passes.filter((pass) => pass.stored)
-  const reasons = [...new Set(passes.filter((pass) => !pass.stored && pass.reason).map((pass) => pass.reason))]
+  const reasons = reasonsOf(passes.filter((pass) => !pass.stored))
   if (stored.length) {
     const share = { stored: stored.length, all: passes.length }
     const text = t(stored.length < passes.length ? "noise.steps.share" : "noise.steps.stored", share)
-    return reasons.length ? t("noise.steps.else", { text, reasons: reasons.join("; ") }) : text
+    const gaps = reasonsOf(stored)
+    const whole = gaps.length ? t("noise.steps.but", { text, reasons: gaps.join("; ") }) : text
+    return reasons.length ? t("noise.steps.else", { text: whole, reasons: reasons.join("; ") }) : whole
   }
   if (reasons.length) return t("noise.steps.notStored", { reasons: reasons.join("; ") })
   return t(source === "recorded" ? "noise.steps.noneAdded" : "noise.steps.notRecorded")
+}
+
+/**
+ * Return the reasons of passes, each once.
+ *
+ * @param {{reason: string|null}[]} passes
+ * @returns {(string|null)[]}
+ */
+function reasonsOf(passes) {
+  return [...new Set(passes.map((pass) => pass.reason).filter(Boolean))]
 }

@@ -39,7 +39,7 @@ function saved(file) {
     { className: "gen5-saved", attributes: { role: "status" } },
     element("p", {}, element("strong", { text: filename, title: `output/${path}` }), t("save.size", { size: fileSize(bytes) })),
     noiseLine(startingNoise(file), file.noise_source === "none"),
-    noiseLine(stepNoise(file), file.step_noise?.some(({ stored, reason }) => !stored && reason)),
+    noiseLine(stepNoise(file), file.step_noise?.some(({ reason }) => reason)),
     file.noise_source !== "none" && file.reason && element("p", { className: "gen5-faint", text: file.reason }),
     keyId && element("p", { text: signedBy({ key_id: keyId }) }),
     leftOut(file.scrubbed),

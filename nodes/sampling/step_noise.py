@@ -115,7 +115,7 @@ class StepRecorder(Journal):
     def _unseen_reason(self) -> str | None:
         if not self._watch.unseen:
             return None
-        names = " and ".join(_GENERATOR_NAMES[name] for name in sorted(self._watch.unseen))
+        names = " and ".join(_GENERATOR_NAMES[name] for name in self._watch.unseen)
         return (
             f"the sampler drew from {names} generator by its own means; that is not recorded, but drawn again "
             "from the generator's stored state"

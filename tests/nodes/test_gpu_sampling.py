@@ -14,9 +14,16 @@ import pytest
 import torch
 from gen5pack.nodes import host
 from gen5pack.nodes.determinism import deterministic, workspace_advice
+from gen5pack.nodes.sampling.generators import (
+    GeneratorWatch,
+    decode_states,
+    encode_states,
+    generators_set,
+)
+from gen5pack.nodes.sampling.journal import journaling
 from gen5pack.nodes.sampling.recorder import SamplingRecorder
 from gen5pack.nodes.sampling.recording import Recording
-from gen5pack.nodes.sampling.step_noise import GlobalDraws, StepRecorder
+from gen5pack.nodes.sampling.step_noise import StepRecorder
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.stored.file import StoredFile
 from runs import SIGMAS, randn, replaying, run, txt2img
@@ -39,28 +46,18 @@ def default_noise_sampler(x: torch.Tensor, seed: int | None = None) -> Callable[
     return lambda sigma, sigma_next: torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
-@pytest.fixture
-def factories(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The module in which ComfyUI's samplers look up their noise samplers."""
-    module = SimpleNamespace(
-        default_noise_sampler=default_noise_sampler, BrownianTreeNoiseSampler=default_noise_sampler
-    )
-    monkeypatch.setattr(host, "noise_factories", lambda: module)
-    return module
-
-
 class Sampler:
     """An ancestral sampler on a device that keeps what it received: the noise and its draws."""
 
-    def __init__(self, factories: SimpleNamespace, device: torch.device) -> None:
-        self.factories, self.device = factories, device
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.received: list[torch.Tensor] = []
 
     def __call__(self, got: dict[str, Any]) -> torch.Tensor:
         """Return a latent on the CPU, as ComfyUI keeps it, computed from the noise and the draws."""
         x = got["noise"].to(self.device, torch.float32)
         self.received = [x.cpu().clone()]
-        draw = self.factories.default_noise_sampler(x, seed=got["seed"])
+        draw = default_noise_sampler(x, seed=got["seed"])
         for sigma in got["sigmas"][:-1]:
             drawn = draw(sigma, sigma)
             self.received.append(drawn.cpu().clone())
@@ -82,9 +79,9 @@ def record(sampler: Sampler) -> tuple[torch.Tensor, StoredFile]:
     return result, answer["result"][1]
 
 
-def test_recorded_and_replayed(factories: SimpleNamespace, device: torch.device) -> None:
+def test_recorded_and_replayed(device: torch.device) -> None:
     """On one device a replay under another seed gives the same bits, from the same noise at every step."""
-    sampler = Sampler(factories, device)
+    sampler = Sampler(device)
     result, file = record(sampler)
     expected = sampler.received
     again, _ = run([replaying(file)], randn(2, 4, 8, 8, seed=9), seed=77, compute=sampler)
@@ -92,9 +89,9 @@ def test_recorded_and_replayed(factories: SimpleNamespace, device: torch.device)
     assert all(one.equal(other) for one, other in zip(expected, sampler.received, strict=True))
 
 
-def test_file_of_the_cpu(factories: SimpleNamespace, device: torch.device) -> None:
+def test_file_of_the_cpu(device: torch.device) -> None:
     """A run that was recorded on the CPU starts on the device from the same noise, with the same draws."""
-    on_cpu, sampler = Sampler(factories, torch.device("cpu")), Sampler(factories, device)
+    on_cpu, sampler = Sampler(torch.device("cpu")), Sampler(device)
     _, file = record(on_cpu)
     sigmas = (
         (SIGMAS.double() * (1 + 2**-23)).float().to(device)
@@ -106,28 +103,29 @@ def test_file_of_the_cpu(factories: SimpleNamespace, device: torch.device) -> No
     assert all(one.equal(other) for one, other in zip(on_cpu.received, sampler.received, strict=True))
 
 
-def test_recording_is_in_main_memory(factories: SimpleNamespace, device: torch.device) -> None:
+def test_recording_is_in_main_memory(device: torch.device) -> None:
     """A recording takes no memory of the device."""
     recording = Recording()
     mask = torch.ones(2, 4, 8, 8, device=device)
     latent = randn(2, 4, 8, 8, seed=4).to(device)
-    run(
-        [SamplingRecorder(recording)], NOISE.to(device), latent, mask=mask, compute=Sampler(factories, device)
-    )
+    run([SamplingRecorder(recording)], NOISE.to(device), latent, mask=mask, compute=Sampler(device))
     [noted] = recording.runs
-    held = [*noted.noise, *noted.start_latent, *(noted.noise_mask or []), noted.step_noise]
+    assert noted.step_noise is not None
+    held = [*noted.noise, *noted.start_latent, *(noted.noise_mask or []), *noted.step_noise.parts]
     assert {torch.device("cpu")} == {tensor.device for tensor in held if tensor is not None}
     assert NOISE.equal(noted.noise[0])
 
 
-def test_draws_are_copied_before_the_device_goes_on(factories: SimpleNamespace, device: torch.device) -> None:
+def test_draws_are_copied_before_the_device_goes_on(device: torch.device) -> None:
     """A draw that the sampler overwrites at once is recorded as it was."""
     recorder = StepRecorder("auto")
-    drawn = randn(2, 4, 256, 256).to(device)
-    recorder.sampler(lambda x: lambda *_: drawn, drawn)(1.0, 0.5).zero_()
-    stacked = recorder.stack_draws()
-    assert stacked is not None
-    assert randn(2, 4, 256, 256).equal(stacked[0])
+    with generators_left_alone(device), journaling(recorder):
+        drawn = torch.randn(2, 4, 256, 256, device=device)
+        expected = drawn.cpu().clone()
+        drawn.zero_()
+    recorder.finish()
+    assert recorder.draws is not None
+    assert expected.equal(recorder.draws.parts[0][0])
 
 
 @contextmanager
@@ -140,11 +138,31 @@ def generators_left_alone(device: torch.device) -> Iterator[None]:
 def test_private_generator_is_not_noticed(device: torch.device) -> None:
     """A draw from the device's global generator is noticed; one from a private generator is not."""
     with generators_left_alone(device):
-        draws = GlobalDraws()
+        watch = GeneratorWatch()
         torch.randn(3, device=device, generator=torch.Generator(device=device).manual_seed(1))
-        assert not draws.happened()
+        watch.finish()
+        assert watch.unseen == []
         torch.randn(3, device=device)
-        assert draws.happened()
+        watch.finish()
+        assert watch.unseen == ["cuda" if device.type == "cuda" else "torch"]
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_generator_of_the_gpu_is_put_back() -> None:
+    """A state of CUDA's generator from the start of a run gives the same values again, and then its own."""
+    torch.zeros(1, device="cuda")
+    with generators_left_alone(torch.device("cuda")):
+        watch = GeneratorWatch()
+        expected = torch.randn(3, device="cuda")
+        torch.manual_seed(5)
+        states = decode_states(encode_states(watch.needed(draws_are_kept=False)))
+        with generators_set(states) as missing:
+            assert torch.randn(3, device="cuda").equal(expected)
+        after = torch.randn(3, device="cuda")
+        torch.manual_seed(5)
+        assert torch.randn(3, device="cuda").equal(after)
+    assert missing == []
 
 
 @pytest.mark.filterwarnings("ignore:Deterministic behavior was enabled")  # without CUBLAS_WORKSPACE_CONFIG

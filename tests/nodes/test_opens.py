@@ -16,7 +16,6 @@ import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.container.source import FileSource
 from gen5pack.gen5core.errors import ChecksumError
-from gen5pack.nodes import host
 from gen5pack.nodes.compare import Gen5Compare
 from gen5pack.nodes.drift import Gen5Environment
 from gen5pack.nodes.load import Gen5Load
@@ -83,18 +82,15 @@ def opened(tracer: Any) -> Callable[[Callable[[], object]], list[str]]:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host's registry of wrappers."""
-    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
+    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler", APPLY_MODEL="model")
     monkeypatch.setitem(sys.modules, "comfy.patcher_extension", SimpleNamespace(WrappersMP=kinds))
 
 
 @pytest.fixture
-def sampler(monkeypatch: pytest.MonkeyPatch) -> Compute:
-    """A sampler that draws noise once, as ComfyUI's samplers do, and returns it."""
-    factories = SimpleNamespace(
-        default_noise_sampler=lambda x: lambda *sigmas: torch.zeros_like(x), BrownianTreeNoiseSampler=object
-    )
-    monkeypatch.setattr(host, "noise_factories", lambda: factories)
-    return lambda got: factories.default_noise_sampler(got["noise"])(1.0, 0.5)
+def sampler() -> Compute:
+    """A sampler that draws noise once, and returns it."""
+    generator = torch.Generator()
+    return lambda got: torch.randn(got["noise"].shape, generator=generator)
 
 
 def write(folder: Path, passes: list[dict[str, Any]], latents: dict[str, Any], **facts: Any) -> StoredFile:

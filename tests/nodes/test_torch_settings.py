@@ -181,7 +181,7 @@ class Model:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host's registry of wrappers."""
-    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler")
+    kinds = SimpleNamespace(OUTER_SAMPLE="outer", SAMPLER_SAMPLE="sampler", APPLY_MODEL="model")
     monkeypatch.setattr(host, "_module", lambda name: SimpleNamespace(WrappersMP=kinds))
 
 
@@ -194,9 +194,11 @@ def test_both_nodes_wrap_run_and_sampler(registry: None) -> None:
     assert [entry[:2] for entry in recorded.wrappers] == [
         ("outer", "gen5_record_7"),
         ("sampler", "gen5_record_7"),
+        ("model", "gen5_record_7"),
     ]
-    assert [entry[:2] for entry in replayed.wrappers[2:]] == [
+    assert [entry[:2] for entry in replayed.wrappers[3:]] == [
         ("outer", "gen5_replay"),
         ("sampler", "gen5_replay"),
+        ("model", "gen5_replay"),
     ]
     assert {entry[2] for entry in replayed.wrappers if entry[0] == "sampler"} == {record_torch_settings}

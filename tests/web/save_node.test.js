@@ -129,6 +129,7 @@ describe("stepNoise", () => {
   test("stored, for all or for some passes", () => {
     expect(stepNoise(recorded([true], [true]))).toBe("Step noise: stored")
     expect(stepNoise(recorded([true], [false]))).toBe("Step noise: stored for 1 of 2 passes")
+    expect(stepNoise(recorded([true, "part was unseen"]))).toBe("Step noise: stored; but part was unseen")
     expect(stepNoise(recorded([true], [false, "too large"]))).toBe("Step noise: stored for 1 of 2 passes; else not: too large")
   })
 

@@ -126,6 +126,7 @@ export default {
   "noise.reason.latent_changed": "the latent was changed after sampling, so the noise's shape is unknown",
   "noise.steps.stored": "Step noise: stored",
   "noise.steps.share": "Step noise: stored for {stored} of {all} passes",
+  "noise.steps.but": "{text}; but {reasons}",
   "noise.steps.else": "{text}; else not: {reasons}",
   "noise.steps.notStored": "Step noise: not stored: {reasons}",
   "noise.steps.noneAdded": "Step noise: the sampler added none",

@@ -100,7 +100,7 @@ function onePass(pass) {
       [t("facts.sampler"), joinFacts([pass.sampler_name, pass.scheduler])],
       [t("facts.denoise"), pass.denoise],
       [t("facts.noise"), joinFacts([pass.add_noise === false ? t("facts.noneAdded") : null, pass.recorded ? t("facts.recorded") : null])],
-      [t("facts.stepNoise"), pass.step_noise ? t("facts.stored") : pass.step_noise_reason],
+      [t("facts.stepNoise"), joinFacts([pass.step_noise ? t("facts.stored") : null, pass.step_noise_reason])],
       [t("facts.model"), pass.model_name],
       [t("facts.loras"), (pass.loras ?? []).map(loraText).join(", ")],
       [t("facts.prompt"), pass.positive],
