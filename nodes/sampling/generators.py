@@ -23,6 +23,8 @@ from .journal import changing_generators
 
 _MERSENNE = struct.Struct("<624Iiid")
 """Key, position, whether there is a second normal value in store, and that value: numpy's and Python's generators."""
+_AFTER_KEY = struct.Struct("<iid")
+"""What follows the key. Packing every word of the key takes ten times as long as copying it."""
 _MAX_BYTES = 2**16
 """More than any generator's state, and little enough to inflate unseen."""
 
@@ -50,8 +52,8 @@ def _seeded(device: str, seed: int) -> bytes:
 
 
 def _numpy_state() -> bytes:
-    _, key, position, has_second, second = np.random.get_state(legacy=True)
-    return _MERSENNE.pack(*key, position, has_second, second)
+    _, key, *rest = np.random.get_state(legacy=True)
+    return np.asarray(key, "<u4").tobytes() + _AFTER_KEY.pack(*rest)
 
 
 def _set_numpy_state(data: bytes) -> None:
@@ -60,8 +62,9 @@ def _set_numpy_state(data: bytes) -> None:
 
 
 def _python_state() -> bytes:
-    _, (*key, position), second = random.getstate()
-    return _MERSENNE.pack(*key, position, second is not None, second or 0.0)
+    _, key_and_position, second = random.getstate()
+    words = np.array(key_and_position, "<u4").tobytes()  # the position is one more of them
+    return words + _AFTER_KEY.pack(0, second is not None, second or 0.0)[4:]
 
 
 def _set_python_state(data: bytes) -> None:
@@ -70,7 +73,7 @@ def _set_python_state(data: bytes) -> None:
 
 
 def _is_fresh_mersenne(data: bytes) -> bool:
-    *_, position, has_second, _ = _MERSENNE.unpack(data)
+    position, has_second, _ = _AFTER_KEY.unpack(data[-_AFTER_KEY.size :])
     return bool(position == 624 and not has_second)
 
 
@@ -134,7 +137,7 @@ class GeneratorWatch:
         self._look(tuple(_GENERATORS))
 
     def needed(self, draws_are_kept: bool) -> dict[str, bytes]:
-        """Return the states at the start of those generators that the run has moved.
+        """Return the states at the start of those generators that the run has moved, once it is finished.
 
         Where its draws are not kept, torch's are needed in any case: some samplers seed generators of their own from
         torch's seed, which is a part of its state.
@@ -142,7 +145,7 @@ class GeneratorWatch:
         return {
             name: state
             for name, state in self._start.items()
-            if _GENERATORS[name].get() != state or (name in _OF_TORCH and not draws_are_kept)
+            if self._expected[name] != state or (name in _OF_TORCH and not draws_are_kept)
         }
 
     def _look(self, names: tuple[str, ...]) -> None:

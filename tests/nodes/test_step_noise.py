@@ -339,6 +339,7 @@ class TestGenerators:
         torch.manual_seed(99)
         np.random.normal(), random.gauss(0, 1)  # each keeps a second value in store
         watch, expected = GeneratorWatch(), draw()
+        watch.finish()
         states = decode_states(encode_states(watch.needed(True)))
         assert set(states) == {"torch", "numpy", "python"}
         torch.manual_seed(1), np.random.seed(1), random.seed(1)
