@@ -54,8 +54,6 @@ class SaveInputs:
     node_id: str | None
     """The Save node's own id; None if the graph is unknown."""
     passes: Sequence[SamplerPass]
-    models: Sequence[ModelFile]
-    """The model files that the node depends on."""
     latent: Parts | None
     """The sampler's result; None if only images are connected."""
     noise_mask: Parts | None
@@ -65,6 +63,8 @@ class SaveInputs:
     noise: Parts | None
     """The starting noise, if the user connected it."""
     recording: Recording | None
+    models: Sequence[ModelFile] = ()
+    """The model files that the node depends on."""
     decoded: Sequence[DecodedLatent] = ()
     """The latents that the saved images were decoded from, as far as they are known."""
     images: Any = None
