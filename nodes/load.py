@@ -72,12 +72,12 @@ class Gen5Load:
     RETURN_TYPES = ("LATENT", "LATENT", "IMAGE", "NOISE", "GEN5")
     RETURN_NAMES = ("noise", "latent", "image", "noise_source", "gen5")
     OUTPUT_TOOLTIPS = (
-        "The starting noise. Wire it straight into a sampler's latent_image, and the sampler starts from exactly this "
-        "noise: the server inserts a Replay Sampling when the prompt is queued. Anywhere else, or if the sampler's "
-        "model already comes from a Replay Sampling, it is a plain latent.",
+        "The starting noise. Wire it into a sampler's latent, also through a pipe or a switch, and the sampler starts "
+        "from exactly this noise. If the stored run added no noise, it is the latent that the run started from. For a "
+        "sampler that adds no noise, or whose model comes from a Replay Sampling, it is a plain latent.",
         "The stored result.",
         "The stored picture.",
-        "The starting noise for SamplerCustomAdvanced.",
+        "The starting noise for SamplerCustomAdvanced; if the stored run added none, no noise.",
         "The file, for Replay Sampling, Gen5 Settings and other nodes; with batch_index, that image of it.",
     )
     FUNCTION = "load"

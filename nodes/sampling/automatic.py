@@ -1,4 +1,4 @@
-"""The wrappers around every sampling run of this process: records it, so that a Save Gen5 needs no wiring.
+"""Records every sampling run of this process, so that a Save Gen5 needs no wiring, nor does Load Gen5's noise.
 
 Always, and not only for prompts with a Save Gen5: a sampler that ComfyUI has cached does not run again for a save that
 is added later. Nothing is put into the prompt, so nothing runs, loads or waits that would not without this pack.

@@ -59,7 +59,7 @@ class _NodeStart:
 
 
 class StraightStart:
-    """A wrapper around all runs of this process; see the module."""
+    """The wrapper around all runs of this process that ``automatic`` adds; see the module."""
 
     def __init__(self) -> None:
         self._given: OrderedDict[str, GivenLatent] = OrderedDict()
