@@ -150,6 +150,11 @@ class TestLeftAlone:
         prompt["42"] = {"class_type": "Gen5Replay", "inputs": {"model": ["4", 0], "gen5": ["20", 4]}}
         assert prompt is changed(prompt)
 
+    def test_two_models(self) -> None:
+        """A sampler with a refiner's MODEL is started while it runs, so that both MODELs' runs are replayed."""
+        prompt = straight(refiner_model=["4", 0])
+        assert prompt is changed(prompt)
+
     def test_disabled_noise(self) -> None:
         """SamplerCustomAdvanced with DisableNoise, also through a reroute, adds no noise."""
         prompt = advanced()

@@ -426,6 +426,34 @@ class TestNoiseSource:
             source.generate_noise({"samples": torch.zeros(1, 4, 4, 8)})
 
 
+class TestStartWithoutNoise:
+    """A file of a run that added no noise."""
+
+    def test_outputs(self, folder: Path) -> None:
+        """`noise` is the latent that the run started from, with its mask; `noise_source` adds nothing."""
+        start, mask = randn(2, 4, 4, 4), randn(1, 1, 4, 4, seed=1)
+        first = {
+            "recorded": True,
+            "add_noise": False,
+            "seed": 11,
+            "sigmas": [2.0, 0.0],
+            "shapes": [[2, 4, 4, 4]],
+        }
+        second = {**first, "add_noise": True, "seed": 12, "noise": "initial_noise.1"}
+        passes = [{**first, "start_latent": "start_latent", "noise_mask": "noise_mask"}, second]
+        latents = {"start_latent": start, "noise_mask": mask, "initial_noise.1": randn(2, 4, 4, 4, seed=2)}
+        write(
+            folder / "input" / "a.gen5",
+            latents=latents,
+            capture={"noise_source": "recorded", "passes": passes},
+        )
+        noise, _, _, source, _ = load(batch_index=1)
+        assert start[1:].equal(noise["samples"])
+        assert mask.equal(noise["noise_mask"])
+        assert source.seed == 11
+        assert torch.zeros(1, 4, 4, 4).equal(source.generate_noise(noise))
+
+
 class TestOldFiles:
     """Files that the 0.1.0 package wrote."""
 

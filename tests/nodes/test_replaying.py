@@ -527,3 +527,139 @@ def test_recorded_then_replayed_is_bit_exact() -> None:
     again, got = run([replayer], GIVEN, latent, seed=424242)
     assert result.equal(again)
     assert got["seed"] == 5
+
+
+class TestStartWithoutNoise:
+    """A file of a run that added no noise."""
+
+    @pytest.fixture
+    def file(self, folder: Path) -> StoredFile:
+        """A recorded run of seed 11 that continued from a latent."""
+        return stored(folder, entry(None, seed=11, start_latent="start_latent"), start_latent=START_1)
+
+    def test_start_is_given(self, file: StoredFile) -> None:
+        """Replay Sampling gives the latent, and the sampler gets the stored seed and no noise."""
+        assert START_1.equal(start_latent(file.read_start(), -1)["samples"])
+        _, got = run([replaying(file)], torch.zeros(1, 4, 4, 8), START_1, seed=4)
+        assert torch.zeros(1, 4, 4, 8).equal(got["noise"])
+        assert got["seed"] == 11
+
+    def test_own_noise_is_left_out_and_logged(
+        self, file: StoredFile, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A sampler that would add noise adds none, and the log says so."""
+        _, got = run([replaying(file)], GIVEN, START_1)
+        assert torch.zeros(1, 4, 4, 8).equal(got["noise"])
+        assert caplog.messages == [
+            "a.gen5, pass 0: this sampler adds noise, the stored one added none: none is added"
+        ]
+
+    def test_unrecorded_pass_without_noise(self, folder: Path) -> None:
+        """A pass that is only known from the graph is nothing to start from."""
+        file = stored(folder, {"add_noise": False, "recorded": False})
+        with pytest.raises(EncodeError, match=r"^a\.gen5 holds no starting noise; save it again"):
+            replaying(file)
+
+
+class TestOrder:
+    """A node that samples several times alike gets its stored passes in order."""
+
+    NOISES = tuple(randn(1, 4, 4, 8, seed=number) for number in (31, 32, 33))
+
+    @pytest.fixture
+    def running(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The ids of the running prompt and node; a test may change them."""
+        ids = ["prompt 1", "7"]
+        monkeypatch.setattr("gen5pack.nodes.host.executing", lambda: tuple(ids))
+        return ids
+
+    def replayer(self, folder: Path, *node_ids: str) -> SamplingReplayer:
+        """Return a replayer of passes that differ in nothing but node, seed (11, 12 …) and noise."""
+        names = ["initial_noise", "initial_noise.1", "initial_noise.2"][: len(node_ids)]
+        passes = [entry(name, seed=11 + i, node_id=node_ids[i]) for i, name in enumerate(names)]
+        latents = {name.replace(".", "__"): self.NOISES[i] for i, name in enumerate(names)}
+        return replaying(stored(folder, *passes, **latents))
+
+    @staticmethod
+    def seeds(replayer: SamplingReplayer, count: int, **how: Any) -> list[int]:
+        """Return which passes count runs get, by their seeds."""
+        return [run([replayer], GIVEN, **{"seed": 12, **how})[1]["seed"] for _ in range(count)]
+
+    def test_in_order(self, folder: Path, running: list[str], caplog: pytest.LogCaptureFixture) -> None:
+        """Each run gets the next pass, whatever its own seed is; in the next prompt they start again."""
+        replayer = self.replayer(folder, "7", "7", "7")
+        assert self.seeds(replayer, 3) == [11, 12, 13]
+        running[0] = "prompt 2"
+        assert self.seeds(replayer, 2) == [11, 12]
+        running[0] = "prompt 3"  # prompt 2 was interrupted
+        assert self.seeds(copy.deepcopy(replayer), 1) + self.seeds(replayer, 1) == [11, 12]
+        assert caplog.messages == []
+
+    def test_node_with_another_id(self, folder: Path, running: list[str]) -> None:
+        """The passes of one node are replayed in order by a node whose id has changed."""
+        assert self.seeds(self.replayer(folder, "5", "5", "5"), 3) == [11, 12, 13]
+
+    def test_more_runs_than_stored(
+        self, folder: Path, running: list[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Further runs go through the passes again, and the log says so."""
+        assert self.seeds(self.replayer(folder, "7", "7"), 3) == [11, 12, 11]
+        assert caplog.messages == [
+            "a.gen5 holds 2 runs of this node, which samples more often now: starting pass 0 (node 7) again"
+        ]
+
+    def test_copies_of_a_loop(self, folder: Path, running: list[str]) -> None:
+        """A loop's copies of a node are found by their ids, or else in order."""
+        replayer = self.replayer(folder, "7", "9.0.0.7", "9.0.0.9.0.0.7")
+        found = []
+        for node_id in ("7", "9.0.0.7", "9.0.0.9.0.0.7"):
+            running[1] = node_id
+            found += self.seeds(replayer, 1)
+        assert found == [11, 12, 13]
+        running[0], found = "prompt 2", []
+        for node_id in ("6.0.0.7", "6.0.0.6.0.0.7", "8.0.0.7"):
+            running[1] = node_id
+            found += self.seeds(replayer, 1)
+        assert found == [11, 12, 13]
+
+    def test_two_nodes_are_told_apart(self, folder: Path, running: list[str]) -> None:
+        """Passes of other nodes are never used for a node that has passes of its own."""
+        replayer = self.replayer(folder, "5", "7", "7")
+        assert self.seeds(replayer, 2) == [12, 13]
+        running[1] = "5"
+        assert self.seeds(replayer, 1) == [11]
+
+    def test_equal_start_goes_first(self, folder: Path, running: list[str]) -> None:
+        """A run that starts from a stored latent gets that pass, out of order too."""
+        starts = {f"start_latent__{number}": randn(1, 4, 4, 8, seed=40 + number) for number in (1, 2)}
+        passes = [
+            entry(
+                f"initial_noise.{number}",
+                seed=10 + number,
+                node_id="7",
+                start_latent=f"start_latent.{number}",
+            )
+            for number in (1, 2)
+        ]
+        noises = {f"initial_noise__{number}": self.NOISES[number] for number in (1, 2)}
+        replayer = replaying(stored(folder, *passes, **starts, **noises))
+        assert self.seeds(replayer, 1, latent=starts["start_latent__2"]) == [12]
+        assert self.seeds(replayer, 1, latent=starts["start_latent__1"]) == [11]
+
+
+def test_other_settings_are_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What a run has other than the stored pass is logged, a line each."""
+    recorded = {"recorded_sampler": "heun", "cfg": 7.5}
+    file = stored(folder, entry("initial_noise", **recorded), initial_noise=NOISE)
+    longer = torch.tensor([14.5, 3.0, 1.0, 0.0])
+    run([replaying(file, pass_index=0)], GIVEN, START_1, sigmas=longer)
+    run([replaying(file)], torch.zeros(1, 4, 4, 8))
+    assert caplog.messages == [
+        "a.gen5, pass 0: sampler euler here, heun stored",
+        "a.gen5, pass 0: cfg 8 here, 7.5 stored",
+        "a.gen5, pass 0: 3 steps here, 2 stored",
+        "a.gen5, pass 0: it starts from another latent than the stored one",
+        "a.gen5, pass 0: sampler euler here, heun stored",
+        "a.gen5, pass 0: cfg 8 here, 7.5 stored",
+        "a.gen5, pass 0: this sampler adds no noise, the stored one did: the stored noise is added",
+    ]
