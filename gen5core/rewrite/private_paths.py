@@ -57,10 +57,8 @@ def strip_private_folders(text: str) -> str:
 
 def strip_folders(text: str) -> str:
     """Return text without the folders of the absolute paths in it."""
-    if _is_whole_path(text):
-        return _last_component(text)
     for _ in range(_MAX_PASSES):
-        shorter = _cut_folders(text)
+        shorter = _last_component(text) if _is_whole_path(text) else _cut_folders(text)
         if shorter == text:
             break
         text = shorter
