@@ -145,12 +145,26 @@ class TestPipeSampler:
         return ({**pipe, "latent": sampled}, sampled)
 
 
+class _AnyType(str):
+    """A type that ComfyUI takes for any other; older versions compare with ``!=``."""
+
+    __slots__ = ()
+
+    def __ne__(self, other):
+        return False
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
 class TestSwitch:
     """One of two values of any type."""
 
     CATEGORY = "test"
     FUNCTION = "choose"
-    RETURN_TYPES = ("*",)
+    RETURN_TYPES = (_AnyType("*"),)
 
     @classmethod
     def INPUT_TYPES(cls):
