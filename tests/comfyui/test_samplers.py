@@ -9,7 +9,7 @@ import pytest
 import gen5core
 
 from .graph import Graph, Settings
-from .graphs import KINDS, sampler_custom_advanced, txt2img
+from .graphs import KINDS, sampler_custom_advanced, tiny_model, txt2img
 from .matrix import Row
 from .results import digests, load, sample
 from .roundtrip import replay_straight, replay_wired, save
@@ -53,6 +53,41 @@ def test_every_sampler_replays_bit_exactly(
     sets = map(frozenset, (names, failed, stochastic))
     matrix.append(Row(server.version, kind, builder, how, *sets))
     assert failed == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_own_generator(server: Server, kind: str) -> None:
+    """A sampler that draws from a generator of its own gives the same picture with Save Gen5, and replays."""
+    graph = sampler_custom_advanced(Settings(kind=kind))
+    graph.set(graph.samplers[0], sampler=[graph.add("TestOwnSteps"), 0])
+    plain = graph.copy()
+    plain.rewire(plain.model, tiny_model(plain))  # not the one that is cached by then
+    [saved] = save(server, graph, record=None)
+    assert digests(sample(server, plain)) == saved.digests
+    with gen5core.open(saved.path) as file:
+        [entry] = (file.capture or {})["passes"]
+        parts = file.latents["step_noise"].parts
+    assert [draw["function"] for draw in entry["draws"]] == ["randn", "randperm", "uniform_"] * 4
+    assert [part.orig_dtype for part in parts] == ["float64", "int64", "float32"]
+    assert "step_noise_reason" not in entry
+    assert digests(sample(server, replay_wired(saved))) == saved.digests
+
+
+def test_left_out_draws_are_drawn_again(server: Server) -> None:
+    """Where draws are not kept, the stored state of torch's generator gives them again."""
+    graph = sampler_custom_advanced(Settings())
+    graph.set(graph.samplers[0], sampler=[graph.add("TestOwnSteps"), 0])
+    node = graph.add("Gen5Record", model=graph.model, step_noise="never")
+    graph.rewire(graph.model, [node, 0], keep=[node])
+    [saved] = save(server, graph, record=False, recording=[node, 1])
+    with gen5core.open(saved.path) as file:
+        [entry] = (file.capture or {})["passes"]
+        assert "step_noise" not in file.latents
+    assert (entry["step_noise_reason"], set(entry["generators"])) == (
+        "step_noise of Record Sampling is never",
+        {"torch"},
+    )
+    assert digests(sample(server, replay_wired(saved))) == saved.digests
 
 
 def test_step_noise_off_draws_its_own(server: Server) -> None:

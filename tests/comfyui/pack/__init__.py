@@ -10,7 +10,7 @@ from .model import TestModel
 from .nested import NESTED_NODES
 from .odd import TestKeys, TestKeysOf, TestOddLatent, TestOddSampler
 from .other_inputs import OTHER_INPUTS
-from .own_noise import TestOwnNoise
+from .own_noise import TestOwnNoise, TestOwnSteps
 from .probe import TestProbe, TestProbed, TestStop
 from .repeated import TestExpand, TestTwice
 from .report import TestDigest
@@ -35,6 +35,7 @@ _NODES = [
     TestOddLatent,
     TestOddSampler,
     TestOwnNoise,
+    TestOwnSteps,
     TestPrepareNoise,
     TestProbe,
     TestProbed,

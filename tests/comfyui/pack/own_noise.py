@@ -1,4 +1,6 @@
-"""TestOwnNoise: a sampler whose noise cannot be derived from its seed by ComfyUI's rule, only recorded."""
+"""TestOwnNoise and TestOwnSteps: samplers whose noise ComfyUI's rules do not give, only a recording."""
+
+from itertools import pairwise
 
 import comfy.sample
 import comfy.samplers
@@ -47,3 +49,30 @@ class TestOwnNoise:
             seed=seed,
         )
         return ({**latent_image, "samples": samples},)
+
+
+def sample_own_steps(model, x, sigmas, extra_args=None, callback=None, disable=None):
+    """Add noise at each step, from a generator of its own: draws of several functions, shapes and dtypes."""
+    generator = torch.Generator().manual_seed(torch.initial_seed() + 1)
+    for sigma, after in pairwise(sigmas):
+        x = model(x, sigma * x.new_ones([x.shape[0]]), **(extra_args or {}))
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+        channels = torch.randperm(x.shape[1], generator=generator)
+        scale = torch.empty(x.shape[0], *[1] * (x.ndim - 1)).uniform_(generator=generator)
+        x = x + after * scale.to(x) * noise.to(x)[:, channels.to(x.device)]
+    return x
+
+
+class TestOwnSteps:
+    """A SAMPLER whose step noise comes from a generator of its own."""
+
+    CATEGORY = "test"
+    FUNCTION = "make"
+    RETURN_TYPES = ("SAMPLER",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def make(self):
+        return (comfy.samplers.KSAMPLER(sample_own_steps),)
