@@ -77,7 +77,8 @@ def find_decoded(sockets: Sockets, node_id: str) -> list[DecodedLink]:
     """Return the latents that the images of a node were decoded from, found by the types of sockets alone.
 
     From `images` upwards over IMAGE links, to the first node that takes a LATENT. A node that also returns one samples
-    and decodes by itself: then its own latent counts.
+    and decodes by itself: then its own latent counts. A context, a comparison or another save hands its images on, and
+    the latent that it has beside them need not be theirs.
     """
     start = as_slot(inputs_of(sockets.prompt[node_id]).get("images"), sockets.prompt)
     found: dict[Slot, DecodedLink] = {}
@@ -150,9 +151,11 @@ def _latents_of(sockets: Sockets, image: DecodedLink) -> list[DecodedLink]:
     """Return the latents that a node made its image from; empty if it takes none."""
     node_id = image.source[0]
     kinds = {source: sockets.input_type(node_id, name, source) for name, source in sockets.links(node_id)}
+    samples = any(kind in ("MODEL", "GUIDER") or "PIPE" in kind for kind in kinds.values())
+    if _hands_on(sockets, node_id) or (not samples and any(map(_is_image, kinds.values()))):
+        return []
     given = [source for source, kind in kinds.items() if kind == "LATENT"]
     outputs = sockets.output_types(node_id)
-    samples = any(kind in ("MODEL", "GUIDER") or "PIPE" in kind for kind in kinds.values())
     is_own = "LATENT" in outputs and bool(given or samples)
     if is_own:
         given = [(node_id, outputs.index("LATENT"))]
@@ -164,8 +167,21 @@ def _images_of(sockets: Sockets, image: DecodedLink) -> Iterable[DecodedLink]:
     """Yield the images that a node made its image from."""
     node_id = image.source[0]
     node = sockets.prompt[node_id]
-    between = image.between if is_reroute(node) else ((node_id, class_of(node)), *image.between)
+    is_passage = is_reroute(node) or _hands_on(sockets, node_id)
+    between = image.between if is_passage else ((node_id, class_of(node)), *image.between)
     keeps_items = image.keeps_items and not sockets.changes_lists(node_id)
-    for name, source in sockets.links(node_id):
-        if {"IMAGE", ANY} & {*sockets.input_type(node_id, name, source).split(",")}:
-            yield DecodedLink(source, between, keeps_items)
+    kinds = {source: sockets.input_type(node_id, name, source) for name, source in sockets.links(node_id)}
+    images = [source for source, kind in kinds.items() if _is_image(kind) or kind == ANY]
+    if not images and _hands_on(sockets, node_id):
+        images = [source for source, kind in kinds.items() if "PIPE" in kind or "CONTEXT" in kind]
+    return [DecodedLink(source, between, keeps_items) for source in images]
+
+
+def _is_image(kind: str) -> bool:
+    return "IMAGE" in kind.split(",")
+
+
+def _hands_on(sockets: Sockets, node_id: str) -> bool:
+    """Return whether a node is known to make nothing: a reroute, a switch, a pipe or a context."""
+    node = sockets.graph.node(node_id)
+    return node is not None and node.node_class.kind == "pass"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...gen5core.graph.prompt import Graph
 from .. import host
 from .edit import class_of, inputs_of
 
@@ -33,7 +34,7 @@ class Sockets:
     """The declared sockets of one prompt's nodes. Never raises, whatever a class declares."""
 
     def __init__(self, prompt: Mapping[str, Any]) -> None:
-        self.prompt = prompt
+        self.prompt, self.graph = prompt, Graph(prompt)
         self._declared: dict[str, _Declared] = {}
 
     def links(self, node_id: str) -> Iterator[tuple[str, Slot]]:

@@ -50,6 +50,13 @@ CLASSES = {
     "Reroute": declared("*", any="*"),
     "LazySwitchKJ": declared("*", switch="BOOLEAN", on_false=LAZY, on_true=LAZY),
     "Whole": declared("IMAGE LATENT", model="MODEL", seed="INT", steps="INT"),
+    "Context (rgthree)": declared(
+        "RGTHREE_CONTEXT IMAGE LATENT",
+        base_ctx="RGTHREE_CONTEXT",
+        model="MODEL",
+        latent="LATENT",
+        images="IMAGE",
+    ),
     "Number": declared("INT FLOAT STRING", a="INT"),
 }
 
@@ -144,6 +151,25 @@ def test_classes_between_decoder_and_save() -> None:
     _, decoded = wired(prompt)
     scaled, batched = ("40", "ImageScaleBy"), ("42", "ImageBatch")
     assert sorted(decoded) == [(["3", 0], [scaled, batched]), (["5", 0], [batched])]
+
+
+@pytest.mark.parametrize("handed_on", [{"images": ["8", 0]}, {"base_ctx": ["41", 0]}])
+def test_a_context_has_a_latent_of_its_own(handed_on: dict[str, Any]) -> None:
+    """The latent in a context need not be that of the image in it: the decoder tells, through several contexts too."""
+    prompt = txt2img()
+    context = {"class_type": "Context (rgthree)", "inputs": {"images": ["8", 0]}}
+    prompt |= {"40": context, "41": context}
+    prompt["40"] = {**context, "inputs": {"model": ["4", 0], "latent": ["5", 0], **handed_on}}
+    prompt["9"]["inputs"]["images"] = ["40", 1]
+    assert wired(prompt)[1] == [(["3", 0], [])]
+
+
+def test_a_node_that_takes_images_and_a_latent() -> None:
+    """Save Gen5 hands its images on; its latent may be another one."""
+    prompt = txt2img()
+    prompt["10"] = {"class_type": "Gen5Save", "inputs": {"images": ["9", 0]}}
+    prompt["9"]["inputs"]["latent"] = ["5", 0]
+    assert wired(prompt, "10")[1] == [(["3", 0], [("9", "Gen5Save")])]
 
 
 def test_a_node_that_samples_and_decodes() -> None:
