@@ -138,11 +138,16 @@ _active: ContextVar[tuple[OpenRun, ...]] = ContextVar("gen5_open_runs", default=
 """The runs that are being recorded in this thread, outermost first."""
 
 
+def first_line(error: Exception) -> str:
+    """Return an error's class and the first line of its message."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def _report_failure(recorders: Sequence[SamplingRecorder], error: Exception) -> None:
     logger.exception("a sampling run could not be recorded; the picture is not affected")
     prompt_id, node_id = host.executing()
     for recorder in recorders:
-        recorder.recording.add_failure(Failure(prompt_id, node_id, f"{type(error).__name__}: {error}"))
+        recorder.recording.add_failure(Failure(prompt_id, node_id, first_line(error)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class StraightStart:
     def remember(self, parts: Parts, given: GivenLatent) -> None:
         """Remember a latent that Load Gen5 gives as noise, and each image of a batch: some nodes sample one by one."""
         self._remember(pack(parts), given)
-        count = parts[0].shape[0]
+        count = parts[0].shape[0] if parts[0].ndim else 1
         if given.batch_index < 0 and count > 1 and all(part.shape[0] == count for part in parts):
             for index in range(count):
                 self._remember(pack(take(parts, index, "noise")), replace(given, batch_index=index))
@@ -187,7 +187,8 @@ def _mask(call: SamplingCall, start: StoredStart, batch_index: int) -> dict[str,
 
 def _digest(packed: torch.Tensor) -> str:
     """Return a digest of values: some nodes return a latent in another dtype."""
-    return digest([packed.detach().float()])
+    values = packed.detach()
+    return digest([values if values.is_complex() else values.float()])
 
 
 def _double_noise(graph: dict[str, Any], node_id: str, route: NoiseRoute) -> str:

@@ -17,6 +17,7 @@ from ...gen5core.environment.components import live_settings
 from ...gen5core.errors import EncodeError, Gen5Error
 from ...gen5core.graph.passes import is_latent_of, noise_obstacle, starts_from_stored
 from ...gen5core.graph.sampler_pass import SamplerPass
+from ..sampling.recorder import first_line
 from ..sampling.recording import Recording, Run
 from ..stored.latent_keys import FIELD, LatentKeys
 from ..stored.passes import FINAL_MASK, latent_name
@@ -137,7 +138,7 @@ def _find_noise_safely(inputs: SaveInputs) -> Captured:
         raise
     except Exception as error:  # a picture must not be lost because it is not known how it was made
         logger.exception("the noise of this save could not be found; the picture is saved without it")
-        return Captured("none", reason=f"the noise could not be found ({type(error).__name__}: {error})")
+        return Captured("none", reason=f"the noise could not be found ({first_line(error)})")
 
 
 def _find_noise(inputs: SaveInputs) -> Captured:
@@ -160,7 +161,10 @@ def _find_noise(inputs: SaveInputs) -> Captured:
 
 
 def _no_run_reason(recording: Recording) -> str:
-    failures = [f"node {failure.node_id}: {failure.reason}" for failure in recording.failures_now]
+    failures = [
+        failure.reason if failure.node_id is None else f"node {failure.node_id}: {failure.reason}"
+        for failure in recording.failures_now
+    ]
     if failures:
         return f"the run could not be recorded ({'; '.join(failures)})"
     return "no recorded run belongs to what is saved (connect the sampler's own latent to Save Gen5)"

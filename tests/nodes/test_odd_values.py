@@ -352,7 +352,7 @@ class TestDtypes:
         """What cannot be stored is named in file and summary with its reason; everything else is stored."""
         make, why = LEFT_OUT[kind]
         if (where, kind) == ("noise", "raising"):
-            why = "no recorded run belongs to what is saved"  # not even its shape is known
+            why = "the run could not be recorded (RuntimeError: not now)"  # not even its shape is known
         odd, plain = make(), randn(*SHAPE)
         recording, result = record(
             odd if where == "noise" else plain,

@@ -405,7 +405,7 @@ _CYCLE: list[Any] = [float("nan")]
 _CYCLE.append(_CYCLE)
 BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
     "suffix": ({}, "does not end in .gen5"),
-    "dtype": ({"latents": {"a": np.zeros(3, np.int32)}}, "latent 'a' is int32"),
+    "dtype": ({"latents": {"a": np.zeros(3, object)}}, "latent 'a' is object"),
     "name": ({"latents": {"": np.zeros(3, np.float32)}}, "a latent is named ''"),
     "list": ({"latents": {"a": [1.0, 2.0]}}, "latent 'a' is a float"),
     "half": ({"latents": {"a": np.float32([70000])}, "half": True}, "the largest float16 is 65504"),
