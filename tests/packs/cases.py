@@ -4,7 +4,7 @@ every SAMPLER, NOISE and GUIDER that it makes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,6 +231,10 @@ def _shark_chain(trial: Trial) -> None:
     trial.said = told
 
 
+def _options(class_type: str) -> Callable[[Trial], list[Any]]:
+    return lambda trial: [trial.add(class_type, sampler=[trial.add("ClownSampler"), 0]), 0]
+
+
 def _seeded_shark(trial: Trial) -> None:
     """A SAMPLER with a seed of its own beside the SharkSampler's."""
     sampler = [trial.add("ClownSampler_Beta"), 0]
@@ -293,7 +297,7 @@ NODES = [
     ),
     Case("RES4LYF", "Legacy_SharkSampler", _legacy_shark),
     *(
-        Case("RES4LYF", name, r.sampler_object(name))
+        Case("RES4LYF", name, r.on_sampler(_options(name)))
         for name in ("SamplerOptions_GarbageCollection", "SamplerOptions_TimestepScaling")
     ),
     Case("RES4LYF", "UltraSharkSampler", _ultra),
@@ -385,7 +389,6 @@ NODES = [
     Case(INSPIRE, "KSamplerAdvancedProgress", r.node("KSamplerAdvancedProgress //Inspire")),
     Case(INSPIRE, "RandomNoise", r.noise_object("RandomNoise //Inspire")),
     Case(INSPIRE, "ScheduledCFGGuider", _scheduled_guider("ScheduledCFGGuider //Inspire")),
-    Case(INSPIRE, "ScheduledPerpNegCFGGuider", _scheduled_guider("ScheduledPerpNegCFGGuider //Inspire")),
     Case(EASY_USE, "preSampling, kSampler", r.easy("easy kSampler", "easy preSampling")),
     Case(
         EASY_USE,

@@ -235,7 +235,8 @@ def unsampled(class_type: str, slot: int, **inputs: Any) -> Recipe:
 
     def recipe(trial: Trial) -> None:
         back = trial.add(class_type, **inputs)
-        trial.graph.start = [back, slot]
-        trial.sampler("KSamplerAdvanced", add_noise="disable")
+        trial.sampler("KSamplerAdvanced", add_noise="disable", latent_image=[back, slot])
+        if inputs.get("normalize") == "enable":  # what is sampled backwards is then not what is gone on from
+            trial.graph.start = [back, slot]
 
     return recipe

@@ -19,6 +19,8 @@ UNUSABLE = {
     ("RES4LYF", "Legacy_ClownsharKSampler"): "'NoneType' object has no attribute 'clone'",
     ("RES4LYF", "UltraSharkSampler"): "stable_cascade_stage",  # for models of Stable Cascade
     ("RES4LYF", "BongSampler"): "name 'options' is not defined",
+    ("ComfyUI-Impact-Pack", "SEGSUpscaler"): "'DifferentialDiffusion' object has no attribute 'apply'",
+    ("ComfyUI-Impact-Pack", "SEGSUpscaler (pipe)"): "'DifferentialDiffusion' object has no attribute 'apply'",
     ("ComfyUI-sonar", "RestartSamplerCustomNoise"): "Restart not available",  # comes with another pack
 }
 """Samplers that do not run here even without this pack -> what the server says."""
@@ -31,11 +33,25 @@ UNTRIED = {
     ),
     "KRestartSamplerCustomNoise": "needs another pack, whose schedulers it lists",
     "TiledKSamplerProvider": "needs another pack, whose node it runs",
+    "ScheduledPerpNegCFGGuider //Inspire": "gives NaN with the test pack's models",
     "easy fullCascadeKSampler": "needs the models of Stable Cascade",
 }
 """Nodes that sample and are not tried -> why."""
 
-EXPECTED: dict[tuple[str, str], str] = {}
+PART = "1 of them stored"
+"""Several runs at sizes of their own, of which the last made the image."""
+SEGS = "no sampler was found above this node"
+"""The image comes out of a node that only pastes what another one sampled."""
+EXPECTED = {
+    ("ComfyUI-Impact-Pack", "IterativeLatentUpscale"): PART,
+    ("ComfyUI-Impact-Pack", "IterativeLatentUpscale (pipe)"): PART,
+    ("ComfyUI-Impact-Pack", "DetailerForEachPipeForAnimateDiff"): SEGS,
+    ("ComfyUI-Impact-Pack", "SEGSDetailer"): SEGS,
+    ("ComfyUI-Impact-Pack", "SEGSDetailerForAnimateDiff"): SEGS,
+    ("efficiency-nodes-comfyui", "KSampler, HighRes-Fix"): PART,
+    ("RES4LYF", "ClownsharkChainsampler"): "the latent's `sampler` is not stored",
+    ("RES4LYF", "SharkChainsampler"): "the latent's `sampler` is not stored",
+}
 """Samplers that are not bit-exact -> a part of the reason that is told, which is true."""
 
 
