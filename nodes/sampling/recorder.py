@@ -70,16 +70,17 @@ class SamplingRecorder:
             output = host.to_result(output)
             run = open_run.end(overrides.changes, output)
             for recorder in open_run.recorders:
-                recorder.recording.add(recorder.kept(run))
+                recorder.recording.add(recorder.kept(run, open_run.steps))
         except Exception as error:  # as above
             _report_failure(open_run.recorders, error)
         return output
 
-    def kept(self, run: Run) -> Run:
+    def kept(self, run: Run, steps: StepRecorder) -> Run:
         """Return a run without its step noise if this recorder is not to keep it; others may be."""
         if self.step_noise != "never" or run.step_noise is None:
             return run
-        return replace(run, step_noise=None, step_noise_reason=NEVER)
+        generators = {**steps.states_without_draws(), **run.generators}
+        return replace(run, step_noise=None, step_noise_reason=NEVER, generators=generators)
 
 
 @dataclass(slots=True)

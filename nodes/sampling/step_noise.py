@@ -78,6 +78,10 @@ class StepRecorder(Journal):
             self.reason = self.reason or self._unseen_reason()
             self.draws = Draws.collect(self._draws) if self._draws else None
 
+    def states_without_draws(self) -> Mapping[str, str]:
+        """Return the states that are needed if the draws are left out, as META holds them; after ``finish``."""
+        return encode_states(self._watch.needed(False))
+
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Leave the draws out if a block fails: nothing that is recorded is worth the picture."""

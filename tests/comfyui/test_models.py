@@ -174,7 +174,7 @@ def test_lazy_branch(server: Server, version: tuple[int, ...], choices: tuple[bo
         pytest.skip("this version passes on a cached value unasked, so the other branch stays")
     graph = txt2img(Settings())
     switch = graph.add(
-        "TestLazySwitch",
+        "TestLazyModel",
         first=True,
         on_true=lora(graph, "first.safetensors"),
         on_false=lora(graph, "second.safetensors"),

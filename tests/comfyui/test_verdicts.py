@@ -107,7 +107,7 @@ def test_lora_of_other_bytes(server: Server) -> None:
     path = server.folder / "models" / "loras" / "drifting.safetensors"
     _write_lora(path, 1.0)
     graph = txt2img(Settings())
-    lora = graph.add("LoraLoaderModelOnly", model=graph.model, lora_name=path.name, strength_model=0.0)
+    lora = graph.add("LoraLoaderModelOnly", model=graph.model, lora_name=path.name, strength_model=0.5)
     graph.set(graph.samplers[0], model=[lora, 0])
     [saved] = save(server, graph, record=False)
     assert _drifts(server, saved) == []

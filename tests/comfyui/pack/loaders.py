@@ -64,7 +64,7 @@ class TestLoaders:
         return (model,)
 
 
-class TestLazySwitch:
+class TestLazyModel:
     """One of two models; only that one is loaded."""
 
     CATEGORY = "test"
@@ -128,4 +128,4 @@ class TestEmbeddingClip:
         return (EmbeddingClip(),)
 
 
-LOADER_NODES = [TestLoraStack, TestLoaders, TestLazySwitch, TestExpandLora, TestEmbeddingClip]
+LOADER_NODES = [TestLoraStack, TestLoaders, TestLazyModel, TestExpandLora, TestEmbeddingClip]
