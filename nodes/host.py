@@ -447,6 +447,12 @@ def sampler_names() -> Sequence[str] | None:
     return _module("comfy.samplers").KSampler.SAMPLERS if is_present() else None
 
 
+def core_sampler(name: str) -> Any | None:
+    """Return the function of one of ComfyUI's own samplers; None for a pack's, or without ComfyUI."""
+    found = getattr(sys.modules.get("comfy.k_diffusion.sampling"), f"sample_{name}", None)
+    return found if str(getattr(found, "__module__", "")).startswith("comfy.") else None
+
+
 def scheduler_names() -> Sequence[str] | None:
     """Return the schedulers that a KSampler offers; None without ComfyUI."""
     return _module("comfy.samplers").KSampler.SCHEDULERS if is_present() else None

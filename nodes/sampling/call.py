@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from ...gen5core.errors import EncodeError
+from .. import host
 from ..tensors.odd import keep
 
 _NAMES = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask", "callback", "disable_pbar", "seed")
@@ -82,6 +83,8 @@ class SamplingCall:
         function = getattr(sampler, "sampler_function", None)
         name = getattr(function, "__name__", None)
         plain = name.removeprefix("sample_") if isinstance(name, str) else None
+        if plain is not None and host.core_sampler(plain) not in (None, function):
+            return None  # a pack's function that only has the name of ComfyUI's
         # KSampler runs ddim as euler with options of its own, so the function alone does not identify it.
         return "ddim" if plain == "euler" and self.reseeds_globally else plain
 

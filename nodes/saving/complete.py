@@ -30,6 +30,7 @@ UNEVEN_SCHEDULERS: Final = frozenset(("ddim_uniform", "beta"))
 
 Source: ComfyUI's comfy/samplers.py, ddim_scheduler and beta_scheduler.
 """
+CORE_SAMPLERS: Final = frozenset(("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"))
 _SETTINGS: Final = frozenset(field.name for field in fields(SamplerPass)) - frozenset(
     ("node_id", "class_type", "unresolved", "noise_from", "add_noise")
 )
@@ -155,6 +156,8 @@ def _steps(entry: Entry) -> int | None:
         return None
     if end is not None and end <= start + count and end != given:
         return None
+    if given is not None and entry.get("class_type") not in (None, *CORE_SAMPLERS):
+        return None  # packs may sample more or fewer sigmas than their steps, on purpose
     if given is not None and (entry.get("scheduler") in UNEVEN_SCHEDULERS or start + count == given):
         return None
     return start + count
@@ -162,9 +165,15 @@ def _steps(entry: Entry) -> int | None:
 
 def _sampler_name(entry: Entry) -> str | None:
     """Return the recorded sampler's name if it is one of ComfyUI's and the pass has none, or another of ComfyUI's."""
-    names = host.sampler_names() or ()
     recorded, given = entry.get("recorded_sampler"), entry.get("sampler_name")
-    return recorded if recorded in names and (given is None or given in names) else None
+    if recorded not in (host.sampler_names() or ()):
+        return None
+    # packs share one function among their samplers, so that only the graph tells them apart
+    return recorded if given is None or (_is_core(recorded) and _is_core(given)) else None
+
+
+def _is_core(name: str) -> bool:
+    return name == "ddim" or host.core_sampler(name) is not None
 
 
 def _find_cell(inputs: SaveInputs, size: Sequence[int] | None) -> _Cell | None:

@@ -96,13 +96,16 @@ def test_sources_of_nodes_made_at_run_time(node_id: str) -> None:
         ("rk_beta", "res_2m", "res_2m"),
         ("rk_beta", None, None),
         ("heun", "res_2m", "res_2m"),
+        ("rk", "heun", "heun"),
+        ("rk", None, "rk"),
     ],
 )
 def test_sampler_name(
     monkeypatch: pytest.MonkeyPatch, recorded: str, given: str | None, expected: str | None
 ) -> None:
     """The recorded name counts only where both are names of ComfyUI's samplers, as packs share one function."""
-    monkeypatch.setattr(host, "sampler_names", lambda: ["euler", "heun"])
+    monkeypatch.setattr(host, "sampler_names", lambda: ["euler", "heun", "rk"])
+    monkeypatch.setattr(host, "core_sampler", {"euler": 1, "heun": 1}.get)
     entry = {**RUN, "recorded_sampler": recorded, **({"sampler_name": given} if given else {})}
     assert completed(entry).get("sampler_name") == expected
 
