@@ -199,7 +199,10 @@ def _ends(graph: Graph) -> list[str]:
 
 
 def _decoders(walker: Walker, nodes: Sequence[Node]) -> dict[str, Finding]:
-    """Return the VAE that decodes each sampler's latent, by the sampler's id; for video with sound, the picture's."""
+    """Return the VAE that decodes each sampler's latent, by the sampler's id; for video with sound, the picture's.
+
+    A latent that is sampled again before it is decoded has the VAE of the later sampler.
+    """
     vaes: dict[str, Finding] = {}
     for node in nodes:
         latent = node.inputs.get("samples")
@@ -208,4 +211,8 @@ def _decoders(walker: Walker, nodes: Sequence[Node]) -> dict[str, Finding]:
         sampler_id = as_text(walker.find(Query(latent.node_id, latent.slot, "sampled_by")).value)
         if sampler_id is not None and (sampler_id not in vaes or node.node_class.kind == DECODERS[0]):
             vaes[sampler_id] = walker.find(Query(node.node_id, None, "vae"))
+    for sampler_id in [node.node_id for node in reversed(nodes) if node.node_class.kind == "sampler"]:
+        earlier = as_text(walker.find(Query(sampler_id, None, "sampled_by")).value)
+        if sampler_id in vaes and earlier is not None:
+            vaes.setdefault(earlier, vaes[sampler_id])
     return vaes
