@@ -465,14 +465,102 @@ def test_sizes_that_are_only_known_at_run_time(class_type: str, inputs: Prompt) 
 
 
 def test_the_size_of_an_image() -> None:
-    """GetImageSize returns the size of what is connected, through filters that keep it."""
+    """GetImageSize returns the size of what is connected, through nodes that keep it."""
     measured = {
         "sharp": node("ImageSharpen", image=at("image")),
         "inverted": node("ImageInvert", image=at("sharp")),
-        "size": node("GetImageSize", image=at("inverted")),
-        "n": node("EmptyLatentImage", width=at("size"), height=at("size", 1), batch_size=at("size", 2)),
+        "saved": node("SaveImage", images=at("inverted"), filename_prefix="x"),
+        "shown": node("PreviewImage", images=at("saved")),
+        "some": node("ImageFromBatch", image=at("shown"), batch_index=0, length=81),
+        "more": node("RepeatImageBatch", image=at("some"), amount=2),
+        "size": node("GetImageSize", image=at("more")),
+        "n": node("EmptyLatentImage", width=at("size"), height=at("size", 1), batch_size=3),
     }
     check(base(**PIXELS, **measured, s=ksampler(latent_image=at("n"))), SIZED)
+
+
+def test_the_number_of_decoded_images_is_open() -> None:
+    """A video is one latent and many images: their number is not the batch of its sampler."""
+    video = {
+        "v": node("EmptyHunyuanLatentVideo", width=832, height=480, length=81, batch_size=1),
+        "first": ksampler(latent_image=at("v")),
+        "images": node("VAEDecode", samples=at("first"), vae=at("ckpt", 2)),
+        "size": node("GetImageSize", image=at("images")),
+        "n": node("EmptyHunyuanLatentVideo", width=832, height=480, length=at("size", 2), batch_size=1),
+    }
+    found = read(base(**video, s=ksampler(latent_image=at("n"))))
+    assert (found.options, found.unresolved) == ({"length": None}, ("length",))
+
+
+RESIZED: dict[str, tuple[Prompt, Fields]] = {
+    "ResizeAndPadImage": ({"image": at("small"), "target_width": 832, "target_height": 480}, {}),
+    "ResizeImageMaskNode": (
+        {"input": at("small"), "resize_type.width": 832, "resize_type.height": at("height")},
+        {},
+    ),
+    "ImagePadForOutpaint": (
+        {"image": at("small"), "left": 400, "right": 16, "top": 240, "bottom": 0, "feathering": 8},
+        {},
+    ),
+    **{
+        name: ({"image": at("small")}, {**EMPTY_SIZE, "unresolved": ("width", "height")})
+        for name in (
+            "FluxKontextImageScale",
+            "ImageScaleToMaxDimension",
+            "ImageScaleToTotalPixels",
+            "ImageUpscaleWithModel",
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(("class_type", "case"), RESIZED.items(), ids=RESIZED.keys())
+def test_resized_images(class_type: str, case: tuple[Prompt, Fields]) -> None:
+    """An image that is resized has the size given, or an open one, and as many images as before."""
+    inputs, expected = case
+    resized = {
+        "height": node("PrimitiveInt", value=480),
+        "n": node(class_type, **inputs),
+        "encoded": node("VAEEncode", pixels=at("n"), vae=at("ckpt", 2)),
+    }
+    check(base(**OTHERS, **resized, s=ksampler(latent_image=at("encoded"))), SIZED | expected)
+
+
+@pytest.mark.parametrize(
+    ("resize_type", "unresolved"),
+    [
+        ({"width": 0, "height": 480}, ("width",)),
+        ({"width": 832}, ("height",)),
+        ({"multiplier": 2.0}, ("width", "height")),
+    ],
+)
+def test_a_size_that_keeps_the_proportions(resize_type: Prompt, unresolved: tuple[str, ...]) -> None:
+    """What ResizeImageMaskNode works out from the image is open."""
+    inputs = {f"resize_type.{name}": value for name, value in resize_type.items()}
+    encoded = node("VAEEncode", pixels=at("n"), vae=at("ckpt", 2))
+    resized = node("ResizeImageMaskNode", input=at("small"), **inputs)
+    found = read(base(**OTHERS, n=resized, encoded=encoded, s=ksampler(latent_image=at("encoded"))))
+    assert found.unresolved == unresolved
+
+
+def test_the_size_of_a_camera() -> None:
+    """WanCameraEmbedding hands on the size and length that it is given."""
+    sizes = {name: at("camera", slot) for slot, name in enumerate(("width", "height", "length"), 1)}
+    prompt = base(
+        camera=node("WanCameraEmbedding", camera_pose="Static", width=832, height=480, length=81),
+        n=node("WanCameraImageToVideo", **PAIRED, **sizes, camera_conditions=at("camera"), batch_size=3),
+        s=ksampler(latent_image=at("n", 2)),
+    )
+    check(prompt, {**SIZED, "options": {"length": 81}})
+
+
+@pytest.mark.parametrize(("slot", "text"), [(0, "a dog"), (1, None)])
+def test_a_text_that_is_chosen(slot: int, text: str | None) -> None:
+    """CustomCombo returns the choice, and its number, which is no text."""
+    chosen = node("CustomCombo", choice="a dog", index=1, option1="a cat", option2="a dog")
+    pos = node("CLIPTextEncode", text=at("chosen", slot), clip=at("ckpt", 1))
+    unresolved = () if text else ("positive",)
+    check(base(chosen=chosen, pos=pos, s=ksampler()), {"positive": text, "unresolved": unresolved})
 
 
 def test_a_text_that_is_shown() -> None:
@@ -792,6 +880,45 @@ def test_the_vae_after_an_upscale() -> None:
         s=ksampler(),
     )
     assert sampler_passes(prompt, "save")[0].vae_name == "v.safetensors"
+
+
+def test_the_vae_of_what_is_sampled_again() -> None:
+    """A latent that goes through several samplers is decoded once, by a VAE that counts for each of them."""
+    prompt = base(
+        v=node("VAELoader", vae_name="v.safetensors"),
+        first=ksampler(),
+        up=node("LatentUpscaleBy", samples=at("first"), scale_by=2.0),
+        second=ksampler(latent_image=at("up")),
+        s=ksampler(latent_image=at("second")),
+        decode=node("VAEDecode", samples=at("s"), vae=at("v")),
+    )
+    assert [each.vae_name for each in sampler_passes(prompt, "save")] == ["v.safetensors"] * 3
+
+
+def test_the_vae_of_an_image_that_is_sampled_again() -> None:
+    """Images between two samplers end the first one's latent."""
+    prompt = base(
+        v=node("VAELoader", vae_name="v.safetensors"),
+        first=ksampler(),
+        images=node("VAEDecode", samples=at("first"), vae=at("ckpt", 2)),
+        encoded=node("VAEEncode", pixels=at("images"), vae=at("v")),
+        s=ksampler(latent_image=at("encoded")),
+        decode=node("VAEDecode", samples=at("s"), vae=at("v")),
+    )
+    assert [each.vae_name for each in sampler_passes(prompt, "save")] == [None, "v.safetensors"]
+
+
+def test_the_vae_of_a_splat_is_its_decoder() -> None:
+    """The VAE that encodes the picture for a conditioning is not the latent's."""
+    paired = {"positive": at("n"), "negative": at("n", 1), "latent_image": at("n", 2)}
+    prompt = base(
+        v=node("VAELoader", vae_name="splat.safetensors"),
+        picture=node("VAELoader", vae_name="picture.safetensors"),
+        n=node("TripoSplatConditioning", vae=at("picture"), image=at("image"), clip_vision=at("ckpt", 1)),
+        s=ksampler(**paired),
+        decode=node("VAEDecodeTripoSplat", samples=at("s"), vae=at("v")),
+    )
+    assert sampler_passes(PIXELS | prompt, "save")[0].vae_name == "splat.safetensors"
 
 
 # Wan's sampler, and samplers without a row, have a first and a last step of their own

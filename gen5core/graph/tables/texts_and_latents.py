@@ -178,7 +178,8 @@ CONDITIONINGS: Final[Mapping[str, NodeClass]] = {
         row(outputs="positive negative"),
     ),
     "SeedVR2Conditioning": row({"model": "@model"}, outputs="positive negative"),
-    "TripoSplatConditioning": row({"batch_size": ONE, "vae": "@vae"}, outputs=LATENT_PAIR),
+    # its VAE encodes the picture that it is given; another one decodes the latent
+    "TripoSplatConditioning": row({"batch_size": ONE}, outputs=LATENT_PAIR),
     **dict.fromkeys(
         ("SVD_img2vid_Conditioning", "SV3D_Conditioning"),
         row({**SIZES, "batch_size": "video_frames", "vae": "@vae"}, outputs=LATENT_PAIR),
@@ -434,6 +435,28 @@ LATENTS: Final[Mapping[str, NodeClass]] = {
     **dict.fromkeys(
         words("Canny ImageAddNoise ImageBlur ImageFlip ImageInvert ImageQuantize ImageSharpen"),
         row({"size": "@image"}),
+    ),
+    **dict.fromkeys(("PreviewImage", "SaveImage"), row({"size": "@images"})),
+    # several pictures are a batch to some VAEs, and one video to others
+    **dict.fromkeys(("ImageFromBatch", "RepeatImageBatch"), row({"size": "@image", "batch_size": UNKNOWN})),
+    **dict.fromkeys(
+        words("FluxKontextImageScale ImageScaleToMaxDimension ImageScaleToTotalPixels ImageUpscaleWithModel"),
+        row({"size": UNKNOWN, "batch_size": "@image"}),
+    ),
+    "ImagePadForOutpaint": row(
+        {
+            "width": Reads(("left", "right", "@image"), "plus"),
+            "height": Reads(("top", "bottom", "@image"), "plus"),
+            "batch_size": "@image",
+        }
+    ),
+    "ResizeAndPadImage": row({"width": "target_width", "height": "target_height", "batch_size": "@image"}),
+    "ResizeImageMaskNode": row(
+        {
+            "width": Reads(("resize_type.width",), "size"),
+            "height": Reads(("resize_type.height",), "size"),
+            "batch_size": "@input",
+        }
     ),
     "ImageScale": row(
         {"width": Reads(("width",), "size"), "height": Reads(("height",), "size"), "batch_size": "@image"}

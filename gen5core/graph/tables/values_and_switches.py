@@ -40,7 +40,14 @@ VALUES: Final[Mapping[str, NodeClass]] = {
     **dict.fromkeys(("CR Text", "Text Multiline", "ttN text", "ShowText|pysssss"), row({"value": "text"})),
     "CR Value": row({"value": "value"}),
     "PreviewAny": row({"value": "source"}),
-    "GetImageSize": row({"size": "@image"}, outputs="width height batch_size"),
+    # how many pictures come of one latent depends on the VAE
+    "GetImageSize": row(
+        {"size": "@image", "batch_size": Reads(rule="unknown")}, outputs="width height batch_size"
+    ),
+    "WanCameraEmbedding": row(
+        {name: name for name in ("width", "height", "length")}, outputs="camera width height length"
+    ),
+    "CustomCombo": row({"choice": "choice", "index": "index"}, outputs="choice index"),
     "easy positive": row({"value": "positive"}),
     "easy negative": row({"value": "negative"}),
     "StringConcatenate": row({"value": Reads(("delimiter", "string_a", "string_b"), "joined_text")}),
