@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -26,7 +26,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from .. import host
-from .random_calls import CALLS
+from .random_calls import ARRAYS, CALLS, takes_noise
 
 Method = Callable[..., Any]
 
@@ -124,13 +124,27 @@ class _JournalMode(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        if func not in CALLS or not (journals := self._journals(sys._getframe(1))):
+        if func not in CALLS:
+            if func in ARRAYS and takes_noise(args):
+                return self._bring_in(func, args, kwargs or {})
+            return func(*args, **(kwargs or {}))
+        if not (journals := self._journals(sys._getframe(1))):
             return func(*args, **(kwargs or {}))
         for journal in journals:
             journal.begin()
         drawn = func(*args, **(kwargs or {}))
         # Stored values go into this very tensor: it has the device, dtype and strides that the sampler asked for.
         return _show(journals, CALLS[func], drawn, into=lambda: drawn)
+
+    def _bring_in(self, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Show an array that becomes a tensor as a draw; other values go into a tensor of their own."""
+        brought = func(*args, **kwargs)
+        journals = self._journals(sys._getframe(2))
+        if not journals:
+            return brought
+        for journal in journals:
+            journal.begin()
+        return _show_copy(journals, ARRAYS[func], brought)
 
     def _journals(self, caller: FrameType) -> Sequence[Journal]:
         """Return the journals that see a draw of caller; none for the rounding of weights, which is no noise."""

@@ -172,7 +172,7 @@ def _sampler_name(entry: Entry) -> str | None:
     return recorded if given is None or (_is_core(recorded) and _is_core(given)) else None
 
 
-def _is_core(name: str) -> bool:
+def _is_core(name: Any) -> bool:
     return name == "ddim" or host.core_sampler(name) is not None
 
 

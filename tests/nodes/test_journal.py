@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from gen5pack.nodes import host
@@ -428,3 +429,26 @@ def test_resting_is_nested() -> None:
             torch.rand(2)
         torch.randn(2)
     assert notes.functions == ["randn"]
+
+
+class TestArrays:
+    """Noise that is drawn in numpy and brought into torch."""
+
+    @pytest.mark.parametrize("name", ["asarray", "as_tensor", "tensor"])
+    def test_array_is_a_draw(self, name: str) -> None:
+        """Its values are noted, and others are given without writing into the array."""
+        array = np.arange(6.0).reshape(1, 2, 3)
+        notes = Notes(torch.ones(1, 2, 3, dtype=torch.float64))
+        with journaling(notes):
+            brought = getattr(torch, name)(array)
+        assert notes.functions == [name]
+        assert brought.equal(torch.ones(1, 2, 3, dtype=torch.float64))
+        assert array.sum() == 15
+
+    @pytest.mark.parametrize("value", [np.arange(3.0), np.zeros((1, 2, 3), int), [[[1.0]]], 2.0])
+    def test_what_is_no_noise(self, value: Any) -> None:
+        """Sigmas, indices and lists are left alone."""
+        notes = Notes()
+        with journaling(notes):
+            torch.asarray(value)
+        assert notes.functions == []

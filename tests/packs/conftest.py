@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--packs-table", metavar="FILE", help="write the table of packs to FILE, e.g. docs/packs.md"
     )
+    group.addoption("--packs-only", metavar="TEXT", help="try only the cases whose pack or name has TEXT")
     group.addoption("--slow-samplers", action="store_true", help="try RES4LYF's slow samplers too (an hour)")
 
 
@@ -60,7 +61,10 @@ def rows(servers: Servers, packs: list[Pack], pytestconfig: pytest.Config) -> li
     versions = {CORE: servers.gen5.version, **{pack.name: pack.version for pack in packs}}
     slow = bool(pytestconfig.getoption("--slow-samplers", default=False))
     found = pytestconfig.stash[_ROWS] = []
+    only = str(pytestconfig.getoption("--packs-only", default=None) or "")
     for case in all_cases(server_info(servers.without), list(versions), slow=slow):
+        if only not in f"{case.pack}, {case.name}":
+            continue
         found.append(attempt(servers, case, Row(case.pack, versions[case.pack], case.name)))
     return found
 
