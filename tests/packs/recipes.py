@@ -194,6 +194,8 @@ def efficient(
             wanted["script"] = [trial.add(script, **inputs), 0]
             trial.graph.seeded = seeded
         trial.sampler(class_type, slot=3, wire=wire, **wanted)
+        if "hires_steps" in inputs:  # the run that made the image has these
+            trial.said["steps"] = inputs["hires_steps"]
 
     return recipe
 

@@ -57,7 +57,7 @@ class Row:
     @property
     def good(self) -> bool:
         """Whether nothing is left to be said of it."""
-        return self.exact and self.same != NO and self.settings == "right"
+        return self.exact and self.seeded and self.same != NO and self.settings == "right"
 
     @property
     def cells(self) -> tuple[str, ...]:
