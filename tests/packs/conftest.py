@@ -28,15 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--slow-samplers", action="store_true", help="try RES4LYF's slow samplers too (an hour)")
 
 
-@pytest.fixture(scope="session")
-def packs() -> list[Pack]:
-    """The packs found; skips if there are none, or no ComfyUI to run them."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Skip without packs, or a ComfyUI to run them; done here, so that pytest reports it once for all tests."""
     if not find_installs(os.environ):
         pytest.skip("NOT TESTED WITH NODE PACKS\n" + HOW_TO_INSTALL)
-    found = find_packs(os.environ)
-    if not found:
+    if not find_packs(os.environ):
         pytest.skip("NOT TESTED WITH NODE PACKS\n" + HOW_TO_GET)
-    return found
+
+
+@pytest.fixture(scope="session")
+def packs() -> list[Pack]:
+    """The packs found."""
+    return find_packs(os.environ)
 
 
 @pytest.fixture(scope="session")
