@@ -114,8 +114,8 @@ class StraightStart:
         """Start a run from the file that its latent is from; let the node's replayer be if it is from none."""
         given, adds_noise = self._find(call.latent_image), not is_zero([call.noise])
         if given is None:
-            if adds_noise and not node.has_sampled:
-                self._check_unchanged(node)
+            if node.replayer is None and not node.has_sampled:
+                self._report_own_start(node, adds_noise)
         elif given.is_noise and not adds_noise:
             logger.warning(
                 "node %s adds no noise, so it takes the noise of %s as a plain latent: turn its add_noise on to start "
@@ -129,11 +129,20 @@ class StraightStart:
     def _find(self, latent: torch.Tensor) -> GivenLatent | None:
         return self._given.get(_digest(latent)) if tuple(latent.shape) in self._shapes else None
 
-    def _check_unchanged(self, node: _NodeStart) -> None:
-        """Raise EncodeError if a node adds noise to stored noise that was changed; log it if it was mixed."""
-        route = find_noise_route(node.graph, node.node_id, host.output_type)
-        if route is None or not self._holds_noise(node.graph, route.loader):
+    def _report_own_start(self, node: _NodeStart, adds_noise: bool) -> None:
+        """Log that a node below Load Gen5's noise does not start from it; see ``_check_unchanged``."""
+        route = find_noise_route(node.graph, node.node_id, host.output_type) if adds_noise else None
+        if route is not None and self._holds_noise(node.graph, route.loader):
+            self._check_unchanged(node, route)
             return
+        logger.warning(
+            "%s starts from another latent than the noise of Load Gen5 above it, with a seed and draws of its own: "
+            "connect a Replay Sampling to its model if it is to repeat a stored pass",
+            _names(node.graph, [node.node_id]),
+        )
+
+    def _check_unchanged(self, node: _NodeStart, route: NoiseRoute) -> None:
+        """Raise EncodeError if a node adds noise to stored noise that was changed; log it if it was mixed."""
         message = _double_noise(node.graph, node.node_id, route)
         if not route.is_mixed:
             raise EncodeError(message)

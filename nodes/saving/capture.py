@@ -252,6 +252,7 @@ def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
         "generators": run.generators or None,
         "torch_settings": _changed_settings(run) or None,
         "omitted": dict(run.omitted) or None,
+        "start_dtype": _start_dtype(run) if "start_latent" not in latent_names else None,
     }
     return {
         **{name: value for name, value in optional.items() if value is not None},
@@ -262,6 +263,12 @@ def _run_fields(run: Run, latent_names: Mapping[str, str]) -> dict[str, Any]:
         "shapes": run.shapes,
         **latent_names,
     }
+
+
+def _start_dtype(run: Run) -> str | None:
+    """Return the dtype of an empty latent that a run started from, if it is not that of the noise."""
+    dtypes = [str(parts[0].dtype).removeprefix("torch.") for parts in (run.start_latent, run.noise)]
+    return dtypes[0] if dtypes[0] != dtypes[1] else None
 
 
 def _changed_settings(run: Run) -> dict[str, str]:

@@ -15,6 +15,8 @@ from ..tensors.latents import Parts
 from .draws import DrawGroup, parse_groups
 
 Seed = int | float | tuple[int | float, ...]
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+"""Dtypes that an empty latent may have."""
 FINAL_MASK = "final_noise_mask"
 """Name of the result's mask if it is not known to be that of the last pass."""
 
@@ -37,6 +39,8 @@ class StoredPass:
     lacks_start: bool
     """Whether sampling started from a latent that the file does not hold."""
     noise_mask: str | None
+    start_dtype: str | None = None
+    """Dtype of an empty latent that sampling started from; None if it was that of the noise."""
     step_noise: str | None = None
     """Name of the latent that holds what the sampler drew."""
     draws: tuple[DrawGroup, ...] | None = None
@@ -175,6 +179,7 @@ def _parse_pass(index: int, entry: Mapping[str, Any], file: gen5core.Gen5File) -
         lacks_start=lacks
         or (name("start_latent") is None and not entry.get("recorded") and _has_start(entry, index)),
         noise_mask=name("noise_mask"),
+        start_dtype=dtype if (dtype := entry.get("start_dtype")) in FLOATS else None,
         step_noise=name("step_noise"),
         draws=parse_groups(entry.get("draws"), index),
         step_noise_reason=reason if isinstance(reason := entry.get("step_noise_reason"), str) else None,

@@ -102,7 +102,11 @@ def _read_samples(file: gen5core.Gen5File, first: StoredPass) -> Parts | None:
         return read_parts(file, first.start_latent)
     if first.noise is not None:
         noise = file.latents[first.noise].parts
-        return [torch.zeros(part.shape, dtype=getattr(torch, part.orig_dtype)) for part in noise]
+        dtypes = [first.start_dtype or part.orig_dtype for part in noise]
+        return [
+            torch.zeros(part.shape, dtype=getattr(torch, dtype))
+            for part, dtype in zip(noise, dtypes, strict=True)
+        ]
     return [torch.zeros(shape) for shape in first.shapes] if first.shapes else None
 
 

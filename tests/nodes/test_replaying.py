@@ -136,6 +136,11 @@ class TestOnePass:
         assert list(latent) == ["samples"]
         assert torch.zeros(1, 4, 4, 8).equal(latent["samples"])
 
+    def test_empty_start_has_its_own_dtype(self, folder: Path) -> None:
+        """Some packs draw noise in float64 for a latent in float32, and give their result in the latent's dtype."""
+        file = stored(folder, {**entry("initial_noise"), "start_dtype": "float16"}, initial_noise=NOISE_1)
+        assert start_latent(file.read_start(), -1)["samples"].dtype == torch.float16
+
     def test_file_changed_between_runs(self, folder: Path, file: StoredFile) -> None:
         """A file that was replaced after the replayer was created is an error when the sampler runs."""
         replayer = replaying(file)
