@@ -261,9 +261,8 @@ def wrap_all_sampling(
 
     Parameters
     ----------
-    sampling : called around ``outer_sample`` as an OUTER_SAMPLE wrapper is, but inside all of those, so that it gets
-        what the sampler gets
-    wrappers : further ones, by the name of their kind
+    sampling : an OUTER_SAMPLE wrapper inside all others, so that it gets what the sampler gets
+    wrappers : further ones, by the name of their kind; one of OUTER_SAMPLE among them
 
     Source: ``comfy.samplers.CFGGuider.sample``, ``comfy.patcher_extension``.
     """
@@ -271,43 +270,43 @@ def wrap_all_sampling(
         return False
     guiders = _module("comfy.samplers").CFGGuider
     original = guiders.sample
+    wrappers = {**wrappers, "OUTER_SAMPLE": _with_innermost(wrappers["OUTER_SAMPLE"], sampling)}
 
     @functools.wraps(original)
     def sample(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _wrapped(self, key, sampling, wrappers):
+        with _wrapped(self, key, wrappers):
             return original(self, *args, **kwargs)
 
     guiders.sample = sample
     return True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BoundMethod:
-    """A method as the wrappers of ``comfy.patcher_extension`` get it: callable, with its object."""
+def _with_innermost(wrapper: Callable[..., Any], innermost: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a wrapper that also puts another one inside all that this run has.
 
-    class_obj: Any
-    method: Callable[..., Any]
+    It cannot be among the guider's options, as those of the MODEL come after them. Nor is it set on the guider, whose
+    copies would then sample with the guider that they were copied from.
+    """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.method(*args, **kwargs)
+    def outermost(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        executor.wrappers.append(innermost)  # a list of this run alone
+        return wrapper(executor, *args, **kwargs)
+
+    return outermost
 
 
 @contextmanager
-def _wrapped(
-    guider: Any, key: str, sampling: Callable[..., Any], wrappers: Mapping[str, Any]
-) -> Iterator[None]:
+def _wrapped(guider: Any, key: str, wrappers: Mapping[str, Any]) -> Iterator[None]:
     given = getattr(guider, "model_options", None)
     options = _add_wrappers(given, key, wrappers)
-    if options is None or "outer_sample" in vars(guider):
+    if options is None:
         yield
         return
-    innermost = BoundMethod(guider, guider.outer_sample)
-    guider.model_options, guider.outer_sample = options, functools.partial(sampling, innermost)
+    guider.model_options = options
     try:
         yield
     finally:
         guider.model_options = given
-        vars(guider).pop("outer_sample", None)
 
 
 def _add_wrappers(options: Any, key: str, wrappers: Mapping[str, Any]) -> Any | None:

@@ -124,3 +124,13 @@ def test_queued_together(server: Server, count: int) -> None:
         capture, _ = capture_of(server, summary)
         assert [entry["seed"] for entry in capture["passes"]] == [seed]
         assert capture["noise_source"] == "recorded"
+
+
+def test_guider_that_is_copied(server: Server) -> None:
+    """A copy of a guider samples with what it is given itself, and not as the guider that it is a copy of."""
+    plain = base(Settings(seed=5, cfg=1.0))
+    add_ksampler(plain, empty_latent(plain))
+    copied = base(Settings(seed=5, cfg=7.0))
+    copied.model = [copied.add("TestCopiedGuider", model=copied.model, cfg=1.0), 0]
+    add_ksampler(copied, empty_latent(copied))
+    assert digests(sample(server, copied)) == digests(sample(server, plain))

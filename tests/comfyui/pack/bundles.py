@@ -1,5 +1,8 @@
 """Samplers that no MODEL wire leads to, or that sample several times: pipes, loops and tiles, as packs have them."""
 
+import copy
+
+import comfy.patcher_extension
 import torch
 from comfy_execution.graph_utils import GraphBuilder
 
@@ -101,4 +104,26 @@ class TestLoop:
         return {"result": (latent,), "expand": graph.finalize()}
 
 
-BUNDLE_NODES = [TestBundle, TestBundleSampler, TestLoop, TestPaintQuarters, TestQuarters]
+class TestCopiedGuider:
+    """The MODEL whose runs are sampled by a copy of their guider that has another cfg."""
+
+    CATEGORY = "test"
+    FUNCTION = "put"
+    RETURN_TYPES = ("MODEL",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("MODEL",), "cfg": ("FLOAT", {"default": 1.0})}}
+
+    def put(self, model, cfg):
+        def sample(executor, *args, **kwargs):
+            guider = copy.copy(executor.class_obj)
+            guider.set_cfg(cfg)
+            return guider.outer_sample(*args, **kwargs)
+
+        clone = model.clone()
+        clone.add_wrapper(comfy.patcher_extension.WrappersMP.OUTER_SAMPLE, sample)
+        return (clone,)
+
+
+BUNDLE_NODES = [TestBundle, TestBundleSampler, TestCopiedGuider, TestLoop, TestPaintQuarters, TestQuarters]
