@@ -124,10 +124,19 @@ class _JournalMode(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        if func not in CALLS:
-            if func in ARRAYS and takes_noise(args):
-                return self._bring_in(func, args, kwargs or {})
+        is_draw = func in CALLS
+        if not is_draw and func not in ARRAYS:
             return func(*args, **(kwargs or {}))
+        if (
+            torch.compiler.is_compiling()
+        ):  # frames cannot be traced: that would fail where fullgraph is asked for
+            return func(*args, **(kwargs or {}))
+        if not is_draw:
+            return (
+                self._bring_in(func, args, kwargs or {})
+                if takes_noise(args)
+                else func(*args, **(kwargs or {}))
+            )
         if not (journals := self._journals(sys._getframe(1))):
             return func(*args, **(kwargs or {}))
         for journal in journals:

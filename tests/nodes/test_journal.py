@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 
@@ -452,3 +453,19 @@ class TestArrays:
         with journaling(notes):
             torch.asarray(value)
         assert notes.functions == []
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_compiled_function(fullgraph: bool) -> None:
+    """A function that a sampler compiles draws what it draws without a journal, and does not fail."""
+
+    def sample(x: torch.Tensor) -> torch.Tensor:
+        return x.new_empty(x.shape).normal_() * x
+
+    drawn = []
+    for journals in (nullcontext(), journaling(Notes())):
+        torch._dynamo.reset()
+        torch.manual_seed(1)
+        with journals:
+            drawn.append(torch.compile(sample, backend="eager", fullgraph=fullgraph)(torch.ones(3)))
+    assert drawn[1].equal(drawn[0])
