@@ -19,7 +19,6 @@ from .. import host
 from ..tensors.latents import Parts, compact, digest, unpack
 from ..tensors.odd import Plain, copy_to_cpu, keep, plain_value
 from .call import SamplingCall, float32_sigmas
-from .journal import journaling
 from .overrides import collect_overrides
 from .recording import Failure, Recording, Run
 from .step_noise import NEVER, StepNoise, StepRecorder
@@ -61,7 +60,7 @@ class SamplingRecorder:
     def _record(self, open_run: OpenRun, executor: Any) -> Any:
         token = _active.set((*_active.get(), open_run))
         try:
-            with collect_overrides(open_run.call.guider) as overrides, journaling(open_run.steps):
+            with collect_overrides(open_run.call.guider) as overrides, open_run.steps.following():
                 output = open_run.call.run(executor)
         finally:
             _active.reset(token)
@@ -129,10 +128,10 @@ class LastX0:
     def __init__(self, callback: Any) -> None:
         self._callback, self.value = callback, None
 
-    def __call__(self, step: Any, x0: Any, *rest: Any, **further: Any) -> Any:
-        """Keep x0 and pass everything on."""
-        self.value = x0
-        return None if self._callback is None else self._callback(step, x0, *rest, **further)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Keep x0, the second argument, and pass everything on as it came."""
+        self.value = args[1] if len(args) > 1 else kwargs.get("x0")
+        return None if self._callback is None else self._callback(*args, **kwargs)
 
 
 _active: ContextVar[tuple[OpenRun, ...]] = ContextVar("gen5_open_runs", default=())
@@ -205,7 +204,11 @@ def _x0_digests(call: SamplingCall, x0: Any) -> frozenset[str]:
     model = getattr(getattr(call.guider, "model_patcher", None), "model", None)
     if not isinstance(x0, torch.Tensor) or model is None or len(call.shapes) > 1:
         return frozenset()
-    return _result_digests(model.process_latent_out(x0.detach().to("cpu")), call.shapes)
+    try:
+        return _result_digests(model.process_latent_out(x0.detach().to("cpu")), call.shapes)
+    except Exception:  # a model of a pack may need its own device; the run is found by its result then
+        logger.debug("the last x0 of a run cannot be read as a latent", exc_info=True)
+        return frozenset()
 
 
 def _own_pass(origin: host.NodeOrigin, node_id: str | None) -> SamplerPass | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 import torch
@@ -13,7 +13,7 @@ from ...gen5core.errors import EncodeError
 from ...gen5core.tensors.dtypes import KNOWN
 from ..stored.draws import MAX_PARTS, UNKNOWN, Draws
 from .generators import GeneratorWatch, encode_states
-from .journal import Journal
+from .journal import Journal, journaling
 from .random_calls import distribution
 
 logger = logging.getLogger(__name__)
@@ -78,6 +78,14 @@ class StepRecorder(Journal):
             self.reason = self.reason or self._unseen_reason()
             self.draws = Draws.collect(self._draws) if self._draws else None
 
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Record the draws of a block; if that cannot begin, the block runs without it."""
+        with ExitStack() as stack:
+            with self._guarded():
+                stack.enter_context(journaling(self))
+            yield
+
     def states_without_draws(self) -> Mapping[str, str]:
         """Return the states that are needed if the draws are left out, as META holds them; after ``finish``."""
         return encode_states(self._watch.needed(False))
@@ -88,8 +96,9 @@ class StepRecorder(Journal):
         try:
             yield
         except Exception as error:  # also what nobody thought of, such as a tensor that cannot be copied
-            logger.exception("draw %d of a sampler could not be recorded", self.count)
-            self._discard(f"draw {self.count} could not be recorded: {error}")
+            what = f"draw {self.count}" if self.count else "what the sampler draws"
+            logger.exception("%s could not be recorded", what)
+            self._discard(f"{what} could not be recorded: {error}")
 
     def _record(self, function: str, drawn: torch.Tensor) -> None:
         if self._mode == "never":

@@ -141,6 +141,60 @@ class TestRun:
         assert audio.equal(recorded.noise[1])
 
 
+class TestFaults:
+    """What recording meets or breaks costs no picture."""
+
+    def test_callback_with_arguments_by_name(self) -> None:
+        """A sampler's callback gets its arguments as the sampler names them."""
+        got: list[Any] = []
+
+        def sample(given: dict[str, Any]) -> torch.Tensor:
+            given["callback"](0, denoised=given["noise"], x=given["noise"], total_steps=4)
+            return torch.zeros(1, 4, 2, 2)
+
+        chain = OuterSample([SamplingRecorder(Recording())], compute=sample)
+        noise = randn(1, 4, 2, 2)
+        chain(noise, noise, SAMPLER, SIGMAS, None, lambda *args, **kwargs: got.append((args, [*kwargs])))
+        assert got == [((0,), ["denoised", "x", "total_steps"])]
+
+    def test_draws_that_cannot_be_followed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The run is kept with the reason, and the sampler runs."""
+
+        class Locked(type):
+            def __setattr__(cls, name: str, value: object) -> None:
+                raise TypeError("the class is locked")
+
+        class Tree(metaclass=Locked):
+            def __call__(self) -> None: ...
+
+        monkeypatch.setattr(host, "brownian_classes", lambda: [Tree])
+        recording, noise = Recording(), randn(1, 4, 2, 2)
+        output, _ = run([SamplingRecorder(recording)], noise)
+        [recorded] = recording.runs
+        assert output.equal(noise * 0.5)
+        assert recorded.step_noise_reason == (
+            "what the sampler draws could not be recorded: the class is locked"
+        )
+
+    def test_x0_that_is_no_latent(self) -> None:
+        """A run whose last x0 the model cannot convert is found by its result."""
+
+        def refuse(latent: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("expected all tensors to be on the same device")
+
+        def sample(given: dict[str, Any]) -> torch.Tensor:
+            given["callback"](0, given["noise"], given["noise"], 4)
+            return randn(1, 4, 2, 2, seed=3)
+
+        patcher = SimpleNamespace(model=SimpleNamespace(process_latent_out=refuse))
+        recording, noise = Recording(), randn(1, 4, 2, 2)
+        guider = SimpleNamespace(cfg=1.0, model_patcher=patcher)
+        output = OuterSample([SamplingRecorder(recording)], guider, compute=sample)(
+            noise, noise, SAMPLER, SIGMAS
+        )
+        assert recording.find_by_result([output]) is recording.runs[0]
+
+
 class TestFindResult:
     """A run is found by the latent that it returned."""
 
