@@ -17,10 +17,15 @@ from typing import NamedTuple
 from ...gen5core.graph.passes import undecided_samplers
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
-from ..prompt.edit import upstream_of
+from ..prompt.edit import class_of, inputs_of, is_link, upstream_of
 from ..sampling.recording import Recording, Run
 from ..tensors.latents import digest, is_zero, shapes_of
 from .inputs import SaveInputs
+
+_USED_BESIDE_IMAGES = frozenset(
+    ("IMAGE", "MASK", "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "UPSCALE_MODEL", "VAE", "*", None)
+)
+"""Types of what is linked to a node that changes an image without sampling; None if a type is not known."""
 
 
 class Match(NamedTuple):
@@ -48,7 +53,7 @@ def match_runs(inputs: SaveInputs, recording: Recording) -> Matched:
     matcher = _Matcher(inputs, recording)
     maker = matcher.image_maker()
     if maker is not None:
-        return matcher.made_by(maker, recording.runs_of_node(maker) or matcher.remembered())
+        return matcher.made_by(maker, matcher.runs_of_item(maker) or matcher.remembered())
     if len(inputs.traced_latents) > 1:
         return matcher.put_together()
     result = matcher.find_result()
@@ -68,12 +73,21 @@ class _Matcher:
         """Undecided samplers without a run, the last first; ``walk_back`` fills it."""
 
     def image_maker(self) -> str | None:
-        """Return the node nearest to the save that sampled and returned images itself; None if there is none."""
-        if self.inputs.latent is not None:
+        """Return the node nearest to the save that sampled and returned images itself; None if there is none.
+
+        It sampled in this prompt, or when the same images were saved in an earlier one.
+        """
+        if self.inputs.latent is not None or not self._between:
             return None
-        sampling = {found.node_id for found in self.passes}
-        between = (node_id for decoded in self.inputs.decoded for node_id, _ in decoded.between)
-        return next((each for each in between if each in sampling or self.recording.runs_of_node(each)), None)
+        known = {found.node_id for found in self.passes}.union(*(run.origins for run in self.remembered()))
+        return next(
+            (each for each, _ in self._between if each in known or self.recording.runs_of_node(each)), None
+        )
+
+    @property
+    def _between(self) -> list[tuple[str, str]]:
+        """Id and class of each node between the decoders and the save, the nearest to the save first."""
+        return [found for decoded in self.inputs.decoded for found in decoded.between]
 
     def match_result(self, result: Run | None) -> Matched:
         """Return the passes up to the run of the result, or failing that to the last run that the settings find."""
@@ -81,7 +95,8 @@ class _Matcher:
         if last is None:
             return Matched()
         matches = [*self.walk_back(position, last), *self.find_later(position)]
-        return Matched(matches, [*self.latent_reasons(result, last), *self.run_reasons(matches)])
+        reasons = [*self.latent_reasons(result, last), *self.run_reasons(matches), *self.image_reasons()]
+        return Matched(matches, reasons)
 
     def made_by(self, node_id: str, runs: Sequence[Run]) -> Matched:
         """Return the passes of a node that made its result of several runs, after those upstream of it."""
@@ -101,7 +116,10 @@ class _Matcher:
     def _made_reasons(self, node_id: str, runs: Sequence[Run]) -> list[str]:
         """Return how a node made what is saved, if that is not the result of one run."""
         several = [f"made of {len(runs)} runs of node {node_id}"] if len(runs) > 1 else []
+        between = [each for each, _ in self._between]
         is_source = node_id in (self.inputs.traced_source, self.inputs.traced_sampler)
+        if self.inputs.latent is None and node_id in between:
+            return several
         return several if several and is_source else [*several, *self.latent_reasons(None, runs[-1])]
 
     def put_together(self) -> Matched:
@@ -112,7 +130,7 @@ class _Matcher:
         if not ordered:
             return self.match_result(None)
         matches = [Match(self._pass_of(run), run) for run in ordered]
-        reasons = [f"put together from {len(results)} latents"]
+        reasons = [f"put together from {len(results)} latents", *self.image_reasons()]
         if None in results:
             reasons.append(f"no recorded run was found for {results.count(None)} of them")
         return Matched(matches, reasons)
@@ -133,11 +151,28 @@ class _Matcher:
 
         If there are none, those of the earlier prompt in which the same was saved.
         """
-        item = host.executing_item()
-        runs = self.recording.runs_of_node(node_id)
-        runs = tuple(run for run in runs if run.item == item) or runs
+        runs = self.runs_of_item(node_id)
         is_pass = node_id in {found.node_id for found in self.passes}
         return (() if is_pass and len(runs) == 1 else runs) or self.remembered()
+
+    def runs_of_item(self, node_id: str) -> tuple[Run, ...]:
+        """Return the runs of a node in this prompt: of the list item that is saved, or of all if they were joined."""
+        runs = self.recording.runs_of_node(node_id)
+        if not self._keeps_items(node_id) and len({run.item for run in runs}) != self._count_items():
+            return runs
+        item = host.executing_item()
+        return tuple(run for run in runs if run.item == item) or runs
+
+    def _keeps_items(self, node_id: str) -> bool:
+        """Return whether the save's list is known to have one item for each item of a node."""
+        observed = self.inputs.observed
+        images = () if observed is None else observed.decoded
+        return node_id == self.inputs.traced_source or any(
+            each.keeps_items and node_id in dict(each.between) for each in images
+        )
+
+    def _count_items(self) -> int | None:
+        return None if self.inputs.observed is None else self.inputs.observed.items
 
     def remembered(self) -> tuple[Run, ...]:
         """Return the runs of an earlier prompt that made what is saved, if it was saved then too."""
@@ -200,7 +235,7 @@ class _Matcher:
             expected = self.passes[index]
             index -= 1
             if earlier is None or not self._may_belong(earlier, expected):
-                earlier = self._find_run(expected)
+                earlier = self._find_run(expected) or self._decoded_run(expected)
             if earlier is None and expected.node_id in self.undecided:
                 self.left_out.append(expected.node_id)
                 continue
@@ -225,6 +260,20 @@ class _Matcher:
             f"the saved latent is not what node {source} returned: it was changed, is another output of it, or "
             "comes from elsewhere"
         ]
+
+    def image_reasons(self) -> list[str]:
+        """Return which nodes changed the images after they were decoded and may have sampled, unseen or earlier."""
+        return [
+            f"node {node_id} ({class_type}) changed the image afterwards; whether it sampled is not known"
+            for node_id, class_type in dict.fromkeys(self._between)
+            if self.inputs.latent is None and self._may_sample(node_id)
+        ]
+
+    def _may_sample(self, node_id: str) -> bool:
+        prompt = self.inputs.prompt
+        links = [value for value in inputs_of(prompt.get(node_id)).values() if is_link(value, prompt)]
+        kinds = {host.output_type(class_of(prompt[source]), slot) for source, slot in links}
+        return not kinds <= _USED_BESIDE_IMAGES
 
     def run_reasons(self, matches: Sequence[Match]) -> list[str]:
         """Return which runs are missing, or only partly stored."""
@@ -277,6 +326,11 @@ class _Matcher:
             sampler_name=found.sampler_name,
             this_prompt=found.node_id in self.undecided,
         )
+
+    def _decoded_run(self, found: SamplerPass) -> Run | None:
+        """Return the run of a pass whose result was decoded, of an earlier prompt too; None if that is another's."""
+        result = self.find_result() if self.inputs.latent is None and self._between else None
+        return result if result is not None and self._may_belong(result, found) else None
 
     def _result_shapes(self, found: SamplerPass) -> list[list[int]] | None:
         """Return the shapes of a pass's result; None if the saved latent is not that result."""

@@ -134,3 +134,52 @@ def test_guider_that_is_copied(server: Server) -> None:
     copied.model = [copied.add("TestCopiedGuider", model=copied.model, cfg=1.0), 0]
     add_ksampler(copied, empty_latent(copied))
     assert digests(sample(server, copied)) == digests(sample(server, plain))
+
+
+def test_image_that_a_node_samples_for_each_item(server: Server) -> None:
+    """Each item of a list has the runs that painted it; a batch that is put together of all items has them all."""
+    graph = base(Settings(seed=5))
+    bundle = graph.add("TestBundle", model=graph.model, positive=graph.positive, negative=graph.negative)
+    add_ksampler(graph, empty_latent(graph))
+    seeds = graph.add("TestSeeds", seeds="11,22,33")
+    paint = graph.add("TestPaintQuarters", bundle=[bundle, 0], seed=[seeds, 0], image=graph.decode())
+    each = graph.add("Gen5Save", filename_prefix="any/item", images=[paint, 0])
+    parts = graph.add("RebatchImages", images=[paint, 0], batch_size=3)
+    joined = graph.add("Gen5Save", filename_prefix="any/joined", images=[parts, 0])
+    outputs = server.run(graph.nodes)
+    passes = {
+        node: [capture_of(server, summary)[0]["passes"] for summary in outputs[node]["gen5"]]
+        for node in (each, joined)
+    }
+    painted = {
+        node: [[entry["seed"] for entry in found if entry["node_id"] == paint] for found in files]
+        for node, files in passes.items()
+    }
+    assert painted[each] == [[11] * 4, [22] * 4, [33] * 4]
+    assert painted[joined] == [[11] * 4 + [22] * 4 + [33] * 4]
+
+
+def test_image_that_a_cached_node_sampled(server: Server) -> None:
+    """What painted the image is found after its base came from the cache, and itself; else the file says so."""
+    graph = base(Settings(seed=15))
+    bundle = graph.add("TestBundle", model=graph.model, positive=graph.positive, negative=graph.negative)
+    [drawn, _] = add_ksampler(graph, empty_latent(graph))
+    paint = graph.add("TestPaintQuarters", bundle=[bundle, 0], seed=3, image=graph.decode())
+    keep = graph.add("Gen5Save", filename_prefix="any/painted", images=[paint, 0])
+    scaled = graph.add("ImageScaleBy", image=[paint, 0], upscale_method="nearest-exact", scale_by=1.5)
+    painted = ("made of 4 runs of node " + paint, [(drawn, True), *[(paint, True)] * 4])
+    unknown = (
+        f"node {paint} (TestPaintQuarters) changed the image afterwards; whether it sampled is not known"
+    )
+    changes: list[tuple[str, dict[str, Any], tuple[str, list[tuple[str, bool]]]]] = [
+        (keep, {"tags": "first"}, painted),
+        (paint, {"seed": 4}, painted),
+        (keep, {"tags": "again"}, painted),
+        (keep, {"images": [scaled, 0]}, (unknown, [(drawn, True)])),
+    ]
+    for node, inputs, expected in changes:
+        graph.set(node, **inputs)
+        [summary] = server.run(graph.nodes)[keep]["gen5"]
+        capture, _ = capture_of(server, summary)
+        passes = [(entry["node_id"], entry["recorded"]) for entry in capture["passes"]]
+        assert (capture["reason"], passes) == expected
