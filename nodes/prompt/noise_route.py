@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from .edit import Link, Prompt, class_of, inputs_of, is_link
 
@@ -61,8 +62,12 @@ def find_noise_route(prompt: Prompt, node_id: str, output_type: OutputType) -> N
     return None
 
 
-def is_above(prompt: Prompt, node_id: str, loader_class: str = LOADER) -> bool:
-    """Return whether a Load Gen5's noise is used anywhere above a node."""
+STARTS: Final = {LOADER: NOISE_SLOT, "Gen5Replay": 1}
+"""Class -> its output that a sampler starts from."""
+
+
+def is_above(prompt: Prompt, node_id: str) -> bool:
+    """Return whether a Load Gen5's noise, or a Replay Sampling's latent, is used anywhere above a node."""
     pending, seen = [node_id], set()
     while pending:
         current = pending.pop()
@@ -70,7 +75,7 @@ def is_above(prompt: Prompt, node_id: str, loader_class: str = LOADER) -> bool:
             continue
         seen.add(current)
         for source, slot in _links(prompt, current):
-            if class_of(prompt[source]) == loader_class and slot == NOISE_SLOT:
+            if STARTS.get(class_of(prompt[source])) == slot:
                 return True
             pending.append(source)
     return False

@@ -13,13 +13,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 import torch
 
 from ...gen5core.errors import EncodeError
 from .. import host
-from ..prompt.edit import class_of
+from ..prompt.edit import class_of, inputs_of
 from ..prompt.noise_route import NoiseRoute, find_noise_route, is_above
 from ..stored.file import StoredFile
 from ..stored.start import StoredStart
@@ -131,14 +132,16 @@ class StraightStart:
 
     def _report_own_start(self, node: _NodeStart, adds_noise: bool) -> None:
         """Log that a node below Load Gen5's noise does not start from it; see ``_check_unchanged``."""
-        route = find_noise_route(node.graph, node.node_id, host.output_type) if adds_noise else None
+        route = find_noise_route(node.graph, node.node_id, host.output_type)
         if route is not None and self._holds_noise(node.graph, route.loader):
-            self._check_unchanged(node, route)
-            return
+            if adds_noise:
+                self._check_unchanged(node, route)
+            return  # without noise of its own, it takes what was blended by hand
         logger.warning(
-            "%s starts from another latent than the noise of Load Gen5 above it, with a seed and draws of its own: "
-            "connect a Replay Sampling to its model if it is to repeat a stored pass",
+            "%s starts from another latent than the noise of %s above it, with a seed and draws of its own: connect a "
+            "Replay Sampling to its model if it is to repeat a stored pass",
             _names(node.graph, [node.node_id]),
+            " and ".join(_loaded_files(node.graph)),
         )
 
     def _check_unchanged(self, node: _NodeStart, route: NoiseRoute) -> None:
@@ -209,6 +212,13 @@ def _double_noise(graph: dict[str, Any], node_id: str, route: NoiseRoute) -> str
         f"{sampler} would add noise of its own to the noise of {loader}, {problem}: connect Replay Sampling's model "
         f"and {latent} to node {node_id}, or turn its noise off to use the noise as a plain latent"
     )
+
+
+def _loaded_files(graph: dict[str, Any]) -> list[str]:
+    """Return the names of the files that the graph loads."""
+    annotated = [inputs_of(node).get("file") for node in graph.values() if class_of(node) == "Gen5Load"]
+    names = {PurePath(str(name).partition(" [")[0]).name for name in annotated}
+    return sorted(names)
 
 
 def _names(graph: dict[str, Any], node_ids: Sequence[str]) -> str:

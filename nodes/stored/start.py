@@ -14,7 +14,7 @@ from ... import gen5core
 from ...gen5core.errors import EncodeError, FormatError
 from ..tensors.latents import Parts, has_image
 from .latent_keys import read_keys
-from .passes import StoredPass, read_batch_index, read_parts, read_passes
+from .passes import FLOATS, StoredPass, read_batch_index, read_parts, read_passes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,12 +102,21 @@ def _read_samples(file: gen5core.Gen5File, first: StoredPass) -> Parts | None:
         return read_parts(file, first.start_latent)
     if first.noise is not None:
         noise = file.latents[first.noise].parts
-        dtypes = [first.start_dtype or part.orig_dtype for part in noise]
+        known = first.start_dtype or _result_dtype(file)  # packs that draw in float64 give back what they got
+        dtypes = [known or part.orig_dtype for part in noise]
         return [
             torch.zeros(part.shape, dtype=getattr(torch, dtype))
             for part, dtype in zip(noise, dtypes, strict=True)
         ]
     return [torch.zeros(shape) for shape in first.shapes] if first.shapes else None
+
+
+def _result_dtype(file: gen5core.Gen5File) -> str | None:
+    """Return the dtype of the stored result, which samplers give back as they got it; None if there is none."""
+    if "final_latent" not in file.latents:
+        return None
+    dtype = file.latents["final_latent"].parts[0].orig_dtype
+    return dtype if dtype in FLOATS else None
 
 
 def _torch_settings(file: gen5core.Gen5File) -> Mapping[str, str]:

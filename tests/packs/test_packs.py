@@ -42,6 +42,8 @@ PART = "1 of them stored"
 """Several runs at sizes of their own, of which the last made the image."""
 SEGS = "no sampler was found above this node"
 """The image comes out of a node that only pastes what another one sampled."""
+OTHER_START = "starts from another latent than"
+"""Straight: the second of two samplers, or one that does not take the noise as its latent; it then has a seed of its own."""
 EXPECTED = {
     ("ComfyUI-Impact-Pack", "IterativeLatentUpscale"): PART,
     ("ComfyUI-Impact-Pack", "IterativeLatentUpscale (pipe)"): PART,
@@ -49,8 +51,12 @@ EXPECTED = {
     ("ComfyUI-Impact-Pack", "SEGSDetailer"): SEGS,
     ("ComfyUI-Impact-Pack", "SEGSDetailerForAnimateDiff"): SEGS,
     ("efficiency-nodes-comfyui", "KSampler, HighRes-Fix"): PART,
-    ("RES4LYF", "ClownsharkChainsampler"): "the latent's `sampler` is not stored",
-    ("RES4LYF", "SharkChainsampler"): "the latent's `sampler` is not stored",
+    ("RES4LYF", "ClownsharkChainsampler"): OTHER_START,
+    ("RES4LYF", "SharkChainsampler"): OTHER_START,
+    ("ComfyUI_Noise", "Unsampler"): OTHER_START,
+    ("ComfyUI-Easy-Use", "unSampler"): OTHER_START,
+    ("ComfyUI-Easy-Use", "preSamplingNoiseIn, kSampler"): OTHER_START,
+    ("ComfyUI-Easy-Use", "preSampling, kSamplerInpainting"): OTHER_START,
 }
 """Samplers that are not bit-exact -> a part of the reason that is told, which is true."""
 
