@@ -79,7 +79,11 @@ def _complete_all(captured: Captured, inputs: SaveInputs, size: Sequence[int] | 
     drawn = {found.node_id: inputs.as_drawn(found) for found in inputs.passes}
     runs = Counter(entry.get("node_id") for entry in captured.passes)
     passes = [
-        _complete(entry, _drawn_pass(entry, drawn), _additions(entry, cell, runs[entry.get("node_id")] == 1))
+        _complete(
+            entry,
+            _drawn_pass(entry, drawn),
+            _additions(entry, cell, runs[entry.get("node_id")] == 1, _has_further_runs(entry, inputs)),
+        )
         for entry in captured.passes
     ]
     return replace(captured, passes=passes)
@@ -92,7 +96,15 @@ def _drawn_pass(entry: Entry, drawn: Mapping[str, SamplerPass]) -> SamplerPass |
     return next((drawn[name] for name in candidates if name in drawn), None)
 
 
-def _additions(entry: Entry, cell: _Cell | None, is_only_run: bool) -> dict[str, tuple[Any, str]]:
+def _has_further_runs(entry: Entry, inputs: SaveInputs) -> bool:
+    """Return whether a pass's node sampled several times in this prompt: its widgets then describe only one run."""
+    runs = () if inputs.recording is None else inputs.recording.runs_of_node(str(entry.get("node_id")))
+    return len(runs) > 1
+
+
+def _additions(
+    entry: Entry, cell: _Cell | None, is_only_run: bool, has_further_runs: bool
+) -> dict[str, tuple[Any, str]]:
     """Return what run and picture add to a pass, each with its source.
 
     One of several runs of a node (a tile, or the steps of a refiner) says nothing about the pass as a whole, so that
@@ -101,7 +113,11 @@ def _additions(entry: Entry, cell: _Cell | None, is_only_run: bool) -> dict[str,
     shown = {} if cell is None else cell.size_of(entry)
     if cell is None or not cell.is_of(entry):
         shown = {name: size for name, size in shown.items() if is_only_run and name not in entry}
-    ran = {name: value for name, value in _from_run(entry).items() if is_only_run or name not in entry}
+    ran = {
+        name: value
+        for name, value in _from_run(entry, has_further_runs).items()
+        if is_only_run or name not in entry
+    }
     return {
         **{name: (value, OBSERVED) for name, value in ran.items() if value != entry.get(name)},
         **{name: (size, PICTURE) for name, size in shown.items() if size != entry.get(name)},
@@ -132,20 +148,20 @@ def _source(name: str, value: Any, drawn: SamplerPass | None) -> str:
     return GRAPH if drawn is not None and getattr(drawn, name) == value else OBSERVED
 
 
-def _from_run(entry: Entry) -> dict[str, Any]:
+def _from_run(entry: Entry, has_further_runs: bool) -> dict[str, Any]:
     """Return the settings that a recorded run has, where they add to the pass or differ from it."""
     if not entry.get("recorded"):
         return {}
     shapes = entry.get("shapes") or [[None]]
     values = {
-        "steps": _steps(entry),
+        "steps": _steps(entry, has_further_runs),
         "sampler_name": _sampler_name(entry),
         "batch_size": shapes[0][0],
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _steps(entry: Entry) -> int | None:
+def _steps(entry: Entry, has_further_runs: bool) -> int | None:
     """Return the steps of the whole schedule that a run sampled, or part of which; None if they are as in the pass.
 
     None too if the run says less: the sigmas of a part do not tell how many steps would have followed.
@@ -156,7 +172,8 @@ def _steps(entry: Entry) -> int | None:
         return None
     if end is not None and end <= start + count and end != given:
         return None
-    if given is not None and entry.get("class_type") not in (None, *CORE_SAMPLERS):
+    is_core = entry.get("class_type") in (None, *CORE_SAMPLERS)
+    if given is not None and not (is_core or has_further_runs):
         return None  # packs may sample more or fewer sigmas than their steps, on purpose
     if given is not None and (entry.get("scheduler") in UNEVEN_SCHEDULERS or start + count == given):
         return None

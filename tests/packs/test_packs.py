@@ -43,7 +43,7 @@ PART = "1 of them stored"
 SEGS = "no sampler was found above this node"
 """The image comes out of a node that only pastes what another one sampled."""
 OTHER_START = "starts from another latent than"
-"""Straight: the second of two samplers, or one that does not take the noise as its latent; it then has a seed of its own."""
+"""Straight: the second of two samplers, or one that does not take the noise as its latent: it has its own seed."""
 EXPECTED = {
     ("ComfyUI-Impact-Pack", "IterativeLatentUpscale"): PART,
     ("ComfyUI-Impact-Pack", "IterativeLatentUpscale (pipe)"): PART,
