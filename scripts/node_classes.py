@@ -28,6 +28,8 @@ CORE = re.compile(r"nodes|comfy_extras\.")
 FOLLOWED = frozenset(("MODEL", "CONDITIONING", "LATENT", "GUIDER", "SAMPLER", "SIGMAS", "NOISE"))
 NAMED = frozenset(("CLIP", "VAE", "CONTROL_NET", "STYLE_MODEL", "GLIGEN", "MODEL_PATCH", "HOOKS"))
 """What the walk does not follow to a sampler, but asks for a file's name, or for the LoRAs of a hook."""
+FRONTEND_INPUTS = {"CustomCombo": ("index",)}
+"""Inputs that the frontend sends and a class takes unlisted, by class."""
 TYPE = re.compile(r'"([A-Z][A-Z0-9_,]+)"')
 
 Info = Mapping[str, Any]
@@ -45,8 +47,23 @@ def load(source: str) -> dict[str, Info]:
 
 def inputs_of(info: Info) -> dict[str, Any]:
     """Return a class's inputs and what each takes."""
-    sections = (info["input"].get(name) or {} for name in ("required", "optional"))
-    return {name: spec for section in sections for name, spec in section.items()}
+    return _inputs(info["input"])
+
+
+def _inputs(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: spec for key in ("required", "optional") for name, spec in (sections.get(key) or {}).items()
+    }
+
+
+def names_of(inputs: Mapping[str, Any]) -> set[str]:
+    """Return the names that inputs have in a prompt; those of a dynamic choice as ``choice.input``."""
+    names = set(inputs)
+    for name, spec in inputs.items():
+        if len(spec) > 1 and isinstance(spec[0], str) and spec[0].startswith("COMFY_DYNAMICCOMBO"):
+            for option in spec[1]["options"]:
+                names.update(f"{name}.{each}" for each in names_of(_inputs(option["inputs"])))
+    return names
 
 
 def types_of(spec: Any) -> set[str]:
@@ -73,7 +90,7 @@ def misread(classes: Mapping[str, Info]) -> list[str]:
         f"{name}: {role}"
         for name, info in classes.items()
         if CORE.match(info.get("python_module", "")) and (known := row_of(name)) is not None
-        for role in _missing_roles(known, set(inputs_of(info)))
+        for role in _missing_roles(known, names_of(inputs_of(info)) | {*FRONTEND_INPUTS.get(name, ())})
     )
 
 

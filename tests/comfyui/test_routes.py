@@ -573,7 +573,7 @@ class TestConfined:
         data = saved.path.read_bytes()
         cases = {
             "cut.gen5": (data[:-1], "the header says"),
-            "seal.gen5": (data[:24] + b"\0" + data[25:], "the seal is"),
+            "seal.gen5": (data[:24] + bytes([data[24] ^ 1]) + data[25:], "the seal is"),
             "kind.gen5": (b"\x89PNG", "starts with b'\\x89PNG'"),
             "empty.gen5": (b"", "starts with b''"),
         }
