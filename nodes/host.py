@@ -504,6 +504,27 @@ def add_model_wrapper(model: Any, key: str, wrapper: Callable[..., Any]) -> None
     model.add_wrapper_with_key(kind, key, wrapper)
 
 
+def inner_wrappers(executor: Any) -> Sequence[Any]:
+    """Return the wrappers that run inside the one that is given executor.
+
+    Source: ``comfy.patcher_extension.WrapperExecutor``.
+    """
+    wrappers: Sequence[Any] = getattr(executor, "wrappers", ())
+    return wrappers[executor.idx + 1 :] if wrappers else ()
+
+
+def model_wrappers(options: Mapping[str, Any]) -> list[Any]:
+    """Return what wraps each computation of a model, from a guider's options.
+
+    Source: as for ``add_model_wrapper``.
+    """
+    extension = _module("comfy.patcher_extension")
+    found: list[Any] = extension.get_all_wrappers(
+        extension.WrappersMP.APPLY_MODEL, options, is_model_options=True
+    )
+    return found
+
+
 def casts_results(dtype: Any) -> bool:
     """Return whether ComfyUI casts latents from this dtype between nodes; False without ComfyUI."""
     kept = getattr(sys.modules.get("comfy.model_management"), "intermediate_dtype", None)

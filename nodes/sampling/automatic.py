@@ -6,12 +6,12 @@ is added later. Nothing is put into the prompt, so nothing runs, loads or waits 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import host
 from ..prompt import auto_record
-from .journal import rest_while_computing
+from .journal import rest_while_batching, rest_while_computing
 from .overrides import record_torch_settings
 from .recorder import SamplingRecorder
 from .recording import Recording
@@ -25,9 +25,10 @@ _recorder = SamplingRecorder(RUNS)
 
 def register() -> bool:
     """Record, and start from files, from now on; return whether there is a ComfyUI."""
-    wrappers = {
+    wrappers: dict[str, Callable[..., Any]] = {
         "OUTER_SAMPLE": STRAIGHT.__call__,
         "SAMPLER_SAMPLE": record_torch_settings,
+        "CALC_COND_BATCH": rest_while_batching,
         "APPLY_MODEL": rest_while_computing,
     }
     return host.wrap_all_sampling(_KEY, record_run, wrappers)

@@ -1,7 +1,8 @@
 """Sees every random call of a sampler, by whatever generator, without replacing any function of torch or ComfyUI.
 
 A ``TorchFunctionMode`` sees the torch calls of its thread. It is taken off the stack while the model computes: models
-draw nothing, their thousands of calls stay free, and compiled models are guarded against other modes.
+draw nothing, their thousands of calls stay free, and compiled models are guarded against other modes. The same goes for
+how ComfyUI puts the parts of a batch together before and after, if no code of a pack runs in between.
 
 A Brownian tree draws hundreds of pieces for each value that a sampler gets. So the values count as the draws, and the
 pieces are not seen. For this ``__init__`` and ``__call__`` of two classes are wrapped as long as a journal is open; a
@@ -95,12 +96,39 @@ def changing_generators() -> Iterator[None]:
 
 
 def rest_while_computing(executor: Any, *args: Any, **kwargs: Any) -> Any:
-    """Let the journals rest while a model computes; a wrapper around the model.
+    """Let the journals rest while a model computes; a wrapper around the model, inside those of packs, which may draw.
 
     Source: ``comfy.model_base.BaseModel.apply_model``.
     """
+    if any(inner is not rest_while_computing for inner in host.inner_wrappers(executor)):
+        executor.wrappers.append(rest_while_computing)  # a list of this call alone
+        return executor(*args, **kwargs)
     with resting():
         return executor(*args, **kwargs)
+
+
+def rest_while_batching(
+    executor: Any, model: Any, conds: Any, x: torch.Tensor, timestep: torch.Tensor, options: Mapping[str, Any]
+) -> Any:
+    """Let the journals rest from the conditioning to the model's result; a wrapper around both.
+
+    These are most of the torch calls of a step. Where a pack has code of its own in there, the journals watch.
+
+    Source: ``comfy.samplers._calc_cond_batch``.
+    """
+    if host.inner_wrappers(executor) or not _is_plain(conds, options):
+        return executor(model, conds, x, timestep, options)
+    with resting():
+        return executor(model, conds, x, timestep, options)
+
+
+def _is_plain(conds: Any, options: Mapping[str, Any]) -> bool:
+    """Return whether no code of a pack runs between the conditioning and the model, as far as options say."""
+    return (
+        "model_function_wrapper" not in options
+        and all(wrapper is rest_while_computing for wrapper in host.model_wrappers(options))
+        and not any("control" in cond for part in conds for cond in part or ())
+    )
 
 
 @dataclass(frozen=True, slots=True)

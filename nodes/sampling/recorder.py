@@ -195,7 +195,8 @@ def _result_digests(output: torch.Tensor, shapes: Sequence[Sequence[int]]) -> fr
     except EncodeError:
         return frozenset()
     # A cast would drop the imaginary half of a complex result.
-    dtypes = {output.dtype} if output.is_complex() else {output.dtype, *_RESULT_DTYPES}
+    casts = () if output.is_complex() else _RESULT_DTYPES
+    dtypes = {output.dtype, *(dtype for dtype in casts if not host.casts_results(dtype))}
     return frozenset(digest([part.to(dtype) for part in parts]) for dtype in dtypes)
 
 

@@ -73,6 +73,24 @@ def test_own_generator(server: Server, kind: str) -> None:
     assert digests(sample(server, replay_wired(saved))) == saved.digests
 
 
+@pytest.mark.parametrize(
+    "place", ["model_function_wrapper", "apply_model", "calc_cond_batch", "predict_noise", "cfg_function"]
+)
+@pytest.mark.parametrize("record", [True, None])
+def test_draws_around_the_model(server: Server, place: str, record: bool | None) -> None:
+    """What a pack draws beside the model is recorded and replayed, wherever ComfyUI calls it."""
+    graph = txt2img(Settings())
+    node = graph.add("TestDrawsAroundModel", model=graph.model, place=place, seed=7)
+    graph.rewire(graph.model, [node, 0], keep=[node])
+    [saved] = save(server, graph, record=record)
+    with gen5core.open(saved.path) as file:
+        [entry] = (file.capture or {})["passes"]
+    assert {draw["function"] for draw in entry["draws"]} == {"randn"}
+    replayed = replay_wired(saved)
+    replayed.set(node, seed=8)
+    assert digests(sample(server, replayed)) == saved.digests
+
+
 def test_left_out_draws_are_drawn_again(server: Server) -> None:
     """Where draws are not kept, the stored state of torch's generator gives them again."""
     graph = sampler_custom_advanced(Settings())

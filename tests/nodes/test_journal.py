@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
@@ -312,6 +312,20 @@ class TestRest:
         """A wrapped model that computes outside any run does so."""
         assert rest_while_computing(lambda: 5) == 5
 
+    def test_wrappers_of_packs(self) -> None:
+        """Wrappers that run inside ours are watched, the model itself is not."""
+        notes = Notes()
+
+        def draws(executor: Executor, *args: Any) -> Any:
+            torch.rand(2)
+            return executor(*args)
+
+        with journaling(notes):
+            wrappers = [rest_while_computing, draws, rest_while_computing, draws]
+            assert Executor(lambda x: x + torch.randn(2).numel(), wrappers).execute(1) == 3
+            torch.randn(2)
+        assert notes.functions == ["rand", "rand", "randn"]
+
     def test_below_another_mode(self) -> None:
         """Under a mode of the sampler's own, that one stays on, and the model is unseen all the same."""
         notes = Notes()
@@ -338,6 +352,23 @@ class TestRest:
                     rest_while_computing(compute)
             torch.randn(2)
         assert (outer.functions, inner.functions) == (["randn"], ["rand"])
+
+
+class Executor:
+    """Calls wrappers from the first to the last, as ComfyUI does."""
+
+    def __init__(self, original: Callable[..., Any], wrappers: Sequence[Any], idx: int = 0) -> None:
+        self.original, self.wrappers, self.idx = original, list(wrappers), idx
+
+    def __call__(self, *args: Any) -> Any:
+        """Call what is inside."""
+        return Executor(self.original, self.wrappers, self.idx + 1).execute(*args)
+
+    def execute(self, *args: Any) -> Any:
+        """Call the wrapper at this place, or else the original."""
+        if self.idx == len(self.wrappers):
+            return self.original(*args)
+        return self.wrappers[self.idx](self, *args)
 
 
 class TestBrownian:

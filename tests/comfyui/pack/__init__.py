@@ -10,7 +10,7 @@ from .model import TestModel
 from .nested import NESTED_NODES
 from .odd import TestKeys, TestKeysOf, TestOddLatent, TestOddSampler
 from .other_inputs import OTHER_INPUTS
-from .own_noise import TestOwnNoise, TestOwnSteps
+from .own_noise import TestDrawsAroundModel, TestOwnNoise, TestOwnSteps
 from .probe import TestProbe, TestProbed, TestStop
 from .repeated import TestExpand, TestTwice
 from .report import TestDigest
@@ -24,6 +24,7 @@ _NODES = [
     TestConditioning,
     TestDecode,
     TestDigest,
+    TestDrawsAroundModel,
     TestExpand,
     TestItems,
     TestKeys,

@@ -1,7 +1,8 @@
-"""TestOwnNoise and TestOwnSteps: samplers whose noise ComfyUI's rules do not give, only a recording."""
+"""TestOwnNoise, TestOwnSteps, TestDrawsAroundModel: samplers whose noise only a recording gives, no rule of ComfyUI."""
 
 from itertools import pairwise
 
+import comfy.patcher_extension
 import comfy.sample
 import comfy.samplers
 import torch
@@ -76,3 +77,39 @@ class TestOwnSteps:
 
     def make(self):
         return (comfy.samplers.KSAMPLER(sample_own_steps),)
+
+
+class TestDrawsAroundModel:
+    """A MODEL that gets some noise of a generator of its own at each step, at one of the places for packs' code."""
+
+    CATEGORY = "test"
+    FUNCTION = "wrap"
+    RETURN_TYPES = ("MODEL",)
+    PLACES = ("model_function_wrapper", "apply_model", "calc_cond_batch", "predict_noise", "cfg_function")
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"model": ("MODEL",), "place": (cls.PLACES,), "seed": SEED}}
+
+    def wrap(self, model, place, seed):
+        model = model.clone()
+        generator = torch.Generator().manual_seed(seed ^ 0xCAFE)
+
+        def noisy(x):
+            return x + 0.1 * torch.randn(x.shape, generator=generator).to(x)
+
+        if place == "model_function_wrapper":
+            model.set_model_unet_function_wrapper(
+                lambda apply, given: noisy(apply(given["input"], given["timestep"], **given["c"]))
+            )
+        elif place == "cfg_function":
+            model.set_model_sampler_post_cfg_function(lambda given: noisy(given["denoised"]))
+        elif place == "calc_cond_batch":
+            model.add_wrapper_with_key(
+                place, "test", lambda run, *args, **kwargs: [noisy(part) for part in run(*args, **kwargs)]
+            )
+        else:
+            model.add_wrapper_with_key(
+                place, "test", lambda run, *args, **kwargs: noisy(run(*args, **kwargs))
+            )
+        return (model,)
