@@ -71,3 +71,13 @@ def milliseconds(seconds: float) -> str:
     """Return seconds as text with a sensible number of digits."""
     value = seconds * 1e3
     return f"{value:.2f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+def processor_time(call: Callable[[], object], rounds: int) -> float:
+    """Return the median processor time of a call in seconds; the first round is a warm-up."""
+    times = []
+    for _ in range(rounds + 1):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return statistics.median(times[1:])
