@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from ..files.atomic import publish_new
 from .probes import DEFAULT, Gpu, Probes
 from .torch_state import TorchBuild, installed_build, loaded_build, torch_gpus
 
@@ -170,8 +171,9 @@ def _machine_key(folder: Path) -> bytes:
     try:
         _write_key(draft)
         with contextlib.suppress(FileExistsError):
-            # A hard link appears complete and never replaces a file: the loser reads the winner's key below.
-            os.link(draft, path)
+            publish_new(
+                draft, path
+            )  # complete, and never in place of another: the loser reads the winner's key
     finally:
         draft.unlink(missing_ok=True)
     return _read_key(path)

@@ -9,6 +9,7 @@ file at its path stays; on Windows, where an open file cannot be removed, it suc
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -24,12 +25,13 @@ PREFIX = ".gen5-"
 SUFFIX = ".tmp"
 _TEMPORARY = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{16}}{re.escape(SUFFIX)}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """Errors of network and FUSE file systems that cannot sync a folder; the file has been written all the same."""
 _IOV_MAX = 64
 """Buffers per writev, far fewer than the 1024 that Linux and macOS allow."""
-_STALE_SECONDS = 24 * 3600
+STALE_SECONDS = 24 * 3600
+_CLAIM_SECONDS = 600
+"""A claim is held for milliseconds; an older one was left by a process that was killed."""
 _RETRY_SECONDS = (0.01, 0.05, 0.2, 0.5)
 """Pauses between attempts to rename on Windows, while a virus scanner or an indexer has the file open."""
 Buffer = bytes | memoryview
@@ -85,7 +87,7 @@ def write_all(fd: int, buffers: Sequence[Buffer]) -> None:
 
 def remove_stale(folder: Path) -> None:
     """Remove the temporary files of killed saves: those that were not written to for a day."""
-    oldest = time.time() - _STALE_SECONDS
+    oldest = time.time() - STALE_SECONDS
     with os.scandir(folder) as entries:
         paths = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]
     for path in paths:
@@ -101,21 +103,52 @@ def _keep_mode(fd: int, target: Path) -> None:
             os.fchmod(fd, stat.S_IMODE(target.stat().st_mode))
 
 
-def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+def publish_new(temporary: Path, target: Path) -> None:
+    """Give a complete file of the same disk its name, unless that is taken. The first name may remain.
+
+    Raises
+    ------
+    FileExistsError
+        if target exists.
+    """
     if windows.IS_WINDOWS:
-        _move(temporary, target, overwrite)
-        return
-    if overwrite:
-        os.replace(temporary, target)
+        _move(temporary, target, overwrite=False)
         return
     try:
         os.link(temporary, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        # without hard links, an empty file claims the name, which only one writer can create
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here: exFAT, SMB, FUSE, Docker on a Mac, each with an error of its own
+        _rename_new(temporary, target)
+
+
+def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite:
+        publish_new(temporary, target)
+    elif windows.IS_WINDOWS:
+        _move(temporary, target, overwrite)
+    else:
         os.replace(temporary, target)
+
+
+def _rename_new(temporary: Path, target: Path) -> None:
+    """Rename without replacing a file.
+
+    An empty file of another name claims the target's, which only one writer can create. So a killed process leaves
+    nothing under the target's name.
+    """
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+    claim = target.parent / f"{PREFIX}{digest[:16]}{SUFFIX}"
+    with suppress(FileNotFoundError):
+        if time.time() - claim.lstat().st_mtime > _CLAIM_SECONDS:
+            claim.unlink()
+    os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    try:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        os.rename(temporary, target)
+    finally:
+        claim.unlink(missing_ok=True)
 
 
 def _move(temporary: Path, target: Path, overwrite: bool) -> None:

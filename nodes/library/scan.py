@@ -6,9 +6,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ... import gen5core
 from ...gen5core.errors import EncodeError
+from ...gen5core.files import together
 from .. import host
 from ..stored.folders import PNG_SUFFIX, SUFFIX, Stamp, is_folder, is_png, list_folder
 from ..stored.paths import resolve_file
@@ -104,7 +106,9 @@ def walk(root: str, annotation: str) -> Iterator[Found]:
     while waiting:
         folder = waiting.pop()
         for entry in list_folder(os.path.join(root, folder)):
-            if is_folder(entry):
+            if together.is_pending(entry.name):
+                together.finish(Path(entry.path))  # listed by the next scan
+            elif is_folder(entry):
                 waiting.append(f"{folder}{entry.name}/")
             elif entry.name.lower().endswith((SUFFIX, PNG_SUFFIX)):
                 raw = f"{folder}{entry.name}{annotation}"

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...gen5core.errors import EncodeError
 from ...gen5core.files.atomic import atomic_file, write_all
+from ...gen5core.files.together import finish_interrupted, write_together
 from .. import host
 from .filename_prefix import expand_prefix
 from .request import SaveRequest
@@ -68,33 +70,29 @@ def find_output_path(prefix: str, width: int, height: int, prompt: Mapping[str, 
 
 def write_numbered(output_path: OutputPath, files: Sequence[OutputFile]) -> list[Path]:
     """Write files together under the next free number, and return their paths."""
+    folder = output_path.folder
+    finish_interrupted(folder)
     for counter in range(output_path.counter, output_path.counter + _MAX_COLLISIONS):
-        paths = [
-            output_path.folder / f"{output_path.stem(counter, file.image)}{file.suffix}" for file in files
-        ]
-        if any(path.exists() for path in paths):
+        named = {f"{output_path.stem(counter, file.image)}{file.suffix}": file for file in files}
+        if any((folder / name).exists() for name in named):
             continue
         try:
-            _write_together(dict(zip(paths, files, strict=True)))
+            _write_all(folder, named)
         except FileExistsError:  # another program took the number meanwhile
             continue
-        return paths
+        return [folder / name for name in named]
     raise EncodeError(
         f"{output_path.folder} has no free number after {output_path.counter}; choose another filename_prefix"
     )
 
 
-def _write_together(files: Mapping[Path, OutputFile]) -> None:
-    """Write files without overwriting any; if one fails, remove those already written."""
-    written: list[Path] = []
-    try:
-        for path, file in files.items():
-            _write(path, file.content)
-            written.append(path)
-    except BaseException:
-        for done in written:
-            done.unlink(missing_ok=True)
-        raise
+def _write_all(folder: Path, files: Mapping[str, OutputFile]) -> None:
+    """Write files without overwriting any: all of them, or none."""
+    if len(files) == 1:
+        for name, file in files.items():
+            _write(folder / name, file.content)
+        return
+    write_together(folder, {name: partial(_write, content=file.content) for name, file in files.items()})
 
 
 def _write(path: Path, content: bytes | SaveRequest) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,20 +179,59 @@ def test_overwrite_false_keeps_the_file(tmp_path: Path) -> None:
     assert debris(tmp_path) == []
 
 
+NO_LINKS = (
+    errno.EPERM,
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    45,
+    errno.EIO,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EXDEV,
+)
+"""What exFAT, SMB, FUSE and Docker on a Mac say of a hard link; 45 is ENOTSUP on macOS."""
+
+
 @POSIX
-def test_overwrite_false_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without hard links (exFAT, some shares) a file is created once, and never replaced."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-    monkeypatch.setattr(os, "link", refuse)
+@pytest.mark.parametrize("number", NO_LINKS)
+def test_overwrite_false_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """On a file system without hard links a file is created once, and never replaced."""
+    monkeypatch.setattr(os, "link", refusing(number))
     path = gen5core.save(tmp_path / "a.gen5", latents=SMALL, overwrite=False, **NOTHING)
     before = path.read_bytes()
     with pytest.raises(FileExistsError, match=r"a\.gen5"):
         gen5core.save(path, prompt="another", overwrite=False, **NOTHING)
-    assert before == path.read_bytes()
+    assert path.read_bytes() == before
     assert debris(tmp_path) == []
+
+
+@POSIX
+def test_no_empty_file_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed as it moves the file leaves nothing under its name; a later one is not held up."""
+    monkeypatch.setattr(os, "link", refusing(errno.EIO))
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "rename", refusing(errno.EINTR))
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(InterruptedError):
+            gen5core.save(tmp_path / "a.gen5", latents=SMALL, overwrite=False, **NOTHING)
+    [claim] = tmp_path.iterdir()
+    assert claim.suffix == ".tmp"
+    with pytest.raises(FileExistsError):
+        gen5core.save(tmp_path / "a.gen5", latents=SMALL, overwrite=False, **NOTHING)
+    os.utime(claim, (0, 0))
+    gen5core.save(tmp_path / "a.gen5", latents=SMALL, overwrite=False, **NOTHING)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gen5"]
+
+
+def refusing(number: int) -> Callable[..., None]:
+    """Return a function that fails with an error of the system."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
 
 
 def test_threads_in_one_folder(tmp_path: Path) -> None:
