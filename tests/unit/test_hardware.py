@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gen5core.environment import hardware, probes, torch_state
-from gen5core.environment.hardware import hardware_drift, hardware_info, machine_name
+from gen5core.environment.hardware import KEY_FILE, hardware_drift, hardware_info, machine_name
 from gen5core.environment.probes import DEFAULT, Gpu, Probes
 from gen5core.environment.torch_state import TorchBuild, installed_build
 from gen5core.files.user_folder import key_folder
@@ -424,16 +424,18 @@ def test_no_folder_no_name(tmp_path: Path) -> None:
     assert machine_name("", tmp_path) is None
 
 
-def test_a_folder_without_hard_links_gives_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system without hard links, no key is stored and no temporary file remains."""
+def test_a_folder_without_hard_links_keeps_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without hard links the key is stored by renaming, and no temporary file remains."""
 
     def refuse(source: Path, target: Path) -> None:
         raise PermissionError("links are not supported")
 
     monkeypatch.setattr(os, "link", refuse)
+    name = machine_name(HOST, tmp_path)
 
-    assert machine_name(HOST, tmp_path) is None
-    assert os.listdir(tmp_path) == []
+    assert re.fullmatch("[0-9a-f]{16}", str(name))
+    assert machine_name(HOST, tmp_path) == name
+    assert os.listdir(tmp_path) == [KEY_FILE]
 
 
 def test_the_loser_of_a_race_uses_the_winners_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
