@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-alone check bench fuzz corpus comfyui test-comfyui test-packs test-browser web-lint web-test clean
+.PHONY: demo test test-alone check bench fuzz attack corpus comfyui test-comfyui test-packs test-browser web-lint web-test clean
 
 demo: $(VENV)/.demo ## save and reproduce an image, through the node classes and through a ComfyUI if one is found
 	$(BIN)/python scripts/demo.py $(ARGS)
@@ -52,6 +52,9 @@ fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader and on PNGs that c
 	set -e; for target in $(or $(TARGET),reader carrier); do \
 		$(BIN)/python scripts/fuzz.py $$target -runs=$(or $(RUNS),100000); \
 	done
+
+attack: $(VENV)/.dev ## attacks on files, prompts and words, with what was seen; ARGS="scrub words" for some
+	$(BIN)/python -m scripts.attack $(ARGS)
 
 corpus: $(VENV)/.dev ## write tests/corpus/invalid again
 	$(BIN)/python scripts/make_corpus.py
