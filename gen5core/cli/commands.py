@@ -20,7 +20,7 @@ from ..tensors.stored import StoredTensor
 from . import tables
 from .convert import FILE_COMMANDS
 from .group import ERROR, FOUND, Failure, Group, print_error
-from .keys import KEY_COMMANDS, required_key
+from .keys import KEY_COMMANDS, required_keys
 from .verify import CheckedFile, check_files, find_files, print_results, signatures_as_json
 
 _FILE = click.argument("file", metavar="FILE")
@@ -58,16 +58,19 @@ def info(file: str, as_json: bool) -> None:
 
 
 @cli.command(
-    found="if a file is damaged, not a GEN5 file, or not signed by KEY",
+    found="if a file is damaged, not a GEN5 file, or not signed by each KEY",
     short_help="Check every byte of files and folders.",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
-    "--signed-by", metavar="KEY", help="Each file must be signed by KEY: a .pub file, its line, or its id."
+    "--signed-by",
+    metavar="KEY",
+    multiple=True,
+    help="Each file must be signed by KEY: a .pub file, its line, or its id. If given more than once, by every KEY.",
 )
 @_JSON
 @click.pass_context
-def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as_json: bool) -> None:
+def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: tuple[str, ...], as_json: bool) -> None:
     """Check every byte of each PATH. A folder stands for every .gen5 file and every PNG with a record in it,
     subfolders included.
 
@@ -75,12 +78,12 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
     byte is as it was saved. Signed by K: the signature by the key K is valid for the file. Trusted: K is in your
     list (see `trust`).
     """
-    key_id = None if signed_by is None else required_key(signed_by)
+    key_ids = required_keys(signed_by)
     files = find_files(paths)
     trusted, unusable = _trusted_keys()
     checked: list[CheckedFile] = []
     try:
-        for entry in check_files(files, trusted=trusted, signed_by=key_id):
+        for entry in check_files(files, trusted=trusted, signed_by=key_ids):
             checked.append(entry)
     finally:
         complete = len(checked) == len(files)
@@ -88,7 +91,7 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: str | None, as
             rows = [entry.as_json() for entry in checked]
             tables.print_json({"complete": complete, "files": rows})
         else:
-            print_results(checked, complete=complete)
+            print_results(checked, complete=complete, signed_by=key_ids)
     statuses = {entry.status for entry in checked}
     is_trust_unknown = unusable and any(entry.trust and entry.trust.signatures for entry in checked)
     if is_trust_unknown:

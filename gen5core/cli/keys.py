@@ -1,9 +1,10 @@
-"""The commands keygen, sign and trust, and the key of ``--signed-by``."""
+"""The commands keygen, sign and trust, and the keys of ``--signed-by``."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -107,11 +108,15 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
 @click.option("--comment", metavar="TEXT", help="The key's name in your list; default: the name in its file.")
 @click.option("--remove", is_flag=True, help="Remove KEY from the list.")
 @click.option("--list", "wants_list", is_flag=True, help="Show the list (the default without KEY).")
+@click.option("--force", is_flag=True, help="Add KEY even if its name looks like another in the list.")
 @_JSON
-def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, as_json: bool) -> None:
+def trust(
+    key: str | None, comment: str | None, remove: bool, wants_list: bool, force: bool, as_json: bool
+) -> None:
     """Add KEY, a .pub file or its line, to your list of trusted keys, or remove it.
 
-    Before you add it, compare its id with its owner over another channel than the one it came by.
+    Before you add it, compare its id with its owner over another channel than the one it came by. A key whose
+    name looks like another in your list is not added: that may be a stranger's key under a friend's name.
     """
     if key is None and remove:
         raise click.UsageError("name the key to remove: its id, its line, or its .pub file")
@@ -119,7 +124,7 @@ def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, 
         _remove(key_id(key))
     elif key is not None:
         found = find_key(key)
-        add_trusted_key(found if comment is None else replace(found, comment=comment))
+        add_trusted_key(found if comment is None else replace(found, comment=comment), force=force)
     if key is None or wants_list or as_json:
         _print_list(as_json=as_json)
     else:
@@ -129,10 +134,11 @@ def trust(key: str | None, comment: str | None, remove: bool, wants_list: bool, 
 KEY_COMMANDS: Final[tuple[click.Command, ...]] = (keygen, sign, trust)
 
 
-def required_key(given: str) -> str:
-    """Return the id of the key of ``--signed-by``; raise ImportError if signatures cannot be checked."""
-    load_cryptography()
-    return key_id(given)
+def required_keys(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of the keys of ``--signed-by``, each once; raise ImportError if signatures cannot be checked."""
+    if given:
+        load_cryptography()
+    return tuple(dict.fromkeys(map(key_id, given)))
 
 
 def key_id(given: str) -> str:

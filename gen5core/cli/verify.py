@@ -23,7 +23,7 @@ from .text import format_size, plural, printable
 
 Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
 """``whole``: intact. ``not GEN5``: also a PNG without a record. ``not signed``: intact, but without a valid
-signature by the requested key."""
+signature by every requested key."""
 _TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
 
 
@@ -110,14 +110,14 @@ def _has_record(path: str) -> bool:
 
 
 def check_files(
-    paths: Sequence[str], *, trusted: Sequence[PublicKey], signed_by: str | None = None
+    paths: Sequence[str], *, trusted: Sequence[PublicKey], signed_by: Sequence[str] = ()
 ) -> Iterator[CheckedFile]:
     """Check files one by one and yield the result of each.
 
     Parameters
     ----------
     trusted : the keys that the user trusts
-    signed_by : id of the key that must have signed each file; None to require no signature
+    signed_by : ids of the keys that must all have signed each file; empty to require no signature
     """
     console = tables.open_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -129,7 +129,7 @@ def check_files(
             progress.advance(task, _size_bytes(path))
 
 
-def print_results(checked: Sequence[CheckedFile], *, complete: bool) -> None:
+def print_results(checked: Sequence[CheckedFile], *, complete: bool, signed_by: Sequence[str] = ()) -> None:
     """Print one line for each file that is damaged, signed or has notes, and then a summary."""
     console = tables.open_console()
     for entry in checked:
@@ -150,13 +150,14 @@ def print_results(checked: Sequence[CheckedFile], *, complete: bool) -> None:
     summary = [f"{plural(len(checked), 'file')} checked", f"{len(reports)} intact ({total})"]
     for status in ("damaged", "not GEN5", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)
-        summary += [f"{count} {status}{' by that key' * (status == 'not signed')}"] if count else []
+        signers = f" by {'that key' if len(signed_by) == 1 else 'each of those keys'}"
+        summary += [f"{count} {status}{signers * (status == 'not signed')}"] if count else []
     fine = complete and all(entry.status == "whole" for entry in checked)
     style = "green" if fine else "bold red"
     console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
 
 
-def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> CheckedFile:
+def _check(path: str, trusted: Sequence[PublicKey], signed_by: Sequence[str]) -> CheckedFile:
     try:
         with reader.open(path) as file:
             report, trust = file.verify(), file.trust(trusted)
@@ -166,11 +167,12 @@ def _check(path: str, trusted: Sequence[PublicKey], signed_by: str | None) -> Ch
         return CheckedFile(path, "damaged", error=str(error))
     except OSError as error:
         return CheckedFile(path, "unreadable", error=f"{path}: {error.strerror or error}")
-    if signed_by is None or any(
-        signature.key_id == signed_by and signature.state == "valid" for signature in report.signatures
-    ):
+    signers = {signature.key_id for signature in report.signatures if signature.state == "valid"}
+    missing = [key_id for key_id in signed_by if key_id not in signers]
+    if not missing:
         return CheckedFile(path, "whole", report, trust=trust)
-    return CheckedFile(path, "not signed", report, f"{path}: {trust}; not signed by {signed_by}", trust)
+    error = f"{path}: {trust}; not signed by {', '.join(missing)}"
+    return CheckedFile(path, "not signed", report, error, trust)
 
 
 def _size_bytes(path: str) -> int:

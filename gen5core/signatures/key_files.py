@@ -17,7 +17,7 @@ from typing import Final
 
 from ..errors import InvalidKeyError
 from ..files import user_folder
-from .keys import PublicKey, SigningKey, parse_public_key
+from .keys import BLANKS, PublicKey, SigningKey, parse_public_key
 
 SIGNING_KEY_VARIABLE: Final = "GEN5_SIGNING_KEY"
 """Environment variable with the path of the private key that signs every save."""
@@ -104,7 +104,7 @@ def load_public_key(path: str | os.PathLike[str]) -> PublicKey:
     OSError
         from the file system.
     """
-    lines = [line for line in read_lines(path) if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line for line in read_lines(path) if holds_key(line)]
     with naming_key(path):
         if len(lines) != 1 and "-----BEGIN" not in "".join(lines[:1]):
             raise InvalidKeyError(f"has {len(lines)} keys; name a file with exactly one")
@@ -112,13 +112,23 @@ def load_public_key(path: str | os.PathLike[str]) -> PublicKey:
 
 
 def read_lines(path: str | os.PathLike[str], check: StatusCheck = lambda path, status: None) -> list[str]:
-    """Return the lines of a small text file. Raises as ``read_small_file``, and InvalidKeyError if it is not UTF-8."""
+    """Return the lines of a small text file, which end at a line feed only: other line separators may be in a comment.
+
+    Raises as ``read_small_file``, and InvalidKeyError if the file is not UTF-8.
+    """
     data = read_small_file(path, check)
     with naming_key(path):
         try:
-            return data.decode("utf-8-sig").splitlines()  # Windows editors write a byte order mark
+            lines = data.decode("utf-8-sig").split("\n")  # Windows editors write a byte order mark, and CR LF
         except UnicodeDecodeError as error:
             raise InvalidKeyError(f"is not text ({error})") from error
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
+
+
+def holds_key(line: str) -> bool:
+    """Return whether a line is for a key: it is neither empty nor a comment."""
+    text = line.strip(BLANKS)
+    return bool(text) and not text.startswith("#")
 
 
 def read_small_file(path: str | os.PathLike[str], check: StatusCheck) -> bytes:

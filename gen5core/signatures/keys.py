@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -25,6 +26,8 @@ SIGNATURE_BYTES: Final = 64
 ID_DIGITS: Final = 32
 """128 bits: finding a second key with the same id is infeasible, so an id identifies its key."""
 MAX_COMMENT: Final = 200
+BLANKS: Final = " \t"
+"""What separates the parts of a key's line. Other white space, such as a line separator, is refused."""
 MISSING: Final = "the package cryptography is not installed: pip install cryptography"
 _PRIME: Final = 2**255 - 19
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -161,7 +164,8 @@ def parse_public_key(text: str) -> PublicKey:
     InvalidKeyError
         if the line is not a valid key.
     """
-    kind, encoded, comment = (*text.split(None, 2), "", "", "")[:3]
+    parts = re.split(f"[{BLANKS}]+", text.strip(f"{BLANKS}\r\n"), maxsplit=2)
+    kind, encoded, comment = (*parts, "", "")[:3]
     if "PRIVATE KEY-----" in text:
         raise InvalidKeyError("is a private key; use the public key, whose file ends in .pub")
     if kind != KIND:
@@ -170,7 +174,7 @@ def parse_public_key(text: str) -> PublicKey:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidKeyError(f"its key {encoded!r:.80} is not base64") from error
-    key = PublicKey(raw, comment.strip())
+    key = PublicKey(raw, comment)
     if key.text != f"{KIND} {encoded}":
         raise InvalidKeyError(f"its key {encoded!r:.80} is not canonical base64")
     return key

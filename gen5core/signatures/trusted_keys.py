@@ -13,8 +13,9 @@ from typing import Final
 from ..errors import InvalidKeyError
 from ..files import user_folder
 from ..files.atomic import atomic_file, write_all
-from .key_files import check_unwritable, naming_key, read_lines
+from .key_files import check_unwritable, holds_key, naming_key, read_lines
 from .keys import PublicKey, parse_public_key
+from .lookalikes import find_lookalike
 
 VARIABLE: Final = "GEN5_TRUSTED_KEYS"
 """Environment variable with the path of a list to use instead of ``trusted_keys`` in the configuration folder."""
@@ -47,16 +48,31 @@ def load_trusted_keys(path: str | os.PathLike[str] | None = None) -> tuple[Publi
     return tuple(key for _, key in _read_list(chosen) if key is not None)
 
 
-def add_trusted_key(key: PublicKey, path: str | os.PathLike[str] | None = None) -> Path:
+def add_trusted_key(
+    key: PublicKey, path: str | os.PathLike[str] | None = None, *, force: bool = False
+) -> Path:
     """Add key to a list, replacing any line that already has it, and return the path of the list.
+
+    Parameters
+    ----------
+    force : add it even if its comment looks like that of another key in the list
 
     Raises
     ------
-    InvalidKeyError, OSError
-        as ``load_trusted_keys``.
+    InvalidKeyError
+        as ``load_trusted_keys``, or if its comment looks like that of another key, unless force.
+    OSError
+        from the file system.
     """
     chosen = _require_path(path)
-    lines = [line for line, found in _read_list(chosen) if found != key]
+    entries = _read_list(chosen)
+    other = None if force else find_lookalike(key, (listed for _, listed in entries if listed is not None))
+    if other is not None:
+        raise InvalidKeyError(
+            f"the name {key.comment!r} of the key {key.key_id} looks like {other.comment!r}, the name of "
+            f"{other.key_id} in your list: compare the ids with their owners, then give it another name with --comment, or use --force"
+        )
+    lines = [line for line, found in entries if found != key]
     _write_list(chosen, [*lines, str(key)])
     return chosen
 
@@ -82,7 +98,7 @@ def _read_list(path: Path | None) -> list[tuple[str, PublicKey | None]]:
 
 
 def _parse_line(path: Path | None, number: int, line: str) -> PublicKey | None:
-    if not line.strip() or line.lstrip().startswith("#"):
+    if not holds_key(line):
         return None
     with naming_key(f"{path}, line {number}"):
         return parse_public_key(line)

@@ -217,6 +217,22 @@ def test_trust_keeps_a_list(home: Path) -> None:
     assert path.read_text() == ""
 
 
+def test_a_key_under_a_name_that_looks_like_a_listed_one_needs_force(home: Path) -> None:
+    """The message names both keys; another name, or --force, adds it. A key may be given its own name again."""
+    run("trust", "anna.pub")
+    lookalike = f"{OTHER.public_key.text} \u0430nna"
+    message = (
+        f"the name '\u0430nna' of the key {OTHER_ID} looks like 'anna', the name of {KEY_ID} in your list: compare the "
+        "ids with their owners, then give it another name with --comment, or use --force"
+    )
+    assert is_refused(run("trust", lookalike), message)
+    assert run("trust", "--list").stdout == f"{KEY_ID}  anna\n"
+    assert run("trust", "anna.pub", "--comment", "Anna").exit_code == 0
+    assert run("trust", lookalike, "--comment", "anna of work").exit_code == 0
+    assert run("trust", lookalike, "--force").exit_code == 0
+    assert run("trust", "--list").stdout == f"{KEY_ID}  Anna\n{OTHER_ID}  \u0430nna\n"
+
+
 # verify
 
 
@@ -342,6 +358,32 @@ def test_signed_by_rejects_other_files(tmp_path: Path) -> None:
     rows = json.loads(run("verify", ".", "--signed-by", KEY_ID, "--json").stdout)["files"]
     assert [row["status"] for row in rows] == ["not signed", "whole", "not signed"]
     assert [rows[2]["error"]] == [f"./stripped.gen5: unsigned; not signed by {KEY_ID}"]
+
+
+@pytest.mark.parametrize("order", [("anna.pub", "ben.pub"), ("ben.pub", "anna.pub")])
+def test_each_key_of_signed_by_must_have_signed(order: tuple[str, str]) -> None:
+    """A file passes only if it is signed by all; the error names those that are missing, in the order given."""
+    make("by_anna.gen5", KEY), make("by_ben.gen5", OTHER), make("both.gen5", KEY, OTHER), make("none.gen5")
+    options = [word for name in order for word in ("--signed-by", name)]
+    codes = [run("verify", name, *options).exit_code for name in ("by_anna.gen5", "by_ben.gen5", "both.gen5")]
+    assert codes == [1, 1, 0]
+    ids = [{"anna.pub": KEY_ID, "ben.pub": OTHER_ID}[name] for name in order]
+    code, lines = verify_lines("none.gen5", *options)
+    assert (code, lines) == (
+        1,
+        [
+            f"not signed  none.gen5: unsigned; not signed by {', '.join(ids)}",
+            "1 file checked, 1 intact, 1 not signed by each of those keys",
+        ],
+    )
+
+
+def test_one_key_named_twice_is_asked_for_once() -> None:
+    """The same key as a file and as an id is one key."""
+    make("a.gen5", KEY)
+    assert verify_lines("a.gen5", "--signed-by", "anna.pub", "--signed-by", KEY_ID) == verify_lines(
+        "a.gen5", "--signed-by", KEY_ID
+    )
 
 
 def test_a_file_named_like_a_key_id_is_not_used() -> None:

@@ -29,6 +29,7 @@ from gen5core.signatures.key_files import (
     save_signing_key,
 )
 from gen5core.signatures.keys import parse_public_key
+from gen5core.signatures.lookalikes import skeleton
 from gen5core.signatures.trust import evaluate_trust
 from gen5core.signatures.trusted_keys import (
     add_trusted_key,
@@ -514,13 +515,78 @@ def test_files_of_windows_editors(trusted: Path, tmp_path: Path) -> None:
     assert [key().public_key] == list(load_trusted_keys())
 
 
-@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
-def test_a_key_hidden_in_a_comment(tmp_path: Path, end: str) -> None:
-    """A line separator that an editor may not show starts a new line, so the hidden key is counted."""
+SEPARATORS = ("\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+
+
+@pytest.mark.parametrize("end", SEPARATORS)
+def test_only_a_line_feed_ends_a_line(trusted: Path, tmp_path: Path, end: str) -> None:
+    """A key behind another separator is a part of the comment before it, and in a key's own comment it is refused."""
     other = SigningKey.from_seed(bytes(32)).public_key.text
-    (tmp_path / "k.pub").write_text(f"# of work{end}{other}\n{LINE}\n", encoding="utf-8")
-    with pytest.raises(InvalidKeyError, match="has 2 keys"):
-        load_public_key(tmp_path / "k.pub")
+    text = f"# of work{end}{other}\n{LINE}\n".encode()
+    (tmp_path / "k.pub").write_bytes(text)
+    trusted.parent.mkdir()
+    trusted.write_bytes(text)
+    trusted.chmod(0o600)
+    assert load_public_key(tmp_path / "k.pub").text == LINE
+    assert [found.text for found in load_trusted_keys()] == [LINE]
+    add_trusted_key(key().public_key)
+    assert trusted.read_bytes() == f"# of work{end}{other}\n{LINE} anna\n".encode()
+    trusted.write_bytes(f"{LINE} anna{end}{other}\n".encode())
+    with pytest.raises(InvalidKeyError, match=r"line 1: a key's comment is .*; it must be one line"):
+        load_trusted_keys()
+
+
+@pytest.mark.parametrize("blank", [*SEPARATORS[1:], "\xa0", "\u3000"])
+def test_parts_of_a_key_are_separated_by_blanks(blank: str) -> None:
+    """Other white space separates nothing: such a line looks different in different editors."""
+    for text in (LINE.replace(" ", blank), f"{blank}{LINE}", f"{LINE}{blank}anna"):
+        with pytest.raises(InvalidKeyError):
+            parse_public_key(text)
+
+
+LOOKALIKES = (
+    "anna",
+    "ANNA",
+    "\u0430nna",  # Cyrillic a
+    "\u0410\u039d\u039dA",  # Cyrillic and Greek capitals
+    "\uff41\uff4e\uff4e\uff41",  # full width
+    "\U0001d41a\U0001d427\U0001d427\U0001d41a",  # mathematical letters
+    "a n n a",
+    "an-na",
+    "anna\u3164",  # a letter that shows nothing
+    "a\u0301nna",
+    "anna\u034f",
+    "\u1d00\u0274\u0274\u1d00",  # small capitals
+    "\ua4ee\ua4e0\ua4e0\ua4ee",  # Lisu
+)
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_a_name_that_looks_like_a_listed_one_is_refused(trusted: Path, name: str) -> None:
+    """Otherwise a stranger's key gets a friend's name; force adds it."""
+    other = SigningKey.from_seed(bytes(32), comment=name).public_key
+    add_trusted_key(key().public_key)
+    with pytest.raises(InvalidKeyError, match=rf"looks like 'anna', the name of {KEY_ID} in your list"):
+        add_trusted_key(other)
+    assert list(load_trusted_keys()) == [key().public_key]
+    add_trusted_key(other, force=True)
+    assert list(load_trusted_keys()) == [key().public_key, other]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("m", "rn"), ("bill", "bi11"), ("Oslo", "0slo"), ("w", "vv"), ("пес", "nec")]
+)
+def test_letters_that_look_like_others(one: str, other: str) -> None:
+    """Pairs in Latin letters and digits, and words of another script that are a Latin one."""
+    assert skeleton(one) == skeleton(other)
+
+
+@pytest.mark.parametrize("name", ["", "ben", "hanna", "anna 2", "Анна", "安娜", "\U0001f511"])
+def test_other_names_are_no_lookalikes(trusted: Path, name: str) -> None:
+    """Names that a person tells apart are added without a question, and so are keys without a name."""
+    add_trusted_key(key().public_key)
+    add_trusted_key(SigningKey.from_seed(bytes(32), comment=name).public_key)
+    assert [found.comment for found in load_trusted_keys()] == ["anna", name]
 
 
 def _signature(seed: bytes, state: str) -> Signature:
