@@ -154,8 +154,12 @@ class Gen5Load:
         path = resolve_file(file)
         status = path.stat()  # taken before the check, so that a write during the check changes it
         with gen5core.open(path) as opened:
-            opened.verify()
-            report = {"drift": report_drift(opened, on_drift), "trust": describe_trust(opened.signatures)}
+            uncovered_bytes = opened.verify().uncovered_bytes
+            report = {
+                "drift": report_drift(opened, on_drift),
+                "trust": describe_trust(opened.signatures),
+                "uncovered_bytes": uncovered_bytes,
+            }
             noise = _blocked_on_error(_noise, opened, batch_index)
             stored = StoredFile(path, opened.root, batch_index)
             if isinstance(noise, dict):

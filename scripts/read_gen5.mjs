@@ -41,11 +41,14 @@ function readRecord(file, picture) {
   const table = readTable(rows, header)
   const carrierFacts = picture && { is_as_written: checkCarrier(further.carrier, picture, table) }
   const chunks = table.map((row) => ({ ...row, payload: readChunk(file, row) }))
+  const uncovered_bytes = trailers.uncovered_bytes + (picture?.trailingBytes ?? 0)
+    + (table.reduce((gaps, { storedBytes }) => gaps - storedBytes, header.metaOffset - HEADER_BYTES))
   return {
-    version: [header.major, header.minor], root: root.toString("hex"), ...trailers,
+    ...further, // first, so that no key of META replaces what was checked
+    version: [header.major, header.minor], root: root.toString("hex"), ...trailers, uncovered_bytes,
     unknown_chunks: table.map(({ type }) => type).filter((type) => !KNOWN_TYPES.includes(type)),
     picture: carrierFacts, latents: readLatents(chunks), images: readImages(chunks, further.carrier, picture),
-    environment_chunk: readEnvironment(chunks), model_info, ...further,
+    environment_chunk: readEnvironment(chunks), model_info,
   }
 }
 

@@ -21,7 +21,7 @@ READER = ROOT / "scripts" / "read_gen5.mjs"
 NODE_VERSION = (20, 19)
 Content = dict[str, Any]
 _COMMON_KEYS = (
-    *("version", "root", "signed_by", "unknown_trailers", "unknown_chunks"),
+    *("version", "root", "signed_by", "unknown_trailers", "uncovered_bytes", "unknown_chunks"),
     *("latents", "images", "model_info"),
 )
 _OWN_KEYS = (*_COMMON_KEYS, "picture", "environment_chunk", "environment")
@@ -80,6 +80,7 @@ def facts(path: Path) -> Content:
             "version": list(file.version),
             "root": file.root,
             "signed_by": [found.public_key for found in file.signatures if found.state == "valid"],
+            "uncovered_bytes": file.uncovered_bytes,
             "unknown_trailers": [found.type for found in file.trailers if found.type != "SIGN"],
             "unknown_chunks": [row.type for row in file.rows if row.type not in ("LATN", "DATA", "ENVC")],
             "latents": {name: _latent(latent) for name, latent in file.latents.items()},

@@ -85,7 +85,14 @@ declare namespace Gen5 {
   /** The response of `POST /gen5/read`. */
   type Read = Graphs & { root: string; version: string; sealed: boolean; facts: Facts }
   /** The last line of `GET /gen5/verify`. */
-  type Report = { checked_bytes: number; chunk_count: number; notes?: string[]; sealed?: boolean; trust?: Trust }
+  type Report = {
+    checked_bytes: number
+    chunk_count: number
+    notes?: string[]
+    sealed?: boolean
+    trust?: Trust
+    uncovered_bytes?: number
+  }
   type ErrorAnswer = { error: string; kind?: string | null }
 
   /** One file of `GET /gen5/library`. */
@@ -123,7 +130,7 @@ declare namespace Gen5 {
     scrubbed?: string[] | null
   }
   /** Load Gen5's result for a file, every byte of which it has checked. */
-  type Ran = { file: string; root: string; mtime: number; size_bytes: number; trust?: Trust }
+  type Ran = { file: string; root: string; mtime: number; size_bytes: number; trust?: Trust; uncovered_bytes?: number }
   /** Compare With Stored's result; a figure that is not finite is null. */
   type Verdict = {
     verdict: string

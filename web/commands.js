@@ -86,6 +86,8 @@ async function check(name) {
  * @param {Gen5.Report} found
  */
 function report(name, found) {
-  const severity = found.notes?.length ? "warn" : "success"
-  toast(severity, t("verify.fileIntact", { name }), [verdict(found), ...trustWords(found.trust)].join("\n"))
+  const severity = found.notes?.length || found.uncovered_bytes ? "warn" : "success"
+  const uncovered = found.uncovered_bytes ?? 0
+  const title = uncovered ? t("verify.fileIntactBut", { name, count: uncovered }) : t("verify.fileIntact", { name })
+  toast(severity, title, [verdict(found), ...trustWords(found.trust)].join("\n"))
 }

@@ -11,7 +11,7 @@ import { invalidBadge, trustList } from "./trust.js"
 
 /**
  * @typedef {ReturnType<typeof addPanel>} Panel
- * @typedef {{name: string, facts: Gen5.Facts, batchIndex: number, isVerified: boolean, isChecking: boolean,
+ * @typedef {{name: string, facts: Gen5.Facts, batchIndex: number, isVerified: boolean, uncovered: number, isChecking: boolean,
  *   failure: string|null, check: AbortController}} CurrentFile
  * @typedef {{root: string, mtime?: number, size_bytes: number}} FileState identity of a file's version
  * @typedef {[string, string]} Words text and tooltip
@@ -58,9 +58,11 @@ export function createLoadPanel(node) {
       panel.show(problem(name, error))
     },
     showFile(name, facts, batchIndex, ran) {
-      const isVerified = Boolean(isSameFile(current, name, facts) && current?.isVerified) || isRunOf(ran, name, facts)
+      const before = isSameFile(current, name, facts) && current?.isVerified ? current.uncovered : null
+      const uncovered = isRunOf(ran, name, facts) ? (ran?.uncovered_bytes ?? 0) : before
       leave()
-      current = { name, facts, batchIndex, isVerified, isChecking: false, failure: null, check: new AbortController() }
+      const isVerified = uncovered !== null
+      current = { name, facts, batchIndex, isVerified, uncovered: uncovered ?? 0, isChecking: false, failure: null, check: new AbortController() }
       draw()
     },
     setBatchIndex(index) {
@@ -71,7 +73,7 @@ export function createLoadPanel(node) {
     setRun(ran) {
       if (!current || !isRunOf(ran, current.name, current.facts)) return false
       if (!current.isVerified) {
-        setIntact(current, ran.trust)
+        setIntact(current, ran)
         draw()
       }
       return true
@@ -117,10 +119,11 @@ function isSameState(one, other) {
 
 /**
  * @param {CurrentFile} current
- * @param {Gen5.Trust|undefined} trust
+ * @param {Pick<Gen5.Report, "trust"|"uncovered_bytes">} found
  */
-function setIntact(current, trust) {
+function setIntact(current, { trust, uncovered_bytes: uncovered = 0 }) {
   current.isVerified = true
+  current.uncovered = uncovered
   current.failure = null
   if (trust) current.facts.trust = trust
 }
@@ -199,8 +202,11 @@ function badges(panel, current) {
 }
 
 /** @param {CurrentFile} current */
-function seal({ facts: { sealed }, isVerified, failure }) {
+function seal({ facts: { sealed }, isVerified, uncovered, failure }) {
   if (failure) return badge(FAILED, failure, "gen5-badge-error gen5-seal")
+  if (isVerified && uncovered) {
+    return badge(t("load.intactBut", { count: uncovered }), t("load.intactBut.tip"), "gen5-badge-warn gen5-seal")
+  }
   const [text, title] = isVerified ? INTACT : sealed ? SEALED : UNSEALED
   return badge(text, title, `${isVerified || sealed ? "gen5-badge-ok" : ""} gen5-seal`)
 }
@@ -243,7 +249,7 @@ function verifyButton(panel, current) {
     try {
       const report = await verify(current.name, (step) => panel.say(progress(step)), { signal })
       if (signal.aborted) return
-      setIntact(current, report.trust)
+      setIntact(current, report)
       updateBadges(panel.element, current)
       panel.say(verdict(report))
     } catch (error) {

@@ -95,13 +95,15 @@ export function componentText(canonical) {
 /**
  * Describe the result of a check that found no damage.
  *
- * @param {{checked_bytes: number, chunk_count: number, notes?: string[]}} report notes: what could not be checked;
- *   if there is one, the text does not claim that every byte is as it was written
+ * @param {Pick<Gen5.Report, "checked_bytes"|"chunk_count"|"notes"|"uncovered_bytes">} report notes: what could not be
+ *   checked; if there is one, or bytes that nothing covers, the text does not claim that every byte is as it was written
  * @returns {string} e.g. `Intact. Every byte is as it was written: 3.1 MB in 3 chunks.`
  */
-export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [] }) {
+export function verdict({ checked_bytes: bytes, chunk_count: count, notes = [], uncovered_bytes: uncovered = 0 }) {
   const checked = t("verify.checked", { size: fileSize(bytes), count })
-  const found = t(notes.length ? "verify.intactAsFar" : "verify.intact", { checked })
+  const found = uncovered
+    ? t("verify.intactBut", { checked, count: uncovered })
+    : t(notes.length ? "verify.intactAsFar" : "verify.intact", { checked })
   return [found, ...notes.map((note) => t("verify.note", { note }))].join(" ")
 }
 

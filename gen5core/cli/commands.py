@@ -75,8 +75,8 @@ def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: tuple[str, ...
     subfolders included.
 
     Prints one line for each file that is damaged or signed, and then how many files were checked. Intact: every
-    byte is as it was saved. Signed by K: the signature by the key K is valid for the file. Trusted: K is in your
-    list (see `trust`).
+    byte is as it was saved; bytes that nothing covers are counted. Signed by K: the signature by the key K is
+    valid for the file. Trusted: K is in your list (see `trust`).
     """
     key_ids = required_keys(signed_by)
     files = find_files(paths)
@@ -185,6 +185,7 @@ def _info_json(file: Gen5File) -> dict[str, Any]:
         "has_prompt_graph": "prompt" in (file.comfyui or {}),
         "has_workflow": "workflow" in (file.comfyui or {}),
         "trailers": [trailer.type for trailer in file.trailers],
+        "uncovered_bytes": file.uncovered_bytes,
         "trust": trust.word,
         "signatures": signatures_as_json(trust),
     }

@@ -12,6 +12,8 @@ from typing import Final
 import click
 
 from ..errors import InvalidKeyError
+from ..reader import file as reader
+from ..reader.report import describe_uncovered
 from ..rewrite.sign import sign_file
 from ..signatures.key_files import (
     SIGNING_KEY_VARIABLE,
@@ -97,7 +99,8 @@ def sign(files: tuple[str, ...], key: str | None, out: str | None, force: bool, 
         for file in files:
             signed.append(str(sign_file(file, signing_key, out, overwrite=force)))
             if not as_json:
-                click.echo(printable(f"{signed[-1]}: signed by {signing_key.public_key.key_id}"))
+                rest = describe_uncovered(_uncovered_bytes(signed[-1]))
+                click.echo(printable(f"{signed[-1]}: signed by {signing_key.public_key.key_id}{rest}"))
     finally:  # the files before the error are signed
         if as_json:
             tables.print_json({"signed": signed, "key_id": signing_key.public_key.key_id})
@@ -173,6 +176,11 @@ def _default_path() -> Path:
         raise InvalidKeyError("no home folder is known: name the key's file with -o")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _uncovered_bytes(path: str) -> int:
+    with reader.open(path) as file:
+        return file.uncovered_bytes
 
 
 def _remove(removed: str) -> None:

@@ -92,6 +92,8 @@ def print_info(file: Gen5File) -> None:
     for trailer in file.trailers:
         if trailer.type != SIGN:
             console.print(Text(f"trailer {printable(trailer.type)}, {format_size(trailer.size_bytes)}", _DIM))
+    if file.uncovered_bytes:
+        console.print(Text(f"{plural(file.uncovered_bytes, 'byte')} that nothing covers", _BAD))
 
 
 def print_drifts(drifts: Sequence[Drift], path: str) -> None:

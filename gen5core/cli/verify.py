@@ -22,8 +22,8 @@ from .group import Failure
 from .text import format_size, plural, printable
 
 Status = Literal["whole", "damaged", "not GEN5", "unreadable", "not signed"]
-"""``whole``: intact. ``not GEN5``: also a PNG without a record. ``not signed``: intact, but without a valid
-signature by every requested key."""
+"""``whole``: intact, see ``Report.verdict``. ``not GEN5``: also a PNG without a record. ``not signed``: intact, but
+without a valid signature by every requested key."""
 _TRUST_STYLES: Final = {"signed": "yellow", "trusted": "green"}
 
 
@@ -50,6 +50,8 @@ class CheckedFile:
             "root": self.report.root,
             "chunk_count": self.report.chunk_count,
             "checked_bytes": self.report.checked_bytes,
+            "uncovered_bytes": self.report.uncovered_bytes,
+            "verdict": self.report.verdict,
             "notes": list(self.report.notes),
             "trust": self.trust.word,
             "signatures": signatures_as_json(self.trust),
@@ -137,9 +139,7 @@ def print_results(checked: Sequence[CheckedFile], *, complete: bool, signed_by: 
             console.print(
                 Text(entry.status, "bold red").append(f"  {printable(entry.error)}", ""), soft_wrap=True
             )
-        elif entry.trust and entry.trust.word in _TRUST_STYLES:
-            verdict = f"  {printable(f'{entry.path}: intact, {entry.trust}')}"
-            line = Text(entry.trust.word, _TRUST_STYLES[entry.trust.word]).append(verdict, "")
+        elif entry.report and entry.trust and (line := _verdict_line(entry.path, entry.report, entry.trust)):
             console.print(line, soft_wrap=True)
         for note in entry.report.notes if entry.report else ():
             console.print(
@@ -147,7 +147,9 @@ def print_results(checked: Sequence[CheckedFile], *, complete: bool, signed_by: 
             )
     reports = [entry.report for entry in checked if entry.report]
     total = format_size(sum(report.checked_bytes for report in reports))
-    summary = [f"{plural(len(checked), 'file')} checked", f"{len(reports)} intact ({total})"]
+    uncovered = sum(report.uncovered_bytes > 0 for report in reports)
+    summary = [f"{plural(len(checked), 'file')} checked", f"{len(reports) - uncovered} intact ({total})"]
+    summary += [f"{uncovered} intact, with bytes that nothing covers"] if uncovered else []
     for status in ("damaged", "not GEN5", "unreadable", "not signed"):
         count = sum(entry.status == status for entry in checked)
         signers = f" by {'that key' if len(signed_by) == 1 else 'each of those keys'}"
@@ -155,6 +157,16 @@ def print_results(checked: Sequence[CheckedFile], *, complete: bool, signed_by: 
     fine = complete and all(entry.status == "whole" for entry in checked)
     style = "green" if fine else "bold red"
     console.print(Text(", ".join(summary + ([] if complete else ["interrupted"])), style), soft_wrap=True)
+
+
+def _verdict_line(path: str, report: Report, trust: Trust) -> Text | None:
+    """Return the verdict on a file that is signed, or has bytes that nothing covers; None for others."""
+    if style := _TRUST_STYLES.get(trust.word):
+        verdict = f"  {printable(f'{path}: {report.verdict}, {trust}')}"
+        return Text(trust.word, style).append(verdict, "")
+    if report.uncovered_bytes:
+        return Text("note", "yellow").append(f"  {printable(f'{path}: {report.verdict}')}", "")
+    return None
 
 
 def _check(path: str, trusted: Sequence[PublicKey], signed_by: Sequence[str]) -> CheckedFile:
@@ -171,8 +183,9 @@ def _check(path: str, trusted: Sequence[PublicKey], signed_by: Sequence[str]) ->
     missing = [key_id for key_id in signed_by if key_id not in signers]
     if not missing:
         return CheckedFile(path, "whole", report, trust=trust)
-    error = f"{path}: {trust}; not signed by {', '.join(missing)}"
-    return CheckedFile(path, "not signed", report, error, trust)
+    return CheckedFile(
+        path, "not signed", report, f"{path}: {trust}; not signed by {', '.join(missing)}", trust
+    )
 
 
 def _size_bytes(path: str) -> int:

@@ -151,6 +151,12 @@ class Gen5File:
         return self.header.version
 
     @property
+    def uncovered_bytes(self) -> int:
+        """Number of bytes that no digest and no signature covers: whoever changes them leaves no trace."""
+        trailing = self._source.trailing_bytes if isinstance(self._source, CarrierSource) else 0
+        return report.uncovered_bytes(self.header, self.rows, self.trailers) + trailing
+
+    @property
     def sealed(self) -> bool:
         """Whether a seal protects the header and META; true from version 1.1 on."""
         return self.header.sealed
@@ -295,6 +301,7 @@ class Gen5File:
                 checked_bytes=checked_bytes,
                 notes=tuple(notes),
                 signatures=signatures,
+                uncovered_bytes=self.uncovered_bytes,
             )
 
     def _read(self, row: ChunkRow) -> npt.NDArray[np.uint8]:

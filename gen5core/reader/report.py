@@ -28,6 +28,26 @@ class Report:
     """What could not be checked and why, e.g. a trailer of an unknown type."""
     signatures: tuple[Signature, ...] = ()
     """None is invalid, since that raises SignatureError; unchecked ones are also in the notes."""
+    uncovered_bytes: int = 0
+    """Bytes that no digest and no signature covers: trailers of unknown types, gaps, and what follows a PNG's end."""
+
+    @property
+    def verdict(self) -> str:
+        """``intact``, or how many bytes nothing covers: whoever adds such bytes leaves no trace."""
+        return "intact" + describe_uncovered(self.uncovered_bytes)
+
+
+def describe_uncovered(size_bytes: int) -> str:
+    """Return what follows a verdict: empty, or ``, with N bytes that nothing covers``."""
+    return (
+        f", with {size_bytes} byte{'' if size_bytes == 1 else 's'} that nothing covers" if size_bytes else ""
+    )
+
+
+def uncovered_bytes(header: Header, rows: Sequence[ChunkRow], trailers: Sequence[Trailer]) -> int:
+    """Return how many bytes of a file no digest and no signature covers."""
+    unknown = sum(spec.FRAME_SIZE + trailer.size_bytes for trailer in trailers if trailer.type != spec.SIGN)
+    return _gap_bytes(header, rows) + unknown
 
 
 def checked_bytes(header: Header, rows: Sequence[ChunkRow], trailers: Sequence[Trailer]) -> int:

@@ -70,7 +70,8 @@ def add_trusted_key(
     if other is not None:
         raise InvalidKeyError(
             f"the name {key.comment!r} of the key {key.key_id} looks like {other.comment!r}, the name of "
-            f"{other.key_id} in your list: compare the ids with their owners, then give it another name with --comment, or use --force"
+            f"{other.key_id} in your list: compare the ids with their owners, then give it another name with "
+            "--comment, or use --force"
         )
     lines = [line for line, found in entries if found != key]
     _write_list(chosen, [*lines, str(key)])

@@ -79,6 +79,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "chunk_count": report.chunk_count,
         "notes": list(report.notes),
         "sealed": report.sealed,
+        "uncovered_bytes": report.uncovered_bytes,
         "trust": describe_trust(report.signatures),
     }
 

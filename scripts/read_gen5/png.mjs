@@ -23,7 +23,7 @@ export function openPng(png) {
   must(bytes <= LIMITS.inflated, `the PNG takes ${bytes} bytes, the limit is ${LIMITS.inflated}`)
   return {
     record: png.subarray(found.start + 8, found.end - 4),
-    picture: { bytes, sha256: sha256(...rest).toString("hex"), types: chunks.map(({ type }) => type) },
+    picture: { trailingBytes: png.length - chunks.at(-1).end, bytes, sha256: sha256(...rest).toString("hex"), types: chunks.map(({ type }) => type) },
   }
 }
 

@@ -13,8 +13,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import forge
 import numpy as np
 import pytest
+import signer
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.errors import (
@@ -464,7 +466,14 @@ class TestVerifying:
         assert [{"done": 32, "total": size}, {"done": size, "total": size}] == [progress[0], progress[-1]]
         trust = {"word": "unsigned", "signatures": []}
         expected = {"checked_bytes": size, "chunk_count": 1, "notes": [], "sealed": True, "trust": trust}
+        expected["uncovered_bytes"] = 0
         assert (report, end) == ({"report": expected}, None)
+
+    def test_bytes_that_nothing_covers(self, folder: Path) -> None:
+        """The browser gets their number, with which it words the verdict."""
+        path = stored(folder, latents={"initial_noise": randn(1, 4, 8, 8)})
+        path.write_bytes(signer.with_trailer(path.read_bytes(), forge.frame("NOTE", "0000", b"seen")))
+        assert self.lines()[-2]["report"]["uncovered_bytes"] == 16
 
     def test_damage(self, folder: Path) -> None:
         """A damaged chunk ends the lines with the core's message, which does not reveal the folder."""

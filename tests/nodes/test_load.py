@@ -9,8 +9,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import forge
 import numpy as np
 import pytest
+import signer
 import torch
 from gen5pack import gen5core
 from gen5pack.gen5core.environment.components import Component
@@ -236,7 +238,9 @@ class TestOutputs:
         status = path.stat()
         checked = {"file": "a.gen5", "root": root, "mtime": status.st_mtime, "size_bytes": status.st_size}
         trust = {"word": "unsigned", "signatures": []}
-        assert {"gen5": [{**checked, "drift": [], "trust": trust}]} == sent
+        assert {"gen5": [{**checked, "drift": [], "trust": trust, "uncovered_bytes": 0}]} == sent
+        path.write_bytes(signer.with_trailer(path.read_bytes(), forge.frame("NOTE", "0000", b"seen")))
+        assert Gen5Load().load("a.gen5")["ui"]["gen5"][0]["uncovered_bytes"] == 16
 
 
 class TestBatchIndex:

@@ -108,8 +108,8 @@ def test_each_help_documents_its_exit_codes(name: str) -> None:
     text = " ".join(result.stdout.split())
     expected = {
         "verify": (
-            "Exit codes: 0 fine, 1 if a file is damaged, not a GEN5 file, or not signed by KEY, 2 an error, "
-            "reported in one line on stderr."
+            "Exit codes: 0 fine, 1 if a file is damaged, not a GEN5 file, or not signed by each KEY, 2 an "
+            "error, reported in one line on stderr."
         ),
         "env": "Exit codes: 0 fine, 1 if something differs, 2 an error, reported in one line on stderr.",
         "diff": "Exit codes: 0 fine, 1 if something differs, 2 an error, reported in one line on stderr.",

@@ -360,6 +360,48 @@ def test_signed_by_rejects_other_files(tmp_path: Path) -> None:
     assert [rows[2]["error"]] == [f"./stripped.gen5: unsigned; not signed by {KEY_ID}"]
 
 
+def test_bytes_that_nothing_covers_are_part_of_the_verdict() -> None:
+    """A trailer of an unknown type, or bytes after a PNG's end: no line, count or JSON says only ``intact``."""
+    signed, plain = (Path(make("signed.gen5", KEY)), Path(make("plain.gen5")))
+    for path in (signed, plain):
+        data = path.read_bytes()
+        trailer = signer.trailer(signer.root_of(data), signer.SEED) if path is signed else b""
+        path.write_bytes(signer.with_trailer(data, trailer + forge.frame("NOTE", "0000", b"seen")))
+    gen5core.save("tail.png", images=np.zeros((2, 2, 3), np.uint8), environment=None, hardware=None)
+    Path("tail.png").write_bytes(Path("tail.png").read_bytes() + b"x")
+    code, lines = verify_lines(".")
+    assert (code, lines) == (
+        0,
+        [
+            "note  ./plain.gen5: intact, with 16 bytes that nothing covers",
+            "note  ./plain.gen5: trailer 'NOTE' is not checked: unknown type",
+            f"signed  ./signed.gen5: intact, with 16 bytes that nothing covers, signed by {KEY_ID}, a key that is not "
+            "in your list",
+            "note  ./signed.gen5: trailer 'NOTE' is not checked: unknown type",
+            "note  ./tail.png: intact, with 1 byte that nothing covers",
+            "note  ./tail.png: 1 bytes follow the end of the PNG and are not checked",
+            summary("3 intact, with bytes that nothing covers", count=3, intact=0),
+        ],
+    )
+    rows = json.loads(run("verify", ".", "--json").stdout)["files"]
+    assert [(row["uncovered_bytes"], row["verdict"]) for row in rows] == [
+        (16, "intact, with 16 bytes that nothing covers"),
+        (16, "intact, with 16 bytes that nothing covers"),
+        (1, "intact, with 1 byte that nothing covers"),
+    ]
+
+
+def test_info_and_sign_name_bytes_that_nothing_covers() -> None:
+    """Neither reads them, and a signature does not cover them; other files are not mentioned."""
+    path = Path(make("a.gen5"))
+    assert "covers" not in run("info", path).stdout
+    path.write_bytes(signer.with_trailer(path.read_bytes(), forge.frame("NOTE", "0000", b"seen")))
+    assert run("info", path).stdout.splitlines()[-1] == "16 bytes that nothing covers"
+    assert json.loads(run("info", path, "--json").stdout)["uncovered_bytes"] == 16
+    expected = f"a.gen5: signed by {KEY_ID}, with 16 bytes that nothing covers\n"
+    assert run("sign", path, "--key", "anna.pem").stdout == expected
+
+
 @pytest.mark.parametrize("order", [("anna.pub", "ben.pub"), ("ben.pub", "anna.pub")])
 def test_each_key_of_signed_by_must_have_signed(order: tuple[str, str]) -> None:
     """A file passes only if it is signed by all; the error names those that are missing, in the order given."""

@@ -268,6 +268,7 @@ class TestFields:
                 "checked_bytes": target.stat().st_size,
                 "notes": (),
                 "signatures": (),
+                "uncovered_bytes": 0,
             }
             assert asdict(file.verify()) == expected
 
@@ -547,6 +548,8 @@ class TestTrailers:
             "trailer 'XXXX' is not checked: unknown type",
         )
         assert report.checked_bytes == len(before)
+        assert report.uncovered_bytes == 2 * 12 + 5
+        assert report.verdict == "intact, with 29 bytes that nothing covers"
 
     def test_root_stays(self, target: Path) -> None:
         """A trailer, such as a signature over the root, does not change the root."""
@@ -602,6 +605,7 @@ def test_gaps_of_an_old_file_are_reported() -> None:
         assert gap_bytes > 0
         assert f"{gap_bytes} bytes between chunks belong to no chunk and are not checked" in report.notes
         assert report.checked_bytes == path.stat().st_size - gap_bytes
+        assert report.verdict == f"intact, with {gap_bytes} bytes that nothing covers"
 
 
 @pytest.mark.parametrize(

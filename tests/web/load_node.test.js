@@ -542,6 +542,27 @@ describe("verified", () => {
     expect(document.querySelector(".gen5-said").textContent).toBe("Intact, as far as could be checked: 3.1 MB in 3 chunks. a note.")
   })
 
+  test("by the button, with the bytes that nothing covers", async () => {
+    answerVerify({ report: { checked_bytes: 1, chunk_count: 1, notes: [], sealed: true, uncovered_bytes: 24 } })
+    const node = loader()
+    await settle()
+    button("Verify").click()
+    await settle()
+    const words = "Intact, with 24 bytes that nothing covers"
+    expect(document.querySelector(".gen5-seal").textContent).toBe(words)
+    expect(document.querySelector(".gen5-said").textContent).toBe(`${words}: 1 byte in 1 chunk.`)
+    await choose(node, "file", "a.gen5")
+    expect(document.querySelector(".gen5-seal").textContent).toBe(words)
+  })
+
+  test("by the run, with the bytes that nothing covers", async () => {
+    const node = loader()
+    await settle()
+    node.onExecuted({ gen5: [{ ...RAN, uncovered_bytes: 1 }] })
+    await settle()
+    expect(document.querySelector(".gen5-seal").textContent).toBe("Intact, with 1 byte that nothing covers")
+  })
+
   test("by the button, with the current trust of the signatures", async () => {
     answerVerify({ report: { checked_bytes: 1, chunk_count: 1, notes: [], sealed: true, trust: trusted("Alice") } })
     loader()

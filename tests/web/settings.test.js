@@ -109,6 +109,14 @@ describe("commands", () => {
     expect(app.toasts[0].detail).toContain("9 bytes follow the end of the PNG.")
   })
 
+  test("never say only that a file is intact if it has bytes that nothing covers", async () => {
+    verify.mockResolvedValue({ checked_bytes: 1, chunk_count: 1, notes: [], uncovered_bytes: 24 })
+    app.canvas.selected_nodes = { 3: loader("a.png") }
+    await command("Gen5.VerifySelected")()
+    const summary = "a.png is intact, with 24 bytes that nothing covers"
+    expect(app.toasts[0]).toMatchObject({ severity: "warn", summary })
+  })
+
   test.each([undefined, ""])("ask for a file if none is chosen: %j", async (name) => {
     app.canvas.selected_nodes = { 3: loader(name) }
     await command("Gen5.VerifySelected")()

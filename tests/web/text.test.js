@@ -70,4 +70,11 @@ describe("verdict", () => {
         "9 bytes follow the end of the PNG and are not checked. another note.",
     )
   })
+
+  test.each([
+    [1, "Intact, with 1 byte that nothing covers: 1 byte in 1 chunk. a note."],
+    [24, "Intact, with 24 bytes that nothing covers: 1 byte in 1 chunk. a note."],
+  ])("counts the bytes that nothing covers: %i", (count, words) => {
+    expect(verdict({ checked_bytes: 1, chunk_count: 1, notes: ["a note"], uncovered_bytes: count })).toBe(words)
+  })
 })

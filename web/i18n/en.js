@@ -75,11 +75,19 @@ export default {
   "verify.label": "Verifying",
   "verify.progress": "Verifying: {progress}",
   "verify.intact": "Intact. Every byte is as it was written: {checked}.",
+  "verify.intactBut": {
+    one: "Intact, with {count} byte that nothing covers: {checked}.",
+    other: "Intact, with {count} bytes that nothing covers: {checked}.",
+  },
   "verify.intactAsFar": "Intact, as far as could be checked: {checked}.",
   "verify.checked": { one: "{size} in {count} chunk", other: "{size} in {count} chunks" },
   "verify.note": "{note}.",
   "verify.named": "Verifying {name}",
   "verify.fileIntact": "{name} is intact",
+  "verify.fileIntactBut": {
+    one: "{name} is intact, with {count} byte that nothing covers",
+    other: "{name} is intact, with {count} bytes that nothing covers",
+  },
   "verify.fileDamaged": "{name} is damaged or not readable",
   "verify.selectOne": "Select one Load Gen5",
   "verify.selectOne.detail": "Its file is then checked, every byte.",
@@ -174,6 +182,12 @@ export default {
   "load.unsealed.tip": "A file of version 1.0: its header and index have no seal.",
   "load.intact": "Intact",
   "load.intact.tip": "All that is stored was read, and matches its digests.",
+  "load.intactBut": {
+    one: "Intact, with {count} byte that nothing covers",
+    other: "Intact, with {count} bytes that nothing covers",
+  },
+  "load.intactBut.tip":
+    "Whoever adds or changes such bytes, after the end of a PNG or in a trailer of an unknown type, leaves no trace.",
   "load.failed": "Check failed",
   "load.carrier": "In a PNG",
   "load.carrier.tip": "Any viewer shows this picture; the record is in it.",
