@@ -48,8 +48,9 @@ test-browser: $(VENV)/.browser ## the tests in Chromium with the newest ComfyUI,
 bench: $(VENV)/.dev ## the tables of docs/measured.md
 	$(BIN)/python benchmarks/run.py
 
-fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader and on PNGs that carry a record; RUNS=1000000 TARGET=carrier
-	set -e; for target in $(or $(TARGET),reader carrier); do \
+fuzz: $(VENV)/.fuzz ## a coverage-guided fuzzer on the reader, on PNGs that carry a record, and on all readers at once; RUNS=1000000 TARGET=carrier
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory node_modules/.installed; fi
+	set -e; for target in $(or $(TARGET),reader carrier differential); do \
 		$(BIN)/python scripts/fuzz.py $$target -runs=$(or $(RUNS),100000); \
 	done
 

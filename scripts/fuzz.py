@@ -1,10 +1,11 @@
 """Fuzz the package, guided by coverage, with structure-aware mutations.
 
-Targets: ``reader`` for .gen5 files, ``carrier`` for PNGs that carry a record. The seeds are the corpus. Any exception
-other than a Gen5Error is a finding. So is an allocation that the limits forbid: each execution may use a few MiB more
-than the process had before.
+Targets: ``reader`` for .gen5 files, ``carrier`` for PNGs that carry a record, ``differential`` for both, read by
+this package, Node and the browser. The seeds are the corpus. Any exception other than a Gen5Error is a finding, and so
+is a file about which the readers differ, or an allocation that the limits forbid: each execution may use a few MiB
+more than the process had before.
 
-Usage: fuzz.py [reader|carrier] [-runs=N] [any libFuzzer option] [corpus folder]
+Usage: fuzz.py [reader|carrier|differential] [-runs=N] [any libFuzzer option] [corpus folder]
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ with atheris.instrument_imports(include=["gen5core"]):
     import gen5core.environment.components
     import gen5core.files.threads
     import gen5core.reader.file
+    import gen5core.reader.partial
     import gen5core.rewrite.carry
     import gen5core.rewrite.sign
     import gen5core.tensors.codec
@@ -38,7 +40,7 @@ import numpy as np  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: E402, F401
 from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: E402, F401
 
-TARGETS = ("reader", "carrier")
+TARGETS = ("reader", "carrier", "differential")
 HEADROOM_BYTES = 2**25
 """Address space for one execution: parsed META takes up to 30 times its text, and allocators map by the MiB."""
 MAX_INPUT_BYTES = 2**15
@@ -57,7 +59,7 @@ class Bounded:
     def __call__(self, data: bytes) -> None:
         """Read data with little memory to spare; any exception other than a Gen5Error is raised as a finding."""
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
-        bound = pages * resource.getpagesize() + HEADROOM_BYTES
+        bound = pages * resource.getpagesize() + getattr(self._target, "HEADROOM_BYTES", HEADROOM_BYTES)
         resource.setrlimit(resource.RLIMIT_AS, (bound, resource.RLIM_INFINITY))
         try:
             outcome = self._target.read_everything(data)

@@ -14,7 +14,7 @@ import { FormatError, LIMITS, must, sha256 } from "./read_gen5/check.mjs"
 import { readChunk, readEnvironment, readImages, readLatents } from "./read_gen5/chunks.mjs"
 import { writeJson } from "./read_gen5/json.mjs"
 import { readMeta } from "./read_gen5/meta.mjs"
-import { checkCarrier, isPng, openPng } from "./read_gen5/png.mjs"
+import { checkCarrier, checkFacts, isPng, openPng } from "./read_gen5/png.mjs"
 import { readTable } from "./read_gen5/table.mjs"
 import { readTrailers } from "./read_gen5/trailers.mjs"
 
@@ -39,6 +39,10 @@ function readRecord(file, picture) {
   const trailers = readTrailers(file.subarray(header.metaEnd), root)
   const { gen5_metadata: { model_info, chunks: rows }, ...further } = readMeta(meta, header)
   const table = readTable(rows, header)
+  if (!picture && (further.carrier ?? null) !== null) {
+    must(header.minor > 0, "is of version 1.0 and has a carrier, which version 1.1 added")
+    checkFacts(further.carrier, table)
+  }
   const carrierFacts = picture && { is_as_written: checkCarrier(further.carrier, picture, table) }
   const chunks = table.map((row) => ({ ...row, payload: readChunk(file, row) }))
   const uncovered_bytes = trailers.uncovered_bytes + (picture?.trailingBytes ?? 0)

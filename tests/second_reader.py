@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import gen5core
-from gen5core import FormatError
+from gen5core import ChunkNotFoundError, FormatError
 
 ROOT = Path(gen5core.__file__).parents[1]
 READER = ROOT / "scripts" / "read_gen5.mjs"
@@ -84,10 +84,10 @@ def facts(path: Path) -> Content:
             "unknown_trailers": [found.type for found in file.trailers if found.type != "SIGN"],
             "unknown_chunks": [row.type for row in file.rows if row.type not in ("LATN", "DATA", "ENVC")],
             "latents": {name: _latent(latent) for name, latent in file.latents.items()},
-            "images": [_image(image) for image in file.images],
+            "images": [_image(image) for image in file.images if not _is_elsewhere(image)],
             "model_info": _without_nan(model_info),
             "environment": components | dict(environment.further if environment else {}),
-            "further": _without_nan(document),
+            "further": _without_nan({name: document[name] for name in document if name not in _OWN_KEYS}),
         }
 
 
@@ -135,9 +135,21 @@ def _tensor(tensor: gen5core.StoredTensor) -> Content:
     }
 
 
+def _is_elsewhere(image: gen5core.StoredImage) -> bool:
+    """Return whether an image is a PNG that is not at hand: this is the record that it carried."""
+    try:
+        return image.bytes is None
+    except ChunkNotFoundError:
+        return True
+
+
 def _image(image: gen5core.StoredImage) -> Content:
     known = {name: image.facts[name] for name in ("width", "height", "format") if name in image.facts}
-    return {**known, "bytes": image.size_bytes, "sha256": hashlib.sha256(image.bytes).hexdigest()}
+    return {
+        **_without_nan(known),
+        "bytes": image.size_bytes,
+        "sha256": hashlib.sha256(image.bytes).hexdigest(),
+    }
 
 
 def _without_nan(value: Any) -> Any:

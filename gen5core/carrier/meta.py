@@ -18,6 +18,8 @@ from ..errors import MalformedChunkError
 
 KEY: Final = "carrier"
 """The key in META."""
+MAX_PNG_BYTES: Final = 2**63
+MAX_ADDED_TEXTS: Final = 2**31
 MAX_TRAILER_BYTES: Final = spec.FRAME_SIZE + spec.MAX_SIGNATURE_BYTES
 """Limit for the bytes after META that are kept: the size of the largest SIGN trailer."""
 
@@ -104,7 +106,7 @@ def parse_carrier(value: Any, *, rows: Sequence[ChunkRow], header: Header) -> Ca
         shape=(shape[0], shape[1], shape[2]),
         pixels_sha256=fields.digest("pixels_sha256"),
         png_sha256=fields.digest("png_sha256"),
-        png_bytes=fields.number("png_bytes", 2**63),
+        png_bytes=fields.number("png_bytes", MAX_PNG_BYTES),
         original=original,
         trailer=_parse_trailer(fields) if "trailer" in fields.values else b"",
     )
@@ -118,7 +120,7 @@ def _parse_original(fields: Fields, rows: int) -> Original:
         row=fields.number("row", rows),
         extra=fields.get("extra", dict),
         compression=cast(Compression, compression),
-        added_texts=fields.number("added_texts", 2**31),
+        added_texts=fields.number("added_texts", MAX_ADDED_TEXTS),
         deflated=fields.get("deflated", bool),
         sha256=fields.digest("sha256") if "sha256" in fields.values else None,
     )
@@ -139,6 +141,9 @@ def _parse_index(fields: Fields, rows: Sequence[ChunkRow], original: Original | 
 
 def _parse_trailer(fields: Fields) -> bytes:
     trailer = fields.base64("trailer")
-    if len(trailer) > MAX_TRAILER_BYTES:
+    if (
+        len(trailer) > MAX_TRAILER_BYTES
+        or base64.b64encode(trailer).decode("ascii") != fields.values["trailer"]
+    ):
         raise fields.invalid("trailer", f"base64 of at most {MAX_TRAILER_BYTES} bytes")
     return trailer

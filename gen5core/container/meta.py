@@ -9,6 +9,7 @@ Source: FORMAT.md, "META".
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,12 +54,14 @@ class Manifest:
             if a part that was not parsed before is not JSON.
         """
         if self._document is None:
+            outermost = _Outermost()
+            decoder = outermost.decoder(self._decoder) if _may_repeat_core(self._text) else self._decoder
             document = strict_json.loads(
-                self._text, chunk=spec.META, offset=self._offset, decoder=self._decoder, limits=self._limits
+                self._text, chunk=spec.META, offset=self._offset, decoder=decoder, limits=self._limits
             )
             fields = Fields(document, "", chunk=spec.META, offset=self._offset)
-            core = fields.get(_CORE, dict)
-            if self._first is not None and core != self._first:
+            fields.get(_CORE, dict)
+            if outermost.keys.count(_CORE) > 1:
                 raise fields.error(f"has {_CORE} twice")
             self._document = fields.values
         return self._document
@@ -116,6 +119,27 @@ class Manifest:
         except (ValueError, RecursionError):
             return None  # parsing the whole text, which comes next, reports what is wrong
         return core if isinstance(core, dict) and self._text[end : end + 1] in (",", "}") else None
+
+
+class _Outermost:
+    """Collects the keys of the outermost object, with those that occur twice."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def decoder(self, like: json.JSONDecoder) -> json.JSONDecoder:
+        """Return a decoder that decodes like another one, and calls this object for every JSON object."""
+        return json.JSONDecoder(parse_constant=like.parse_constant, object_pairs_hook=self)
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self.keys = [key for key, _ in pairs]  # the outermost object is the last one to end
+        return dict(pairs)
+
+
+def _may_repeat_core(text: str) -> bool:
+    """Return whether ``gen5_metadata`` may be a key twice; an escape of any of its letters may spell it too."""
+    is_escaped = "\\u003" in text or "\\u005" in text or _may_escape_keys(text)
+    return is_escaped or text.count(f'"{_CORE}"') > 1
 
 
 def _may_escape_keys(text: str) -> bool:
@@ -193,6 +217,10 @@ def encode_meta(
         if a value is not JSON, or META exceeds what readers accept.
     """
     tail = _encode_tail(model_info, rows, entries)
+    if strict_json.is_too_deep(f'{_HEAD}{{"file_info":{{}}{tail}'):
+        raise EncodeError(
+            f"META is nested too deeply, readers accept {spec.MAX_JSON_DEPTH} levels: store flatter values"
+        )
     claimed, padding, tried = offset, 0, set[int]()
     for _ in range(_MAX_ATTEMPTS):
         file_info = _encode_file_info(claimed, len(rows))

@@ -58,6 +58,8 @@ MAX_SIGNATURE_BYTES: Final = 2**16
 """Room for some 300 signatures of about 170 bytes each."""
 MAX_DIMENSIONS: Final = 32
 """The most that numpy before 2.0 supports."""
+MAX_JSON_DEPTH: Final = 200
+"""Objects and lists inside one another; Python's stack has room for five times as many frames."""
 LEVEL_BULK: Final = 1
 """zstd level for tensors and images: higher levels cost much time and save almost nothing on them."""
 LEVEL_TEXT: Final = 3

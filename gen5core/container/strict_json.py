@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +18,9 @@ from ..errors import EncodeError, LimitError, MalformedChunkError
 from . import spec
 
 _SEPARATORS = (",", ":")
+_NO_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^][{}"]+')
+"""What is between the brackets of a valid JSON text."""
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -84,13 +89,27 @@ def loads(
     """
     check_values(text, limits, chunk=chunk, offset=offset)
     try:
-        return decoder.decode(text)
+        value = decoder.decode(text)
     except RecursionError as error:
         raise MalformedChunkError("its JSON is nested too deeply", chunk=chunk, offset=offset) from error
     except ValueError as error:
         raise MalformedChunkError(
             f"its text is not strict JSON ({error})", chunk=chunk, offset=offset
         ) from error
+    if is_too_deep(text):
+        raise MalformedChunkError("its JSON is nested too deeply", chunk=chunk, offset=offset)
+    return value
+
+
+def is_too_deep(text: str) -> bool:
+    """Return whether a valid JSON text has more objects and lists inside one another than readers accept.
+
+    Python's own limit depends on how deep the caller's stack is, and differs between its versions.
+    """
+    if text.count("[") + text.count("{") <= spec.MAX_JSON_DEPTH:
+        return False
+    brackets = _NO_BRACKETS.sub("", text)
+    return max(accumulate(map(_STEPS.__getitem__, brackets))) > spec.MAX_JSON_DEPTH
 
 
 def check_values(text: str, limits: spec.Limits, *, chunk: str, offset: int | None) -> None:

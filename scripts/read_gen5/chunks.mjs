@@ -3,6 +3,8 @@ import { parseJson } from "./json.mjs"
 import { inflate } from "./zstd.mjs"
 
 const LISTED_VALUES = 4
+const BYTES = { float16: 2, float32: 4 }
+const RANGES = { bool: [0, 1], int8: [-128, 127], uint8: [0, 255], int16: [-32768, 32767], uint16: [0, 65535] }
 
 /** Return a chunk's payload. Its stored bytes are checked before they are decompressed. */
 export function readChunk(file, { where, type, flags, offset, storedBytes, payloadBytes, hash, extra, compressed }) {
@@ -23,7 +25,8 @@ const hex = (bytes) => sha256(bytes).toString("hex")
 /** Return shape, dtype and first values of each latent by name; a list for a nested latent. */
 export function readLatents(chunks) {
   const latents = new Map()
-  for (const { key, part, shape, dtype, original, payload, hash } of chunks.filter(({ type }) => type === "LATN")) {
+  for (const { where, key, part, shape, dtype, original, payload, hash } of chunks.filter(({ type }) => type === "LATN")) {
+    checkValues(payload, dtype, original, where)
     const latent = { shape, dtype, orig_dtype: original, sha256: hash, first_values: firstValues(payload, dtype) }
     latents.set(key, part === null ? latent : [...latents.get(key) ?? [], latent])
   }
@@ -31,10 +34,22 @@ export function readLatents(chunks) {
 }
 
 function firstValues(payload, dtype) {
-  const bytes = dtype === "float16" ? 2 : 4
-  const count = Math.min(LISTED_VALUES, payload.length / bytes)
-  return Array.from({ length: count }, (_, index) => (dtype === "float16"
-    ? halfToNumber(payload.readUInt16LE(bytes * index)) : payload.readFloatLE(bytes * index)))
+  const count = Math.min(LISTED_VALUES, payload.length / BYTES[dtype])
+  return Array.from({ length: count }, (_, index) => valueAt(payload, dtype, index))
+}
+
+function valueAt(payload, dtype, index) {
+  return dtype === "float16" ? halfToNumber(payload.readUInt16LE(2 * index)) : payload.readFloatLE(4 * index)
+}
+
+/** Integers and booleans that are stored by value must be values of their dtype. */
+function checkValues(payload, dtype, original, where) {
+  if (!Object.hasOwn(RANGES, original)) return
+  const [least, most] = RANGES[original]
+  for (let index = 0; index < payload.length / BYTES[dtype]; index += 1) {
+    const value = valueAt(payload, dtype, index)
+    must(Number.isInteger(value) && value >= least && value <= most, `${where}: holds ${value}, which no ${original} is`)
+  }
 }
 
 /** Return the value of an IEEE 754 binary16 from its 16 bits. */

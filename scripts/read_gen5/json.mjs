@@ -1,6 +1,6 @@
 import { FormatError, LIMITS, must } from "./check.mjs"
 
-const MAX_DEPTH = 500
+const MAX_DEPTH = 200
 const MAX_DIGITS = 4300
 const TOKEN = new RegExp([
   /([{}[\],:])/,
@@ -46,6 +46,7 @@ export function parseJson(text, where, { once = null, notFinite = false } = {}) 
   }
 
   function object(depth) {
+    if (depth > MAX_DEPTH) fail("nested too deeply")
     const entries = []
     members("}", () => {
       if (!token[2]) fail("no name")
@@ -60,6 +61,7 @@ export function parseJson(text, where, { once = null, notFinite = false } = {}) 
   }
 
   function array(depth) {
+    if (depth > MAX_DEPTH) fail("nested too deeply")
     const items = []
     members("]", () => items.push(value(depth)))
     return items
@@ -67,12 +69,11 @@ export function parseJson(text, where, { once = null, notFinite = false } = {}) 
 
   function number(integer, rest) {
     if (rest) return Number(integer + rest)
-    if (integer.length > MAX_DIGITS) fail("an integer of too many digits")
+    if (integer.replace("-", "").length > MAX_DIGITS) fail("an integer of too many digits")
     return BigInt(integer)
   }
 
   function value(depth) {
-    if (depth >= MAX_DEPTH) fail("nested too deeply")
     const [, mark, string, integer, rest, word] = token
     if (mark === "{") return object(depth + 1)
     if (mark === "[") return array(depth + 1)

@@ -52,17 +52,24 @@ function* readChunks(png) {
  */
 export function checkCarrier(carrier, picture, table) {
   must(isObject(carrier), "META: has no carrier")
-  const { index, shape, pixels_sha256, png_sha256, png_bytes, original, trailer = "" } = carrier
-  must(Array.isArray(shape) && shape.length === 3 && shape.every((size) => isCount(size) && size > 0n),
-    "META: carrier.shape is not height, width and channels")
-  must([pixels_sha256, png_sha256].every(isDigest), "META: carrier has no SHA-256 of pixels or PNG")
-  must(isCount(png_bytes), "META: carrier.png_bytes is not a size")
-  must(isTrailer(trailer), `META: carrier.trailer is not base64 of at most ${MAX_TRAILER_BYTES} bytes`)
-  checkIndex(index, original, table)
-  const isAsWritten = picture.sha256 === png_sha256 && BigInt(picture.bytes) === png_bytes
+  checkFacts(carrier, table)
+  const isAsWritten = picture.sha256 === carrier.png_sha256 && BigInt(picture.bytes) === carrier.png_bytes
   if (!isAsWritten) checkOnePicture(picture.types.filter((type) => type !== CARRIER))
   return isAsWritten
 }
+
+/** Check META's `carrier` by itself, as in a file that was taken out of its PNG. */
+export function checkFacts(carrier, table) {
+  const { index, shape, pixels_sha256, png_sha256, png_bytes, original, trailer = "" } = carrier
+  must(Array.isArray(shape) && shape.length === 3 && shape.every((size) => isUpTo(size, 2n ** 32n - 1n) && size > 0n),
+    "META: carrier.shape is not height, width and channels")
+  must([pixels_sha256, png_sha256].every(isDigest), "META: carrier has no SHA-256 of pixels or PNG")
+  must(isUpTo(png_bytes, 2n ** 63n), "META: carrier.png_bytes is not a size")
+  must(isTrailer(trailer), `META: carrier.trailer is not base64 of at most ${MAX_TRAILER_BYTES} bytes`)
+  checkIndex(index, original, table)
+}
+
+const isUpTo = (value, maximum) => isCount(value) && value <= maximum
 
 function isTrailer(text) {
   const bytes = isText(text) ? Buffer.from(text, "base64") : null
@@ -79,7 +86,7 @@ function checkIndex(index, original, table) {
   must(isObject(original), "META: carrier.original is not an object")
   const { row, extra, compression, added_texts, deflated, sha256: digest } = original
   must(isCount(row) && row <= table.length, `META: carrier.original.row is ${row}`)
-  must(isObject(extra) && ["auto", "none", "zstd"].includes(compression) && isCount(added_texts)
+  must(isObject(extra) && ["auto", "none", "zstd"].includes(compression) && isUpTo(added_texts, 2n ** 31n)
     && typeof deflated === "boolean" && (digest === undefined || isDigest(digest)),
   "META: carrier.original does not say how the image was stored")
   const before = images.slice(0, Number(row)).filter(Boolean).length

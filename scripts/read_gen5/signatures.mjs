@@ -6,10 +6,9 @@ const KEY_WORD = "gen5-ed25519 "
 const SIGNATURE_BYTES = 64
 const KEY_BYTES = 32
 const P = 2n ** 255n - 19n
+const ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
 const SMALL_ORDER = [ // the coordinates of all points of order 1, 2, 4 and 8
-  0n, 1n, P - 1n,
-  0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n,
-  0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd83d3d706a17c7n,
+  0n, 1n, P - 1n, ORDER_8, P - ORDER_8,
 ]
 const SPKI = Buffer.from("302a300506032b6570032100", "hex") // the prefix of a key's bytes in RFC 8410
 

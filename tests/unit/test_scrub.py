@@ -178,21 +178,18 @@ def test_a_long_path_is_not_base64() -> None:
 
 
 def test_endless_nesting_is_one_clear_error(tmp_path: Path) -> None:
-    """Values nested too deeply to be searched are refused, on saving and on scrubbing a file."""
+    """Values nested too deeply to be searched are refused on saving; all that a file may hold can be."""
     nested: Any = 1
-    for _ in range(900):
+    for depth in range(900):
         nested = [nested]
-    path = gen5core.save(tmp_path / "a.gen5", comfyui={"prompt": {"1": nested}}, environment=None)
-    out = tmp_path / "b.gen5"
-    message = "nested too deeply to be searched for paths: leave it out"
-    for act in (
-        lambda: scrub_arguments({"tags": nested}),
-        lambda: find_private(path),
-        lambda: scrub(path, out),
-    ):
-        with pytest.raises(EncodeError, match=message):
-            act()
-    assert not out.exists()
+        if depth == 195:
+            prompt = {"1": nested}
+    with pytest.raises(EncodeError, match="nested too deeply to be searched for paths: leave it out"):
+        scrub_arguments({"tags": nested})
+    path = gen5core.save(tmp_path / "a.gen5", comfyui={"prompt": prompt}, environment=None)
+    assert find_private(path) == scrub(path, tmp_path / "b.gen5")
+    with gen5core.open(tmp_path / "b.gen5") as file:
+        assert file.comfyui == {"prompt": prompt}
 
 
 def test_dropped_items_are_reported(tmp_path: Path) -> None:

@@ -343,6 +343,17 @@ class TestSettings:
         with pytest.raises(EncodeError, match=r"^settings cannot be written as JSON: it is nested too deep"):
             save(target, settings={"extra": value})
 
+    def test_nesting_that_readers_refuse(self, target: Path) -> None:
+        """What is written can be read: 200 levels in all, of which META itself takes some, and no more."""
+        value: list[Any] = []
+        for _ in range(195):
+            value = [value]
+        save(target, settings={"extra": value})  # in META, gen5_metadata, model_info and generation_settings
+        with gen5core.open(target) as file:
+            assert file.settings["extra"] == value
+        with pytest.raises(EncodeError, match="META is nested too deeply, readers accept 200 levels"):
+            save(target, settings={"extra": [value]})
+
     def test_the_item_at_fault_beside_a_cycle(self, target: Path) -> None:
         """The item at fault is found even beside a value that contains itself."""
         settings: dict[str, Any] = {"odd": {1}}
