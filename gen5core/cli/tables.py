@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..carrier.picture import CarrierImage
+from ..container import strict_json
 from ..container.records import ChunkRow
 from ..container.spec import DATA, LATN, SIGN
 from ..diff import Comparison, Difference
@@ -68,7 +69,7 @@ def open_console(*, stderr: bool = False) -> _Console:
 
 def print_json(value: Any) -> None:
     """Print value as JSON in printable ASCII."""
-    print(json.dumps(value, indent=2))
+    print(json.dumps(strict_json.without_nan(value), indent=2))
 
 
 def print_info(file: Gen5File) -> None:

@@ -164,7 +164,8 @@ def parse_public_key(text: str) -> PublicKey:
     InvalidKeyError
         if the line is not a valid key.
     """
-    parts = re.split(f"[{BLANKS}]+", text.strip(f"{BLANKS}\r\n"), maxsplit=2)
+    line = text.removesuffix("\n").removesuffix("\r").strip(BLANKS)
+    parts = re.split(f"[{BLANKS}]+", line, maxsplit=2)
     kind, encoded, comment = (*parts, "", "")[:3]
     if "PRIVATE KEY-----" in text:
         raise InvalidKeyError("is a private key; use the public key, whose file ends in .pub")

@@ -1,6 +1,8 @@
 """Attacks on files, prompts, folders and words: ``make attack`` tries each and prints what was seen.
 
+readers       files that this package, Node and the browser might take differently
 rows          one attack: what is right, what was seen
+words         signatures, trust, and the verdict on a file
 __main__      runs the modules of this folder, or those named, and prints a table each
 
 Every other module is one kind of attack: TITLE, and ``rows()``, which yields its rows.

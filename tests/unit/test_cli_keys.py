@@ -402,6 +402,14 @@ def test_info_and_sign_name_bytes_that_nothing_covers() -> None:
     assert run("sign", path, "--key", "anna.pem").stdout == expected
 
 
+def test_json_of_numbers_that_json_does_not_have() -> None:
+    """1e999 in a file is infinite, and is null in what a command prints, as it is for the browser."""
+    data = forge.build([], edit=lambda document: document.update(capture={"sigma": 1.5, "cfg": "####"}))
+    text = forge.text_of(data).replace(b'"####"', b" 1e999")  # as long as before, so that file_size stays right
+    Path("a.gen5").write_bytes(forge.build([], text=text))
+    assert json.loads(run("info", "a.gen5", "--json").stdout)["capture"] == {"sigma": 1.5, "cfg": None}
+
+
 @pytest.mark.parametrize("order", [("anna.pub", "ben.pub"), ("ben.pub", "anna.pub")])
 def test_each_key_of_signed_by_must_have_signed(order: tuple[str, str]) -> None:
     """A file passes only if it is signed by all; the error names those that are missing, in the order given."""
