@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from .keys import PublicKey
 
 SignatureState = Literal["valid", "invalid", "unchecked"]
+_PLAIN_NAME: Final = re.compile(r"[^();]*")
 TrustWord = Literal["unsigned", "unchecked", "invalid", "signed", "trusted"]
 
 
@@ -54,6 +56,8 @@ class Trust:
         if signature.key_id not in self.names:
             return f"{signature}, a key that is not in your list"
         name = self.names[signature.key_id]
+        if not _PLAIN_NAME.fullmatch(name):
+            name = repr(name)  # otherwise a name could end its brackets and go on as another signature
         return f"{signature}{f' ({name})' if name else ''}, trusted"
 
 

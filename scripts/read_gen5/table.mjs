@@ -46,7 +46,9 @@ const isSize = (value) => isCount(value) && value < U32
 function readTensor({ where, flags, extra, payloadBytes }, index) {
   must(Object.hasOwn(DTYPES, flags), `${where}: its flags are ${flags}, a latent has F32 or F16`)
   const { dtype, bytes } = DTYPES[flags]
-  const { shape, key = `latent_${index}`, orig_dtype: original = dtype } = extra
+  const { shape, key = `latent_${index}`, orig_dtype: widened = dtype } = extra
+  // Beside a value_dtype, null is as good as no orig_dtype; alone it is a dtype that nobody knows.
+  const original = widened === null && (extra.value_dtype ?? null) !== null ? dtype : widened
   const part = extra.part ?? null
   must(Array.isArray(shape) && shape.length <= 32, `${where}: its shape is not a list of at most 32 sizes`)
   must(shape.every(isSize), `${where}: its shape has a value that is not a size`)

@@ -405,7 +405,9 @@ def test_info_and_sign_name_bytes_that_nothing_covers() -> None:
 def test_json_of_numbers_that_json_does_not_have() -> None:
     """1e999 in a file is infinite, and is null in what a command prints, as it is for the browser."""
     data = forge.build([], edit=lambda document: document.update(capture={"sigma": 1.5, "cfg": "####"}))
-    text = forge.text_of(data).replace(b'"####"', b" 1e999")  # as long as before, so that file_size stays right
+    text = forge.text_of(data).replace(
+        b'"####"', b" 1e999"
+    )  # as long as before, so that file_size stays right
     Path("a.gen5").write_bytes(forge.build([], text=text))
     assert json.loads(run("info", "a.gen5", "--json").stdout)["capture"] == {"sigma": 1.5, "cfg": None}
 

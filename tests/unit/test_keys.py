@@ -594,6 +594,14 @@ def _signature(seed: bytes, state: str) -> Signature:
     return Signature(public.key_id, public.text, state, "a reason" if state != "valid" else "")  # type: ignore[arg-type]
 
 
+def test_a_name_cannot_pass_for_another_signature() -> None:
+    """A name with brackets or semicolons is quoted, since it may be a stranger's words about other keys."""
+    public = SigningKey.from_seed(SEED).public_key
+    name = f"eve), trusted; signed by {'0' * 32} (anna"
+    trust = evaluate_trust((_signature(SEED, "valid"),), [PublicKey(public.raw, name)])
+    assert str(trust) == f"signed by {KEY_ID} ({name!r}), trusted"
+
+
 def test_the_words_for_trust() -> None:
     """unsigned, signed, trusted or unchecked; one invalid signature makes the whole file invalid."""
     own, other = SEED, bytes(32)

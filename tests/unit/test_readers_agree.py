@@ -317,6 +317,19 @@ def test_keys_of_small_order(tmp_path: Path) -> None:
     assert disagreements(tmp_path, files) == ([], [])
 
 
+def test_null_in_place_of_a_dtype(tmp_path: Path) -> None:
+    """A value_dtype of null is none; an orig_dtype of null is none beside a value_dtype only."""
+    both = {
+        f"{value} {widened}": forge.build(
+            [forge.float32("x", [1.0, 2.0], [1, 2], value_dtype=value, orig_dtype=widened)]
+        )
+        for value in (None, "int64")
+        for widened in (None, "float32", "bfloat16")
+    }
+    accepted, disputed = disagreements(tmp_path, both)
+    assert (accepted, disputed) == (["None float32", "None bfloat16", "int64 None"], [])
+
+
 @pytest.mark.parametrize(
     ("dtype", "most"), [("uint8", 255), ("int8", 127), ("bool", 1), ("uint16", 65535), ("int16", 32767)]
 )
