@@ -128,6 +128,20 @@ def _replace(tokens: list[bytes], rng: random.Random) -> list[bytes]:
     return [*tokens[:start], rng.choice(ODD_VALUES), *tokens[end_of(tokens, start) :]]
 
 
+def _copy(tokens: list[bytes], rng: random.Random) -> list[bytes]:
+    """Put a value of the text in the place of another one of its kind, so that many changed files are still read."""
+    values = _values(tokens)
+    start = rng.choice(values)
+    alike = [other for other in values if _kind(tokens[other]) == _kind(tokens[start])]
+    other = rng.choice(alike)
+    copied = tokens[other : end_of(tokens, other)]
+    return [*tokens[:start], *copied, *tokens[end_of(tokens, start) :]]
+
+
+def _kind(token: bytes) -> bytes:
+    return b"0" if token[:1].isdigit() or token[:1] == b"-" else token[:1]
+
+
 def _nest(tokens: list[bytes], rng: random.Random) -> list[bytes]:
     start, depth = rng.choice(_values(tokens)), rng.choice(DEPTHS)
     opening, closing = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
@@ -200,7 +214,7 @@ def _change_byte(tokens: list[bytes], rng: random.Random) -> list[bytes]:
     return [bytes(text)]
 
 
-_CHANGES = (_replace, _replace, _replace, _replace, _nest, _insert_blank, _add_member, _add_member)
+_CHANGES = (_replace, _replace, _replace, _copy, _copy, _copy, _nest, _insert_blank, _add_member, _add_member)
 _CHANGES += (_repeat_member, _spell_name, _drop, _change_byte)
 
 

@@ -56,9 +56,15 @@ def as_facts(result: Content) -> Content:
     chunk = result["environment_chunk"]
     return {
         **{name: result[name] for name in _COMMON_KEYS},
+        "latents": {name: _alone(latent) for name, latent in result["latents"].items()},
         "environment": {} if chunk is None else chunk | (result.get("environment") or {}),
         "further": {name: value for name, value in result.items() if name not in _OWN_KEYS},
     }
+
+
+def _alone(latent: Any) -> Any:
+    """Return a nested latent of one part as ``_latent`` does: the part."""
+    return latent[0] if isinstance(latent, list) and len(latent) == 1 else latent
 
 
 def facts(path: Path) -> Content:
