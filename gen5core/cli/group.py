@@ -32,12 +32,19 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose help ends with its exit codes."""
+    """A command whose help ends with its exit codes, and which refuses an option with a value that is given twice."""
 
     def __init__(self, *args: Any, found: str | None = None, **options: Any) -> None:
         code = f"1 {found}, " if found else ""
         epilog = f"Exit codes: 0 fine, {code}2 an error, reported in one line on stderr."
         super().__init__(*args, **{"epilog": epilog, **options})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in given:
+            if isinstance(option, click.Option) and _takes_one(option) and given.count(option) > 1:
+                raise click.UsageError(f"{option.opts[-1]} is given twice, and only one would count", ctx=ctx)
+        return super().parse_args(ctx, args)
 
 
 class Group(click.Group):
@@ -75,6 +82,10 @@ class Group(click.Group):
         except SystemExit:  # click exits by itself if the pipe breaks during --help
             code = BROKEN_PIPE
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _takes_one(option: click.Option) -> bool:
+    return not (option.multiple or option.is_flag or option.count)
 
 
 def is_closed(stream: Any) -> bool:

@@ -140,6 +140,12 @@ SIGN_ERRORS = {
         "-o is for a single FILE; without it each FILE is replaced (see gen5core sign --help)"
     ),
     "sign a.gen5 --key anna.pem -o b.gen5": "b.gen5: already exists; use --force to replace it",
+    "sign a.gen5 --key anna.pem --key ben.pem": (
+        "--key is given twice, and only one would count (see gen5core sign --help)"
+    ),
+    "sign a.gen5 --key anna.pem -o c.gen5 --output d.gen5": (
+        "--output is given twice, and only one would count (see gen5core sign --help)"
+    ),
     "sign a.gen5 --key no.pem": "no.pem: no such file or folder; check the path",
     "sign no.gen5 --key anna.pem": "no.gen5: no such file or folder; check the path",
     "sign a.gen5 --key anna.pub": "anna.pub: is a public key; name the file of the private key",
