@@ -8,6 +8,8 @@ import math
 import random
 import re
 import struct
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -346,3 +348,16 @@ def test_values_that_a_dtype_does_not_have(tmp_path: Path, dtype: str, most: int
     accepted, disputed = disagreements(tmp_path, files)
     assert disputed == []
     assert set(accepted) == {"0.0", "-0.0", "1.0", str(most)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer writes its files to memory, as Linux can")
+def test_mutated_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the fuzzer makes is accepted, and read alike, by Python, Node and the browser, or refused by each."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import fuzz_differential
+
+    pool = list(fuzz_differential.seeds())
+    files = [fuzz_differential.mutate(random.Random(seed).choice(pool), 2**15, seed) for seed in range(300)]
+    outcomes = Counter(map(fuzz_differential.read_everything, files))
+    assert outcomes["accepted"] > 10
+    assert outcomes.total() == len(files)
