@@ -25,7 +25,7 @@ _MAGIC_AND_MAJOR: Final = spec.MAGIC + bytes([spec.VERSION.major])
 _LITERALS: Final = (b"".join(MARKER), spec.CARRIER + _MAGIC_AND_MAJOR)
 """Neither can be part of a text that someone typed: both contain a control character."""
 _CUT_START: Final = re.compile(rb"[\0-\x1f].{3}gfVE(|G|GE|GEN|GEN5)\Z", re.DOTALL)
-"""How a file ends that was cut at the start of a record: a length below 2**29, which no text looks like, and the type."""
+"""How a file ends that was cut at the start of a record: a length below 2**29, which no text is, and the type."""
 _FLAGS: Final = tuple(
     flags.to_bytes(2, "little") for flags in (spec.FLAG_SEALED, spec.FLAG_SEALED | spec.FLAG_TRAILER)
 )
