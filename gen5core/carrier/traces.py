@@ -26,12 +26,10 @@ _LITERALS: Final = (b"".join(MARKER), spec.CARRIER + _MAGIC_AND_MAJOR)
 """Neither can be part of a text that someone typed: both contain a control character."""
 _CUT_START: Final = re.compile(rb"[\0-\x1f].{3}gfVE(|G|GE|GEN|GEN5)\Z", re.DOTALL)
 """How a file ends that was cut at the start of a record: a length below 2**29, which no text is, and the type."""
-_FLAGS: Final = tuple(
-    flags.to_bytes(2, "little") for flags in (spec.FLAG_SEALED, spec.FLAG_SEALED | spec.FLAG_TRAILER)
-)
-_HEADER_START: Final = len(_MAGIC_AND_MAJOR) + 1 + 2
-"""Size of magic, version and flags, the part of a record's header that is known."""
-_OVERLAP: Final = max(*map(len, _LITERALS), _HEADER_START) - 1
+_HEADER_START: Final = re.compile(re.escape(_MAGIC_AND_MAJOR) + rb".[\x01\x03]\0", re.DOTALL)
+"""Magic, version 1 and the flags of a sealed record, without or with a trailer."""
+_HEADER_START_BYTES: Final = len(_MAGIC_AND_MAJOR) + 3
+_OVERLAP: Final = max(*map(len, _LITERALS), _HEADER_START_BYTES) - 1
 _MAX_SEARCHED_BYTES: Final = spec.MAX_INFLATED_BYTES
 """As much as a PNG may take without its record, after which the record begins."""
 
@@ -42,7 +40,7 @@ def has_trace(source: Source) -> bool:
     tail = b""
     for offset in range(0, size_bytes, BLOCK_BYTES):
         block = tail + source.read(offset, min(BLOCK_BYTES, size_bytes - offset), chunk="the PNG")
-        if any(literal in block for literal in _LITERALS) or _has_header(block):
+        if any(literal in block for literal in _LITERALS) or _HEADER_START.search(block):
             return True
         tail = block[-_OVERLAP:]
     return _CUT_START.search(tail) is not None
@@ -52,7 +50,7 @@ def has_span_trace(source: Source, spans: Iterable[Span]) -> bool:
     """Return whether one of these chunks is the marker, or holds a record under another type."""
     for span in spans:
         head = b"" if span.type == b"IDAT" else _head(source, span)
-        if (span.type, head) == MARKER or _has_header(head[:_HEADER_START]):
+        if (span.type, head) == MARKER or _HEADER_START.match(head):
             return True
     return False
 
@@ -81,13 +79,3 @@ def is_named_png(source: Source) -> bool:
 def _head(source: Source, span: Span) -> bytes:
     """Return the first bytes of a chunk's data, one more than those of the marker."""
     return source.read(span.data_offset, min(span.size_bytes, len(MARKER[1]) + 1), chunk="the PNG")
-
-
-def _has_header(block: bytes) -> bool:
-    """Return whether magic, version 1 and flags of a record's header are in block."""
-    start = block.find(_MAGIC_AND_MAJOR)
-    while start >= 0:
-        if block[start + _HEADER_START - 2 : start + _HEADER_START] in _FLAGS:
-            return True
-        start = block.find(_MAGIC_AND_MAJOR, start + 1)
-    return False
