@@ -97,6 +97,15 @@ def test_a_picture_that_has_the_marker_gets_no_other(whole: bytes, tmp_path: Pat
         assert file.images[0].bytes == picture
 
 
+def test_scrubbing_removes_the_marker(whole: bytes, tmp_path: Path) -> None:
+    """The picture in a scrubbed copy carries no record, so it has no marker, and nothing reports that."""
+    path, out = put(tmp_path, whole), tmp_path / "b.gen5"
+    result = CliRunner().invoke(cli, ["scrub", str(path), "-o", str(out)])
+    assert (result.exit_code, "PNG text" in result.output) == (0, False)
+    with gen5core.open(out) as file:
+        assert MARKER not in file.images[0].bytes
+
+
 def test_one_without_the_marker_opens(tmp_path: Path) -> None:
     """A PNG of an earlier version, without the marker, is intact."""
     put(tmp_path, UNMARKED)
