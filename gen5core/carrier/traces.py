@@ -15,7 +15,7 @@ from typing import Final
 from ..container import spec
 from ..container.copy import BLOCK_BYTES
 from ..container.source import Source
-from ..images.png_chunks import FRAME_BYTES, PNG_SIGNATURE, PngChunk, Span
+from ..images.png_chunks import FRAME_BYTES, PNG_SIGNATURE, PngChunk, Span, encode_chunk
 
 MARKER: Final[PngChunk] = (b"tEXt", b"Gen5\0record in gfVE")
 """The chunk after the IHDR of a PNG that carries a record: ``gfVE`` is at the end, where a cut takes it first."""
@@ -32,6 +32,13 @@ _HEADER_START_BYTES: Final = len(_MAGIC_AND_MAJOR) + 3
 _OVERLAP: Final = max(*map(len, _LITERALS), _HEADER_START_BYTES) - 1
 _MAX_SEARCHED_BYTES: Final = spec.MAX_INFLATED_BYTES
 """As much as a PNG may take without its record, after which the record begins."""
+
+
+def without_marker(png: bytes) -> bytes:
+    """Return a picture without the marker after its IHDR, for a copy that carries no record."""
+    marker = encode_chunk(*MARKER)
+    start = MARKER_END - len(marker)
+    return png[:start] + png[MARKER_END:] if png.startswith(marker, start) else png
 
 
 def has_trace(source: Source) -> bool:

@@ -106,6 +106,15 @@ def test_scrubbing_removes_the_marker(whole: bytes, tmp_path: Path) -> None:
         assert MARKER not in file.images[0].bytes
 
 
+@pytest.mark.parametrize("command", [["extract", "--image"], ["export", "--to", "png"]])
+def test_a_picture_alone_has_no_marker(whole: bytes, tmp_path: Path, command: list[str]) -> None:
+    """The picture that is taken out of a carrier is an ordinary one: no marker, every other chunk as before."""
+    path, out = put(tmp_path, whole), tmp_path / "b.png"
+    assert CliRunner().invoke(cli, [command[0], str(path), *command[1:], "-o", str(out)]).exit_code == 0
+    kinds = [kind for kind, _ in split(out.read_bytes())]
+    assert kinds == [b"IHDR", b"IDAT", b"IEND"]
+
+
 def test_one_without_the_marker_opens(tmp_path: Path) -> None:
     """A PNG of an earlier version, without the marker, is intact."""
     put(tmp_path, UNMARKED)
