@@ -16,6 +16,8 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 const GEN5 = [0x47, 0x45, 0x4e, 0x35]
 const PNG_NAME = /\.png$/i
 const CARRIER = "gfVE"
+/** Type and data of the chunk at the start of a PNG that says that a record is at its end. */
+const MARKER = { type: "tEXt", data: [..."Gen5\0record in gfVE"].map((letter) => letter.charCodeAt(0)) }
 const FIRST = "IHDR"
 const PIXELS = ["IDAT", "fdAT"]
 const END = "IEND"
@@ -33,7 +35,7 @@ const LENGTH_MAX = 2 ** 31 - 1
  *
  * @param {Blob & {name?: string}} file of any kind
  * @returns {Promise<Blob|null>} null if it is not a PNG, or has no record, even if it is damaged
- * @throws {Gen5Error} if the PNG has a record and is truncated or damaged, or has two records
+ * @throws {Gen5Error} if the PNG has a record, or a marker that says so, and is truncated or damaged, or has two records
  *
  * Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3.
  */
@@ -41,13 +43,24 @@ export async function carriedRecord(file) {
   if (!(await isPng(file)) || !(await mayCarry(file))) return null
   const name = file.name ?? t("file.unnamedPng")
   let record = null
+  let isMarked = false
   for await (const { type, start, end, fault } of chunksOf(file)) {
     const isCarrier = type === CARRIER
-    if (fault && (isCarrier || record)) throw new Gen5Error(t(fault.key, { ...fault.params, name }), { kind: fault.kind })
+    if (fault && (isCarrier || record || isMarked)) throw new Gen5Error(t(fault.key, { ...fault.params, name }), { kind: fault.kind })
     if (isCarrier && record) throw new Gen5Error(t("error.png.two", { name }), { kind: DAMAGED })
     if (isCarrier) record = file.slice(start, end)
+    isMarked ||= !fault && (await isMarker(file, { type, start, end }))
   }
   return record
+}
+
+/**
+ * @param {Blob} file
+ * @param {Chunk} chunk
+ */
+async function isMarker(file, { type, start, end }) {
+  if (type !== MARKER.type || end - start !== MARKER.data.length) return false
+  return startsWith(file.slice(start, end), MARKER.data)
 }
 
 /**

@@ -1,6 +1,7 @@
 """A PNG that carries a GEN5 file in one chunk: how to find the file, and to read it like one on its own.
 
-Finding it reads length and type of each chunk, no data. Its offsets count from its own first byte.
+Finding it reads length and type of each chunk, no data. Its offsets count from its own first byte. If it is not found,
+the PNG is searched for traces of it, which tell damage from an ordinary picture.
 
 Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3 (layout), 5.4 (names) and 14.2 (copying chunks).
 """
@@ -8,7 +9,7 @@ Source: FORMAT.md, "PNG carrier"; PNG third edition, 5.3 (layout), 5.4 (names) a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ from ..container.copy import iter_blocks
 from ..container.source import CountingSource, FileSource, Source
 from ..errors import ChecksumError, FormatError, LimitError, MalformedChunkError, NotGen5Error, TruncatedError
 from ..images.png_chunks import CRC, FRAME_BYTES, PNG_SIGNATURE, Span, chunk_crc, iter_spans
+from . import traces
 
 DEFAULT_LIMITS: Final = spec.Limits()
 NAME: Final = spec.CARRIER.decode("ascii")
@@ -131,12 +133,25 @@ def open_source(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMI
 
 
 def find_record(source: Source, limits: spec.Limits = DEFAULT_LIMITS) -> Source:
-    """Return the GEN5 file that source carries if it is a PNG, else source; raises as ``locate_record``."""
-    return CarrierSource(source, locate_record(source, limits)) if _is_png(source) else source
+    """Return the GEN5 file that source carries if it is a PNG, else source.
+
+    Raises
+    ------
+    FormatError
+        as ``locate_record``, or if it is named .png and damage at its start hides the PNG.
+    """
+    if _is_png(source):
+        return CarrierSource(source, locate_record(source, limits))
+    if traces.is_named_png(source) and not _starts_with(source, spec.MAGIC):
+        _check_is_no_png(source)
+    return source
 
 
 def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMITS) -> bool:
-    """Return whether a file is a PNG with the chunk that carries a GEN5 file; the chunk's data is not checked.
+    """Return whether a file is a PNG that carries a GEN5 file, or a damaged one that did.
+
+    Its bytes are only read if it is damaged, and then searched for traces of a record. A file named .png that was cut
+    before anything shows whether it carried one counts as one.
 
     Raises
     ------
@@ -148,11 +163,13 @@ def is_carrier(path: str | os.PathLike[str], limits: spec.Limits = DEFAULT_LIMIT
     except FormatError:
         return False
     try:
-        return _is_png(source) and any(span.type == spec.CARRIER for span in _iter_checked(source, limits))
-    except (
-        FormatError
-    ) as error:  # damaged at this very chunk: it is one, and reading it will say what is wrong
-        return error.chunk == NAME
+        return isinstance(find_record(source, limits), CarrierSource)
+    except NotGen5Error:
+        return False
+    except FormatError as error:
+        if error.chunk == NAME or (traces.is_named_png(source) and traces.is_cut_early(source)):
+            return True
+        return _has_trace(source)
     finally:
         source.close()
 
@@ -164,28 +181,24 @@ def locate_record(source: Source, limits: spec.Limits) -> RecordLocation:
     ------
     NotGen5Error
         if it carries none: the record was stripped, or there never was one.
+    ChecksumError
+        if it carries none, and damage is the reason.
     TruncatedError, MalformedChunkError, LimitError
         if the PNG is cut, carries two files, or has more chunks than the limit.
     """
-    found: list[Span] = []
-    for span in _iter_checked(source, limits):
-        png_end = span.end
-        if span.type == spec.CARRIER:
-            found.append(span)
+    spans = list(_iter_checked(source, limits))
+    found = [span for span in spans if span.type == spec.CARRIER]
     if not found:
-        raise NotGen5Error(
-            f"is a plain PNG, without the {NAME} chunk that carries the record: a website or an editor stripped "
-            "it, or it never had one; ask for the original file, or for the .gen5 beside it "
-            "(`gen5core import` makes a .gen5 of the image alone)",
-            kind="stripped",
-        )
+        if traces.has_span_trace(source, spans):
+            _check_crcs(source, spans)
+        raise _without_record(source, spans)
     if len(found) > 1:
         raise MalformedChunkError(
             f"is the second of {len(found)}, a PNG carries one record: take another copy",
             chunk=NAME,
             offset=found[1].offset,
         )
-    return RecordLocation(found[0], png_end)
+    return RecordLocation(found[0], spans[-1].end)
 
 
 def count_reads(source: Source, report: Callable[[int], None]) -> Source:
@@ -196,8 +209,61 @@ def count_reads(source: Source, report: Callable[[int], None]) -> Source:
 
 
 def _is_png(source: Source) -> bool:
-    size_bytes = min(len(PNG_SIGNATURE), source.size_bytes)
-    return source.read(0, size_bytes, chunk=PNG) == PNG_SIGNATURE
+    return _starts_with(source, PNG_SIGNATURE)
+
+
+def _starts_with(source: Source, magic: bytes) -> bool:
+    return source.read(0, min(len(magic), source.size_bytes), chunk=PNG) == magic
+
+
+def _has_trace(source: Source) -> bool:
+    try:
+        return traces.has_trace(source)
+    except TruncatedError:  # it shrinks while it is read: another program writes it
+        return False
+
+
+def _check_is_no_png(source: Source) -> None:
+    """Check that a file named .png that does not start as one is not a damaged one that carried a record."""
+    if traces.is_cut_early(source):
+        raise TruncatedError(
+            f"has {source.size_bytes} bytes, fewer than any PNG: it was cut or is still being copied",
+            chunk=PNG,
+        )
+    if traces.has_trace(source):
+        raise MalformedChunkError(
+            f"starts with {source.read(0, len(PNG_SIGNATURE), chunk=PNG)!r}, a PNG starts with {PNG_SIGNATURE!r}: "
+            "it carried a record and is damaged; take another copy",
+            chunk=PNG,
+            offset=0,
+        )
+
+
+def _check_crcs(source: Source, spans: Iterable[Span]) -> None:
+    """Check every chunk of a PNG that shows traces of a record but has no chunk that carries one."""
+    for span in spans:
+        crc = chunk_crc(span.type, iter_blocks(source, span.data_offset, span.data_end, chunk=PNG))
+        if CRC.pack(crc) != source.read(span.data_end, CRC.size, chunk=PNG):
+            raise ChecksumError(
+                f"carried a record, but has no {NAME} chunk, and the CRC of its {span.type.decode('ascii')} does not "
+                "match: it is damaged; take another copy",
+                chunk=PNG,
+                offset=span.offset,
+            )
+
+
+def _without_record(source: Source, spans: Iterable[Span]) -> NotGen5Error:
+    """Return the error for an intact PNG that carries no record."""
+    cause = (
+        "a website or an editor stripped it, and left the text that says that there was one"
+        if traces.has_marker(source, spans)
+        else "a website or an editor stripped it, or it never had one"
+    )
+    return NotGen5Error(
+        f"is a plain PNG, without the {NAME} chunk that carries the record: {cause}; ask for the original file, or "
+        "for the .gen5 beside it (`gen5core import` makes a .gen5 of the image alone)",
+        kind="stripped",
+    )
 
 
 def _iter_checked(source: Source, limits: spec.Limits) -> Iterator[Span]:

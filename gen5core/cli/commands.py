@@ -72,7 +72,7 @@ def info(file: str, as_json: bool) -> None:
 @click.pass_context
 def verify(ctx: click.Context, paths: tuple[str, ...], signed_by: tuple[str, ...], as_json: bool) -> None:
     """Check every byte of each PATH. A folder stands for every .gen5 file and every PNG with a record in it,
-    subfolders included.
+    subfolders included; a damaged PNG counts if anything in it shows that it had a record.
 
     Prints one line for each file that is damaged or signed, and then how many files were checked. Intact: every
     byte is as it was saved; bytes that nothing covers are counted. Signed by K: the signature by the key K is

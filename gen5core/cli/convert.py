@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
+from ..carrier.traces import without_marker
 from ..container import spec
 from ..convert.exporters import GEN5, KINDS, check_not_same_file, export_file
 from ..convert.importers import import_file
@@ -215,7 +216,7 @@ def _workflow(file: Gen5File) -> Any:
 
 
 def _image_file(file: Gen5File, index: int, out: str) -> bytes:
-    data = pick_image(file, index).bytes
+    data = without_marker(pick_image(file, index).bytes)
     kind = image_codec.image_info(data, spec.Limits()).format
     suffixes = _SUFFIXES[kind]
     if out != STDOUT and Path(out).suffix.lower() not in suffixes:

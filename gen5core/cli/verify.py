@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def signatures_as_json(trust: Trust) -> list[dict[str, Any]]:
 
 def find_files(paths: Iterable[str]) -> list[str]:
     """Return the files to check, each once: paths that are files, and in folders every .gen5 file and every PNG
-    that carries a record.
+    that carries a record, or may have before it was damaged.
 
     Raises
     ------
@@ -106,9 +107,17 @@ def _has_record(path: str) -> bool:
     if suffix != ".png":
         return suffix == ".gen5"
     try:
-        return is_carrier(path)
-    except OSError:  # cannot be read, so it counts as an ordinary picture
+        return is_carrier(path) or _is_empty(path)
+    except FileNotFoundError:  # gone since it was listed, or a link to nothing
         return False
+    except OSError:  # it may carry one: reported as unreadable when it is checked
+        return True
+
+
+def _is_empty(path: str) -> bool:
+    """Return whether a file has no bytes, so that nothing shows what it was."""
+    status = os.stat(path)
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 def check_files(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ..carrier.traces import without_marker
 from ..container import spec
 from ..errors import ChunkNotFoundError, EncodeError
 from ..files.atomic import atomic_file, write_all
@@ -43,7 +44,7 @@ def _export_safetensors(file: Gen5File, name: str | None, index: int) -> list[by
 
 def _export_png(file: Gen5File, name: str | None, index: int) -> list[bytes | memoryview]:
     image = pick_image(file, index)
-    data = image.bytes
+    data = without_marker(image.bytes)
     texts = graph_texts(file)
     if image_codec.image_info(data, spec.Limits()).format != "PNG":
         return [png_encode.encode_image(image.array(), text=texts, level=6)]

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from ..carrier.traces import MARKER
 from ..errors import EncodeError
 from ..images import codec as image_codec
 from ..images import png_chunks
@@ -65,6 +66,8 @@ def _scrub_png(data: bytes, where: str, scrub: Scrub, dropped: Dropped) -> bytes
     for kind, content in chunks:
         if kind in _PNG_KEPT:
             kept.append((kind, content))
+        elif (kind, content) == MARKER:
+            continue  # of a PNG that carried a record; it identifies no one, and the copy carries none
         elif kind in png_chunks.TEXT_CHUNKS:
             kept += _scrub_text(kind, content, where, scrub, dropped)
         else:

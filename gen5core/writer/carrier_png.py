@@ -1,5 +1,7 @@
 """A picture and a record -> one PNG that shows the picture and carries the record in a chunk before IEND.
 
+A marker after IHDR says so, since a PNG that was cut has lost its last chunks first.
+
 Source: FORMAT.md, "PNG carrier".
 """
 
@@ -19,6 +21,7 @@ import numpy.typing as npt
 
 from ..carrier.meta import KEY, Carrier, Original, encode_carrier
 from ..carrier.picture import pixels_digest
+from ..carrier.traces import MARKER
 from ..container import spec
 from ..container.chunks import Compression
 from ..container.copy import BLOCK_BYTES
@@ -33,8 +36,8 @@ from .assemble import MakeChunk, write_container
 
 IEND: Final = png_chunks.encode_chunk(b"IEND", b"")
 """The encoded chunk at the end of every PNG."""
-_ADDED_CHUNKS: Final = 3
-"""The most chunks that are added to a PNG: prompt, workflow and the record."""
+_ADDED_CHUNKS: Final = 4
+"""The most chunks that are added to a PNG: the marker, prompt, workflow and the record."""
 _BLOCK_TYPE: Final = 0b110
 """Bits of a deflate block's first byte that are 0 in a stored block (RFC 1951, 3.2.3)."""
 
@@ -64,7 +67,8 @@ def picture_from_pixels(
     original : the DATA chunk that the image would be in a ``.gen5``
     index : of the image among those of the file
     """
-    return Picture(_iter_encoded(pixels, texts), pixels, replace(original, deflated=True), index)
+    restored = replace(original, added_texts=1, deflated=True)  # the marker
+    return Picture(_iter_encoded(pixels, texts), pixels, restored, index)
 
 
 def picture_from_encoded(
@@ -87,7 +91,7 @@ def picture_from_encoded(
     deflated = _is_stored(chunks)
     if deflated:
         chunks = replace_stream(chunks, deflate)
-    added = png_chunks.missing_texts(chunks, texts)
+    added = [*_missing_marker(chunks), *png_chunks.missing_texts(chunks, texts)]
     png = png_chunks.join_chunks([chunks[0], *added, *chunks[1:-1]])
     return Picture([png], pixels, replace(original, added_texts=len(added), deflated=deflated), index)
 
@@ -141,7 +145,8 @@ def write_carrier(
 
 def _iter_encoded(pixels: npt.NDArray[np.uint8], texts: Mapping[str, str]) -> Iterator[bytes]:
     """Yield the PNG of pixels without its IEND, each part of the pixel stream in an IDAT of its own."""
-    yield png_chunks.join_chunks(png_encode.head_chunks(pixels, texts))
+    header, *rest = png_encode.head_chunks(pixels, texts)
+    yield png_chunks.join_chunks([header, MARKER, *rest])
     for part in iter_deflated(png_encode.filtered_up(pixels)):
         yield png_chunks.encode_chunk(b"IDAT", part)
 
@@ -180,6 +185,11 @@ def _showable_chunks(data: bytes) -> list[png_chunks.PngChunk] | None:
     is_short = len(chunks) + _ADDED_CHUNKS <= spec.Limits().png_chunks
     is_plain = all(kind != spec.CARRIER for kind, _ in chunks)
     return chunks if is_short and is_plain else None
+
+
+def _missing_marker(chunks: list[png_chunks.PngChunk]) -> list[png_chunks.PngChunk]:
+    """Return the marker unless it follows IHDR already, as in the picture of another carrier."""
+    return [] if chunks[1] == MARKER else [MARKER]
 
 
 def _is_stored(chunks: list[png_chunks.PngChunk]) -> bool:

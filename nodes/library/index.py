@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Key = tuple[str, str]
 """Real path of the root folder, and the file's name as Load Gen5 has it."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise it when the tables change, or what is stored in them."""
 _TABLES = (
     """CREATE TABLE files (

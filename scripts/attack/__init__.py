@@ -4,6 +4,7 @@ readers       files that this package, Node and the browser might take different
 rows          one attack: what is right, what was seen
 words         signatures, trust, and the verdict on a file
 __main__      runs the modules of this folder, or those named, and prints a table each
+carrier       PNGs that carry a record, damaged anywhere, among ordinary pictures
 
 Every other module is one kind of attack: TITLE, and ``rows()``, which yields its rows.
 """

@@ -25,5 +25,7 @@ def carrier_cases() -> Iterator[Case]:
         MALFORMED, "png_with_bytes_after_its_record", r"1 bytes follow the end", forge.carrier(appended=b"!")
     )
     yield Case(CHECKSUM, "png_with_wrong_crc", r"gfVE .*the CRC is", forge.flipped(intact, end - 1, 1))
+    renamed = intact.replace(b"gfVE", b"gfVD")
+    yield Case(CHECKSUM, "png_with_its_record_renamed", r"carried a record, but has no gfVE chunk", renamed)
     changed = forge.carrier(shown=b"\0\x40\x80\xfe")
     yield Case(CHECKSUM, "png_with_other_pixels", r"\(2×2\) was changed after it was saved", changed)

@@ -142,7 +142,7 @@ class TestSave:
         """With embed_workflow off neither the record nor the PNG's texts contain the graph."""
         [path], _ = save(embed_workflow=False, extra_pnginfo={"workflow": {"secret": 1}})
         with Image.open(path) as picture:
-            assert picture.text == {}
+            assert picture.text == {"Gen5": "record in gfVE"}
         with gen5core.open(path) as file:
             assert file.comfyui is None
 

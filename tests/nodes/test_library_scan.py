@@ -304,11 +304,24 @@ class TestPngs:
         assert "it was cut or is still being copied" in one.item["error"]
 
     def test_cut_before_it(self, folder: Path, index: Index) -> None:
-        """A PNG that ends before its record is an ordinary one, and is skipped."""
+        """A PNG that ends before its record is listed with the reason, since its start says that it had one."""
         path = write(folder / "output" / "a.png", images=PIXELS)
-        path.write_bytes(path.read_bytes()[:40])
-        scan(index, library_roots())
-        assert indexed(index) == []
+        whole = path.read_bytes()
+        for size_bytes in (40, 90):
+            path.write_bytes(whole[:size_bytes])
+            scan(index, library_roots())
+            [one] = index.page(library_roots(), "", 0, 9)[1]
+            assert (one.item["carrier"], one.item["kind"]) == (True, "truncated")
+
+    def test_damaged_at_its_start(self, folder: Path, index: Index) -> None:
+        """A PNG whose signature or IHDR is damaged is listed as damaged; an ordinary one is skipped."""
+        path = write(folder / "output" / "a.png", images=PIXELS)
+        for data in (path.read_bytes(), PLAIN):
+            for name, place in (("a.png", 1), ("b.png", 11), ("c.png", 12)):
+                (folder / "output" / name).write_bytes(data[:place] + b"\xff" + data[place + 1 :])
+            scan(index, library_roots())
+            found = [one.item["kind"] for one in index.page(library_roots(), "", 0, 9)[1]]
+            assert found == ([] if data == PLAIN else ["damaged", "damaged", "damaged"])
 
     def test_not_a_png_at_all(self, folder: Path, index: Index) -> None:
         """Files that are only named like PNGs, or may not be opened, are skipped."""

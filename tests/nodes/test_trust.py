@@ -282,7 +282,7 @@ def parts_of(path: Path) -> bytes:
     """Return what the browser sends of a file, or of the file that a PNG carries."""
     data = path.read_bytes()
     if path.suffix == ".png":
-        start = data.index(b"gfVE") + 4
+        start = data.index(b"gfVEGEN5") + 4
         data = data[start : start + int.from_bytes(data[start - 8 : start - 4], "big")]
     return data[:32] + data[int.from_bytes(data[8:12], "little") :]
 

@@ -106,13 +106,15 @@ def png(tmp_path: Path) -> Path:
 
 class TestSeenByOthers:
     def test_pillow_shows_the_picture_and_the_graphs(self, png: Path) -> None:
-        """Pillow shows equal pixels, and prompt and workflow as ComfyUI writes them."""
+        """Pillow shows equal pixels, prompt and workflow as ComfyUI writes them, and the marker."""
         with Image.open(png) as image:
-            assert (GRAPHS, PIXELS.tobytes(), (7, 5)) == (
-                {name: json.loads(text) for name, text in image.text.items()},  # type: ignore[attr-defined]
-                image.tobytes(),
-                image.size,
+            texts = dict(image.text)  # type: ignore[attr-defined]
+            assert (texts.pop("Gen5"), image.tobytes(), image.size) == (
+                "record in gfVE",
+                PIXELS.tobytes(),
+                (7, 5),
             )
+            assert {name: json.loads(text) for name, text in texts.items()} == GRAPHS
 
     def test_the_chunk_is_before_iend_and_not_safe_to_copy(self, png: Path) -> None:
         """One gfVE is between pixels and IEND: ancillary, private, not safe to copy; its data is a file."""

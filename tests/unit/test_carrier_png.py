@@ -19,8 +19,8 @@ FACTS: dict[str, Any] = {
     "environment": None,
     "hardware": None,
 }
-MOST = Limits().png_chunks - 3
-"""The number without prompt, workflow and record, which are added."""
+MOST = Limits().png_chunks - 4
+"""The number without marker, prompt, workflow and record, which are added."""
 
 
 def of_chunks(count: int) -> bytes:

@@ -37,6 +37,19 @@ describe("carriedRecord", () => {
     expect(await carriedRecord(pngFile([HEADER, chunk("tEXt", RECORD), END]))).toBeNull()
   })
 
+  test.each([
+    ["cut before its pixels", [], 0],
+    ["cut within its pixels", [PIXELS], 40],
+    ["damaged", [chunk("ID@T", [1]), RECORD, END], 0],
+  ])("is refused if a PNG with the marker is %s, and null for any other", async (_, rest, less) => {
+    const marker = chunk("tEXt", [...new TextEncoder().encode("Gen5\0record in gfVE")])
+    const other = chunk("tEXt", [...new TextEncoder().encode("Gen5\0record in gfVe")])
+    const cut = (first) => pngFile([[HEADER, first, ...rest].flat().slice(0, less ? -less : undefined)])
+    await expect(carriedRecord(cut(marker))).rejects.toThrow(Gen5Error)
+    expect(await carriedRecord(cut(other))).toBeNull()
+    expect(await carriedRecord(pngFile([HEADER, marker, PIXELS, END]))).toBeNull()
+  })
+
   test("does not depend on the name", async () => {
     expect(await carriedRecord(carrierOf(gen5Bytes(), "cat.dat"))).not.toBeNull()
   })
