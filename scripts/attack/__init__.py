@@ -1,6 +1,7 @@
 """Attacks on files, prompts, folders and words: ``make attack`` tries each and prints what was seen.
 
 rows          one attack: what is right, what was seen
+index         the library's index damaged, and signed files changed behind their size and time
 __main__      runs the modules of this folder, or those named, and prints a table each
 
 Every other module is one kind of attack: TITLE, and ``rows()``, which yields its rows.
