@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from carrier import bench_carrier
 from in_comfyui import bench_comfyui
-from library import bench_library
+from library import bench_library, bench_many
 from material import make_image, make_latents, make_workflow
 from measure import milliseconds, time_in_turns
 from PIL import Image
@@ -272,6 +272,7 @@ BENCHES: dict[str, Callable[[Path], None]] = {
     "comfyui": bench_comfyui,
     "sampling": bench_sampling,
     "library": bench_library,
+    "many": bench_many,
 }
 
 

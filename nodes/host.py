@@ -12,9 +12,11 @@ import importlib.util
 import json
 import logging
 import os
+import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +26,14 @@ logger = logging.getLogger(__name__)
 Setting = TypeVar("Setting", bool, str)
 SETTINGS_FILE = "comfy.settings.json"
 DEFAULT_USER = "default"
-"""The user whose settings count: a node cannot find out which user queued the prompt."""
+"""The only user, unless ComfyUI runs with --multi-user."""
+_ASKED_BY = "asked_by"
+"""Key of a queued request's ``extra_data["gen5"]``; its value stands for a user only in this process."""
+_MAX_QUEUED = 10_000
+_asking: ContextVar[str | None] = ContextVar("gen5_asking_user")
+"""The user whose request is answered; None if ComfyUI does not know the user."""
+_queued_by: dict[str, str] = {}
+"""Users by what stands for them in a queued request: their id is all that another user needs to act as them."""
 FOLDER_VARIABLE = "GEN5_FOLDER"
 """Environment variable for the parent of input/, output/ and temp/ without ComfyUI; else the current folder."""
 
@@ -55,9 +64,88 @@ def user_folder() -> Path:
     return Path(os.environ.get(FOLDER_VARIABLE, ".")) / "user"
 
 
-def setting(name: str, default: Setting) -> Setting:
-    """Return a value from ComfyUI's settings; default if there is none of the same type."""
-    path = user_folder() / DEFAULT_USER / SETTINGS_FILE
+def setting(name: str, default: Setting, strict: Setting | None = None) -> Setting:
+    """Return a value from the settings of the user who asks, or who queued the prompt that runs.
+
+    Parameters
+    ----------
+    default : what counts if the user has no value of the same type
+    strict : what counts if any user has it, where ComfyUI does not say which user it is
+    """
+    chosen = [_setting_of(user, name, default) for user in _users()]
+    return strict if strict is not None and strict in chosen else chosen[0]
+
+
+def note_users() -> bool:
+    """Have requests and queued prompts tell their users; return whether there is a server with several."""
+    app = getattr(_server(), "app", None)
+    if app is None or not _has_several_users():
+        return False
+
+    async def middleware(request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
+        token = _asking.set(_user_of(request))
+        try:
+            return await handler(request)
+        finally:
+            _asking.reset(token)
+
+    app.middlewares.append(_module("aiohttp.web").middleware(middleware))
+    return add_prompt_handler(_mark_user)
+
+
+def _mark_user(json_data: Any) -> Any:
+    """Return a queued request with something that stands for its user, whatever it said itself."""
+    extra_data = json_data.get("extra_data", {}) if isinstance(json_data, dict) else None
+    if not isinstance(extra_data, dict):
+        return json_data
+    given = extra_data.get("gen5")
+    options = {
+        key: value for key, value in (given if isinstance(given, dict) else {}).items() if key != _ASKED_BY
+    }
+    if (user := _asking.get(None)) is not None:
+        options[_ASKED_BY] = secrets.token_hex(16)
+        _queued_by[options[_ASKED_BY]] = user
+        while len(_queued_by) > _MAX_QUEUED:
+            del _queued_by[next(iter(_queued_by))]
+    return {**json_data, "extra_data": {**extra_data, "gen5": options}}
+
+
+def _users() -> list[str]:
+    """Return the user who asks, or who queued the prompt that runs; every user if ComfyUI does not say."""
+    if not _has_several_users():
+        return [DEFAULT_USER]
+    try:
+        user = _asking.get()
+    except LookupError:  # not in a request
+        user = _queuing_user()
+    everyone = getattr(getattr(_server(), "user_manager", None), "users", ())
+    return [DEFAULT_USER, *list(everyone)] if user is None else [user]
+
+
+def _has_several_users() -> bool:
+    return is_present() and bool(getattr(_module("comfy.cli_args").args, "multi_user", False))
+
+
+def _user_of(request: Any) -> str | None:
+    """Return the user who sends a request; None for one that ComfyUI does not know."""
+    try:
+        return str(_server().user_manager.get_request_user_id(request))  # type: ignore[union-attr]
+    except (AttributeError, KeyError):
+        return None
+
+
+def _queuing_user() -> str | None:
+    """Return the user who queued the prompt that runs. Source: ``execution.PromptQueue``."""
+    running = list(getattr(getattr(_server(), "prompt_queue", None), "currently_running", {}).values())
+    prompt_id, _ = executing()
+    options = [item[3].get("gen5") for item in running if prompt_id in (None, item[1])]
+    if len(options) != 1 or not isinstance(options[0], dict):
+        return None
+    return _queued_by.get(str(options[0].get(_ASKED_BY)))
+
+
+def _setting_of(user: str, name: str, default: Setting) -> Setting:
+    path = user_folder() / user / SETTINGS_FILE
     try:
         chosen = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):  # absent, half written, or edited by hand

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ... import gen5core
@@ -16,6 +16,7 @@ from ..stored.error_kinds import fault_of, kind_of
 from ..stored.folders import Stamp, is_png
 from ..stored.passes import captured_passes
 from ..stored.settings import describe_settings
+from .fresh import content_id
 
 MAX_PROMPT = 200
 """Characters of the prompt in an item."""
@@ -68,6 +69,8 @@ class Item:
     """Whether it is a PNG that carries the record."""
     signatures: tuple[tuple[str, ...], ...] | None = None
     """Key id, public key, state and reason of each; None if they are not known."""
+    content: str | None = None
+    """The content id that the signatures were checked for; None if there are none. See ``fresh``."""
     error: str | None = None
     """Why it cannot be read."""
     kind: str | None = None
@@ -136,6 +139,16 @@ def read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
     path : a .gen5 file, or a PNG that carries a record
     name : as Load Gen5 names it, e.g. ``sub/cat.gen5 [output]``
     """
+    content = content_id(path)
+    entry = _read_entry(path, name, stamp)
+    if entry is None or entry.item.signatures in (None, ()):
+        return entry
+    if content is None or content_id(path) != content:  # it changed while it was read
+        return replace(entry, item=replace(entry.item, signatures=None), is_settled=False)
+    return replace(entry, item=replace(entry.item, content=content))
+
+
+def _read_entry(path: str, name: str, stamp: Stamp) -> Entry | None:
     try:
         with gen5core.open(path) as file:
             return _describe(file, name, stamp)
@@ -186,7 +199,8 @@ def signatures_of(item: Mapping[str, Any]) -> list[Signature] | None:
 def searchable(text: str) -> str:
     """Return text in the form that is compared: case-folded, with composed letters."""
     folded = unicodedata.normalize("NFC", text.casefold())
-    return folded.encode("utf-8", "replace").decode()  # SQLite cannot store lone surrogates
+    # SQLite cannot store lone surrogates, and its full-text index ends at a zero
+    return folded.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _describe(file: gen5core.Gen5File, name: str, stamp: Stamp) -> Entry:

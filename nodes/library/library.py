@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,11 +12,14 @@ from .. import host
 from ..stored.drift import stored_drifts
 from ..stored.signatures import trust_words
 from .entry import MadeIn, signatures_of
-from .index import Index, Listed
-from .scan import library_roots, scan
+from .fresh import content_id
+from .index import Index
+from .scan import Roots, library_roots, scan
+from .tables import Key, Listed, key_of
 
 MAX_LIMIT = 200
 """Most files on one page."""
+_UNSHOWN = ("signatures", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +63,33 @@ class Library:
         state, roots = self._state, library_roots()
         generation = self._index.generation
         total, listed = self._index.page(roots, query, offset, limit)
+        stale = self._find_stale(listed, roots)
         files = self._index.count(roots) if query else total
-        if self._index.generation != generation and not state.running:  # a running scan notices it too
+        is_lost = self._index.generation != generation and not state.running  # a running scan notices it too
+        if stale or is_lost:
             self.refresh()
             state = self._state
         return {
             "total": total,
             "files": files,
             "offset": offset,
-            "items": self._items(listed),
+            "items": self._items(listed, stale),
             "scan": asdict(state),
         }
 
-    def _items(self, listed: Sequence[Listed]) -> list[dict[str, Any]]:
+    def _find_stale(self, listed: Sequence[Listed], roots: Roots) -> set[Key]:
+        """Return the files of a page whose signatures were checked for other bytes, and have them read again."""
+        stale = {key_of(one) for one in listed if one.item.get("signatures") and not _is_fresh(one, roots)}
+        if stale:
+            self._index.unsettle(sorted(stale))
+        return stale
+
+    def _items(self, listed: Sequence[Listed], stale: Collection[Key]) -> list[dict[str, Any]]:
         """Return the items of a page: what the files contain, and how this machine trusts them and differs."""
-        words = trust_words(signatures_of(one.item) for one in listed)
+        words = trust_words(None if key_of(one) in stale else signatures_of(one.item) for one in listed)
         return [
             {
-                **{name: value for name, value in one.item.items() if name != "signatures"},
+                **{name: value for name, value in one.item.items() if name not in _UNSHOWN},
                 "trust": word,
                 "drift_count": self._drift_count(one.made_in),
             }
@@ -133,6 +146,12 @@ def library() -> Library:
     """Return the library whose index is in ComfyUI's user folder."""
     path = host.user_folder() / "gen5" / "library.sqlite3"
     return _libraries.setdefault(str(path), Library(Index(path)))
+
+
+def _is_fresh(one: Listed, roots: Roots) -> bool:
+    """Return whether a file's signatures were checked for the bytes that it has now."""
+    path = os.path.join(one.root, one.item["name"].removesuffix(roots[one.root]))
+    return content_id(path) == one.item.get("content")
 
 
 def _count_drifts(made_in: MadeIn) -> int | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ... import gen5core
 from ...gen5core.errors import EncodeError
@@ -15,12 +15,14 @@ from .. import host
 from ..stored.folders import PNG_SUFFIX, SUFFIX, Stamp, is_folder, is_png, list_folder
 from ..stored.paths import resolve_file
 from .entry import Entry, failed_entry, read_entry
-from .index import Index, Row
+from .index import Index
+from .tables import Key, Known, Row
 
 BATCH_FILES = 512
 """Files per transaction: pages show them when it ends, after a fraction of a second."""
 _ATTEMPTS = 3
 """How often to scan if the index is rebuilt during the scan."""
+_SUFFIXES = (SUFFIX, PNG_SUFFIX)
 _LAST_NS = 2**63 - 1
 """In the year 2262; SQLite cannot store a larger integer."""
 Progress = Callable[[int, int], None]
@@ -28,16 +30,24 @@ Roots = Mapping[str, str]
 """Real path of a folder -> the suffix that Load Gen5 adds to the names of its files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A file as the file system lists it."""
 
-    path: str
+    entry: os.DirEntry[str]
     name: str
     """As Load Gen5 names it; bytes that are not UTF-8 are escaped."""
-    stamp: Stamp
+    size_and_time: tuple[int, int]
+    """The stamp, which is made only of the files that changed, as that takes as long as listing them."""
     is_openable: bool
     """Whether its name is UTF-8; a browser cannot request any other."""
+
+    @property
+    def path(self) -> str:
+        return self.entry.path
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(*self.size_and_time)
 
 
 def library_roots() -> Roots:
@@ -55,7 +65,8 @@ def scan(index: Index, roots: Roots, progress: Progress = lambda done, total: No
     """
     for _ in range(_ATTEMPTS):
         if _scan_once(index, roots, progress):
-            return
+            break
+    index.seal()
 
 
 def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
@@ -64,19 +75,33 @@ def _scan_once(index: Index, roots: Roots, progress: Progress) -> bool:
         roots
     )  # before the walk: files that another process adds during it must not be dropped
     generation = index.generation
-    found = {(root, file.name): file for root in roots for file in walk(root, roots[root])}
-    index.drop([key for key in known if key not in found])
-    changed = [(root, file) for (root, name), file in found.items() if known.get((root, name)) != file.stamp]
-    changed.sort(key=lambda one: one[1].stamp.mtime_ns, reverse=True)
+    changed, gone = _compare(known, roots)
+    index.drop(gone)
+    changed.sort(key=lambda one: one[1].size_and_time[1], reverse=True)
     progress(0, len(changed))
     for start in range(0, len(changed), BATCH_FILES):
         batch = changed[start : start + BATCH_FILES]
         rows = [_read_row(root, file) for root, file in batch]
         index.put([row for row in rows if row is not None])
         unread = [(root, file.name) for (root, file), row in zip(batch, rows, strict=True) if row is None]
-        index.drop([key for key in unread if key in known])  # the row describes an earlier content
+        index.drop(
+            [(root, name) for root, name in unread if name in known[root]]
+        )  # the row is of an earlier content
         progress(start + len(batch), len(changed))
     return index.generation == generation
+
+
+def _compare(known: Known, roots: Roots) -> tuple[list[tuple[str, Found]], list[Key]]:
+    """Return the files that are new or changed, and the keys of those that are gone."""
+    changed: list[tuple[str, Found]] = []
+    gone: list[Key] = []
+    for root, annotation in roots.items():
+        unseen = dict(known[root])
+        for file in walk(root, annotation):
+            if unseen.pop(file.name, None) != file.size_and_time:
+                changed.append((root, file))
+        gone += [(root, name) for name in unseen]
+    return changed, gone
 
 
 def _read_row(root: str, file: Found) -> Row | None:
@@ -106,16 +131,17 @@ def walk(root: str, annotation: str) -> Iterator[Found]:
     while waiting:
         folder = waiting.pop()
         for entry in list_folder(os.path.join(root, folder)):
-            if together.is_pending(entry.name):
-                together.finish(Path(entry.path))  # listed by the next scan
-            elif is_folder(entry):
-                waiting.append(f"{folder}{entry.name}/")
-            elif entry.name.lower().endswith((SUFFIX, PNG_SUFFIX)):
-                raw = f"{folder}{entry.name}{annotation}"
-                name = raw.encode("utf-8", "backslashreplace").decode()
+            own = entry.name
+            if is_folder(entry):
+                if together.is_pending(own):
+                    together.finish(Path(entry.path))  # listed by the next scan
+                else:
+                    waiting.append(f"{folder}{own}/")
+            elif own.lower().endswith(_SUFFIXES):
+                raw = f"{folder}{own}{annotation}"
+                name = raw if raw.isascii() else raw.encode("utf-8", "backslashreplace").decode()
                 if status := _status(entry, name):
-                    mtime_ns = min(status.st_mtime_ns, _LAST_NS)
-                    yield Found(entry.path, name, Stamp(status.st_size, mtime_ns), is_openable=name == raw)
+                    yield Found(entry, name, (status.st_size, min(status.st_mtime_ns, _LAST_NS)), name == raw)
 
 
 def _status(entry: os.DirEntry[str], name: str) -> os.stat_result | None:

@@ -20,7 +20,9 @@ AUTO_RECORD_SETTING = "Gen5.Recording.Automatic"
 
 def is_enabled() -> bool:
     """Return whether the user wants samplers to be recorded without any wiring."""
-    return os.environ.get(AUTO_RECORD_VARIABLE) != "0" and host.setting(AUTO_RECORD_SETTING, True)
+    return os.environ.get(AUTO_RECORD_VARIABLE) != "0" and host.setting(
+        AUTO_RECORD_SETTING, True, strict=False
+    )
 
 
 def is_refused(json_data: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def build_request(
 
 def apply_privacy_setting(request: SaveRequest) -> tuple[SaveRequest, list[str]]:
     """Return the request, scrubbed if the user's settings say so, and one line for each thing left out."""
-    return request.scrubbed() if host.setting(SCRUB_SETTING, False) else (request, [])
+    return request.scrubbed() if host.setting(SCRUB_SETTING, False, strict=True) else (request, [])
 
 
 def _describe_graph(
@@ -65,7 +65,7 @@ def _describe_graph(
 
 def _machine_name() -> dict[str, str]:
     """Return the machine's name as ``hardware_info`` holds it; nothing unless the user has chosen to store it."""
-    name = platform.node() if host.setting(MACHINE_NAME_SETTING, False) else ""
+    name = platform.node() if host.setting(MACHINE_NAME_SETTING, False, strict=False) else ""
     # a name may hold lone surrogates, which JSON in UTF-8 cannot
     return {"machine_name": name.encode("utf-8", "replace").decode()} if name else {}
 

@@ -149,7 +149,7 @@ def handle_library(request: Request) -> Response:
     HttpError
         also if the user has turned the library off.
     """
-    if not host.setting(LIBRARY_SETTING, True):
+    if not host.setting(LIBRARY_SETTING, True, strict=False):
         message = "the library is turned off: turn it on in ComfyUI's settings, under Gen5"
         raise HttpError(HTTPStatus.NOT_FOUND, "library_off", message)
     query = request.query

@@ -9,6 +9,7 @@ import asyncio
 import importlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -149,4 +150,4 @@ async def _verify(web: Any, request: Any) -> Any:
 
 
 async def _in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, copy_context().run, work, *arguments)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SUFFIX = ".gen5"
 PNG_SUFFIX = ".png"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """Size and modification time, which change when a file does."""
 
     size_bytes: int

@@ -2,6 +2,7 @@
 
 readers       files that this package, Node and the browser might take differently
 rows          one attack: what is right, what was seen
+index         the library's index damaged, and signed files changed behind their size and time
 words         signatures, trust, and the verdict on a file
 __main__      runs the modules of this folder, or those named, and prints a table each
 carrier       PNGs that carry a record, damaged anywhere, among ordinary pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from gen5pack import gen5core
 from gen5pack.nodes.library.index import Index
 from gen5pack.nodes.library.library import Library
 from gen5pack.nodes.library.scan import library_roots, scan
+from gen5pack.nodes.library.tables import Key
+from gen5pack.nodes.stored.folders import Stamp
 
 
 def write(path: Path, *, mtime: float | None = None, **facts: Any) -> Path:
@@ -31,6 +34,15 @@ def scanned(folder: Path) -> Library:
     index = index_of(folder)
     scan(index, library_roots())
     return Library(index)
+
+
+def stamps(index: Index, roots: Collection[str]) -> dict[Key, Stamp | None]:
+    """Return the stamps that the index has; None for a file that must be read again."""
+    return {
+        (root, name): None if size_bytes is None else Stamp(size_bytes, mtime_ns)
+        for root, known in index.stamps(roots).items()
+        for name, (size_bytes, mtime_ns) in known.items()
+    }
 
 
 def names(library: Library, query: str = "") -> list[str]:

@@ -56,6 +56,93 @@ class TestSetting:
         assert host.setting("Gen5.X", False) is True
 
 
+class TestUsers:
+    """Whose settings count if ComfyUI has several users."""
+
+    @pytest.fixture(autouse=True)
+    def server(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+        """A ComfyUI with --multi-user and the users anna, who turned X on, and ben, who turned Y off."""
+        for user, chosen in (("anna", '{"X": true}'), ("ben", '{"Y": false}')):
+            path = folder / "user" / user / "comfy.settings.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(chosen)
+        users = SimpleNamespace(
+            users={"anna": "Anna", "ben": "Ben"}, get_request_user_id=lambda request: {"a": "anna"}[request]
+        )
+        handlers: list[Any] = []
+        instance = SimpleNamespace(
+            user_manager=users,
+            app=SimpleNamespace(middlewares=[]),
+            prompt_queue=SimpleNamespace(currently_running={}),
+            on_prompt=handlers,
+            add_on_prompt_handler=handlers.append,
+        )
+        arguments = SimpleNamespace(multi_user=True)
+        for name, module in {
+            "folder_paths": SimpleNamespace(get_user_directory=lambda: str(folder / "user")),
+            "comfy.cli_args": SimpleNamespace(args=arguments),
+            "server": SimpleNamespace(PromptServer=SimpleNamespace(instance=instance)),
+            "aiohttp.web": SimpleNamespace(middleware=lambda function: function),
+        }.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(host, "executing", lambda: (None, None))
+        instance.arguments = arguments
+        return instance
+
+    def ask(self, server: SimpleNamespace, request: str, work: Any) -> Any:
+        """Return the result of work done for a request."""
+
+        async def handle(request: str) -> Any:
+            return work()
+
+        return asyncio.run(server.app.middlewares[0](request, handle))
+
+    def queue(self, server: SimpleNamespace, request: str, **sent: Any) -> None:
+        """Queue a prompt by a request and have it run alone."""
+        data = self.ask(server, request, lambda: server.on_prompt[0]({"prompt": {}, **sent}))
+        server.prompt_queue.currently_running = {0: (0, "id", {}, data["extra_data"], [])}
+
+    @pytest.mark.parametrize(("request_of", "expected"), [("a", (True, True)), ("a stranger", (True, False))])
+    def test_request(self, server: SimpleNamespace, request_of: str, expected: tuple[bool, bool]) -> None:
+        """The settings of the user who asks count; for one who is not known, the strictest choice of any."""
+        assert host.note_users()
+        both = self.ask(
+            server, request_of, lambda: (host.setting("X", False, True), host.setting("Y", True, False))
+        )
+        assert both == expected
+
+    def test_running_prompt(self, server: SimpleNamespace) -> None:
+        """While a prompt runs, those of the user who queued it count, without the user's id in the queue."""
+        host.note_users()
+        self.queue(server, "a")
+        assert (host.setting("X", False, True), host.setting("Y", True, False)) == (True, True)
+        assert "anna" not in json.dumps(server.prompt_queue.currently_running[0])
+        self.queue(server, "a stranger")
+        assert (host.setting("X", False, True), host.setting("Y", True, False)) == (True, False)
+
+    def test_request_that_says_who_it_is(self, server: SimpleNamespace) -> None:
+        """What a request says itself does not count; its other wishes are kept."""
+        host.note_users()
+        self.queue(server, "a")
+        [*_, taken, _] = server.prompt_queue.currently_running[0]
+        self.queue(server, "a stranger", extra_data={"gen5": {**taken["gen5"], "auto_record": False}, "x": 1})
+        [*_, sent, _] = server.prompt_queue.currently_running[0]
+        assert sent == {"gen5": {"auto_record": False}, "x": 1}
+        assert host.setting("Y", True, False) is False
+
+    @pytest.mark.parametrize("sent", [None, [], {"extra_data": None}, {"extra_data": "x"}])
+    def test_request_of_another_form(self, server: SimpleNamespace, sent: Any) -> None:
+        """A request that ComfyUI refuses anyway stays as it is."""
+        host.note_users()
+        assert self.ask(server, "a", lambda: server.on_prompt[0](sent)) == sent
+
+    def test_one_user(self, server: SimpleNamespace) -> None:
+        """Without --multi-user nothing is added to requests, and the user default counts."""
+        server.arguments.multi_user = False
+        assert not host.note_users()
+        assert (server.app.middlewares, server.on_prompt, host.setting("X", False, True)) == ([], [], False)
+
+
 class TestModelFile:
     """Finding a model by its name."""
 

@@ -44,6 +44,7 @@ BLANK = {
     "sealed": False,
     "carrier": False,
     "signatures": None,
+    "content": None,
     "error": None,
     "kind": None,
 }

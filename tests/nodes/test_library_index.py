@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 from gen5pack.nodes.library import index as library_index
+from gen5pack.nodes.library import tables
 from gen5pack.nodes.library.entry import Entry, Item, searchable
-from gen5pack.nodes.library.index import SCHEMA_VERSION, Index, Row
+from gen5pack.nodes.library.index import Index
+from gen5pack.nodes.library.tables import SCHEMA_VERSION, Row
 from gen5pack.nodes.stored.folders import Stamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from library_files import index_of
+from library_files import index_of, stamps
 
 ROOT = "/library"
 ROOTS = (ROOT, "/other")
@@ -67,13 +69,13 @@ class TestOrder:
         """ComfyUIs with different folders can share an index, and neither sees the other's files."""
         index.put([row("a"), row("a", root="/elsewhere"), row("b", root="/elsewhere")])
         assert (found(index), index.count(ROOTS)) == (["a"], 1)
-        assert index.stamps(["/elsewhere"]).keys() == {("/elsewhere", "a"), ("/elsewhere", "b")}
+        assert stamps(index, ["/elsewhere"]).keys() == {("/elsewhere", "a"), ("/elsewhere", "b")}
 
     def test_folder_that_is_not_utf8(self, index: Index) -> None:
         """A folder's name need not be UTF-8."""
         root = os.fsdecode(b"/\xff")
         index.put([row("a", root=root)])
-        assert {(root, "a"): Stamp(1, 1)} == index.stamps([root])
+        assert {(root, "a"): Stamp(1, 1)} == stamps(index, [root])
 
 
 class TestChanges:
@@ -82,7 +84,7 @@ class TestChanges:
         index.put([row("a", "old", mtime_ns=1)])
         index.put([row("a", "new", mtime_ns=2)])
         assert (found(index, "old"), found(index, "new")) == ([], ["a"])
-        assert {(ROOT, "a"): Stamp(1, 2)} == index.stamps(ROOTS)
+        assert {(ROOT, "a"): Stamp(1, 2)} == stamps(index, ROOTS)
 
     def test_drop(self, index: Index) -> None:
         """A dropped file is not found, and a MadeIn that no other file has is removed."""
@@ -101,20 +103,20 @@ class TestChanges:
     def test_unsettled(self, index: Index) -> None:
         """A file that could not be read is stored without a stamp, so that it is read again."""
         index.put([Row(ROOT, "a", Stamp(1, 1), Entry(Item("a", 1, 1.0), "a", is_settled=False))])
-        assert index.stamps(ROOTS) == {(ROOT, "a"): None}
+        assert stamps(index, ROOTS) == {(ROOT, "a"): None}
 
     def test_ordinary_pngs(self, index: Index) -> None:
         """An ordinary PNG has a stamp and is on no page; what was put last counts."""
         ordinary = Row(ROOT, "a", Stamp(7, 8), None)
         index.put([row("b"), ordinary])
-        assert (found(index), index.count(ROOTS), index.stamps(ROOTS)[ROOT, "a"]) == (["b"], 1, Stamp(7, 8))
+        assert (found(index), index.count(ROOTS), stamps(index, ROOTS)[ROOT, "a"]) == (["b"], 1, Stamp(7, 8))
         index.put([row("a"), Row(ROOT, "b", Stamp(9, 9), None)])
         assert (
             found(index),
-            *(index.stamps(ROOTS)[ROOT, name] for name in ("a", "b")),
+            *(stamps(index, ROOTS)[ROOT, name] for name in ("a", "b")),
         ) == (["a"], Stamp(1, 1), Stamp(9, 9))
         index.drop([(ROOT, "a"), (ROOT, "b")])
-        assert index.stamps(ROOTS) == {}
+        assert stamps(index, ROOTS) == {}
 
 
 TEXTS = ("A Cat, 猫 neon", "cafe\u0301 noir 100%", "seed 18446744073709551615", "dpmpp_2m_sde 'quoted\"", "")
@@ -159,6 +161,25 @@ class TestQueries:
         """Every word must occur in the text, ignoring case; no character has a special meaning."""
         assert found(index, query) == list(expected)
         assert len(expected) == index.page(ROOTS, query, 0, 1)[0]
+
+
+def test_without_a_full_text_index(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQLite has no index of trigrams, the same files are found; the one index is no use to the other."""
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_FULL_TEXT", "CREATE VIRTUAL TABLE words USING no_such_module(text)")
+        tables._has_trigrams.cache_clear()
+        index = Index(path)
+        index.put([row(str(number), text) for number, text in enumerate(TEXTS)])
+        queries = ("cat", "neon cat", "dpmpp_2m", "'", "551615", "a\0b", "zzz")
+        assert [found(index, query) for query in queries] == [["0"], ["0"], ["3"], ["3"], ["2"], [], []]
+        index.drop([(ROOT, "0")])
+        assert (found(index, "cat"), stamps(Index(path), ROOTS).keys()) == (
+            [],
+            {(ROOT, str(n)) for n in (1, 2, 3, 4)},
+        )
+    tables._has_trigrams.cache_clear()
+    assert found(Index(path), "dpmpp_2m") == []
+    assert tables._has_trigrams() is (sqlite3.sqlite_version_info >= (3, 34))
 
 
 def plainly_matches(text: str, query: str) -> bool:
@@ -221,14 +242,16 @@ class TestDamage:
     @pytest.mark.parametrize(
         "change",
         [
-            "UPDATE files SET item = '{'",
-            "UPDATE files SET item = CAST(x'c3' AS TEXT)",
-            "UPDATE files SET text = CAST(x'c3' AS TEXT)",
-            "UPDATE files SET text = CAST('a' AS BLOB)",
+            "UPDATE items SET item = '{'",
+            "UPDATE items SET item = '5'",
+            "UPDATE items SET item = CAST(x'c3' AS TEXT)",
+            "DELETE FROM items",
+            "DELETE FROM state",
             "UPDATE made_in SET document = '{}'",
             "DROP TABLE files",
+            "DROP TABLE words",
             "DROP TABLE made_in",
-            'ALTER TABLE files RENAME COLUMN text TO "t"',
+            'ALTER TABLE files RENAME COLUMN name TO "n"',
             "PRAGMA user_version = 0",
         ],
     )
@@ -247,8 +270,10 @@ class TestDamage:
     @pytest.mark.parametrize(
         "change",
         [
-            "UPDATE files SET text = 'b'",
-            "UPDATE files SET item = replace(item, '1.0', '2.0')",
+            "UPDATE words SET text = 'b'",
+            "UPDATE words SET text = CAST(x'c3' AS TEXT)",
+            "UPDATE words SET text = CAST('a' AS BLOB)",
+            "UPDATE items SET item = replace(item, '1.0', '2.0')",
             "UPDATE files SET made_in = NULL",
             "UPDATE files SET size_bytes = 2",
             "UPDATE files SET name = 'b' WHERE name = 'a'",
@@ -258,26 +283,78 @@ class TestDamage:
         ],
     )
     def test_damage_that_no_page_shows(self, index: Index, path: Path, change: str) -> None:
-        """The first scan of a process checks the whole index; files whose rows were changed are read again."""
+        """The first scan of a process compares the index with its seal; if it differs, it is made again."""
         index.put([row("a", made_in="x"), row("c", mtime_ns=2)])
-        assert Index(path).stamps(ROOTS).keys() == {(ROOT, "a"), (ROOT, "c")}
+        index.seal()
+        assert stamps(Index(path), ROOTS).keys() == {(ROOT, "a"), (ROOT, "c")}
         with closing(sqlite3.connect(path)) as database, database:
             database.executescript(change)
         again = Index(path)
-        assert again.stamps(ROOTS) == {}
+        assert stamps(again, ROOTS) == {}
         assert (again.generation, again._memory) == (1, None)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "DELETE FROM items WHERE id = 1",
+            "DELETE FROM files WHERE id = 1",
+            "UPDATE words_content SET c0 = 'other words' WHERE id = 1",
+            "DELETE FROM words_content WHERE id = 1",
+            "UPDATE words_data SET block = zeroblob(10)",
+            "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = replace(sql, 'DESC', 'ASC')",
+        ],
+    )
+    def test_damage_of_an_index_without_a_seal(self, index: Index, path: Path, change: str) -> None:
+        """After a scan that was killed, all tables are checked; an index that is sound is kept."""
+        index.put([row("a", "some words"), row("b", "more words", mtime_ns=2)])
+        assert stamps(Index(path), ROOTS).keys() == {(ROOT, "a"), (ROOT, "b")}
+        with closing(sqlite3.connect(path)) as database, database:
+            database.executescript(change)
+        again = Index(path)
+        assert (stamps(again, ROOTS), again.generation) == ({}, 1)
+
+    @pytest.mark.parametrize("seal", ["", "1", "12345 0badc0de"])
+    def test_seal_that_was_cut(self, index: Index, path: Path, seal: str) -> None:
+        """A seal that was cut while it was written does not count as damage of the index."""
+        index.put([row("a")])
+        path.with_name(f"{path.name}-seal").write_text(seal)
+        again = Index(path)
+        assert (stamps(again, ROOTS), again.generation) == ({(ROOT, "a"): Stamp(1, 1)}, 0)
+
+    def test_seal_is_gone_while_something_is_written(
+        self, index: Index, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever is written, the seal is removed before, so that a kill meanwhile does not count as damage."""
+        seal, seen, transact = path.with_name(f"{path.name}-seal"), [], library_index._transact
+
+        def look(database: sqlite3.Connection, action: Callable[..., Any]) -> Any:
+            seen.append(seal.exists())
+            return transact(database, action)
+
+        monkeypatch.setattr(library_index, "_transact", look)
+        for write in (
+            lambda: index.put([row("a")]),
+            lambda: index.unsettle([(ROOT, "a")]),
+            lambda: index.drop([(ROOT, "a")]),
+        ):
+            index.seal()
+            write()
+        index.seal()
+        found(index)
+        assert seen == [False, False, False, True]
 
     @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are known from /proc")
     @pytest.mark.parametrize(
-        "call", [lambda index: index.page(ROOTS, "a", 0, 9), lambda index: index.stamps(ROOTS)]
+        "call", [lambda index: index.page(ROOTS, "a", 0, 9), lambda index: stamps(index, ROOTS)]
     )
     def test_closed_before_it_is_removed(
         self, index: Index, path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Index], object]
     ) -> None:
         """A damaged index is closed before it is deleted, since Windows cannot delete an open file."""
         index.put([row(str(number), "a") for number in range(100)])
+        index.seal()
         with closing(sqlite3.connect(path)) as database, database:
-            database.execute("UPDATE files SET text = CAST(x'c3' AS TEXT) WHERE name = '50'")
+            database.execute("DELETE FROM items")
         unlink, still_open = Path.unlink, []
 
         def look_and_unlink(path: Path, missing_ok: bool = False) -> None:
@@ -288,7 +365,7 @@ class TestDamage:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "unlink", look_and_unlink)
             call(index)
-        assert (still_open, index._memory) == ([0, 0, 0, 0], None)
+        assert (set(still_open), index._memory) == ({0}, None)
         self.check_is_new(index)
 
     def test_cut(self, index: Index, path: Path) -> None:

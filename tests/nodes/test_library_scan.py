@@ -19,7 +19,7 @@ from gen5pack.nodes.library.scan import BATCH_FILES, Found, library_roots, scan,
 from gen5pack.nodes.stored.choices import list_files
 from gen5pack.nodes.stored.folders import Stamp, is_png
 from gen5pack.nodes.stored.paths import resolve_file
-from library_files import index_of, write
+from library_files import index_of, stamps, write
 
 Reads = list[str]
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
@@ -283,16 +283,16 @@ class TestPngs:
             assert indexed(index) == expected
         path.unlink()
         scan(index, library_roots())
-        assert index.stamps(library_roots()) == {}
+        assert stamps(index, library_roots()) == {}
 
     def test_removed(self, folder: Path, index: Index) -> None:
         """The row of an ordinary PNG that is gone is removed."""
         (folder / "output" / "a.png").write_bytes(PLAIN)
         scan(index, library_roots())
-        assert len(index.stamps(library_roots())) == 1
+        assert len(stamps(index, library_roots())) == 1
         (folder / "output" / "a.png").unlink()
         scan(index, library_roots())
-        assert index.stamps(library_roots()) == {}
+        assert stamps(index, library_roots()) == {}
 
     def test_cut_inside_the_record(self, folder: Path, index: Index) -> None:
         """A PNG that ends inside its record is listed with the reason."""
@@ -331,7 +331,7 @@ class TestPngs:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gen5pack.gen5core.container.source.os.open", _refuse)
             scan(index, library_roots())
-            assert index.stamps(library_roots()) == {}
+            assert stamps(index, library_roots()) == {}
         scan(index, library_roots())
         assert indexed(index) == ["c.png [output]"]
 

@@ -15,6 +15,7 @@ from gen5pack.gen5core.errors import EncodeError, SignatureError
 from gen5pack.gen5core.signatures.key_files import save_signing_key
 from gen5pack.gen5core.signatures.keys import PublicKey, SigningKey
 from gen5pack.gen5core.signatures.trusted_keys import add_trusted_key, remove_trusted_key
+from gen5pack.nodes.library import entry
 from gen5pack.nodes.load import Gen5Load
 from gen5pack.nodes.save import Gen5Save
 from gen5pack.nodes.server.errors import HttpError
@@ -293,3 +294,67 @@ def last_line(query: dict[str, str]) -> dict[str, Any]:
     Check.begin(query).run(put.append)
     end: dict[str, Any] = json.loads(put[-2] or b"")
     return end
+
+
+class TestLibraryToday:
+    """What the library says of signatures is true of the bytes that the file has now."""
+
+    @pytest.fixture(params=("gen5", "png"))
+    def signed(self, key: PublicKey, request: pytest.FixtureRequest) -> Path:
+        """A file signed by a trusted key."""
+        add_trusted_key(key)
+        return save(request.param)[0]
+
+    def words(self, library: Any) -> list[Any]:
+        return [item["trust"] for item in library.page()["items"]]
+
+    @pytest.mark.parametrize("where", [b'"sig":"', b"SIGN"])
+    def test_changed_behind_its_stamp(self, signed: Path, folder: Path, where: bytes) -> None:
+        """A byte of META or of the signature changed, size and time as before: no word, and then the right one."""
+        library = scanned(folder)
+        assert self.words(library) == ["trusted"]
+        status, data = signed.stat(), bytearray(signed.read_bytes())
+        data[data.rindex(where) + (10 if where.startswith(b'"') else -40)] ^= 1
+        signed.write_bytes(data)
+        os.utime(signed, ns=(status.st_atime_ns, status.st_mtime_ns))
+        page = library.page()
+        assert ([item["trust"] for item in page["items"]], page["scan"]["running"]) == ([None], True)
+        library.wait()
+        assert self.words(library) != ["trusted"]
+
+    def test_gone(self, signed: Path, folder: Path) -> None:
+        """A file that is gone has no word."""
+        library = scanned(folder)
+        signed.unlink()
+        assert self.words(library) == [None]
+
+    def test_changed_while_it_is_read(
+        self, signed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """If the bytes change while they are checked, the verdict is not kept; the next scan gives the right one."""
+        check = entry.gen5core.open
+        data = signed.read_bytes()
+
+        def change(path: str, **options: Any) -> Any:
+            file = check(path, **options)
+            with_flipped_bit(signed)
+            return file
+
+        with monkeypatch.context() as patch:
+            patch.setattr(entry.gen5core, "open", change)
+            library = scanned(folder)
+        assert self.words(library) == [None]
+        signed.write_bytes(data)
+        library.refresh()
+        library.wait()
+        assert self.words(library) == ["trusted"]
+
+    def test_unchanged(self, signed: Path, folder: Path) -> None:
+        """A file that was only touched or renamed is trusted as before."""
+        library = scanned(folder)
+        os.utime(signed, (1, 1))
+        assert self.words(library) == ["trusted"]
+        signed.rename(signed.with_stem("other"))
+        library.refresh()
+        library.wait()
+        assert self.words(library) == ["trusted"]
