@@ -19,6 +19,7 @@ from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..prompt.edit import class_of, inputs_of, is_link, upstream_of
 from ..sampling.recording import Recording, Run
+from ..tensors.images import batches_of
 from ..tensors.latents import digest, is_zero, shapes_of
 from .inputs import SaveInputs
 
@@ -182,7 +183,7 @@ class _Matcher:
     def _composite_key(self) -> str | None:
         """Return the digest of what is saved, under which its runs are remembered."""
         if self.inputs.images is not None:
-            return digest([self.inputs.images])
+            return digest(batches_of(self.inputs.images))
         return None if self.inputs.latent is None else digest(self.inputs.latent)
 
     def _chain(self, run: Run) -> list[Run]:

@@ -502,6 +502,29 @@ def test_text_that_inflates_too_far_is_refused(tmp_path: Path) -> None:
         imported(tmp_path, "x.png", data)
 
 
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@pytest.mark.parametrize("after_pixels", [False, True])
+def test_large_texts(tmp_path: Path, kind: bytes, after_pixels: bool) -> None:
+    """A text of over 1 MiB, compressed or not, before or after the pixels, is kept; above 64 MiB it is refused."""
+    heads = {b"tEXt": b"parameters\0", b"zTXt": b"parameters\0\0", b"iTXt": b"parameters\0\1\0\0\0"}
+    chunks = list(png_chunks.iter_chunks(encode_image(np.zeros((2, 2, 3), np.uint8))))
+    position = len(chunks) - 1 if after_pixels else 1
+    for size, is_taken in ((3 * 2**20, True), (65 * 2**20, False)):
+        text = b"a" * size
+        data = heads[kind] + (text if kind == b"tEXt" else zlib.compress(text, 1))
+        png = png_chunks.join_chunks([*chunks[:position], (kind, data), *chunks[position:]])
+        (tmp_path / "x.png").write_bytes(png)
+        if is_taken:
+            import_file(tmp_path / "x.png", tmp_path / "x.gen5")
+            with gen5core.open(tmp_path / "x.gen5") as file:
+                assert file.prompt == text.decode()
+                assert file.images[0].bytes == png
+                assert file.images[0].array().shape == (2, 2, 3)
+            continue
+        with pytest.raises(LimitError, match="texts inflate to more than 67108864 bytes at 'parameters'"):
+            import_file(tmp_path / "x.png", tmp_path / "y.gen5")
+
+
 def test_an_image_has_no_latent_to_name(tmp_path: Path) -> None:
     """A name that cannot be used is an error, since the user expected a latent."""
     with pytest.raises(gen5core.EncodeError, match="is an image and has no latent to name 'initial_noise'"):
