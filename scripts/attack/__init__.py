@@ -2,6 +2,7 @@
 
 rows          one attack: what is right, what was seen
 __main__      runs the modules of this folder, or those named, and prints a table each
+prompts       prompts that are large, dense, or pretend to be edited already
 
 Every other module is one kind of attack: TITLE, and ``rows()``, which yields its rows.
 """

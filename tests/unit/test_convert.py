@@ -22,7 +22,7 @@ from gen5core.convert.exporters import export_file
 from gen5core.convert.importers import SD1_SCALE, import_file
 from gen5core.convert.safetensors import DTYPES, RawTensor, encode_raw
 from gen5core.images import png_chunks
-from gen5core.images.png_encode import deflate_png
+from gen5core.images.png_encode import deflate_png, encode_image
 from gen5core.tensors.codec import encode_tensor
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7.5}}}
@@ -521,7 +521,9 @@ def test_large_texts(tmp_path: Path, kind: bytes, after_pixels: bool) -> None:
                 assert file.images[0].bytes == png
                 assert file.images[0].array().shape == (2, 2, 3)
             continue
-        with pytest.raises(LimitError, match="texts inflate to more than 67108864 bytes at 'parameters'"):
+        with pytest.raises(
+            gen5core.LimitError, match="texts inflate to more than 67108864 bytes at 'parameters'"
+        ):
             import_file(tmp_path / "x.png", tmp_path / "y.gen5")
 
 
