@@ -70,6 +70,9 @@ class _Matcher:
         self.passes = inputs.passes
         node_id = inputs.node_id
         self.undecided = frozenset() if node_id is None else undecided_samplers(inputs.prompt, node_id)
+        self._indices: dict[str, list[int]] = {}
+        for index, found in enumerate(self.passes):
+            self._indices.setdefault(found.node_id, []).append(index)
         self.left_out: list[str] = []
         """Undecided samplers without a run, the last first; ``walk_back`` fills it."""
 
@@ -349,7 +352,11 @@ class _Matcher:
         return (sources or indices or [len(self.passes)])[-1]
 
     def _pass_indices(self, run: Run) -> list[int]:
-        return [index for index, found in enumerate(self.passes) if self._may_belong(run, found)]
+        if run.node_id is None:
+            return [index for index, found in enumerate(self.passes) if self._may_belong(run, found)]
+        named = {*run.origins, *run.node_id.split(".")}  # no other pass may be its own
+        indices = sorted(index for node_id in named for index in self._indices.get(node_id, ()))
+        return [index for index in indices if self._may_belong(run, self.passes[index])]
 
     def _may_belong(self, run: Run, found: SamplerPass) -> bool:
         """Return whether a run may be of a pass's node, of one that the node expanded into, or of a copy of it."""
