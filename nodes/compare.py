@@ -16,7 +16,7 @@ from . import host
 from .stored.file import StoredFile
 from .stored.passes import BatchPosition, batch_position, read_parts, read_passes
 from .tensors.difference import Comparison, compare_tensors, difference_picture, nearest, value_range
-from .tensors.images import to_pixels, write_previews
+from .tensors.images import batches_of, to_pixels, write_previews
 from .tensors.latents import Parts, check_latent, take
 from .tensors.odd import keep_parts
 
@@ -119,7 +119,7 @@ def round_to_8_bits(images: torch.Tensor) -> torch.Tensor:
     """Return images rounded as Save Gen5 rounds them to 8 bits; half precision is scaled in half precision."""
     plain = images.detach().cpu()
     plain = plain.float() if plain.element_size() == 1 and plain.is_floating_point() else plain
-    pixels = (255.0 * plain).clamp(0, 255).to(torch.uint8)
+    pixels = (255.0 * plain).nan_to_num(nan=0.0).clamp(0, 255).to(torch.uint8)
     return pixels.float() / 255.0
 
 
@@ -148,9 +148,19 @@ def _compare_images(
     file: gen5core.Gen5File, images: torch.Tensor, batch_index: int
 ) -> tuple[Comparison, torch.Tensor]:
     """Return the comparison of images with the stored ones, and the difference picture."""
-    what, stored, current = _select_images(file, round_to_8_bits(images), batch_index)
+    what, stored, current = _select_images(file, round_to_8_bits(_one_batch(images)), batch_index)
     _check_shapes(what, list(stored.shape), list(current.shape), file)
     return compare_tensors(what, stored, current, peak=1.0), difference_picture(stored, current)
+
+
+def _one_batch(images: Any) -> torch.Tensor:
+    """Return an IMAGE as one tensor of shape (B, H, W, C)."""
+    batches = batches_of(images)
+    if len({tuple(batch.shape[1:]) for batch in batches}) != 1:
+        raise EncodeError(
+            "the given images have different sizes: give one image at a time, or compare latent"
+        )
+    return torch.cat(batches) if len(batches) > 1 else batches[0]
 
 
 def _select_images(

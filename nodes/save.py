@@ -22,7 +22,7 @@ from .saving.inputs import BOTH, FORMATS, PNG, SaveOptions, read_inputs
 from .saving.metadata import apply_privacy_setting, build_request
 from .saving.observed import Observed
 from .saving.output_formats import plan_files
-from .saving.output_paths import OutputPath, find_output_path, write_numbered
+from .saving.output_paths import OutputPath, check_prefix, find_output_path, write_numbered
 from .stored.file import StoredFile, open_stored
 from .stored.signatures import signing_key
 from .tensors.images import Pixels, to_pixels, write_previews
@@ -109,6 +109,11 @@ class Gen5Save:
             "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"},
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(cls, filename_prefix: Any = None) -> bool | str:
+        """Refuse a prefix that no file can have, before anything runs; one that is linked is not known yet."""
+        return (check_prefix(filename_prefix) if isinstance(filename_prefix, str) else None) or True
+
     def save(
         self,
         filename_prefix: str = "gen5/ComfyUI",
@@ -137,9 +142,13 @@ class Gen5Save:
         runs = recording or automatic_recording(prompt or {}, unique_id)
         inputs = read_inputs(prompt or {}, unique_id, latent, noise, runs, observed, images)
         captured = complete_passes(capture_noise(inputs), inputs, pixels[0].shape[:2] if pixels else None)
-        stored_count = options.count_stored(len(pixels))
-        _check_chunk_count(captured.latents, stored_count)
-        output_path = find_output_path(filename_prefix, *_size(pixels, inputs.passes), inputs.executed)
+        wanted_count = options.count_stored(len(pixels))
+        stored_count = _count_that_fit(captured.latents, wanted_count)
+        if stored_count < wanted_count:
+            captured = captured.with_reasons([_left_out(stored_count, wanted_count)])
+        output_path = find_output_path(
+            filename_prefix, *_size(pixels, inputs.passes), inputs.executed, len(pixels)
+        )
         request, scrubbed = apply_privacy_setting(
             build_request(inputs, captured, options, extra_pnginfo, key)
         )
@@ -211,11 +220,23 @@ def _size(pixels: Sequence[Pixels], passes: Sequence[SamplerPass]) -> tuple[int,
     return (passes[-1].width or 0, passes[-1].height or 0) if passes else (0, 0)
 
 
-def _check_chunk_count(latents: Mapping[str, Any], images: int) -> None:
-    """Raise EncodeError for more images than a file can hold, before any of them is encoded."""
+def _count_that_fit(latents: Mapping[str, Any], images: int) -> int:
+    """Return how many of the images a file can hold beside its latents; the picture is made, so what fits is kept.
+
+    Raises
+    ------
+    EncodeError
+        if not even the latents fit.
+    """
     tensors = sum(len(value) if isinstance(value, list) else 1 for value in latents.values())
-    if images + tensors >= spec.MAX_CHUNKS:  # one chunk is the environment
+    room = spec.MAX_CHUNKS - 1 - tensors  # one chunk is the environment
+    if room < 0 or (images and not room):
         raise EncodeError(
             f"{images} images and {tensors} latents are more than the {spec.MAX_CHUNKS} chunks that a file can have: "
-            "store fewer images (images_stored first or none)"
+            "save fewer at a time"
         )
+    return min(images, room)
+
+
+def _left_out(stored: int, wanted: int) -> str:
+    return f"the file holds the first {stored} of {wanted} images: it can have {spec.MAX_CHUNKS} chunks"

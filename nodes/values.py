@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from . import host
-from .prompt.edit import inputs_of
-from .prompt.insert_values import DECODED, LATENT_INPUT, SAVED_INPUT, VALUE_INPUT
+from .prompt.decoded import DecodedLink
+from .prompt.edit import InsertedNode, inputs_of
+from .prompt.insert_values import LATENT_INPUT, SAVED_INPUT, SHARED_INPUT, VALUE_INPUT
 from .prompt.sockets import Slot, as_slot
 from .saving.observed import Decoded, Observed, as_scalar, remember
 
@@ -55,29 +56,39 @@ class Gen5Values:
 
 def _observe(graph: Mapping[str, Any], node: Mapping[str, Any], linked: Lists) -> Observed:
     links = {name: slot for name, link in inputs_of(node).items() if (slot := as_slot(link, graph))}
-    values = {slot: list(map(as_scalar, linked[name])) for name, slot in _named(VALUE_INPUT, links, linked)}
-    facts = node["_meta"][DECODED]
-    latents = _named(LATENT_INPUT, links, linked)
+    visited = host.visited_nodes()
+    values = _shared_values(linked, visited)
+    values |= {slot: list(map(as_scalar, linked[name])) for name, slot in _named(VALUE_INPUT, links, linked)}
+    # a node that came with the prompt, from the history for example, has no facts
+    facts: Mapping[str, DecodedLink] = node.facts if isinstance(node, InsertedNode) else {}
     decoded = [
-        Decoded(slot, _between(facts[name]), list(linked[name]), facts[name]["keeps_items"])
-        for name, slot in latents
-        if linked[name] and all(map(_is_latent, linked[name]))
+        Decoded(slot, facts[name].between, list(linked[name]), facts[name].keeps_items)
+        for name, slot in _named(LATENT_INPUT, links, linked)
+        if name in facts and linked[name] and all(map(_is_latent, linked[name]))
     ]
     return Observed(
         values=values,
         decoded=decoded,
         prompt_id=host.executing()[0],
-        visited=frozenset(source for source, _ in values) & host.visited_nodes(),
+        visited=frozenset(source for source, _ in values) & visited,
         items=_count_items(linked, decoded),
     )
 
 
+def _shared_values(linked: Lists, visited: Set[str]) -> dict[Slot, Sequence[Any]]:
+    """Return what shared Gen5Values saw; if in an earlier prompt, without the values of nodes that ran again since."""
+    found: dict[Slot, Sequence[Any]] = {}
+    for name, observed in linked.items():
+        for each in observed if name.startswith(SHARED_INPUT) else ():
+            if not isinstance(each, Observed):
+                continue
+            is_now = each.prompt_id == host.executing()[0]
+            found |= {slot: seen for slot, seen in each.values.items() if is_now or slot[0] not in visited}
+    return found
+
+
 def _named(prefix: str, links: Mapping[str, Slot], linked: Lists) -> list[tuple[str, Slot]]:
     return [(name, slot) for name, slot in links.items() if name.startswith(prefix) and name in linked]
-
-
-def _between(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((node_id, class_type) for node_id, class_type in facts["between"])
 
 
 def _is_latent(value: Any) -> bool:

@@ -24,7 +24,20 @@ from . import windows
 PREFIX = ".gen5-"
 SUFFIX = ".tmp"
 _TEMPORARY = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{16}}{re.escape(SUFFIX)}")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REMEDIES = {
+    errno.ENOSPC: "free some space and save again",
+    errno.EDQUOT: "your share of this disk is used up; free some of it, or choose another folder",
+    errno.EFBIG: "the disk holds no file as large as this; choose another disk, or save less at a time",
+    errno.EROFS: "the disk can only be read; choose a folder on another, or have it mounted for writing",
+    errno.EACCES: "you may not write into this folder; choose another, or change its permissions",
+    errno.EPERM: "you may not write into this folder; choose another, or change its permissions",
+    errno.ENAMETOOLONG: "choose a shorter name or folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+    errno.EIO: "the disk or its connection failed; check it, or choose a folder on another disk",
+    errno.EMFILE: "too many files are open in this program; restart it and save again",
+    errno.ENFILE: "too many files are open; close some programs, and save again",
+}
+"""Error of the system -> what to do about it."""
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """Errors of network and FUSE file systems that cannot sync a folder; the file has been written all the same."""
 _IOV_MAX = 64
@@ -46,9 +59,32 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
     FileExistsError
         if overwrite is False and path exists when the file is complete.
     OSError
-        from the file system, with a remedy if the disk is full. No temporary file is left behind.
+        from the file system, with a remedy where there is one. No temporary file is left behind.
     """
     target = Path(windows.extended(os.path.realpath(path)))
+    try:
+        with _write_and_publish(target, overwrite) as fd:
+            yield fd
+    except OSError as error:
+        about = error.filename if isinstance(error.filename, str | os.PathLike) else None
+        if about is not None and target.parent not in (Path(about), Path(about).parent):
+            raise  # the content could not be read, for example
+        if (explained := with_remedy(error, path)) is error:
+            raise
+        raise explained from error
+    _sync_folder(target.parent)
+
+
+def with_remedy(error: OSError, path: Path) -> OSError:
+    """Return an error of writing path that says what to do about it; the same if it says so, or nothing is known."""
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None or error.__cause__ is not None:
+        return error
+    return OSError(error.errno, f"{os.strerror(error.errno or 0)}: nothing was written; {remedy}", str(path))
+
+
+@contextmanager
+def _write_and_publish(target: Path, overwrite: bool) -> Iterator[int]:
     remove_stale(target.parent)
     temporary = target.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
     fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -60,18 +96,9 @@ def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[int]:
         finally:
             os.close(fd)  # Windows cannot rename an open file
         _publish(temporary, target, overwrite)
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise OSError(
-                error.errno,
-                f"{os.strerror(error.errno)}: nothing was written; free some space and save again",
-                str(path),
-            ) from error
-        raise
     finally:
         with suppress(FileNotFoundError, PermissionError):  # on Windows a scanner may have it open
             os.unlink(temporary)
-    _sync_folder(target.parent)
 
 
 def write_all(fd: int, buffers: Sequence[Buffer]) -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..container import spec
 from ..container.chunks import Buffer, Payload
 from ..errors import EncodeError, LimitError, MalformedChunkError
-from .png_chunks import PNG_SIGNATURE
+from .png_chunks import PNG_SIGNATURE, without_large_texts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -149,7 +149,7 @@ def _open_image(data: bytes) -> Image.Image:
     from PIL import JpegImagePlugin, PngImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
     if data.startswith(PNG_SIGNATURE):
-        return PngImagePlugin.PngImageFile(io.BytesIO(data))
+        return PngImagePlugin.PngImageFile(io.BytesIO(without_large_texts(data)))
     if data.startswith(_JPEG_SIGNATURE):
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     if data.startswith(b"RIFF") and WebPImagePlugin.SUPPORTED:

@@ -23,6 +23,7 @@ FRAME_BYTES: Final = LENGTH_AND_TYPE.size + CRC.size
 TEXT_CHUNKS: Final = (b"tEXt", b"zTXt", b"iTXt")
 MAX_TEXT_BYTES: Final = 64 * 2**20
 """The most that all texts of a PNG may inflate to: as much as META."""
+_SMALL_TEXT_BYTES: Final = 2**20
 _HEADER_BYTES: Final = 13
 """Size of IHDR's data."""
 PngChunk = tuple[bytes, bytes]
@@ -158,7 +159,25 @@ def read_texts(png: bytes) -> dict[str, str]:
             keyword, text = decode_text(kind, data, remaining)
             texts.setdefault(keyword, text)
             remaining -= len(text)
+            if remaining < 0:
+                raise _too_large(keyword)
     return texts
+
+
+def without_large_texts(png: bytes) -> bytes:
+    """Return a PNG without its texts if Pillow might refuse them: it inflates each to 1 MiB at most.
+
+    A PNG that is cut is returned as it is.
+    """
+    if not any(kind in png for kind in TEXT_CHUNKS):
+        return png
+    spans = list(iter_spans(len(png), lambda offset, size_bytes: png[offset : offset + size_bytes]))
+    texts = [span for span in spans if span.type in TEXT_CHUNKS]
+    is_small = all(span.type == b"tEXt" for span in texts)
+    if spans[-1].end > len(png) or (is_small and sum(span.size_bytes for span in texts) <= _SMALL_TEXT_BYTES):
+        return png
+    kept = (png[span.offset : span.end] for span in spans if span.type not in TEXT_CHUNKS)
+    return b"".join([PNG_SIGNATURE, *kept, png[spans[-1].end :]])
 
 
 def decode_text(kind: bytes, data: bytes, max_bytes: int = MAX_TEXT_BYTES) -> tuple[str, str]:
@@ -235,11 +254,15 @@ def _inflate(data: bytes, keyword: str, max_bytes: int) -> bytes:
             f"the PNG's text {keyword!r:.80} is damaged ({error}); take another copy"
         ) from error
     if inflater.unconsumed_tail or len(text) > max_bytes:
-        raise LimitError(
-            f"the PNG's texts inflate to more than {MAX_TEXT_BYTES} bytes at {keyword!r:.80}: "
-            "remove them from the image first"
-        )
+        raise _too_large(keyword)
     return text
+
+
+def _too_large(keyword: str) -> LimitError:
+    return LimitError(
+        f"the PNG's texts inflate to more than {MAX_TEXT_BYTES} bytes at {keyword!r:.80}: "
+        "remove them from the image first"
+    )
 
 
 def _inflate_pixels(header: bytes, stream: bytes) -> bytes | None:

@@ -1,17 +1,18 @@
 """Whether samplers are recorded without any wiring: the user's setting, the environment, and each request's own wish.
 
-A request's wish is kept in the ``_meta`` of its Save Gen5 nodes, which changes neither what runs nor ComfyUI's cache.
+A request's wish is kept with its Save Gen5 nodes, outside of what runs, of ComfyUI's cache and of what is stored.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from .. import host
-from .edit import Prompt, class_of, is_marked_off, mark_off
+from .edit import MarkedNode, Prompt, class_of, is_marked_off
 
+SAVE: Final = "Gen5Save"
 AUTO_RECORD_VARIABLE = "GEN5_AUTO_RECORD"
 """If this is 0 when ComfyUI starts, a save records only what is wired to it."""
 AUTO_RECORD_SETTING = "Gen5.Recording.Automatic"
@@ -34,8 +35,18 @@ def is_refused(json_data: Mapping[str, Any]) -> bool:
 
 def refuse(prompt: Prompt) -> Prompt:
     """Return prompt with every Save Gen5 marked, so that it ignores what was recorded without wiring."""
+    return _mark_saves(prompt, is_off=True)
+
+
+def explain(prompt: Prompt, unwatched: str) -> Prompt:
+    """Return prompt with every Save Gen5 marked, so that it says why its values were not watched."""
+    return _mark_saves(prompt, unwatched=unwatched)
+
+
+def _mark_saves(prompt: Prompt, *, is_off: bool = False, unwatched: str | None = None) -> Prompt:
     return {
-        node_id: mark_off(node) if class_of(node) == "Gen5Save" else node for node_id, node in prompt.items()
+        node_id: MarkedNode(node, is_off=is_off, unwatched=unwatched) if class_of(node) == SAVE else node
+        for node_id, node in prompt.items()
     }
 
 

@@ -1,62 +1,85 @@
-"""Nodes and links of a prompt, and the ids and markers of the nodes that the pack inserts and removes."""
+"""Nodes and links of a prompt, and those nodes that the pack inserts, marks and removes."""
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Prompt = dict[str, Any]
 Link = list[Any]
 PREFIX = "gen5_"
 """Prefix of the id of every inserted node. It has no colon, which ComfyUI would read as a subgraph id."""
-ORIGIN = "gen5_replaces"
-"""Key in the ``_meta`` of an inserted node: (node, input, former link or None) for each input that it changed."""
+Origin = tuple[str, str, "Link | None"]
+"""Node, input, and the link that it had before it was changed."""
 
 
-OFF_MARK = "gen5_auto_record_off"
-"""Key in the ``_meta`` of a Save Gen5 whose request turned automatic recording off; whether it had a ``_meta``."""
+class InsertedNode(dict[str, Any]):
+    """A node that this pack put into this very prompt.
+
+    It is known by its class, which nothing has that came as JSON: a prompt that was copied out of the history has the
+    same ids and ``_meta``, and is the user's own.
+    """
+
+    __slots__ = ("facts", "origin")
+
+    def __init__(
+        self,
+        node: Mapping[str, Any],
+        origin: Sequence[Origin] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(node)
+        self.origin = origin
+        """Each input that was changed for it."""
+        self.facts = facts or {}
+        """What is known about its inputs, by their names."""
 
 
-def mark_off(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a node with OFF_MARK, which changes neither what runs nor ComfyUI's cache."""
-    meta = node.get("_meta")
-    return {**node, "_meta": {**(meta if isinstance(meta, dict) else {}), OFF_MARK: isinstance(meta, dict)}}
+class MarkedNode(dict[str, Any]):
+    """A Save Gen5 as it came, with what it has to know about its prompt; what runs and ComfyUI's cache are the same."""
+
+    __slots__ = ("is_off", "unwatched")
+
+    def __init__(
+        self, node: Mapping[str, Any], *, is_off: bool = False, unwatched: str | None = None
+    ) -> None:
+        super().__init__(node)
+        self.is_off = is_off
+        """Whether the request turned automatic recording off."""
+        self.unwatched = unwatched
+        """Why the values of this prompt are not watched."""
 
 
 def is_marked_off(node: Any) -> bool:
-    """Return whether a node has OFF_MARK."""
-    meta = node.get("_meta") if isinstance(node, Mapping) else None
-    return isinstance(meta, Mapping) and OFF_MARK in meta
+    """Return whether a node's request turned automatic recording off."""
+    return isinstance(node, MarkedNode) and node.is_off
 
 
-def _without_mark(node: Any) -> Any:
-    if not is_marked_off(node):
-        return node
-    meta = {name: value for name, value in node["_meta"].items() if name != OFF_MARK}
-    had_meta = node["_meta"][OFF_MARK]
-    return {
-        **{name: value for name, value in node.items() if name != "_meta"},
-        **({"_meta": meta} if had_meta else {}),
-    }
+def unwatched_reason(node: Any) -> str | None:
+    """Return why the values of a node's prompt were not watched; None if they were, or if that is not known."""
+    return node.unwatched if isinstance(node, MarkedNode) else None
 
 
 def remove_inserted(prompt: Mapping[str, Any]) -> Prompt:
-    """Return prompt as the user drew it, without the inserted nodes and marks, and with the original links."""
-    restored = {
-        node_id: _without_mark(copy.deepcopy(node))
-        for node_id, node in prompt.items()
-        if not is_inserted(node_id, node)
-    }
-    for node_id, node in reversed(
-        list(prompt.items())
-    ):  # the last edit may build on earlier ones, so it is undone first
-        if is_inserted(node_id, node):
-            for owner, name, link in node["_meta"][ORIGIN]:
-                restore_link(inputs_of(restored.get(owner)), name, link)
+    """Return prompt as it came, without the inserted nodes, and with the original links. What stays is not copied."""
+    inserted = [node for node in prompt.values() if isinstance(node, InsertedNode)]
+    restored = {node_id: node for node_id, node in prompt.items() if not is_inserted(node)}
+    copied: set[str] = set()
+    for node in reversed(inserted):  # the last edit may build on earlier ones, so it is undone first
+        for owner, name, link in node.origin:
+            if not _is_ours(inputs_of(restored.get(owner)).get(name), prompt):
+                continue  # another extension changed it afterwards
+            if owner not in copied:
+                copied.add(owner)
+                restored[owner] = {**restored[owner], "inputs": dict(restored[owner]["inputs"])}
+            restore_link(restored[owner]["inputs"], name, link)
     return restored
+
+
+def _is_ours(link: Any, prompt: Mapping[str, Any]) -> bool:
+    return is_link(link, prompt) and is_inserted(prompt[link[0]])
 
 
 def restore_link(inputs: dict[str, Any], name: str, link: Link | None) -> None:
@@ -83,29 +106,38 @@ def free_id(prompt: Prompt, wanted: str) -> str:
     return next(node_id for node_id in itertools.chain([wanted], numbered) if node_id not in prompt)
 
 
-def model_owner(prompt: Prompt, sampler_id: str) -> str | None:
+def model_owner(reroutes: Reroutes, sampler_id: str) -> str | None:
     """Return the node whose `model` input a sampler uses: the sampler or its guider; None if neither has one."""
+    prompt = reroutes.prompt
     inputs = inputs_of(prompt[sampler_id])
     if is_link(inputs.get("model"), prompt):
         return sampler_id
-    guider = follow_reroutes(prompt, inputs.get("guider"))
+    guider = reroutes.follow(inputs.get("guider"))
     if guider is not None and is_link(inputs_of(prompt[guider[0]]).get("model"), prompt):
         return str(guider[0])
     return None
 
 
-def follow_reroutes(prompt: Prompt, link: Any) -> Link | None:
-    """Follow a link through reroutes and return the link at its source; None if it ends or loops."""
-    seen: set[str] = set()
-    while is_link(link, prompt):
-        node = prompt[link[0]]
-        if not is_reroute(node):
-            return list(link)
-        if link[0] in seen:
-            return None
-        seen.add(link[0])
-        link = next((value for value in inputs_of(node).values() if is_link(value, prompt)), None)
-    return None
+class Reroutes:
+    """The links at the far ends of reroutes; each reroute is followed once."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+        self._ends: dict[str, Link | None] = {}
+
+    def follow(self, link: Any) -> Link | None:
+        """Return the link at the source of a link; None if it ends or loops."""
+        passed: list[str] = []
+        while is_link(link, self.prompt) and is_reroute(node := self.prompt[link[0]]):
+            if link[0] in self._ends:
+                link = self._ends[link[0]]
+                break
+            self._ends[link[0]] = None  # until the end is known: a loop has none
+            passed.append(link[0])
+            link = next((value for value in inputs_of(node).values() if is_link(value, self.prompt)), None)
+        end = list(link) if is_link(link, self.prompt) else None
+        self._ends.update(dict.fromkeys(passed, end))
+        return end
 
 
 def upstream_of(prompt: Mapping[str, Any], node_id: str) -> Iterator[str]:
@@ -123,22 +155,9 @@ def is_reroute(node: Any) -> bool:
     return "reroute" in class_of(node).lower()
 
 
-def is_inserted(node_id: str, node: Any) -> bool:
-    """Return whether the pack inserted a node. The id alone is not enough: a user may choose the same prefix."""
-    meta = node.get("_meta") if isinstance(node, Mapping) else None
-    if not node_id.startswith(PREFIX) or not isinstance(meta, Mapping):
-        return False
-    origin = meta.get(ORIGIN)
-    return isinstance(origin, list) and all(map(is_origin, origin))
-
-
-def is_origin(entry: Any) -> bool:
-    """Return whether entry has the form (node id, input name, former link or None)."""
-    if not isinstance(entry, (list, tuple)) or len(entry) != 3:
-        return False
-    return (
-        isinstance(entry[0], str) and isinstance(entry[1], str) and isinstance(entry[2], (list, type(None)))
-    )
+def is_inserted(node: Any) -> bool:
+    """Return whether the pack inserted a node into this very prompt."""
+    return isinstance(node, InsertedNode)
 
 
 def class_of(node: Any) -> str:

@@ -18,11 +18,11 @@ from typing import Any
 
 from ...gen5core.graph.prompt import Graph
 from .edit import (
-    ORIGIN,
-    Link,
+    InsertedNode,
+    Origin,
     Prompt,
+    Reroutes,
     class_of,
-    follow_reroutes,
     free_id,
     inputs_of,
     inserted_id,
@@ -56,25 +56,29 @@ def insert_replays(prompt: Prompt) -> Prompt:
     changes = sorted(_find_changes(prompt), key=lambda change: change.sampler)
     if not changes:
         return prompt
-    changed = copy.deepcopy(prompt)
+    changed = dict(prompt)
     for change in changes:
+        node = prompt[change.sampler]
+        changed[change.sampler] = {**node, "inputs": dict(node["inputs"])}
         _insert_replay(changed, change)
     return changed
 
 
 def _find_changes(prompt: Prompt) -> Iterator[_Change]:
-    graph = Graph(prompt)
+    if not any(class_of(node) == "Gen5Load" for node in prompt.values()):
+        return
+    graph, reroutes, replayed = Graph(prompt), Reroutes(prompt), _find_replayed(prompt)
     for node_id, node in prompt.items():
-        source = follow_reroutes(prompt, inputs_of(node).get(_LATENT_INPUT))
+        source = reroutes.follow(inputs_of(node).get(_LATENT_INPUT))
         if source is None or source[1] != NOISE_SLOT or class_of(prompt[source[0]]) != "Gen5Load":
             continue
-        owner = model_owner(prompt, node_id)
+        owner = model_owner(reroutes, node_id)
         if owner is None or not _may_sample(graph, node_id):
             continue
         if (
-            _adds_noise(prompt, node)
+            _adds_noise(reroutes, node)
             and not _has_further_models(prompt, owner)
-            and not _is_replayed(prompt, owner)
+            and inputs_of(prompt[owner])["model"][0] not in replayed
         ):
             yield _Change(node_id, owner, source[0])
 
@@ -88,7 +92,7 @@ def _may_sample(graph: Graph, node_id: str) -> bool:
 def _insert_replay(prompt: Prompt, change: _Change) -> None:
     sampler = prompt[change.sampler]["inputs"]
     replay_id = inserted_id(prompt, "replay", change.sampler)
-    origin: list[tuple[str, str, Link]] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
+    origin: list[Origin] = [(change.sampler, _LATENT_INPUT, list(sampler[_LATENT_INPUT]))]
     if change.owner == change.sampler:
         owner = sampler
         origin.append((change.sampler, "model", list(sampler["model"])))
@@ -96,7 +100,7 @@ def _insert_replay(prompt: Prompt, change: _Change) -> None:
         origin.append((change.sampler, "guider", list(sampler["guider"])))
         owner = _copy_guider(prompt, change, replay_id)
     loader = prompt[change.loader]["inputs"]
-    prompt[replay_id] = {
+    node = {
         "class_type": "Gen5Replay",
         "inputs": {
             "model": owner["model"],
@@ -104,32 +108,32 @@ def _insert_replay(prompt: Prompt, change: _Change) -> None:
             "pass_index": -1,
             "batch_index": copy.deepcopy(loader.get("batch_index", -1)),
         },
-        "_meta": {"title": "Replay Sampling", ORIGIN: origin},
+        "_meta": {"title": "Replay Sampling"},
     }
+    prompt[replay_id] = InsertedNode(node, origin)
     owner["model"] = [replay_id, MODEL_SLOT]
     sampler[_LATENT_INPUT] = [replay_id, LATENT_SLOT]
 
 
 def _copy_guider(prompt: Prompt, change: _Change, replay_id: str) -> dict[str, Any]:
     """Give a sampler its own copy of its guider, since others may share the guider; return the copy's inputs."""
-    link = follow_reroutes(prompt, prompt[change.sampler]["inputs"]["guider"])
+    link = Reroutes(prompt).follow(prompt[change.sampler]["inputs"]["guider"])
     assert link is not None  # model_owner found the guider through this link
     copied = copy.deepcopy(prompt[change.owner])
-    copied["_meta"] = {**(copied.get("_meta") or {}), ORIGIN: []}
     copied_id = free_id(prompt, f"{replay_id}_guider")
-    prompt[copied_id] = copied
+    prompt[copied_id] = InsertedNode(copied)
     prompt[change.sampler]["inputs"]["guider"] = [copied_id, link[1]]
     inputs: dict[str, Any] = copied["inputs"]
     return inputs
 
 
-def _adds_noise(prompt: Prompt, node: Mapping[str, Any]) -> bool:
+def _adds_noise(reroutes: Reroutes, node: Mapping[str, Any]) -> bool:
     """Return whether a sampler adds noise; False if `add_noise` is a link, whose value is not known yet."""
     inputs = inputs_of(node)
     if inputs.get("add_noise", True) not in (True, "enable"):
         return False
-    noise = follow_reroutes(prompt, inputs.get("noise"))
-    return noise is None or class_of(prompt[noise[0]]) != "DisableNoise"
+    noise = reroutes.follow(inputs.get("noise"))
+    return noise is None or class_of(reroutes.prompt[noise[0]]) != "DisableNoise"
 
 
 def _has_further_models(prompt: Prompt, owner: str) -> bool:
@@ -138,19 +142,17 @@ def _has_further_models(prompt: Prompt, owner: str) -> bool:
     return any("model" in name and is_link(inputs[name], prompt) for name in inputs if name != "model")
 
 
-def _is_replayed(prompt: Prompt, owner: str) -> bool:
-    """Return whether a Replay Sampling is already upstream of a node's model."""
-    pending = [inputs_of(prompt[owner])["model"]]
-    seen: set[str] = set()
+def _find_replayed(prompt: Prompt) -> set[str]:
+    """Return every Replay Sampling, and the nodes whose models come through one."""
+    readers: dict[str, list[str]] = {}
+    for node_id, node in prompt.items():
+        for name, value in inputs_of(node).items():
+            if is_link(value, prompt) and ("model" in name.lower() or is_reroute(node)):
+                readers.setdefault(value[0], []).append(node_id)
+    pending = [node_id for node_id, node in prompt.items() if class_of(node) == "Gen5Replay"]
+    found = set(pending)
     while pending:
-        link = pending.pop()
-        if not is_link(link, prompt) or link[0] in seen:
-            continue
-        seen.add(link[0])
-        if class_of(prompt[link[0]]) == "Gen5Replay":
-            return True
-        inputs = inputs_of(prompt[link[0]])
-        pending += [
-            value for name, value in inputs.items() if "model" in name.lower() or is_reroute(prompt[link[0]])
-        ]
-    return False
+        below = [each for each in readers.get(pending.pop(), ()) if each not in found]
+        found.update(below)
+        pending += below
+    return found

@@ -1,8 +1,4 @@
-"""What the nodes of a prompt declare: the types of their sockets, which inputs are lazy, which outputs surely come.
-
-ComfyUI runs what a node reaches over inputs that are not lazy, and a lazy input only if its node asks for it. So a link
-that a node above a save reads by a non-lazy input is one that the save needs in any case (``sure_links``).
-"""
+"""What the nodes of a prompt declare: the types of their sockets, and which inputs are lazy."""
 
 from __future__ import annotations
 
@@ -66,21 +62,6 @@ class Sockets:
     def changes_lists(self, node_id: str) -> bool:
         """Return whether a node takes or returns whole lists, so that its items are not those that it was given."""
         return self._of(node_id).changes_lists
-
-    def sure_links(self, node_id: str) -> set[Slot]:
-        """Return the outputs that ComfyUI needs for a node, whatever its switches choose."""
-        found: set[Slot] = set()
-        seen, pending = {node_id}, [node_id]
-        while pending:
-            reader = pending.pop()
-            for name, source in self.links(reader):
-                if self.is_lazy(reader, name):
-                    continue
-                found.add(source)
-                if source[0] not in seen:
-                    seen.add(source[0])
-                    pending.append(source[0])
-        return found
 
     def _of(self, node_id: str) -> _Declared:
         class_type = class_of(self.prompt.get(node_id))

@@ -12,7 +12,7 @@ from ...gen5core.graph.passes import sampler_of_latent, sampler_of_output, sampl
 from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..models.behind import ModelFile, files_behind, mark_incomplete_loras
-from ..prompt.edit import inputs_of, is_link
+from ..prompt.edit import inputs_of, is_link, unwatched_reason
 from ..prompt.insert_values import remove_values
 from ..sampling.recording import Recording, Run
 from ..stored.latent_keys import LatentKeys, encode_keys
@@ -177,6 +177,8 @@ def read_inputs(
     is_known = batch_index is not None or latent is None or latent.get("batch_index") is None
     if not is_known:
         reasons.append("the latent's batch_index is not stored: it is not a list of whole numbers")
+    if (unwatched := unwatched_reason(prompt.get(node_id or ""))) is not None:
+        reasons.append(f"what nodes computed was not recorded: {unwatched}")
     keys = LatentKeys() if latent is None else encode_keys(latent)
     kept_noise = _kept(noise, "the noise", reasons)
     plain = remove_values(prompt)

@@ -19,6 +19,7 @@ from ...gen5core.graph.sampler_pass import SamplerPass
 from .. import host
 from ..prompt.edit import class_of, inputs_of, is_link, upstream_of
 from ..sampling.recording import Recording, Run
+from ..tensors.images import batches_of
 from ..tensors.latents import digest, is_zero, shapes_of
 from .inputs import SaveInputs
 
@@ -69,6 +70,9 @@ class _Matcher:
         self.passes = inputs.passes
         node_id = inputs.node_id
         self.undecided = frozenset() if node_id is None else undecided_samplers(inputs.prompt, node_id)
+        self._indices: dict[str, list[int]] = {}
+        for index, found in enumerate(self.passes):
+            self._indices.setdefault(found.node_id, []).append(index)
         self.left_out: list[str] = []
         """Undecided samplers without a run, the last first; ``walk_back`` fills it."""
 
@@ -182,7 +186,7 @@ class _Matcher:
     def _composite_key(self) -> str | None:
         """Return the digest of what is saved, under which its runs are remembered."""
         if self.inputs.images is not None:
-            return digest([self.inputs.images])
+            return digest(batches_of(self.inputs.images))
         return None if self.inputs.latent is None else digest(self.inputs.latent)
 
     def _chain(self, run: Run) -> list[Run]:
@@ -348,7 +352,11 @@ class _Matcher:
         return (sources or indices or [len(self.passes)])[-1]
 
     def _pass_indices(self, run: Run) -> list[int]:
-        return [index for index, found in enumerate(self.passes) if self._may_belong(run, found)]
+        if run.node_id is None:
+            return [index for index, found in enumerate(self.passes) if self._may_belong(run, found)]
+        named = {*run.origins, *run.node_id.split(".")}  # no other pass may be its own
+        indices = sorted(index for node_id in named for index in self._indices.get(node_id, ()))
+        return [index for index in indices if self._may_belong(run, self.passes[index])]
 
     def _may_belong(self, run: Run, found: SamplerPass) -> bool:
         """Return whether a run may be of a pass's node, of one that the node expanded into, or of a copy of it."""

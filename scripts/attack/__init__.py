@@ -6,6 +6,7 @@ index         the library's index damaged, and signed files changed behind their
 words         signatures, trust, and the verdict on a file
 __main__      runs the modules of this folder, or those named, and prints a table each
 carrier       PNGs that carry a record, damaged anywhere, among ordinary pictures
+prompts       prompts that are large, dense, or pretend to be edited already
 
 Every other module is one kind of attack: TITLE, and ``rows()``, which yields its rows.
 """

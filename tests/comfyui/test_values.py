@@ -66,6 +66,27 @@ def test_settings_from_nodes(server: Server) -> None:
         assert (file.comfyui or {})["prompt"] == graph.nodes
 
 
+def test_saves_that_share_values(server: Server) -> None:
+    """Two passes with a random seed each, saved after either: each file has its own seeds, and the prompt as sent."""
+    graph = hires(Settings())
+    seeds = [graph.add("TestRandomSeed") for _ in graph.samplers]
+    for sampler, seed in zip(graph.samplers, seeds, strict=True):
+        graph.set(sampler, seed=[seed, 0])
+    last = add_save(graph)
+    graph.result = [graph.samplers[0], 0]
+    first = add_save(graph)
+    outputs = server.run(graph.nodes)
+    found = {}
+    for node in (first, last):
+        [summary] = outputs[node]["gen5"]
+        found[node] = [entry["seed"] for entry in captured(server, summary)[0]["passes"]]
+        with gen5core.open(server.output / summary["subfolder"] / summary["filename"]) as file:
+            assert (file.comfyui or {})["prompt"] == graph.nodes
+    assert [len(seen) for seen in (found[first], found[last])] == [1, 2]
+    assert found[first] == found[last][:1]
+    assert all(seed >= 1000 for seed in found[last])
+
+
 def test_each_item_of_a_list_has_its_own_value(server: Server) -> None:
     """Seeds 11, 22 and 33 and a text for each make three files, each with its own."""
     graph = txt2img(Settings())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,36 @@ class TestRemoveInserted:
         node = {"class_type": "Gen5Replay", "inputs": {}, "_meta": {"gen5_replaces": origin}}
         prompt = {**straight(), "gen5_replay_3": node}
         assert prompt == remove_inserted(prompt)
+
+    @pytest.mark.parametrize("kind", [straight, advanced])
+    def test_an_edited_prompt_that_is_sent_again(self, kind: Callable[[], Prompt]) -> None:
+        """What arrives with ids and ``_meta`` of inserted nodes, as the history has them, is stored as it came."""
+        sent = json.loads(json.dumps(handle_prompt({"prompt": kind()})["prompt"]))
+        assert "gen5_replay_3" in sent
+        assert json.dumps(remove_inserted(handle_prompt({"prompt": sent})["prompt"])) == json.dumps(sent)
+
+    def test_a_forged_origin_of_the_right_form(self) -> None:
+        """No ``_meta`` takes a node out, or puts another link into the graph that ran."""
+        origin = [["3", "model", ["evil", 0]]]
+        node = {"class_type": "Gen5Replay", "inputs": {}, "_meta": {"gen5_replaces": origin}}
+        prompt = {**txt2img(), "gen5_replay_3": node}
+        prompt["9"]["_meta"] = {"gen5_auto_record_off": False}
+        edited = handle_prompt({"prompt": prompt})["prompt"]
+        assert remove_inserted(edited) == prompt
+        assert auto_record.is_on_for(edited, "9") is True
+
+    def test_copies(self) -> None:
+        """ComfyUI copies what is queued; other extensions may put the nodes into a dict of their own."""
+        edited = handle_prompt({"prompt": straight()})["prompt"]
+        assert remove_inserted(copy.deepcopy(edited)) == straight()
+        assert remove_inserted(dict(edited)) == straight()
+
+    def test_a_link_that_was_changed_afterwards(self) -> None:
+        """What another extension wired after the edit is what ran, and stays."""
+        edited = insert_replays(straight())
+        edited["3"]["inputs"]["model"] = ["5", 0]
+        expected = straight(model=["5", 0])
+        assert remove_inserted(edited) == expected
 
 
 SAMPLERS = ("KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced", "UnknownSampler")

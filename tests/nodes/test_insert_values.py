@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from gen5pack.nodes import host
 from gen5pack.nodes.gate import Gen5Gate
-from gen5pack.nodes.prompt.edit import remove_inserted
-from gen5pack.nodes.prompt.insert_values import DECODED, OBSERVED, insert_values
+from gen5pack.nodes.prompt import decoded as decoded_module
+from gen5pack.nodes.prompt import insert_values as module
+from gen5pack.nodes.prompt.edit import InsertedNode, is_inserted, remove_inserted, unwatched_reason
+from gen5pack.nodes.prompt.insert_values import OBSERVED, insert_values
 from gen5pack.nodes.prompt.on_prompt import handle_prompt
+from gen5pack.nodes.prompt.share_values import MAX_DEPTH, Source, share_values
 from gen5pack.nodes.prompt.sockets import Sockets
+from gen5pack.nodes.saving.inputs import read_inputs
 from gen5pack.nodes.saving.observed import Decoded, Observed, as_scalar, recall, remember, substitute
 from gen5pack.nodes.values import Gen5Values
 from hypothesis import given, settings
@@ -85,10 +90,19 @@ def changed(prompt: Prompt) -> Prompt:
 def wired(prompt: Prompt, save: str = "9") -> tuple[list[Any], list[Any]]:
     """Return the outputs that are wired for their values, and the decoded latents with the classes after them."""
     edited = changed(prompt)
-    node = edited.get(f"gen5_values_{save}", {"inputs": {}, "_meta": {DECODED: {}}})
-    inputs, facts = node["inputs"], node["_meta"][DECODED]
-    values = [link for name, link in inputs.items() if name.startswith("value_")]
-    return values, [(inputs[name], fact["between"]) for name, fact in facts.items()]
+    node = edited.get(f"gen5_values_{save}", InsertedNode({"inputs": {}}))
+    inputs = node["inputs"]
+    return values_of(edited, f"gen5_values_{save}"), [
+        (inputs[name], list(fact.between)) for name, fact in node.facts.items()
+    ]
+
+
+def values_of(edited: Prompt, node_id: str) -> list[Any]:
+    """Return the outputs that a Gen5Values sees, those that come through shared ones included."""
+    inputs = edited[node_id]["inputs"] if node_id in edited else {}
+    shared = [link[0] for name, link in inputs.items() if name.startswith("shared_")]
+    own = [link for name, link in inputs.items() if name.startswith("value_")]
+    return [*(link for each in shared for link in values_of(edited, each)), *own]
 
 
 def test_values_and_the_decoded_latent() -> None:
@@ -187,8 +201,8 @@ def test_lists_that_are_put_together_anew(between: str, keeps: bool) -> None:
     name = "image" if keeps else "images"
     prompt["40"] = {"class_type": between, "inputs": {name: ["8", 0]}}
     prompt["9"]["inputs"]["images"] = ["40", 0]
-    facts = changed(prompt)["gen5_values_9"]["_meta"][DECODED]
-    assert [fact["keeps_items"] for fact in facts.values()] == [keeps]
+    facts = changed(prompt)["gen5_values_9"].facts
+    assert [fact.keeps_items for fact in facts.values()] == [keeps]
 
 
 def test_each_save_has_its_own() -> None:
@@ -224,7 +238,7 @@ def test_a_fault_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(host, "node_class", {**CLASSES, "KSampler": Broken}.get)
     assert wired(prompt) == ([], [(["3", 0], [])])
-    monkeypatch.setattr(Sockets, "sure_links", lambda self, node_id: 1 / 0)
+    monkeypatch.setattr(module, "plain_links", lambda *_: 1 / 0)
     assert insert_values(prompt) is prompt
 
 
@@ -242,6 +256,161 @@ def test_inserted_nodes_grow_with_the_saves_alone() -> None:
         edited = insert_values(prompt)
         assert len(edited) == len(prompt) + 2
         assert len(edited["gen5_values_9"]["inputs"]) >= passes
+
+
+def row(samplers: int, saves: int) -> Prompt:
+    """Return samplers in a row, each with a seed of its own, and saves below them in turn."""
+    prompt = txt2img()
+    drawn = prompt.pop("9")
+    latent: list[Any] = ["5", 0]
+    for index in range(samplers):
+        prompt[f"n{index}"] = number(a=index)
+        again = {"latent_image": latent, "seed": [f"n{index}", 0]}
+        prompt[f"k{index}"] = {"class_type": "KSampler", "inputs": {**prompt["3"]["inputs"], **again}}
+        latent = [f"k{index}", 0]
+    for index in range(saves):
+        source = [f"k{index % samplers}", 0]
+        prompt[f"d{index}"] = {"class_type": "VAEDecode", "inputs": {"samples": source, "vae": ["4", 2]}}
+        prompt[f"s{index}"] = {**drawn, "inputs": {"images": [f"d{index}", 0]}}
+    return prompt
+
+
+def count_inputs(prompt: Prompt) -> int:
+    return sum(len(node["inputs"]) for node in prompt.values())
+
+
+def test_what_is_added_grows_with_saves_and_samplers() -> None:
+    """Twice as many saves and samplers add twice as many nodes, and far fewer than four times as many links."""
+    nodes, links = [], []
+    for count in (20, 40, 80):
+        prompt = row(count, count)
+        edited = insert_values(prompt)
+        nodes.append(len(edited) - len(prompt))
+        links.append(count_inputs(edited) - count_inputs(prompt))
+    assert nodes == [60, 120, 240]
+    assert links[1] < 2.5 * links[0]
+    assert links[2] < 2.5 * links[1]
+
+
+def test_the_work_grows_with_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every input is asked once whether it is lazy, however many saves are below it."""
+    asked: list[tuple[str, str]] = []
+    is_lazy = Sockets.is_lazy
+
+    def ask(self: Sockets, node_id: str, name: str) -> bool:
+        asked.append((node_id, name))
+        return is_lazy(self, node_id, name)
+
+    monkeypatch.setattr(Sockets, "is_lazy", ask)
+    insert_values(row(10, 30))
+    assert len(asked) == len(set(asked))
+
+
+def test_shared_values_reach_each_save() -> None:
+    """Each save of a row of samplers has the seeds above it, and no others."""
+    prompt = row(60, 60)
+    edited = changed(prompt)
+    for index in (0, 1, 24, 25, 59):
+        expected = sorted([f"n{above}", 0] for above in range(index + 1))
+        assert sorted(values_of(edited, f"gen5_values_s{index}")) == expected
+
+
+@given(wanted=st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(0, 2**12 - 1), max_size=40))
+def test_sets_are_put_together_whole(wanted: dict[str, int]) -> None:
+    """Whatever saves need, each gets exactly that, through few nodes in a row."""
+    shared = share_values(wanted)
+    made: list[tuple[int, int]] = []
+
+    def unite(sources: list[Source]) -> tuple[int, int]:
+        values, depth = 0, 0
+        for source in sources:
+            values |= made[source.index][0] if source.is_shared else 1 << source.index
+            depth = max(depth, 1 + made[source.index][1] if source.is_shared else 0)
+        return values, depth
+
+    for sources in shared.nodes.values():
+        made.append(unite(sources))
+    assert {save: unite(sources)[0] for save, sources in shared.saves.items()} == wanted
+    assert max((depth for _, depth in made), default=0) <= MAX_DEPTH
+
+
+def large() -> Prompt:
+    """Return a prompt with a save and a thousand nodes of 40 inputs."""
+    wide = {f"w{index}": number(**{f"a{name}": 0 for name in range(40)}) for index in range(1000)}
+    return {**txt2img(seed=["20", 0]), "20": number(a=1), **wide}
+
+
+def dense(count: int) -> Prompt:
+    """Return images that each are made from all before, and a save of the last."""
+    prompt = txt2img()
+    for index in range(count):
+        links = {f"image{above}": [f"i{above}", 0] for above in range(index)}
+        prompt[f"i{index}"] = {"class_type": "ImageBatch", "inputs": {"image1": ["8", 0], **links}}
+    prompt["9"]["inputs"]["images"] = [f"i{count - 1}", 0]
+    return prompt
+
+
+def test_dense_images() -> None:
+    """Of images that are each made from all before, the latent is found once."""
+    edited = changed(dense(60))
+    assert len(edited["gen5_values_9"].facts) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "prompt", "says"),
+    [
+        ("", large, "more than 30000 nodes and inputs"),
+        ("MAX_STEPS", lambda: dense(30), "more than 10 ways"),
+        ("MAX_ADDED", lambda: row(30, 30), "more than 10 links"),
+    ],
+)
+def test_a_prompt_that_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch, limit: str, prompt: Callable[[], Prompt], says: str
+) -> None:
+    """Beyond a budget the prompt runs as it came, and each save knows why its values are not watched."""
+    if limit:
+        monkeypatch.setattr(decoded_module if limit == "MAX_STEPS" else module, limit, 10)
+    sent = prompt()
+    edited = handle_prompt({"prompt": sent})["prompt"]
+    assert edited == sent
+    assert not any(map(is_inserted, edited.values()))
+    saves = [node for node in edited.values() if node["class_type"] == "Gen5Save"]
+    assert {says in (unwatched_reason(node) or "") for node in saves} == {True}
+    assert json.dumps(remove_inserted(edited)) == json.dumps(sent)
+
+
+def test_the_file_says_why_nothing_was_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is among those that the file and Save Gen5 give."""
+    edited = handle_prompt({"prompt": large()})["prompt"]
+    inputs = read_inputs(copy.deepcopy(edited), "9", None, None, None)
+    assert inputs.reasons == [
+        "what nodes computed was not recorded: the prompt has more than 30000 nodes and inputs"
+    ]
+
+
+def test_a_long_way_from_the_decoder() -> None:
+    """ComfyUI copies what is queued: thousands of nodes behind a decoder are no deeper recursion."""
+    prompt = txt2img()
+    for index in range(3000):
+        source = [f"i{index - 1}", 0] if index else ["8", 0]
+        prompt[f"i{index}"] = {"class_type": "ImageScaleBy", "inputs": {"image": source}}
+    prompt["9"]["inputs"]["images"] = ["i2999", 0]
+    edited = copy.deepcopy(insert_values(prompt))
+    [latent] = edited["gen5_values_9"].facts.values()
+    assert latent.between[:2] == (("i0", "ImageScaleBy"), ("i1", "ImageScaleBy"))
+    assert len(latent.between) == 3000
+
+
+def test_an_edited_prompt_that_is_sent_again() -> None:
+    """As the history has it, it runs and is stored as it came; its values are seen all the same."""
+    prompt = txt2img(seed=["20", 0])
+    prompt["20"] = number(a=1)
+    sent = json.loads(json.dumps(insert_values(prompt)))
+    edited = handle_prompt({"prompt": sent})["prompt"]
+    assert edited == sent
+    assert json.dumps(remove_inserted(edited)) == json.dumps(sent)
+    [observed] = Gen5Values().observe([edited], ["gen5_values_9"], value_0=[7], latent_0=[{"samples": None}])
+    assert (observed.values, observed.decoded) == ({("20", 0): [7]}, [])
 
 
 KINDS = st.sampled_from([*CLASSES, "Unknown", "Gen5Values", "Gen5Gate"])
@@ -305,6 +474,16 @@ class TestNodes:
         """The latents live as long as the output in ComfyUI's cache, not longer."""
         remember("gen5_values_7", Observed({}, prompt_id="p1"))
         assert recall("gen5_values_7", "p1") is None
+
+    def test_shared_values(self) -> None:
+        """What shared nodes saw is taken up; if in an earlier prompt, without the values of nodes that ran again."""
+        prompt = row(2, 2)
+        edited = insert_values(prompt)
+        then = Observed({("20", 0): [1], ("21", 0): [2]}, prompt_id="p0")
+        now = Observed({("3", 0): [3]}, prompt_id="p1")
+        [observed] = Gen5Values().observe([edited], ["gen5_values_s1"], shared_0=[then], shared_1=[now])
+        assert observed.values == {("21", 0): [2], ("3", 0): [3]}
+        assert observed.visited == {"3"}
 
     def test_an_odd_value_costs_nothing(self) -> None:
         """A value that raises when it is looked at leaves nothing observed, and no error."""

@@ -25,6 +25,80 @@ def test_every_dtype_of_an_image(dtype: torch.dtype) -> None:
     assert pixels[..., 0].reshape(-1).tolist() == [0, 31, 63, 127, 255, 0, 255, 191]
 
 
+GREY = torch.tensor([[0.0, 1.0], [0.5, float("nan")]])
+ROUNDED = [[0, 255], [127, 0]]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        GREY,
+        GREY[..., None],
+        GREY[None, ..., None],
+        GREY[None, None, ..., None],
+        GREY.numpy(),
+        [GREY],
+        (255 * GREY).nan_to_num().to(torch.uint8)[None, ..., None],
+        GREY.to(torch.bfloat16)[None, ..., None],
+    ],
+    ids=["2", "3", "4", "5", "numpy", "list", "bytes", "bfloat16"],
+)
+def test_every_shape_of_a_picture(picture: object) -> None:
+    """Without a batch, without channels, in a list, of whole bytes: the picture is the same; NaN is black."""
+    [pixels] = to_pixels(picture)
+    assert pixels.tolist() == [[[value] for value in row] for row in ROUNDED]
+
+
+def test_every_byte_stays_as_it_is() -> None:
+    """An IMAGE of whole bytes is saved byte for byte."""
+    every = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1)
+    [pixels] = to_pixels(every)
+    assert pixels.reshape(-1).tolist() == list(range(256))
+
+
+def test_grey_with_alpha() -> None:
+    """Two channels are grey and alpha, which a PNG shows as RGBA."""
+    [pixels] = to_pixels(torch.tensor([0.0, 1.0]).expand(1, 2, 2, 2))
+    assert pixels.tolist() == [[[0, 0, 0, 255]] * 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (torch.zeros(1, 2, 2, 5), "shape 1 × 2 × 2 × 5 cannot be saved: a picture has 1 to 4 channels"),
+        (torch.zeros(3), "shape 3 cannot be saved"),
+        (torch.zeros(1, 2, 2, 3, dtype=torch.complex64), "their values are torch.complex64"),
+        ({"samples": None}, "it is a dict, not a tensor"),
+        (torch.zeros(1, 2, 2, 3, device="meta"), "it is a meta tensor"),
+    ],
+)
+def test_what_is_no_picture(folder: Path, picture: object, says: str) -> None:
+    """What cannot be shown is refused, with what it is and what to connect; no file is left."""
+    with pytest.raises(EncodeError, match=says):
+        Gen5Save().save("x", images=picture)
+    assert [path for path in (folder / "output").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        [images(1, 16, 16), images(2, 16, 16)],
+        images(2, 16, 16)[..., :2],
+        images(2, 16, 16)[..., :1],
+        images(1, 16, 16)[0],
+        (images(2, 16, 16) * 255).to(torch.uint8),
+        images(2, 16, 16).to(torch.float8_e4m3fn),
+        images(2, 16, 16).to(torch.float8_e5m2),
+    ],
+    ids=["list", "two channels", "one channel", "no batch", "bytes", "e4m3fn", "e5m2"],
+)
+def test_odd_images_are_saved_and_compare_equal(folder: Path, picture: object) -> None:
+    """An IMAGE that only a pack returns is saved, and compared with its own file it is bit-exact."""
+    file = Gen5Save().save("x", images=picture)["result"][1]
+    identical, *_ = Gen5Compare().compare(file, images=picture)["result"]
+    assert identical
+
+
 @pytest.mark.parametrize("format", ["gen5+png", "gen5", "png"])
 def test_half_precision_is_saved_and_compares_equal(format: str) -> None:
     """A bfloat16 IMAGE is saved in every format, and compared with its own file it is bit-exact."""

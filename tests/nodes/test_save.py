@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +44,19 @@ def files_in(folder: Path) -> list[str]:
         for path in (folder / "output").rglob("*")
         if path.is_file()
     )
+
+
+@pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+def test_more_images_than_chunks(folder: Path, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
+    """The images are made: as many as a file can hold are in it, and it says so, as does the node."""
+    monkeypatch.setattr(save_module.spec, "MAX_CHUNKS", 4)
+    path, ui = save(images=images(5, 8, 8), latent={"samples": randn(5, 4, 1, 1)}, format=format)
+    says = "the file holds the first 2 of 5 images: it can have 4 chunks"
+    with gen5core.open(path) as file:
+        assert len(file.images) == 2
+        assert says in (file.capture or {})["reason"]
+    assert says in ui["gen5"][0]["reason"]
+    assert len(files_in(folder)) == (6 if format == "gen5+png" else 1)
 
 
 class TestWhatIsSaved:
@@ -372,18 +387,18 @@ class TestImagesStored:
         assert (3 if format == "gen5+png" else 0) == len(pngs)
         assert len(ui["images"]) == 3
 
-    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
-    def test_too_many_are_refused_before_encoding(
-        self, folder: Path, format: str, monkeypatch: pytest.MonkeyPatch
+    def test_too_many_latents_are_refused_before_encoding(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """1200 frames with all: the error comes before any of them is encoded, and no file is left."""
+        """If not even the latents fit, the error comes before any image is encoded, and no file is left."""
 
         def refuse(*_: Any, **__: Any) -> bytes:
             raise AssertionError("an image was encoded")
 
         monkeypatch.setattr(tensor_images, "encode_image", refuse)
-        with pytest.raises(EncodeError, match=r"store fewer images \(images_stored first or none\)"):
-            Gen5Save().save("deep/x", images=images(1200, 2, 2), format=format)
+        monkeypatch.setattr(save_module.spec, "MAX_CHUNKS", 2)
+        with pytest.raises(EncodeError, match="2 images and 1 latents are more than the 2 chunks"):
+            Gen5Save().save("deep/x", images=images(2, 2, 2), latent={"samples": randn(2, 4, 1, 1)})
         assert list((folder / "output").rglob("*")) == []
         assert not (folder / "temp").exists()
 
@@ -487,6 +502,45 @@ class TestPngs:
         with pytest.raises(EncodeError, match=r"gives no file name .*choose a shorter or plainer one"):
             save(filename_prefix="x" * 300, images=images())
         assert files_in(folder) == []
+
+    @pytest.mark.parametrize("call", ["mkdir", "open"])
+    @pytest.mark.parametrize("format", ["gen5+png", "gen5"])
+    def test_a_disk_that_can_only_be_read(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, format: str, call: str
+    ) -> None:
+        """The remedy is about the disk, not about the prefix, whether its folder or its file cannot be made."""
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder / "output" / "sub"))
+
+        monkeypatch.setattr(os, call, refuse)
+        prefix = "sub/x" if call == "mkdir" else "x"
+        with pytest.raises(OSError, match="nothing was written; the disk can only be read") as caught:
+            save(filename_prefix=prefix, images=images(), format=format)
+        assert caught.value.errno == errno.EROFS
+
+    @pytest.mark.parametrize(
+        ("size", "count", "fits"),
+        [(243, 1, True), (244, 1, False), (243, 2, True), (242, 11, True), (243, 12, False)],
+    )
+    def test_the_longest_prefix(self, folder: Path, size: int, count: int, fits: bool) -> None:
+        """The whole name counts, with number and suffix: as long as the names of this save fit, they are written."""
+        prefix = "é" * (size // 2) + "x" * (size % 2)
+        if fits:
+            save(filename_prefix=prefix, images=images(count, 8, 8))
+            assert len(files_in(folder)) == 1 + count
+            return
+        with pytest.raises(EncodeError, match="choose a shorter or plainer one"):
+            save(filename_prefix=prefix, images=images(count, 8, 8))
+        assert files_in(folder) == []
+
+    def test_a_prefix_that_is_refused_before_the_run(self) -> None:
+        """What fits no file at all is refused as the prompt is queued; with tokens, or linked, it is not known."""
+        too_long = Gen5Save.VALIDATE_INPUTS("sub/" + "x" * 250)
+        assert isinstance(too_long, str)
+        assert "takes 261 bytes, file systems allow 255; choose one that is 6 bytes shorter" in too_long
+        fitting = ["x" * 243, "x" * 200 + "/" + "y" * 200, "%date:yyyy%" * 50, "é" * 121, None]
+        assert [Gen5Save.VALIDATE_INPUTS(prefix) for prefix in fitting] == [True] * 5
 
     def test_batch_num_token(self, folder: Path) -> None:
         """%batch_num% is the image's number in the PNGs, 0 in the file's own name."""

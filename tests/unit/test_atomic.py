@@ -234,6 +234,44 @@ def refusing(number: int) -> Callable[..., None]:
     return refuse
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space and save again"),
+        (errno.EDQUOT, "your share of this disk is used up"),
+        (errno.EFBIG, "the disk holds no file as large as this"),
+        (errno.EROFS, "the disk can only be read"),
+        (errno.EACCES, "you may not write into this folder"),
+        (errno.EPERM, "you may not write into this folder"),
+        (errno.ENAMETOOLONG, "choose a shorter name or folder"),
+        (errno.EIO, "the disk or its connection failed"),
+    ],
+)
+@pytest.mark.parametrize("call", ["open", "fsync", "link"])
+def test_each_error_has_its_own_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str, call: str
+) -> None:
+    """Whatever call fails, the error keeps its number and path, and says what to do; nothing is left."""
+    with monkeypatch.context() as failing:
+        failing.setattr(os, call, refusing(number))
+        if call == "link":  # any failure of a link falls back to a rename
+            failing.setattr(os, "rename", refusing(number))
+        with (
+            pytest.raises(OSError, match=f"nothing was written; {remedy}") as caught,
+            atomic_module.atomic_file(tmp_path / "a", overwrite=False),
+        ):
+            pass
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "a"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_about_another_file_has_no_remedy(tmp_path: Path) -> None:
+    """What fails while the file is being made need not be about the file."""
+    with pytest.raises(PermissionError) as caught, atomic_module.atomic_file(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere/model")
+    assert str(caught.value) == "[Errno 13] Permission denied: '/elsewhere/model'"
+
+
 def test_threads_in_one_folder(tmp_path: Path) -> None:
     """Threads that save into one folder do not remove each other's temporary files."""
 
@@ -321,7 +359,7 @@ def test_file_size_limit(tmp_path: Path) -> None:
     before = path.read_bytes()
     number, message, name = run(_LIMITED, str(path))
     assert (errno.EFBIG, str(path)) == (number, name)
-    assert "nothing was written; free some space and save again" in message
+    assert "nothing was written; the disk holds no file as large as this" in message
     assert before == path.read_bytes()
     assert [path.name] == os.listdir(tmp_path)
 

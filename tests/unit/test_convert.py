@@ -22,7 +22,7 @@ from gen5core.convert.exporters import export_file
 from gen5core.convert.importers import SD1_SCALE, import_file
 from gen5core.convert.safetensors import DTYPES, RawTensor, encode_raw
 from gen5core.images import png_chunks
-from gen5core.images.png_encode import deflate_png
+from gen5core.images.png_encode import deflate_png, encode_image
 from gen5core.tensors.codec import encode_tensor
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"seed": 2**64 - 1, "cfg": 7.5}}}
@@ -500,6 +500,31 @@ def test_text_that_inflates_too_far_is_refused(tmp_path: Path) -> None:
     data = png_chunks.join_chunks([header, (b"zTXt", b"prompt\0\0" + bomb), *rest])
     with pytest.raises(gen5core.LimitError, match=r"texts inflate to more than 67108864 bytes at 'prompt'"):
         imported(tmp_path, "x.png", data)
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@pytest.mark.parametrize("after_pixels", [False, True])
+def test_large_texts(tmp_path: Path, kind: bytes, after_pixels: bool) -> None:
+    """A text of over 1 MiB, compressed or not, before or after the pixels, is kept; above 64 MiB it is refused."""
+    heads = {b"tEXt": b"parameters\0", b"zTXt": b"parameters\0\0", b"iTXt": b"parameters\0\1\0\0\0"}
+    chunks = list(png_chunks.iter_chunks(encode_image(np.zeros((2, 2, 3), np.uint8))))
+    position = len(chunks) - 1 if after_pixels else 1
+    for size, is_taken in ((3 * 2**20, True), (65 * 2**20, False)):
+        text = b"a" * size
+        data = heads[kind] + (text if kind == b"tEXt" else zlib.compress(text, 1))
+        png = png_chunks.join_chunks([*chunks[:position], (kind, data), *chunks[position:]])
+        (tmp_path / "x.png").write_bytes(png)
+        if is_taken:
+            import_file(tmp_path / "x.png", tmp_path / "x.gen5")
+            with gen5core.open(tmp_path / "x.gen5") as file:
+                assert file.prompt == text.decode()
+                assert file.images[0].bytes == png
+                assert file.images[0].array().shape == (2, 2, 3)
+            continue
+        with pytest.raises(
+            gen5core.LimitError, match="texts inflate to more than 67108864 bytes at 'parameters'"
+        ):
+            import_file(tmp_path / "x.png", tmp_path / "y.gen5")
 
 
 def test_an_image_has_no_latent_to_name(tmp_path: Path) -> None:
