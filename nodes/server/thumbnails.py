@@ -20,8 +20,10 @@ from ...gen5core.tensors.stored import StoredTensor
 
 NOISE_RANGE = 3.0
 """Values of ±3 become white and black: three standard deviations of a sampler's noise."""
-MAX_LATENT_BYTES = 2**30
-"""Bytes of a latent, which is read completely even if only a part is shown."""
+MAX_LATENT_BYTES = 2**27
+"""Bytes of a latent, which is read completely even if only a part is shown; a compressed one takes twice as many."""
+_STORED_BYTES = 4
+"""Bytes of a stored value, to which smaller ones may be widened."""
 MAX_PIXELS = 2**25
 """An image with more pixels has no thumbnail: decoded it takes four bytes per pixel, or eight, and its own bytes."""
 LARGE_PIXELS = 2**22
@@ -84,7 +86,7 @@ def noise_thumbnail(latent: StoredTensor, index: int, size: int) -> bytes:
         (or a subclass) if the stored bytes do not match their digest, or are more than ``MAX_LATENT_BYTES``.
     """
     part = latent.parts[0]
-    size_bytes = math.prod(part.shape) * part.dtype.itemsize
+    size_bytes = math.prod(part.shape) * max(part.dtype.itemsize, _STORED_BYTES)
     if size_bytes > MAX_LATENT_BYTES:
         raise LimitError(
             f"latent {latent.name!r:.80} takes {size_bytes} bytes, the limit is {MAX_LATENT_BYTES}"
