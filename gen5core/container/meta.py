@@ -260,9 +260,10 @@ def _encode_tail(model_info: Mapping[str, Any], rows: Sequence[ChunkRow], entrie
 
 def _compress_meta(text: str) -> bytes:
     limits = spec.Limits()
-    if (count := strict_json.count_values(text)) > limits.json_values:
+    maximum = limits.json_values
+    if strict_json.may_exceed(text, maximum) and (count := strict_json.count_values(text)) > maximum:
         raise EncodeError(
-            f"META may hold {count} JSON values, readers accept {limits.json_values}: store less in it"
+            f"META may hold {count} JSON values, readers accept {maximum}: store less in it, e.g. no workflow"
         )
     data = text.encode("utf-8")
     frame = encode_frame(spec.META, spec.NO_FLAGS, len(data))

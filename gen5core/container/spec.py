@@ -77,8 +77,8 @@ class Limits:
     """META as stored; a graph of 10 000 nodes stays under 2 MiB."""
     meta_decoded_bytes: int = 64 * 2**20
     """META inflated; 65 kB of zstd data can inflate to gigabytes."""
-    json_values: int = 2**22
-    """Values in one JSON text; each takes 90 bytes or more once parsed: 64 MiB of empty lists took 1.9 GiB."""
+    json_values: int = 2**18
+    """Values in one JSON text: some 3500 nodes with their workflow. Each takes up to 200 bytes once parsed."""
     window_bytes: int = 128 * 2**20
     """Memory that a zstd frame may require; every zstd level up to 22 stays within it."""
     inflated_bytes: int = MAX_INFLATED_BYTES

@@ -115,6 +115,56 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
     MalformedChunkError
         if it cannot be decoded, or has more than 8 bits per channel.
     """
+    info = _check_decodable(data, chunk, offset, limits)
+    try:
+        with _open_image(data) as image:
+            pixels = np.array(image.convert(_target_mode(image, chunk, offset)))
+    except MalformedChunkError:
+        raise
+    except DECODE_ERRORS as error:
+        raise MalformedChunkError(
+            f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
+        ) from error
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def decode_reduced(data: bytes, size: int, *, chunk: str, offset: int, limits: spec.Limits) -> Image.Image:
+    """Return an encoded image whose longer side is at most size, of mode L, RGB or RGBA, without its metadata.
+
+    Takes 4 bytes per pixel of the encoded image, 8 if it has a palette or a transparent colour.
+
+    Raises
+    ------
+    LimitError, MalformedChunkError
+        as ``decode_image``.
+    """
+    from PIL import Image
+
+    info = _check_decodable(data, chunk, offset, limits)
+    try:
+        with _open_image(data) as image:
+            mode = _target_mode(image, chunk, offset)
+            # Colours of a palette cannot be averaged; all else is converted once it is small.
+            whole = image.convert(mode) if mode == "RGBA" or image.mode in ("1", "P") else image
+            whole.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            small = whole.convert(mode)
+    except MalformedChunkError:
+        raise
+    except DECODE_ERRORS as error:
+        raise MalformedChunkError(
+            f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
+        ) from error
+    small.info.clear()
+    return small
+
+
+def _check_decodable(data: bytes, chunk: str, offset: int, limits: spec.Limits) -> ImageInfo:
+    """Return what the header says, if its size and depth allow decoding.
+
+    Raises
+    ------
+    LimitError, MalformedChunkError
+    """
     try:
         info = image_info(data, limits)
     except EncodeError as error:
@@ -129,16 +179,7 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
             chunk=chunk,
             offset=offset,
         )
-    try:
-        with _open_image(data) as image:
-            pixels = np.array(image.convert(_target_mode(image, chunk, offset)))
-    except MalformedChunkError:
-        raise
-    except DECODE_ERRORS as error:
-        raise MalformedChunkError(
-            f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
-        ) from error
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return info
 
 
 def _open_image(data: bytes) -> Image.Image:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,10 @@ from ..container import spec
 from ..container.payloads import ReadPayload
 from ..container.records import ChunkRow
 from ..errors import naming_file
-from .codec import decode_image
+from .codec import decode_image, decode_reduced
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class StoredImage:
@@ -47,3 +51,20 @@ class StoredImage:
         data, row = self.bytes, self._row
         with naming_file(self._path):
             return decode_image(data, chunk=str(row), offset=row.offset, limits=self._limits)
+
+    def reduced(self, size: int, max_pixels: int) -> Image.Image:
+        """Return the image with a longer side of at most size, of mode L, RGB or RGBA.
+
+        Parameters
+        ----------
+        max_pixels : how many pixels the stored image may have; its header tells before anything is decoded
+
+        Raises
+        ------
+        FormatError
+            as ``array``.
+        """
+        data, row = self.bytes, self._row
+        limits = replace(self._limits, image_pixels=min(max_pixels, self._limits.image_pixels))
+        with naming_file(self._path):
+            return decode_reduced(data, size, chunk=str(row), offset=row.offset, limits=limits)

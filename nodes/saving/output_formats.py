@@ -13,6 +13,9 @@ from .inputs import BOTH, PNG
 from .output_paths import OutputFile
 from .request import SaveRequest
 
+_OTHER_VALUES = 2**16
+"""Of the values that META may hold, those kept for what is not a graph: passes, sigmas, a thousand chunks."""
+
 
 def plan_files(
     format: str, request: SaveRequest, pixels: Sequence[Pixels], stored_count: int
@@ -29,6 +32,7 @@ def plan_files(
     EncodeError
         if the workflow is larger than readers accept.
     """
+    request = _readable(request)
     texts = _graph_texts(request)  # called for every format, as it checks their size
     if format == PNG:
         return _plan_carriers(request, pixels)
@@ -36,6 +40,24 @@ def plan_files(
     images = (pngs or pixels)[:stored_count]
     beside = [OutputFile(".png", png, _image_number(index, pngs)) for index, png in enumerate(pngs)]
     return [OutputFile(".gen5", replace(request, images=images)), *beside]
+
+
+def _readable(request: SaveRequest) -> SaveRequest:
+    """Return request without its graphs, and with the reason, if they hold more values than readers accept.
+
+    A picture is never lost to the size of its workflow.
+    """
+    graphs = strict_json.dumps(request.comfyui or {}, "comfyui")
+    limit = spec.Limits().json_values - _OTHER_VALUES
+    if not strict_json.may_exceed(graphs, limit) or (count := strict_json.count_values(graphs)) <= limit:
+        return request
+    left_out = f"workflow and prompt were left out, as they hold {count} values and readers accept {limit}"
+    reasons = [str(reason) for reason in (request.capture.get("reason"),) if reason]
+    return replace(
+        request,
+        comfyui={key: value for key, value in (request.comfyui or {}).items() if key == "version"},
+        capture={**request.capture, "reason": "; ".join([*reasons, left_out])},
+    )
 
 
 def _graph_texts(request: SaveRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, features
+from PIL import features
 
 from ...gen5core.errors import ChunkNotFoundError, EncodeError, LimitError, MalformedChunkError
 from ...gen5core.images.codec import image_info
@@ -20,10 +20,14 @@ from ...gen5core.tensors.stored import StoredTensor
 
 NOISE_RANGE = 3.0
 """Values of ±3 become white and black: three standard deviations of a sampler's noise."""
-MAX_LATENT_BYTES = 2**30
-"""Bytes of a latent, which is read completely even if only a part is shown."""
-LARGE_PIXELS = 2**24
-"""Images with more pixels are decoded one at a time, since that takes about fourteen bytes per pixel."""
+MAX_LATENT_BYTES = 2**27
+"""Bytes of a latent, which is read completely even if only a part is shown; a compressed one takes twice as many."""
+_STORED_BYTES = 4
+"""Bytes of a stored value, to which smaller ones may be widened."""
+MAX_PIXELS = 2**25
+"""An image with more pixels has no thumbnail: decoded it takes four bytes per pixel, or eight, and its own bytes."""
+LARGE_PIXELS = 2**22
+"""Images with more pixels are decoded one at a time."""
 _LARGE = threading.Lock()
 _WEBP_QUALITY = 80
 _CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -49,12 +53,11 @@ def image_thumbnail(image: StoredImage, size: int) -> tuple[bytes, str]:
     Raises
     ------
     FormatError
-        (or a subclass) if the stored bytes do not match their digest or are not an image.
+        (or a subclass) if the stored bytes do not match their digest or are not an image; LimitError from the
+        header alone if it has more than ``MAX_PIXELS``.
     """
     with _LARGE if _is_large(image.bytes) else nullcontext():
-        pixels = image.array()
-        small = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-        small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = image.reduced(size, MAX_PIXELS)
     buffer = io.BytesIO()
     kind, options = ("WEBP", {"quality": _WEBP_QUALITY}) if features.check("webp") else ("PNG", {})
     small.save(buffer, kind, **options)
@@ -83,7 +86,7 @@ def noise_thumbnail(latent: StoredTensor, index: int, size: int) -> bytes:
         (or a subclass) if the stored bytes do not match their digest, or are more than ``MAX_LATENT_BYTES``.
     """
     part = latent.parts[0]
-    size_bytes = math.prod(part.shape) * part.dtype.itemsize
+    size_bytes = math.prod(part.shape) * max(part.dtype.itemsize, _STORED_BYTES)
     if size_bytes > MAX_LATENT_BYTES:
         raise LimitError(
             f"latent {latent.name!r:.80} takes {size_bytes} bytes, the limit is {MAX_LATENT_BYTES}"

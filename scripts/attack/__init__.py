@@ -1,6 +1,7 @@
 """Attacks on files, prompts, folders and words: ``make attack`` tries each and prints what was seen.
 
 readers       files that this package, Node and the browser might take differently
+cost          small files that take much memory or time
 rows          one attack: what is right, what was seen
 index         the library's index damaged, and signed files changed behind their size and time
 words         signatures, trust, and the verdict on a file

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import forge
 
-from .cases import MALFORMED, Case, Run, meta_of_runs
+from .cases import LIMIT, MALFORMED, Case, Run, meta_of_runs
 
 DEEP = 100_000
 
@@ -38,6 +38,8 @@ def meta_text_cases() -> Iterator[Case]:
     yield late("core_twice", r"has gen5_metadata twice", (b',"gen5_metadata":{"chunks":[]}}', 1))
     yield late("string_with_control", r"not strict JSON", (b',"x":"\0"}', 1))
     yield late("integer_endless", r"not strict JSON", (b',"x":', 1), (b"9", DEEP), (b"}", 1))
+    many, values = 2**18 + 1, r"its JSON may hold \d+ values, the limit is 262144"
+    yield Case(LIMIT, "meta_values", values, _core((b',"x":[', 1), (b",", many), (b"]}", 1)))
     too_deep = r"its JSON is nested too deeply"
     yield late("nested_at_the_end", too_deep, (b',"x":', 1), (b"[", DEEP), (b"]", DEEP), (b"}", 1))
     for why, closing in (("lists", b"]"), ("list_openings", b" ")):

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 
 export const LIMITS = {
-  metaStored: 2 ** 24, metaDecoded: 2 ** 26, jsonValues: 2 ** 22, inflated: 2 ** 30, window: 2 ** 27,
+  metaStored: 2 ** 24, metaDecoded: 2 ** 26, jsonValues: 2 ** 18, inflated: 2 ** 30, window: 2 ** 27,
   chunks: 1000, trailers: 1000, signatures: 2 ** 16, pngChunks: 100_000,
 }
 

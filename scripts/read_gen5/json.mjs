@@ -94,7 +94,13 @@ export function parseJson(text, where, { once = null, notFinite = false } = {}) 
 function checkValues(text, where) {
   if (text.length <= LIMITS.jsonValues) return
   let count = 0
-  for (const character of text) count += "[{,".includes(character)
+  let isInside = false
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === "\"") isInside = !isInside
+    else if (isInside) at += character === "\\" ? 1 : 0
+    else if ("[{,".includes(character)) count += 1
+  }
   must(count <= LIMITS.jsonValues, `${where}: its JSON may hold ${count} values, the limit is ${LIMITS.jsonValues}`)
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,16 @@ def test_workflow_that_no_reader_takes(folder: Path, format: str) -> None:
     file = Gen5Save().save("x", **inputs, embed_workflow=False)["result"][1]
     with gen5core.open(file.path) as opened:
         assert opened.comfyui is None
+
+
+@pytest.mark.parametrize("format", ["gen5+png", "gen5", "png"])
+def test_workflow_of_too_many_values(format: str) -> None:
+    """The picture is saved all the same, without the graph, and the file says why."""
+    workflow = {"workflow": {"nodes": [[]] * 2**18}}
+    file = Gen5Save().save("x", images=images(), format=format, extra_pnginfo=workflow)["result"][1]
+    with gen5core.open(file.path) as opened:
+        assert "workflow" not in (opened.comfyui or {})
+        assert re.search(
+            r"workflow and prompt were left out, as they hold 5242\d\d values", opened.capture["reason"]
+        )
+        assert len(opened.images) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -14,7 +16,8 @@ from gen5pack import gen5core
 from gen5pack.gen5core.errors import ChunkNotFoundError, LimitError, MalformedChunkError
 from gen5pack.nodes.server import thumbnails
 from gen5pack.nodes.server.thumbnails import image_thumbnail, noise_thumbnail, picture_type
-from PIL import Image
+from PIL import Image, ImageFile
+from png_chunks import png_chunk
 from runs import randn
 
 
@@ -71,6 +74,33 @@ class TestImages:
                 image_thumbnail(image, 8)
                 taken.append(lock.__enter__.call_count)
         assert taken == [0, 1]
+
+    def test_an_image_of_too_many_pixels_is_not_decoded(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A kilobyte of PNG that claims 16384 x 16384 pixels has no thumbnail, and the error says why."""
+        header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16384, 16384, 1, 0, 0, 0, 0))
+        data = zlib.compress(bytes(2049 * 100))
+        png = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+        monkeypatch.setattr(ImageFile.ImageFile, "load", MagicMock(side_effect=AssertionError))
+        message = rf"image has 16384 x 16384 pixels, the limit is {thumbnails.MAX_PIXELS}"
+        with stored(folder, images=png) as file, pytest.raises(LimitError, match=message):
+            image_thumbnail(file.images[0], 8)
+
+    @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
+    def test_thumbnail_of_each_mode(self, folder: Path, mode: str) -> None:
+        """The thumbnail shows the colours of the whole image, and carries no colour profile or text of it."""
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 20), "red").convert(mode).save(
+            buffer, "JPEG" if mode == "CMYK" else "PNG", icc_profile=b"profile" * 20
+        )
+        with stored(folder, images=buffer.getvalue()) as file:
+            small = file.images[0].reduced(10, 10**6)
+            whole = file.images[0].array()
+        assert (small.size, small.info) == ((10, 5), {})
+        pixels = np.asarray(small).reshape(5, 10, -1)
+        assert pixels.shape[2] == whole.shape[2]
+        assert np.abs(pixels.mean((0, 1)) - whole.mean((0, 1))).max() < 4
 
     def test_png_where_pillow_has_no_webp(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A Pillow that was built without WebP gives PNG."""

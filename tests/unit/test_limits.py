@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import forge
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from png_chunks import png_chunk
 
 import gen5core
-from gen5core import LimitError, Limits
+from gen5core import EncodeError, LimitError, Limits
+from gen5core.container import strict_json
+from gen5core.container.meta import Manifest
 from gen5core.images.png_chunks import MAX_TEXT_BYTES, read_texts
 
 PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
@@ -84,6 +87,54 @@ def test_limit_of_the_environment(tmp_path: Path) -> None:
         pytest.raises(LimitError, match=message),
     ):
         _ = file.environment
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 2**18])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("[]", 1),
+        ('{"a":[1,2],"b":{}}', 5),
+        (r'["\\",","]', 2),
+        (r'["\",[{\\\",",1]', 2),
+        ('["é😀,",[]]', 3),
+        ('"' + "," * 9, 0),
+    ],
+)
+def test_values_are_counted_outside_strings(
+    monkeypatch: pytest.MonkeyPatch, text: str, count: int, block: int
+) -> None:
+    """Wherever the text is cut into blocks, escapes included."""
+    monkeypatch.setattr(strict_json, "_BLOCK_CHARACTERS", block)
+    assert strict_json.count_values(text) == count
+
+
+def test_a_prompt_of_many_commas_is_one_value(tmp_path: Path) -> None:
+    """Marks inside strings count in neither direction: what is saved can be opened."""
+    prompt = 'a, [b] {c} "d" \\' * 2**18
+    path = gen5core.save(tmp_path / "a.gen5", prompt=prompt, environment=None)
+    with gen5core.open(path) as file:
+        assert file.prompt == prompt
+
+
+def test_a_save_never_writes_more_values_than_a_reader_accepts(tmp_path: Path) -> None:
+    """One clear error, and no file."""
+    path = tmp_path / "a.gen5"
+    with pytest.raises(
+        EncodeError, match=r"^META may hold \d+ JSON values, readers accept 262144: store less"
+    ):
+        gen5core.save(path, comfyui={"workflow": [[]] * 2**18}, environment=None)
+    assert not path.exists()
+
+
+def test_a_bomb_of_values_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two million objects in 1.5 kB: no decoder is called."""
+    text = '{"gen5_metadata":{"a":[' + ",".join(['{"":0}'] * 2**21) + "]}}"
+    decoder = MagicMock()
+    monkeypatch.setattr(strict_json, "DECODER", decoder)
+    with pytest.raises(LimitError, match=r"may hold 4194306 values, the limit is 262144"):
+        Manifest(text, 32, Limits())
+    assert decoder.method_calls == []
 
 
 def test_a_bound_that_no_caller_can_raise() -> None:
