@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,16 @@ from ..container.records import ChunkRow
 from ..container.source import Source
 from ..errors import ChecksumError, ChunkNotFoundError, EncodeError, MalformedChunkError, naming_file
 from ..images import png_chunks
-from ..images.codec import decode_image
+from ..images.codec import decode_image, decode_reduced
 from ..images.deflate import store
 from ..images.png_chunks import LENGTH_AND_TYPE, replace_stream
 from ..images.stored import StoredImage
 from .edited import check_single_picture, read_chunks, reencoded_notes
 from .find import NAME, PNG, CarrierSource
 from .meta import Carrier, Original
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Encoded = bytes
 """The type ``bytes`` under another name, for a class that has a property ``bytes``."""
@@ -79,6 +83,24 @@ class CarrierImage(StoredImage):
         data = self._read_png()
         with naming_file(self._path):
             return self._decode(data)
+
+    def reduced(self, size: int, max_pixels: int) -> Image.Image:
+        """Return the picture with a longer side of at most size, of mode L, RGB or RGBA.
+
+        Parameters
+        ----------
+        max_pixels : how many pixels the PNG may have; its header tells before anything is decoded
+
+        Raises
+        ------
+        ChecksumError, FormatError
+            as ``array``.
+        """
+        limits = replace(self._limits, image_pixels=min(max_pixels, self._limits.image_pixels))
+        with naming_file(self._path):
+            small = decode_reduced(self._read_png(), size, chunk=PNG, offset=0, limits=limits)
+        _ = self.bytes  # raises if another program changed the pixels
+        return small
 
     def original_bytes(self) -> tuple[Encoded, bool]:
         """Return the image as it was before it became the PNG, and whether it is identical to it.

@@ -47,7 +47,7 @@ def _readable(request: SaveRequest) -> SaveRequest:
 
     A picture is never lost to the size of its workflow.
     """
-    graphs = strict_json.dumps(request.comfyui or {}, "comfyui")
+    graphs = ",".join(strict_json.dumps(value, name) for name, value in (request.comfyui or {}).items())
     limit = spec.Limits().json_values - _OTHER_VALUES
     if not strict_json.may_exceed(graphs, limit) or (count := strict_json.count_values(graphs)) <= limit:
         return request

@@ -269,6 +269,7 @@ class TestVerify:
         assert [{"done": size, "total": size}] == lines[-2:-1]
         trust = {"word": "unsigned", "signatures": []}
         report = {"checked_bytes": size, "chunk_count": 5, "notes": [], "sealed": True, "trust": trust}
+        report["uncovered_bytes"] = 0
         assert {"report": report} == lines[-1]
 
     def test_no_head(self, server: Server, saved: Saved) -> None:

@@ -822,9 +822,11 @@ def test_more_values_than_readers_take_are_refused(tmp_path: Path) -> None:
     """META that this package's reader would refuse is not written; the existing file is unchanged."""
     path = gen5core.save(tmp_path / "a.gen5", prompt="first")
     with pytest.raises(
-        EncodeError, match=r"META may hold \d+ JSON values, readers accept 4194304: store less"
+        EncodeError, match=r"META may hold 300\d+ JSON values, readers accept 262144: store less in it"
     ):
-        gen5core.save(path, prompt="," * 4_300_000)
+        gen5core.save(path, settings={"list": [[]] * 150_000})
+    with pytest.raises(EncodeError, match="META may hold"):
+        gen5core.save(path, settings={"list": [0] * 300_000})
     with gen5core.open(path) as file:
         assert file.prompt == "first"
 

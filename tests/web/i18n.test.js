@@ -19,6 +19,7 @@ const NO_TEXTS = new Set([
   ..."ArrowDown ArrowUp ArrowLeft ArrowRight PageDown PageUp Home End Enter Escape Files AbortError".split(" "),
   ..."Library Drift Scrub Automatic Enabled".split(" "), // categories of settings, which locales/ translates
   "within tolerance", // of Compare With Stored's verdicts
+  "Gen5\0record in gfVE", // bytes of a PNG
 ])
 
 function visit(node, see) {
