@@ -22,7 +22,7 @@ from ...gen5core.graph.passes import plain_links
 from .auto_record import SAVE, explain
 from .budget import MAX_ADDED, OverBudgetError
 from .decoded import DecodedLatents, DecodedLink
-from .edit import InsertedNode, Origin, Prompt, class_of, inputs_of, inserted_id
+from .edit import InsertedNode, Origin, Prompt, class_of, inputs_of, inserted_id, is_inserted
 from .needs import Needs
 from .share_values import Source, share_values
 from .sockets import Slot, Sockets, as_slot
@@ -65,6 +65,8 @@ def remove_values(prompt: Mapping[str, Any]) -> Prompt:
 
 
 def _insert_all(prompt: Prompt) -> Prompt:
+    if any(is_inserted(node) and class_of(node) in (VALUES, GATE) for node in prompt.values()):
+        return prompt  # it has what can be brought to its saves
     saves = [
         node_id
         for node_id, node in prompt.items()

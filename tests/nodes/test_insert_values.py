@@ -437,6 +437,19 @@ def test_any_prompt_can_be_restored(nodes: dict[str, tuple[str, dict[str, Any]]]
         )
 
 
+def test_a_save_of_a_save_in_a_circle_is_edited_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one edit left out does not come in by a second one."""
+    monkeypatch.setattr(host, "node_class", CLASSES.get)
+    own = {key: ["1", 0] for key in ("images", "latent", "samples", "seed")}
+    changed(
+        {
+            "3": {"class_type": "Gen5Save", "inputs": {"images": ["1", 0]}},
+            "1": {"class_type": "Whole", "inputs": {**own, "model": ["2", 0]}},
+            "2": {"class_type": "Gen5Save", "inputs": {"images": ["3", 0]}},
+        }
+    )
+
+
 class TestNodes:
     """Gen5Values and Gen5Gate."""
 
