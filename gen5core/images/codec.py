@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,16 +116,8 @@ def decode_image(data: bytes, *, chunk: str, offset: int, limits: spec.Limits) -
     MalformedChunkError
         if it cannot be decoded, or has more than 8 bits per channel.
     """
-    info = _check_decodable(data, chunk, offset, limits)
-    try:
-        with _open_image(data) as image:
-            pixels = np.array(image.convert(_target_mode(image, chunk, offset)))
-    except MalformedChunkError:
-        raise
-    except DECODE_ERRORS as error:
-        raise MalformedChunkError(
-            f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
-        ) from error
+    with _decodable(data, chunk, offset, limits) as image:
+        pixels = np.array(image.convert(_target_mode(image, chunk, offset)))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
@@ -140,22 +133,29 @@ def decode_reduced(data: bytes, size: int, *, chunk: str, offset: int, limits: s
     """
     from PIL import Image
 
+    with _decodable(data, chunk, offset, limits) as image:
+        mode = _target_mode(image, chunk, offset)
+        # Colours of a palette cannot be averaged; all else is converted once it is small.
+        whole = image.convert(mode) if mode == "RGBA" or image.mode in ("1", "P") else image
+        whole.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = whole.convert(mode)
+    small.info.clear()
+    return small
+
+
+@contextmanager
+def _decodable(data: bytes, chunk: str, offset: int, limits: spec.Limits) -> Iterator[Image.Image]:
+    """Yield an image whose header allows decoding; what Pillow raises in the block becomes a MalformedChunkError."""
     info = _check_decodable(data, chunk, offset, limits)
     try:
         with _open_image(data) as image:
-            mode = _target_mode(image, chunk, offset)
-            # Colours of a palette cannot be averaged; all else is converted once it is small.
-            whole = image.convert(mode) if mode == "RGBA" or image.mode in ("1", "P") else image
-            whole.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
-            small = whole.convert(mode)
+            yield image
     except MalformedChunkError:
         raise
     except DECODE_ERRORS as error:
         raise MalformedChunkError(
             f"its {info.format} cannot be decoded ({error})", chunk=chunk, offset=offset
         ) from error
-    small.info.clear()
-    return small
 
 
 def _check_decodable(data: bytes, chunk: str, offset: int, limits: spec.Limits) -> ImageInfo:

@@ -72,8 +72,9 @@ def _files() -> Iterator[tuple[str, bytes]]:
     for name, value in _values():
         yield name, _meta(value)
     for name, value in (("ENVC of many objects", '{"":0},' * 2**21), ("ENVC of spaces", " " * (2**26 - 99))):
-        text = '{"env_version":1,"components":[],"x":[' + value.rstrip(",") + "]}"
-        yield name, forge.build([forge.Chunk("ENVC", "0000", text.encode(), {}, compressed=True)])
+        payload = ('{"env_version":1,"components":[],"x":[' + value.rstrip(",") + "]}").encode()
+        stored = _compressed(forge.frame("ENVC", "0000", payload))
+        yield name, forge.build([forge.Chunk("ENVC", "0000", payload, {}, compressed=True, stored=stored)])
     head = struct.pack(">IIBBBBB", 16384, 16384, 1, 0, 0, 0, 0)
     for name, extra in (
         ("PNG of 16384 x 16384", b""),
@@ -105,13 +106,16 @@ def _meta(value: str) -> bytes:
     padding = random.Random(0)
     size, data = 0, b""
     for attempt in range(64):
-        white = "".join(
-            padding.choices(" \n\t\r", k=attempt)
-        )  # the size has to be one that it can state itself
+        # META states the size of the file, so the two have to agree.
+        white = "".join(padding.choices(" \n\t\r", k=attempt))
         core = '{"gen5_metadata":{"file_info":' + info % size + ',"chunks":[]},"comfyui":{"workflow":'
         framed = forge.frame("META", "0000", (core + value + "}}" + white).encode())
-        data = forge.build([], meta=zstandard.ZstdCompressor(3, write_checksum=True).compress(framed))
+        data = forge.build([], meta=_compressed(framed))
         if len(data) == size:
             return data
         size = len(data)
     raise RuntimeError("no size was found")
+
+
+def _compressed(framed: bytes) -> bytes:
+    return zstandard.ZstdCompressor(3, write_checksum=True).compress(framed)

@@ -103,7 +103,7 @@ def test_user_who_is_not_known(users: Users) -> None:
 
 
 def test_nobody_is_named_by_a_request(users: Users) -> None:
-    """What stands for a user is made new for every request, names nobody, and cannot be taken over from another one."""
+    """What stands for a user is made new for every request, names no one, and cannot be taken over from another one."""
     status, response = users.request("anna", "POST", "/prompt", {"prompt": saving(20).nodes})
     assert status == 200
     extra_data = users.server.wait(response["prompt_id"])["prompt"][3]
